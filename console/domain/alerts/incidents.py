@@ -120,11 +120,11 @@ class IncidentStep:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident with its alerts, its affected records, its state and its steps. `alerts` are all its alerts, oldest
-    first. `records` are the affected records, limited in number; `extent` counts all of them. `owner` is the owner
-    since `owner_since`. A snoozed incident has `snoozed_until`; an incident that was snoozed or resolved and is open
-    again has `woken_by`. `resolution` is the step by which a person resolved it, `closed_at` the time at which its
-    last alert was resolved. `action` on `action_record` removes the cause.
+    """An incident with its alerts, its affected records, its state and its steps. `alerts` are all its alerts,
+    oldest first. `records` are the affected records, limited in number; `extent` counts all of them. `owner` is the
+    owner since `owner_since`. A snoozed incident has `snoozed_until`; an incident whose snooze or resolution ended
+    without an act of a person has `woken_by`. `resolution` is the step by which a person resolved it, `closed_at`
+    the time at which its last alert was resolved. `action` on `action_record` removes the cause.
     """
 
     id: int
@@ -169,8 +169,8 @@ _RULES_ABOUT_ORDERS = frozenset(rule.value for rule in AlertRule)
 @dataclass(frozen=True, slots=True)
 class IncidentStatus:
     """State and owner of an incident, as `find_incident_status` computes them from its steps. `owner` is None if
-    nobody has taken the incident. A snoozed incident has `snoozed_until`; one that is open again after a snooze
-    or resolution has `woken_by`; `resolution` is the step by which a person resolved it.
+    nobody owns the incident. A snoozed incident has `snoozed_until`; one whose snooze or resolution ended without
+    an act of a person has `woken_by`; `resolution` is the step by which a person resolved it.
     """
 
     state: IncidentState
@@ -204,8 +204,8 @@ def find_incident_status(
     """Compute the state and the owner of an incident at the instant `now` from its steps (sorted by position) and
     its present extent.
 
-    Without an open alert the incident is closed. A snooze or a resolution ends by a person's later step, or if the
-    incident has become worse since; a snooze also ends at its time.
+    Without an open alert the incident is closed. A snooze or a resolution ends by a person's later WAKE, REOPEN,
+    SNOOZE or RESOLVE, or if the incident has become worse since; a snooze also ends at its time.
     """
     owner, owner_since = _find_owner(steps)
     last = next((step for step in reversed(steps) if step.action in _STATE_CHANGING_ACTIONS), None)

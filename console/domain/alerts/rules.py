@@ -131,13 +131,13 @@ def _list_payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Seque
 
 
 def _has_unrefunded_money(payment: Payment) -> bool:
-    """True if the payment's refunds are smaller than its captured amount."""
+    """True if the payment's refunds are smaller than its captured amount; also if neither amount is stored (0)."""
     return payment.refunded_minor < max(payment.captured_minor, 1)
 
 
 def _get_instant_known_as_paid(payment: Payment) -> datetime:
     """Return the instant at which the console learned that the payment was paid. If this instant isn't stored,
-    return the time of the payment, else the time of its last state change."""
+    return the time of the payment, else the time of its last state change, else the earliest possible instant."""
     return payment.booked_at or payment.paid_at or payment.state_since or _EARLIEST_INSTANT
 
 

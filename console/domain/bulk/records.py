@@ -119,8 +119,8 @@ class BulkRunItem:
 
 @dataclass(frozen=True, slots=True)
 class BulkProgress:
-    """Progress of a bulk run: `done_count` of its `row_count` rows have a result; `result_counts` has the number
-    of rows for each outcome that `get_row_outcome` returns."""
+    """Progress of a bulk run: `done_count` of the `row_count` rows that it processes have a result; `result_counts`
+    has the number of rows for each outcome that `get_row_outcome` returns, without those that have no result."""
 
     done_count: int
     row_count: int

@@ -104,9 +104,10 @@ class TakenDeskRequest:
 @dataclass(frozen=True, slots=True)
 class DeskRequestProgress:
     """State of a desk request, as the desk that sent it reads it from the row. `result` is the answer of an ended
-    request as JSON. `is_lapsed`: no worker took the request in time, by the server's clock, so no worker will
-    execute it. `is_abandoned`: the worker that took the request has ended or hangs, and no other worker has
-    taken it over. `is_withdrawn`: the person has withdrawn the request, so no worker will execute it.
+    request as JSON. `is_lapsed`: the request is still WAITING, but its time is over by the server's clock, so no
+    worker will execute it; False if it is already stored as LAPSED. `is_abandoned`: the worker that took the
+    request has ended or hangs, and no other worker has taken it over. `is_withdrawn`: the person has withdrawn the
+    request, so no worker will execute it.
     """
 
     state: DeskRequestState
@@ -145,8 +146,8 @@ class StoredRequest:
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
     """One of a person's own desk requests. If it has ended, `value` is the stored answer or `error` the error that
-    the command raised; both are None if the answer is too long for a list. `is_unanswered`: this desk sent the
-    request and never got the answer, because its process has ended or has stopped waiting.
+    the command raised; both are None if the answer is too long for a list or unreadable here. `is_unanswered`: this
+    desk sent the request and never got the answer, because its process has ended or has stopped waiting.
     """
 
     id: str

@@ -278,8 +278,8 @@ class NotRefetchableDetail(_SharedFacts, total=False):
 
 
 class NothingToResolveDetail(_SharedFacts, total=False):
-    """Facts of the error `nothing_to_resolve`: the record's outcome is known already, or no person
-    may set an outcome for a record in this state.
+    """Facts of the error `nothing_to_resolve`: the record's outcome is known already, no person may set an outcome
+    for a record in this state, or an order can't be moved or has no payment.
     """
 
     reason: NothingToResolveReason

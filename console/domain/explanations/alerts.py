@@ -88,9 +88,9 @@ def _find_payment(payments: Sequence[Payment], finding: BrokenRule) -> Payment:
 
 
 def _find_late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
-    """Return the suffix of the wording codes of an alert about a payment that was paid too late: `_after` if the
-    payment had expired or failed before, `_cancelled` if its order was cancelled before. Return an empty text
-    if `finding` is another rule.
+    """Return the suffix of the wording codes of an alert about a payment that was paid too late: `_cancelled` if its
+    order is cancelled, otherwise `_after` if the payment had expired or failed before. Return an empty text if
+    `finding` is another rule.
     """
     if finding.rule is not AlertRule.PAID_TOO_LATE:
         return ""

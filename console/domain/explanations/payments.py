@@ -185,9 +185,10 @@ def _find_certainty_badge(
 def _find_payment_work_badge(
     record: Payment, relations: PaymentRelations, explanation: Explanation, now: datetime
 ) -> WorkBadge:
-    """Return the badge of work of a payment: the actor of the next step that `explanation` advises. If this is a
-    step of the payment's pending refund, the refund determines if the badge is WAITING_FOR_APPROVAL or
-    POSSIBLE; otherwise the badge is the payment's own work state.
+    """Return the badge of work of a payment. It is WAITING_FOR_APPROVAL if `explanation` advises a step of a pending
+    refund that waits for approval or, if it advises no step of a refund, if a proposed decision waits for a second
+    person. Otherwise it is the payment's own work state; if this is NONE, but a person may do the next step or the
+    refund has work, it is POSSIBLE.
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None and explanation.next_step.action == OPEN_REFUND_ACTION:
@@ -335,8 +336,8 @@ def _explain_unknown_payment(record: Payment, relations: PaymentRelations, facts
 
 def _make_second_person_step(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
     """Return the next step of a payment about which a first person has proposed a decision: the confirmation by a
-    second person. If a later answer of the provider contradicts the proposal, the step is a probe, because the
-    decision would be refused.
+    second person. If a later answer of the provider contradicts the proposal and the provider can be asked, the
+    step is a probe, because the decision would be refused.
     """
     if relations.is_proposal_denied and relations.can_ask:
         return NextStep("next.payment_proposal_denied", facts, _format_probe_command(record), "probe")
@@ -369,7 +370,7 @@ def _explain_payment_review(record: Payment, relations: PaymentRelations, facts:
 
 def _choose_next_step_of_review(record: Payment, relations: PaymentRelations, reason: str, facts: Facts) -> NextStep:
     """Return the next step of a payment that a person must look at because of the work reason `reason`. A refund
-    is advised only if one can be requested now; a probe only if the provider can be asked."""
+    is advised only if one can be requested now; the step has the action `probe` only if the provider can be asked."""
     code = _NEXT_STEP_CODES[reason]
     if reason in _WORK_REASONS_FOR_REFUND:
         return _make_refund_request_step(record, relations, code, facts)

@@ -96,7 +96,7 @@ _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 class SearchQuery:
     """A typed search. `text` is the whole text without invisible characters; `words` is the text without the
     conditions. `chosen` is the filter made from the typed operators and amounts, `days` the condition on the
-    day (None: any day); `problems` are the parts that could not be read.
+    day (None: any day); `problems` are the parts that are not used as a condition, with the reason.
     """
 
     text: str = ""
@@ -182,9 +182,9 @@ def _read_word(builder: _SearchBuilder, typed: str, *, is_alone: bool) -> None:
 
 
 def _read_operator(builder: _SearchBuilder, name: str, value: str, typed: str) -> bool:
-    """Add the condition of the operator `name` with `value` to `builder`, or a problem if the value is invalid or
-    contradicts an earlier condition. `typed` is the word as typed. Return False if there is no operator with
-    this name.
+    """Add the condition of the operator `name` with `value` to `builder`, or a problem if the value is invalid or is
+    another amount or day than that of an earlier condition. `typed` is the word as typed. If there is no operator
+    with this name, add a problem and return False.
     """
     if name in _DAY_OPERATOR_NAMES:
         days = _parse_days(value, builder.today)
@@ -239,7 +239,8 @@ def _has_too_many_decimals(amount: AmountRange) -> bool:
 
 def _read_days_without_operator(builder: _SearchBuilder) -> None:
     """Decide about the dates without an operator. If the text has another condition, such a date is a condition on
-    the day; otherwise it stays one of the words, and a problem tells the person how to search for the day."""
+    the day, or a problem; otherwise it stays one of the words, and for a date longer than `11/20` a problem tells the
+    person how to search for the day."""
     has_condition = bool(builder.chosen) or builder.days is not None
     for place, word in builder.days_without_operator:
         day, typed = _parse_day(word, builder.today), builder.words[place]

@@ -45,7 +45,8 @@ class QueryKind(Enum):
     EMPTY = "empty"
     """Nothing to search for: spaces, punctuation or symbols only."""
     ONE_CHARACTER = "one_character"
-    """Only names that consist of this character are searched for. A search needs 2 characters or more."""
+    """Only names that consist of this character are searched for. A search within names needs 2 characters or
+    more."""
     NUMBER = "number"
     MISTYPED_NUMBER = "mistyped_number"
     """13 digits with a wrong check digit."""

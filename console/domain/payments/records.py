@@ -32,8 +32,8 @@ class OrderState(StrEnum):
 
 
 class SetAsideState(StrEnum):
-    """State of a set-aside (a paid amount above an account's limit): OPEN until a person requests its refund,
-    REFUNDING while this refund is open, then REFUNDED."""
+    """State of a set-aside (a paid amount above an account's limit): OPEN until a person or the program requests its
+    refund, REFUNDING while this refund is open, then REFUNDED, or OPEN again if the refund ended without success."""
 
     OPEN = "open"
     REFUNDING = "refunding"
@@ -295,9 +295,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of refunds in one currency, as the table `limits` has them: amounts in minor units,
-    `cooling_off_seconds` in seconds. `conditions` has the value of each condition for a second approver that
-    applies, by its name.
+    """Limits of refunds in one currency from the table `limits`: amounts in minor units, `cooling_off_seconds` in
+    seconds. A limit without a row has its strictest value. `conditions` has the value of each condition for a
+    second approver that applies, by its name.
     """
 
     currency: str

@@ -65,9 +65,9 @@ def find_payment_path(start: PaymentState, target: PaymentState) -> tuple[Paymen
     is no path.
 
     The console didn't observe the states between them, so the path passes only through states in which every such
-    payment has been: token_generated, user_payment and payment_success, and completed before a reversal. After
-    callback_received it passes through signature_verified, because the evidence for `target` confirms the callback
-    as a valid signature would. It never passes through a failure, an expiry or the receipt of a callback.
+    payment has been: token_generated, user_payment and payment_success. After callback_received it passes through
+    signature_verified, because the evidence for `target` confirms the callback as a valid signature would, and
+    before a reversal through completed. It never passes through a failure, an expiry or the receipt of a callback.
     """
     shortest: list[tuple[PaymentState, ...]] = [()]
     for path in shortest:

@@ -4,7 +4,7 @@ be lost.
 Python runs signal handlers between two instructions of the main thread, so an exception from a handler could come
 between a provider's answer and its storage. Inside `defer_signals` a signal raises no exception: its number is
 stored, waits for a provider's answer are ended, and waiting code checks `is_interrupt_pending`. At the end of the
-outermost block the signal is raised again.
+outermost block the signal is raised again, unless a command that `handle_signals` guards is running.
 """
 
 import signal
@@ -76,7 +76,8 @@ def raise_if_interrupt_pending() -> None:
 @contextmanager
 def defer_signals() -> Iterator[None]:
     """Defer signals until the end of the outermost block. Then restore the earlier handlers and raise the received
-    signals again.
+    signals again. Inside `handle_signals` the handlers stay and nothing is raised again: the command must check
+    `is_interrupt_pending`.
 
     Only the main thread receives signals. In any other thread signals aren't changed: `end_network_waits` only waits
     until the block has ended.

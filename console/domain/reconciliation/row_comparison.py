@@ -83,8 +83,8 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
 
 def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
     """Compare the stored payment with a row of a provider's history which states that the payment is unpaid. A row
-    is true for its own time only: it doesn't contradict a payment that was paid later, or a newer statement of
-    the provider.
+    is true for its own time only: it doesn't contradict a payment that was paid later or, if the payment is still
+    waiting, a newer statement of the provider.
     """
     if payment.state in ENDED_UNPAID_STATES or payment.state is PaymentState.REVERSED:
         return MATCHED_ROW

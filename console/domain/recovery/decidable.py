@@ -89,7 +89,7 @@ def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
 
 def find_decision_path(state: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
     """Return the states through which a decision changes a payment from `state` to `target`, each step in the
-    table `PAYMENT_TRANSITIONS`; empty if there is no such path."""
+    table `PAYMENT_TRANSITIONS`; empty if there is no such path, or for a reversal of a payment that isn't paid."""
     if target is PaymentState.REVERSED and state in WAITING_STATES | ENDED_UNPAID_STATES:
         return ()  # nothing was paid that could be reversed
     return find_payment_path(state, target)

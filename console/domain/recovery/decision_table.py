@@ -426,7 +426,8 @@ _UNANSWERABLE_PROBE_REASONS = frozenset(
 
 def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     """Return the action `name` of a screen, and tell if it is possible now by the rules of the decision table. The
-    action `resolve` is possible if at least one decision is.
+    action `resolve` is possible if at least one decision is. A probe is also possible if the table excludes it only
+    because the provider has no call for the question.
 
     If no decision is possible, the action has the first of these reasons that exists:
 

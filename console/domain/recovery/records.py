@@ -31,7 +31,8 @@ class EvidenceKind(StrEnum):
 
 class ProviderStatement(StrEnum):
     """The provider's last statement about a record: it is paid (PAID, or with another amount OTHER_AMOUNT),
-    waiting, failed, expired or not found. NOTHING: there is no statement, or it is too old."""
+    waiting, failed, expired or not found. NOTHING: there is no statement, it is too old, the provider can't be
+    asked, or the record isn't a payment."""
 
     NOTHING = "nothing"
     PAID = "paid"
@@ -126,8 +127,9 @@ class ChoiceFacts:
 
 @dataclass(frozen=True, slots=True)
 class DecisionEffect:
-    """Effect of a choice, as pairs (value before the choice, value after it). `order` has the order's states and
-    `money` the parts of the payment's money; None if the record has no order or no payment."""
+    """Effect of a choice, as pairs (value before the choice, value after it). `order` has the states of a payment's
+    order and `money` the parts of the payment's money; each is None if the effect doesn't state it, as `order` for
+    a refund."""
 
     state: tuple[str, str]
     certainty: tuple[str, str]

@@ -64,7 +64,7 @@ class Corporation:
     """The present facts of one corporation, as the publisher publishes them.
 
     `number` has 13 digits. `name` is empty only if `name_image_id` is set: then the publisher has the name as an
-    image, because no character set has its characters; the same applies to `street` and `address_image_id`.
+    image, because no character set has its characters. `address_image_id` is set if the address is such an image.
     `post_code` has 7 digits or is empty. `address_outside` is the address of a corporation abroad. `changed_on` is
     the day of the event `process`. `is_hidden` is True if the publisher excludes the corporation from search
     (`hihyoji`); a search by its number still finds it.

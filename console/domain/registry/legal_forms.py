@@ -92,14 +92,14 @@ def _write_out_abbreviation(match: re.Match[str]) -> str:
 
 
 def remove_english_legal_form(text: str) -> str:
-    """Return an English name without its legal form (Co., Ltd., Inc., K.K. and others). Return a text unchanged
-    that consists of a legal form only."""
+    """Return an English name without its legal form (Co., Ltd., Inc., K.K. and others). A form at the end is removed
+    only after a space, point or comma. Return the text unchanged if nothing would remain."""
     return _ENGLISH_LEGAL_FORM_PATTERN.sub("", text) or text
 
 
 def remove_legal_form(folded: str) -> str:
-    """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return a
-    text unchanged that consists of legal forms only."""
+    """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return
+    the text unchanged if nothing would remain."""
     bare = folded
     if folded.startswith(_COMMON_LEGAL_FORMS):
         bare = folded[4:]

@@ -43,8 +43,8 @@ def list_other_spellings(text: str) -> Iterator[str]:
 
 
 def _list_long_vowel_spellings(plain: str) -> Iterator[str]:
-    """Yield the text with its long vowel marks (ー) replaced by vowels: first all marks, then fewer of them; at
-    most `_MAX_LONG_VOWEL_SPELLINGS` texts."""
+    """Yield the text in katakana with its long vowel marks (ー) replaced by vowels: first all marks, then fewer of
+    them; at most `_MAX_LONG_VOWEL_SPELLINGS` texts, the last of which may have no mark replaced."""
     kana = plain.translate(_HIRAGANA_TO_KATAKANA)
     first, *others = _LONG_MARK_PATTERN.split(kana)
     vowels = [_VOWEL_BY_KANA.get(part[-1:], "") for part in (first, *others)[:-1]]

@@ -118,8 +118,8 @@ def _make_second_reading(text: str) -> str:
 
 
 def has_second_reading(text: str) -> bool:
-    """True if the text has a character whose reading can depend on its neighbours. Only then does `list_readings`
-    look for a second reading."""
+    """True if the text has one of _CONTEXT_DEPENDENT_CHARACTERS, whose readings can depend on their neighbours. Only
+    then does `list_readings` look for a second reading. か and half-width ｶ and ｹ are not among them."""
     return not _CONTEXT_DEPENDENT_CHARACTERS.isdisjoint(text)
 
 

@@ -77,7 +77,9 @@ def make_watched_facts(corporation: Corporation) -> WatchedFacts:
 
 
 def find_changes(before: WatchedFacts, after: WatchedFacts) -> frozenset[ChangedFact]:
-    """Return the facts in which the states `before` and `after` of one corporation differ."""
+    """Return the facts in which the states `before` and `after` of one corporation differ. For a corporation that is
+    deleted only in `after`, this is DELETED alone; for one that is deleted only in `before`, REOPENED is among them;
+    for one that is deleted in both, nothing."""
     if after.is_deleted:
         return frozenset() if before.is_deleted else frozenset({ChangedFact.DELETED})
     restored = {ChangedFact.REOPENED} if before.is_deleted else set()

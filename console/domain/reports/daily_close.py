@@ -33,7 +33,7 @@ class DailyCloseMoney:
     - `refunded`: refunds that were completed on the day
     - `reversed`: payments that were reversed on the day, whenever they were paid
     - `unknown_opening`, `unknown_closing`: payments and refunds whose outcome nobody knew at the first instant of the
-      day, and at the first instant after it; they are in none of the other sums
+      day, and at the first instant after it; those whose outcome is known now may also be in another sum
     """
 
     currency: str
@@ -102,8 +102,8 @@ class CloseReconciliation:
 class DailyCloseChange:
     """A difference between the first close of a day and a later close of this day. `what` is a sum of
     DAILY_SUM_NAMES (with its currency), `unknown` (a record that was added to or removed from the records with
-    an unknown outcome) or `reconciliation`. The values are texts for `unknown` and `reconciliation`; None if
-    one of the two closes has no value.
+    an unknown outcome) or `reconciliation`. The values are texts for `unknown` and `reconciliation`, None if
+    one of the two closes has no value; a missing sum is 0.
     """
 
     what: str

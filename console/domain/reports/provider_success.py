@@ -44,8 +44,8 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSeries:
-    """The numbers of payments of one provider for each day, oldest day first. `is_complete` is False if there are
-    more payments than a report counts; the oldest payments are then not counted.
+    """The numbers of payments of one provider for each day, oldest day first. `is_complete` is False if there may
+    be more payments than a report counts; the oldest payments are then not counted.
     """
 
     provider: str

@@ -60,7 +60,7 @@ class AlertRule(StrEnum):
     PAID_UNNOTICED = "A"
     """Broken if a payment was paid at the provider and its order is still pending after a grace period."""
     PAID_WITHOUT_PAYMENT = "B"
-    """Broken if an order is paid and none of its payments succeeded."""
+    """Broken if an order is paid and has payments, but none of them has succeeded after a grace period."""
     PAID_TOO_LATE = "C"
     """Broken if a payment was paid after it had expired or failed, or after its order was cancelled. People decide
     about a refund or another compensation.

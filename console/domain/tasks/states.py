@@ -7,7 +7,8 @@ from enum import StrEnum
 
 class SagaState(StrEnum):
     """State of a saga. RUNNING: it has steps to do; STUCK: it can't do its present step until a person has removed
-    the cause; DONE: all steps were done; COMPENSATED: the steps that were done are undone again."""
+    the cause; DONE: all steps were done, or the others aren't needed any more; COMPENSATED: those steps that were
+    done and can be undone are undone again."""
 
     RUNNING = "running"
     DONE = "done"

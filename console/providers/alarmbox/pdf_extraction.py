@@ -44,8 +44,8 @@ class PdfTextPosition:
 def split_pdf(body: bytes) -> tuple[bytes, PdfTextPosition | None]:
     """Return the body with a short text in place of the PDF's Base64 text, and the position of this Base64 text.
 
-    The position is None if the field is missing or isn't a string. Raises UnusableAnswer `pdf_twice` if the body
-    has two such fields, because it is unclear which field is valid.
+    The position is None, and the body unchanged, if the field is missing, incomplete or not a string. Raises
+    UnusableAnswer `pdf_twice` if the body has two such fields, because it is unclear which field is valid.
     """
     start = _find_pdf_text_start(body, body.find(_PDF_FIELD_NAME))
     end = -1 if start is None else body.find(b'"', start)

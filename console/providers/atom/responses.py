@@ -165,7 +165,7 @@ def make_refund_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
 
 def _find_refund_verdict(pay_details: Fields, own_entry: Fields, order: RefundOrder) -> CodeOutcome:
     """Return ACCEPTED_VERDICT for Atom's entry about our refund, or the class UNKNOWN if the answer has another
-    payment or amount than `order`."""
+    payment or amount than `order`, or no amount."""
     check_currency(pay_details)
     if parse_id(pay_details.get("atomTxnId")) not in (None, order.provider_payment_id):
         return make_unknown_verdict("other_payment")

@@ -75,7 +75,7 @@ def make_answer_converter(
     table: StatusTable, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = format_storable
 ) -> AnswerConverter[T]:
     """Return a function that converts an HTTP answer into an outcome: `read` reads the body for status 2xx,
-    `table` has the outcome class of every other status.
+    `table` has the outcome class of every other status, or the class is UNKNOWN.
 
     `read` raises UnusableAnswer or UnreadableJson if the body contains no answer to the request; the outcome is
     then UNKNOWN. `evidence` returns the part of the body that may be stored.

@@ -19,7 +19,7 @@ class SignedCallback:
       services then read this payment from the provider. None if the id can't be read.
     - `event_id`: the same for each repetition of a callback; empty if the signature isn't valid.
     - `kind`, `reason`: class and reason as in an Outcome.
-    - `report`: None if the callback contains no payment state.
+    - `report`: None if the callback contains no payment state or can't be used.
     - `evidence`: the text that may be stored. `sha256` (hex): digest of the body as received.
     """
 

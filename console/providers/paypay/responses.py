@@ -58,7 +58,8 @@ _LATEST_EPOCH_SECONDS = 253_402_300_799  # the end of the year 9999
 
 def make_paypay_converter(call: PayPayCall, read_content: DataReader[T]) -> AnswerConverter[T]:
     """Return the function that converts an answer to `call` into an outcome: `read_content` reads the data of a
-    success, the table of result codes decides every other answer."""
+    success, the table of result codes decides every other answer with a result code; a redirect or an unreadable
+    answer is UNKNOWN, but one with status 429 whose body tells nothing is RATE_LIMITED."""
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
         content, verdict = _read_content_and_verdict(call, answer, read_content)

@@ -94,7 +94,8 @@ VERDICTS_BY_CALL_AND_CODE: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
 
 def find_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
     """Return class and reason of the outcome of an answer to `call` that isn't one of SUCCESSFUL_CODES_BY_CALL, by
-    its HTTP status and result code; UNKNOWN for a result code that isn't listed."""
+    its HTTP status and result code. For a code that isn't listed it is UNKNOWN, but NOT_FOUND for the call PAYMENT
+    with status 404."""
     if call_verdict := VERDICTS_BY_CALL_AND_CODE.get((call, status, code)):
         return call_verdict
     common_verdict = VERDICTS_OF_ALL_CALLS.get((status, code))
@@ -108,8 +109,8 @@ def find_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
 
 
 def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
-    """Convert an outcome of VERDICTS_OF_ALL_CALLS for a read. A refused read becomes UNKNOWN, because the refusal
-    tells nothing about the record."""
+    """Convert an outcome of VERDICTS_OF_ALL_CALLS for a read. FAILED_DEFINITE and "accepted" become UNKNOWN, because
+    they tell nothing about the record; other classes stay."""
     if common_verdict.kind is OutcomeClass.FAILED_DEFINITE:
         return make_unknown_verdict("bad_question" if common_verdict.reason == "bad_request" else "provider_error")
     return UNLISTED_VERDICT if common_verdict is ACCEPTED_VERDICT else common_verdict

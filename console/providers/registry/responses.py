@@ -35,7 +35,8 @@ class DifferencePart:
 
 def read_part(body: bytes, divide: int) -> DifferencePart:
     """Read the answer to a request for the part number `divide` of a day's rows. Raises UnusableAnswer if the
-    answer is another part or its counts contradict each other, UnreadableJson if it can't be read."""
+    answer is another part, has too many parts, or its counts contradict each other, UnreadableJson if it can't be
+    read."""
     head, lines = _read_lines(body)
     updated_on, rows, number, parts = _read_first_line(head)
     if number != divide:

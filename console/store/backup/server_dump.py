@@ -88,7 +88,7 @@ def load_dump(database: Database, dump: Path) -> None:
 def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     """Mark the connected database as the target of a restore of the dump with this SHA-256: create the table
     RESTORE_MARK. Raises bad_backup (target_not_empty) if the database has tables but no RESTORE_MARK, or a mark
-    beside a complete database; otherwise the tables beside the mark are those of an interrupted restore. The SHA-256 that such a restore has stored isn't replaced.
+    beside a complete database; otherwise the tables beside the mark are those of an interrupted restore.
     """
     tables = read_table_names(conn)
     if RESTORE_MARK in tables and _has_schema_version(conn, tables):
