@@ -81,7 +81,7 @@ class HiddenSecrets:
 
 class SecretStore(HiddenSecrets):
     """Reads the secrets of a desk by name (such as `ALARMBOX_CLIENT_ID`) from environment variables or the
-    keyring. It also stores the configured URLs that may contain a password."""
+    keyring. It also has the configured URLs, which may contain a password."""
 
     def __init__(
         self,

@@ -74,7 +74,8 @@ def _format_state_and_amount_of_side(
 
 
 def _translate_history_state_word(word: str, context: TextContext) -> str:
-    """Return our word for a state in a provider's history; the provider's own word if no provider uses it."""
+    """Return our word for `word`, the state that a provider's history gives a payment or refund; `word` itself if
+    we have no word for it."""
     keys = (f"history_state.{name}.{word}" for name in list_provider_names())
     return next((context.translate(key) for key in keys if wording.has_sentence(key)), word)
 

@@ -251,8 +251,8 @@ class LiveFeedEndpoint:
         threads: ServiceCallThreads,
         sender_addresses: SenderAddressFinder,
     ) -> None:
-        """Reads the tokens of `/live`. Raises `bad_profile` for a token that is too short. If no token is
-        configured, log a warning; the endpoint then refuses every listener."""
+        """Read the tokens by which listeners of `/live` sign in, from the console's secrets. Raises `bad_profile` for
+        a token that is too short. If no token is configured, log a warning and refuse every listener."""
         self._hub, self._options, self._console, self._threads, self._sender_addresses = (
             hub,
             options,

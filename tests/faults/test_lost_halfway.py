@@ -16,7 +16,7 @@ from tests.support.places import ServerPlace
 from tests.support.refusals import refusal
 
 LOOKS: dict[str, Callable[[Connection], object]] = {
-    "whether all is on the disk": anchors._are_all_rows_on_disk,
+    "whether all is on the disk": anchors._are_server_rows_on_disk,
     "what a role holds": lambda conn: grants.read_rights_of_role(conn, "nobody/operator"),
     "the accounts": account_looks.find_account_faults,
     "the trail": lambda conn: audit_chain.verify_chains(conn, ()),

@@ -217,7 +217,7 @@ _NOTE_CHOICE_RULE = ChoiceRule("note", "note")
 
 
 _INCONCLUSIVE_STATEMENTS = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
-_AGREEING_STATEMENTS: Mapping[PaymentState, tuple[ProviderStatement, ...]] = {
+_PROVIDER_STATEMENTS_FOR_DECISION: Mapping[PaymentState, tuple[ProviderStatement, ...]] = {
     PaymentState.COMPLETED: (ProviderStatement.PAID,),
     PaymentState.PAYMENT_FAILED: (ProviderStatement.FAILED, ProviderStatement.EXPIRED),
     PaymentState.REVERSED: (ProviderStatement.FAILED,),
@@ -229,7 +229,7 @@ def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bo
     """Return True if the provider's recent statement contradicts the decision that a payment has the state `target`.
     The decision table refuses such a decision: the service would ask the provider again and follow its answer.
     """
-    return statement not in (*_AGREEING_STATEMENTS[target], *_INCONCLUSIVE_STATEMENTS)
+    return statement not in (*_PROVIDER_STATEMENTS_FOR_DECISION[target], *_INCONCLUSIVE_STATEMENTS)
 
 
 def _make_decision_rule(

@@ -215,8 +215,8 @@ def _read_remark_verdict(own_entry: Fields, order: RefundOrder) -> VerdictAndCon
 
 
 def _is_same_amount(listed_sum: object, amount: Money) -> bool:
-    """True if `listed_sum` from Atom's list of refunds equals `amount`. It is a text or number in rupees, or a
-    number in paise, as one published sample of Atom has it."""
+    """True if `listed_sum` from Atom's list of refunds equals `amount`. A text is an amount in
+    rupees. A number may be one in rupees or, as in a published sample of Atom, in paise: both are accepted."""
     if isinstance(listed_sum, str):
         return parse_rupees(listed_sum) == amount
     if isinstance(listed_sum, bool) or not isinstance(listed_sum, int | Decimal):

@@ -149,10 +149,10 @@ class PaymentControl:
     # -- refunds
 
     def _move_refund(self, request: HttpRequest) -> HttpReply:
-        """Change the state of the refund with this merchant's refund id; if several refunds have the id, of the last
-        one.
+        """Set the refund that the request names by the merchant's refund id to the state in the request; if several
+        refunds have this id, the last one. Reply with the refund.
 
-        Raises `ValueError`, which is answered with 400, if there is none.
+        Raises `ValueError`, which is answered with 400, if no refund has the id.
         """
         body = request.read_json()
         refunds = [

@@ -42,8 +42,9 @@ class AuditRootWriter:
         return head_count
 
     def _write_next_heads(self, tx: Transaction, newest_id: int) -> int:
-        """Store the next heads of chains, up to the entry with the id `newest_id`, in the caller's transaction.
-        Return their number; 0 if a root already covers all these entries."""
+        """Write audit roots with the heads of the chains that have entries after the last root, up to the entry with
+        the id `newest_id`, in the caller's transaction. Return the number of heads; 0 if a root covers all these
+        entries already."""
         since = audit_roots.read_covered_rows(tx.conn)
         if since.last_end >= newest_id:
             return 0

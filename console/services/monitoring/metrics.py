@@ -20,7 +20,7 @@ from console.services.recovery.queues import QueueReader
 from console.store.monitoring import recent_activity
 from console.store.tasks import tasks
 
-METRICS_PERIOD = timedelta(minutes=15)
+METRICS_SPAN = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class MetricFigureReader:
     def read_figures(self) -> MetricFigures:
         """Return the present figures. Raises ConsoleError if the database doesn't answer."""
         now = self._context.now()
-        since = now - METRICS_PERIOD
+        since = now - METRICS_SPAN
         self._add_counts_of_other_processes()
         queues = self._queues.read_counts()
         with self._context.database.read() as conn:

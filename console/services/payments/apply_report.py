@@ -209,7 +209,8 @@ def _make_column_values(
 ) -> dict[str, object]:
     """Return the new values of the payment's columns, except the state, after a report with the effect `effect`:
     the provider's state and amounts (unless people made the report or a newer report was stored before), the id of
-    the event, the certainty with the error code, the values of a booking, and the payer if it was unknown.
+    the event, the certainty with the error code, the time and amount of a payment that the report proves, and the
+    payer if it was unknown.
     """
     report, values = sourced_report.report, dict[str, object]()
     if effect.is_newest and sourced_report.source_kind is not ReportSource.PEOPLE:

@@ -105,8 +105,8 @@ def find_newest_order_id(conn: Connection) -> int:
 
 
 def list_candidate_order_ids(conn: Connection, after: int, up_to_id: int) -> frozenset[int]:
-    """Return the ids of the orders with `after` < id <= `up_to_id` that may contradict their payments. All orders
-    that violate a rule are among them, and some others."""
+    """Return the ids of the orders with `after` < id <= `up_to_id` that may contradict their payments. They
+    contain each order for which an alert rule opens an alert, and some for which none does."""
     return frozenset(map(int, conn.scalars(_CANDIDATE_ORDER_IDS_QUERY, {"after": after, "upto": up_to_id})))
 
 

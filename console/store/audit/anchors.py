@@ -81,7 +81,7 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[
     last = max(rows, key=lambda row: int(row[0]), default=None)
     if last is None or _make_head(last) in heads:
         return False, None
-    on_disk = in_process or last[5] - last[4] >= MIN_AGE_OF_DURABLE_ROWS or _are_all_rows_on_disk(conn)
+    on_disk = in_process or last[5] - last[4] >= MIN_AGE_OF_DURABLE_ROWS or _are_server_rows_on_disk(conn)
     return False, _make_head(last) if on_disk else None
 
 
@@ -99,7 +99,7 @@ def _make_head(row: Sequence[object]) -> ChainHead:
     return ChainHead(str(session), int(str(seq)), int(str(row_id)), str(digest))
 
 
-def _are_all_rows_on_disk(conn: Connection) -> bool:
+def _are_server_rows_on_disk(conn: Connection) -> bool:
     """True if all rows that the server has shown so far are on its disk. False if the connected account may not read
     the status variables, or if the rows weren't on the disk after _MAX_STATUS_READS reads.
     """

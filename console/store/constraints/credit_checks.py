@@ -199,14 +199,14 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         "a duplicate has another row that holds the claim",
     ),
 )
-CREDIT_CHECK_INSERT_RULES_FOR_APPLICATIONS = (
+CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(
         f"{_HAS_VALID_STATUS} AND NEW.certainty = {_KNOWN_SQL} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
         " NEW.operation_id, NEW.superseded_at, NEW.superseded_by, NEW.renews, NEW.duplicate_of) IS NULL",
         "other applications add rows with the original columns and the state alone",
     ),
 )
-CREDIT_CHECK_UPDATE_RULES_FOR_APPLICATIONS = (
+CREDIT_CHECK_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(
         unchanged_sql(*_COLUMNS_OF_THE_CONSOLE),
         "other applications write the original columns and the state of their own rows alone",
@@ -223,6 +223,6 @@ CREDIT_CHECK_UPDATE_RULES_FOR_APPLICATIONS = (
     ),
 )
 CREDIT_CHECK_DELETE_RULES_FOR_PEOPLE = (TriggerRule("FALSE", "a credit check is never deleted"),)
-CREDIT_CHECK_DELETE_RULES_FOR_APPLICATIONS = (
+CREDIT_CHECK_DELETE_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule("OLD.work_state IS NULL", "what was taken into service is never deleted"),
 )

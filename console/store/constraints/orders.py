@@ -109,7 +109,7 @@ ORDER_UPDATE_RULES_FOR_PEOPLE = (
         "what is shipped the shop says",
     ),
 )
-ORDER_INSERT_RULES_FOR_APPLICATIONS = (
+ORDER_INSERT_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(
         f"{has_state_sql('NEW.work_state', (WorkState.NONE,))} AND NEW.version = 1 AND NEW.work_attempts = 0"
         " AND COALESCE(NEW.work_at, NEW.work_reason) IS NULL",
@@ -118,10 +118,10 @@ ORDER_INSERT_RULES_FOR_APPLICATIONS = (
     TriggerRule(has_state_sql("NEW.status", ORDER_TRANSITIONS), "no such state of an order"),
     TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
-ORDER_UPDATE_RULES_FOR_APPLICATIONS = (
+ORDER_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(unchanged_sql("id", *_COLUMNS_SET_BY_CONSOLE), "the shop writes its own columns alone"),
     _ORDER_STATE_RULE,
     TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
 ORDER_DELETE_RULES_FOR_PEOPLE = (TriggerRule("FALSE", "an order is never deleted"),)
-ORDER_DELETE_RULES_FOR_APPLICATIONS = ORDER_DELETE_RULES_FOR_PEOPLE
+ORDER_DELETE_RULES_FOR_OTHER_PROGRAMS = ORDER_DELETE_RULES_FOR_PEOPLE

@@ -190,10 +190,10 @@ def _make_triggers_of_credit_checks() -> Iterator[ServerTrigger]:
         (
             "INSERT",
             (*checks.CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE, *added),
-            (*checks.CREDIT_CHECK_INSERT_RULES_FOR_APPLICATIONS, *by_others),
+            (*checks.CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS, *by_others),
         ),
-        ("UPDATE", checks.CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE, checks.CREDIT_CHECK_UPDATE_RULES_FOR_APPLICATIONS),
-        ("DELETE", checks.CREDIT_CHECK_DELETE_RULES_FOR_PEOPLE, checks.CREDIT_CHECK_DELETE_RULES_FOR_APPLICATIONS),
+        ("UPDATE", checks.CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE, checks.CREDIT_CHECK_UPDATE_RULES_FOR_OTHER_PROGRAMS),
+        ("DELETE", checks.CREDIT_CHECK_DELETE_RULES_FOR_PEOPLE, checks.CREDIT_CHECK_DELETE_RULES_FOR_OTHER_PROGRAMS),
     )
     for event, people, by_others_rules in by_both:
         operation = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
@@ -205,13 +205,13 @@ def _make_triggers_of_credit_checks() -> Iterator[ServerTrigger]:
 
 def _make_triggers_of_orders() -> Iterator[ServerTrigger]:
     by_others = (
-        *orders.ORDER_INSERT_RULES_FOR_APPLICATIONS,
+        *orders.ORDER_INSERT_RULES_FOR_OTHER_PROGRAMS,
         *row_counters.make_id_rules_for_others(orders.ORDER_TABLE),
     )
     by_both: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         ("INSERT", orders.ORDER_INSERT_RULES_FOR_PEOPLE, by_others),
-        ("UPDATE", orders.ORDER_UPDATE_RULES_FOR_PEOPLE, orders.ORDER_UPDATE_RULES_FOR_APPLICATIONS),
-        ("DELETE", orders.ORDER_DELETE_RULES_FOR_PEOPLE, orders.ORDER_DELETE_RULES_FOR_APPLICATIONS),
+        ("UPDATE", orders.ORDER_UPDATE_RULES_FOR_PEOPLE, orders.ORDER_UPDATE_RULES_FOR_OTHER_PROGRAMS),
+        ("DELETE", orders.ORDER_DELETE_RULES_FOR_PEOPLE, orders.ORDER_DELETE_RULES_FOR_OTHER_PROGRAMS),
     )
     for event, people, by_others_rules in by_both:
         last = state_since.make_server_assignment(orders.ORDER_TABLE, event)
@@ -220,13 +220,13 @@ def _make_triggers_of_orders() -> Iterator[ServerTrigger]:
 
 def _make_triggers_of_stock() -> Iterator[ServerTrigger]:
     table, deleted = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETE_RULES
-    by_others = (*worker_rules.STOCK_INSERT_RULES_FOR_APPLICATIONS, *row_counters.make_id_rules_for_others(table))
+    by_others = (*worker_rules.STOCK_INSERT_RULES_FOR_OTHER_PROGRAMS, *row_counters.make_id_rules_for_others(table))
     yield ServerTrigger(table, "INSERT", _make_trigger_body(worker_rules.STOCK_INSERT_RULES_FOR_PEOPLE, by_others))
     yield ServerTrigger(
         table,
         "UPDATE",
         _make_trigger_body(
-            worker_rules.STOCK_UPDATE_RULES_FOR_PEOPLE, worker_rules.STOCK_UPDATE_RULES_FOR_APPLICATIONS
+            worker_rules.STOCK_UPDATE_RULES_FOR_PEOPLE, worker_rules.STOCK_UPDATE_RULES_FOR_OTHER_PROGRAMS
         ),
     )
     yield ServerTrigger(table, "DELETE", _make_trigger_body(deleted))

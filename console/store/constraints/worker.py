@@ -336,7 +336,7 @@ WORKER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
 
 _STOCK_STATE_RULE = TriggerRule(is_allowed_step_sql(STOCK_TRANSITIONS, "status"), "no such step of a reservation")
 STOCK_INSERT_RULES_FOR_PEOPLE = (TriggerRule(NEVER_TRUE_SQL, "stock is reserved by the shop"),)
-STOCK_INSERT_RULES_FOR_APPLICATIONS = (
+STOCK_INSERT_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(has_state_sql("NEW.status", StockState), "no such state of a reservation"),
 )
 STOCK_UPDATE_RULES_FOR_PEOPLE = (
@@ -349,7 +349,7 @@ STOCK_UPDATE_RULES_FOR_PEOPLE = (
     ),
     _STOCK_STATE_RULE,
 )
-STOCK_UPDATE_RULES_FOR_APPLICATIONS = (
+STOCK_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
     _STOCK_STATE_RULE,
 )

@@ -49,8 +49,8 @@ class StoredDocument:
 
 
 class Documents:
-    """All documents of a database. Any thread, process and machine may use them, and two may store the same
-    content at the same time."""
+    """Stores and reads the documents (PDFs) of a database in a folder or a bucket. Any thread, process and machine
+    may use it, and two of them may store the same content at the same time."""
 
     def __init__(self, url: str, has_documents: Callable[[], bool] = lambda: False) -> None:
         """`url`: `file:` with an absolute folder, which is created when it is first used, or `gs://bucket/prefix`.

@@ -166,7 +166,8 @@ class PdfDocument:
 
 
 class _RequestTimer:
-    """Kills the child process if one request takes longer than `seconds`. `has_expired`: it was killed."""
+    """Kills the child process if one request takes longer than `seconds`. `has_expired` is True once
+    the timer has killed it."""
 
     def __init__(self, child: subprocess.Popen[bytes], seconds: float) -> None:
         self.has_expired = False

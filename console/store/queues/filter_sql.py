@@ -191,8 +191,9 @@ def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return two sort keys: the place of the currency, then the amount. The currencies follow each other in the
-    same sequence whether the sort order is ascending or descending, and records without an amount come last."""
+    """Return two sort keys: the position of the currency in MINOR_DIGITS_BY_CURRENCY, then the amount. The
+    currencies follow each other in the same sequence whether the sort order is ascending or descending, and records
+    without an amount come last."""
     columns = table.shown.columns
     currencies = tuple(MINOR_DIGITS_BY_CURRENCY)
     place = make_position_sql(columns.currency, currencies)

@@ -269,10 +269,10 @@ def _make_count_query(rows: Select[Any]) -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class _PageQueries:
-    """Queries of the pages of one queue, over one table.
+    """Queries of the pages of one queue, over one table. "The last row" is that of the previous page.
 
     - `first_rows`: the first rows of the queue
-    - `same_instant_rows`: the rows with a higher id than the last row, and its work state and instant (`state_since`)
+    - `same_instant_rows`: the rows with the last row's work state and instant (`state_since`), and a higher id
     - `later_instant_rows`: the rows with the same work state and a later instant than the last row
     - `later_state_rows`: the rows with a later work state than the last row; None if all rows have one work state
     """

@@ -273,9 +273,9 @@ def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
 
 
 def _make_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
-    """Yield full-text expressions, one for each word: the corporation matches this word at the rank, and the other
-    words in any of its texts. Words for which the index isn't read (see `_list_indexed_words`) are ignored. A word
-    without an expression at this rank is left out."""
+    """Yield full-text expressions. Each one finds the corporations that match one of the words at `rank` and the
+    other words in any of their texts. Words for which the index isn't read (see `_list_indexed_words`) don't count.
+    Yield nothing for a word that the index can't find at `rank`, or if it can't find one of the other words."""
     indexed = _list_indexed_words(words)
     anywhere = [_make_anywhere_expression(word) for word in indexed]
     for position, word in enumerate(indexed):

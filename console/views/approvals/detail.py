@@ -209,7 +209,7 @@ class ApprovalView(QScrollArea):
             self._make_money_panel(view),
             self._make_fulfilled_checks_panel(view),
             self._make_earlier_refunds_panel(view.earlier),
-            *([self._make_end_panel(view)] if is_waiting else []),
+            *([self._make_after_approval_panel(view)] if is_waiting else []),
         ]
         content.setLayout(make_column(*parts, None, gap=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16)))
         self.setWidget(content)
@@ -445,7 +445,7 @@ class ApprovalView(QScrollArea):
         )
         return holder
 
-    def _make_end_panel(self, view: RefundDetails) -> QWidget:
+    def _make_after_approval_panel(self, view: RefundDetails) -> QWidget:
         """Return the last panel of the request, which says what happens after the approval."""
         context, record = self._context, view.record
         provider = case_words.get_provider_name(view.payment.provider, context)

@@ -1,2 +1,2 @@
-"""The frame of the window: header, side bar, status bar and the area of the page; and the main window with the
-empty first frame that is painted at the start."""
+"""The parts around a page: header, side bar, status bar; and the main window, which paints an empty window at the
+start."""

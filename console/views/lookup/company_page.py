@@ -299,7 +299,7 @@ class CompanyPanel(QWidget):
 
     @Slot()
     def _show_row_counts(self) -> None:
-        """Show the number of rows in the titles of the tabs documents, notes and history, if they have been read."""
+        """Show the number of rows in the titles of the tabs documents, notes and history whose rows are loaded."""
         for tab in self.company_tabs:
             if tab.table.all_rows:
                 self.tabs.set_count(tab.place, wording.format_count(len(tab.table.all_rows)))

@@ -77,13 +77,13 @@ class Chart(PaintedWidget):
             self.setMinimumHeight(self._compute_minimum_height())
 
     def _compute_minimum_height(self) -> int:
-        lines = ceil(len(self.content.strips) / self._count_strip_columns())
+        lines = ceil(len(self.content.strips) / self._count_bar_strips_per_line())
         bars = self._min_bars_px * current_appearance().scale
         return ceil(
             lines * (bars + self._measure_text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _CHART_PADDING_PX
         )
 
-    def _count_strip_columns(self) -> int:
+    def _count_bar_strips_per_line(self) -> int:
         places = max((len(strip.bars) for strip in self.content.strips), default=1)
         strip_width = max(1, places) * self.content.min_place_px * current_appearance().scale + _STRIP_GAP_PX
         room = self.width() - 2 * _CHART_PADDING_PX + _STRIP_GAP_PX
@@ -91,7 +91,7 @@ class Chart(PaintedWidget):
 
     def compute_strip_boxes(self) -> list[QRectF]:
         """Return the rectangle of each strip of bars, in px relative to the widget."""
-        columns = self._count_strip_columns()
+        columns = self._count_bar_strips_per_line()
         lines = max(1, ceil(len(self.content.strips) / columns))
         box = QRectF(self.rect()).adjusted(
             _CHART_PADDING_PX, _CHART_PADDING_PX, -_CHART_PADDING_PX, -_CHART_PADDING_PX

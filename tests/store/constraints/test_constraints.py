@@ -388,16 +388,19 @@ def test_every_refusal_says_what_is_refused() -> None:
         *guard_checks.CREDIT_CHECK_DELETE_RULES_FOR_PEOPLE,
     ]
     rules += [
-        *guard_checks.CREDIT_CHECK_INSERT_RULES_FOR_APPLICATIONS,
-        *guard_checks.CREDIT_CHECK_UPDATE_RULES_FOR_APPLICATIONS,
-        *guard_checks.CREDIT_CHECK_DELETE_RULES_FOR_APPLICATIONS,
+        *guard_checks.CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS,
+        *guard_checks.CREDIT_CHECK_UPDATE_RULES_FOR_OTHER_PROGRAMS,
+        *guard_checks.CREDIT_CHECK_DELETE_RULES_FOR_OTHER_PROGRAMS,
     ]
     rules += [
         *guard_orders.ORDER_INSERT_RULES_FOR_PEOPLE,
         *guard_orders.ORDER_UPDATE_RULES_FOR_PEOPLE,
         *guard_orders.ORDER_DELETE_RULES_FOR_PEOPLE,
     ]
-    rules += [*guard_orders.ORDER_INSERT_RULES_FOR_APPLICATIONS, *guard_orders.ORDER_UPDATE_RULES_FOR_APPLICATIONS]
+    rules += [
+        *guard_orders.ORDER_INSERT_RULES_FOR_OTHER_PROGRAMS,
+        *guard_orders.ORDER_UPDATE_RULES_FOR_OTHER_PROGRAMS,
+    ]
     assert all(0 < len(f"console: {rule.message}") <= server_triggers.LONGEST_MESSAGE_CHARACTERS for rule in rules)
 
 
