@@ -10,6 +10,7 @@ from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.records import Certainty
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
@@ -105,6 +106,8 @@ class RefundResolver:
         """Settle the refund `decided` with the provider's answer, and store the person's evidence `proof`. Return
         None if the answer confirms the person's decision `state`, otherwise the reason of the mismatch.
         `number` is the person's refund number at the provider; if the answer has another one, settle nothing.
+        If the refund has been settled since it was read, for example by a report about its payment, the answer is
+        a late one, which never settles a refund twice.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided.id)
@@ -120,6 +123,8 @@ class RefundResolver:
             proof,
             context.now(),
         )
+        if _get_settled_facts(refund) != _get_settled_facts(decided):
+            return self._compare_with_settled_refund(tx, refund, outcome, state)
         is_confirmed = {
             RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
             RefundState.FAILED: OutcomeClass.FAILED_DEFINITE,
@@ -128,6 +133,18 @@ class RefundResolver:
             return MismatchReason.PROVIDER_SAYS_OTHERWISE
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "resolve")
         return None if is_confirmed else MismatchReason.PROVIDER_SAYS_OTHERWISE
+
+    def _compare_with_settled_refund(
+        self, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport], state: RefundState
+    ) -> MismatchReason | None:
+        """Compare the provider's answer with a refund that was settled while the provider was asked. Return None if
+        the refund's state is the person's decision `state` and the answer doesn't contradict it, otherwise the
+        reason of the mismatch."""
+        refund_outcomes.compare_late_answer(self._context, tx, refund, outcome)
+        is_decided_so = refund_outcomes.require_refund(tx, refund.id).state is state
+        if is_decided_so and not refund_outcomes.is_contradicting_answer(refund, outcome):
+            return None
+        return MismatchReason.PROVIDER_SAYS_OTHERWISE
 
     # Decided by two people
 
@@ -189,6 +206,12 @@ class RefundResolver:
             )
         else:
             refund_outcomes.mark_refund_failed(context, tx, refund, "resolved_by_people", None, {"first": proposer})
+
+
+def _get_settled_facts(refund: Refund) -> tuple[RefundState, Certainty, str | None]:
+    """Return the facts that change if a refund is settled or sent again. Its version and its work can change while
+    the refund stays decidable."""
+    return refund.state, refund.certainty, refund.operation_id
 
 
 def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number: str | None) -> None:

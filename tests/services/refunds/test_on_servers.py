@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from console.domain.money import Money
+from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Payment, Refund, RefundRequest, SetAside, SetAsideState
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from console.sandbox import SandboxControl
+from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.database.engine import Transaction
 from console.store.payments import account_limits as accounts
 from console.store.payments import payments, set_asides
@@ -223,6 +226,32 @@ def test_two_people_decide_what_nobody_can_tell(
     assert (found.state.value, found.certainty, found.provider_refund_id) == (end, Certainty.KNOWN, number)
     ours = desks.of("owner").payment(payment.id)
     assert (ours.reserved_minor, ours.refunded_minor) == (0, 1_000 if end == "completed" else 0)
+
+
+def test_what_a_report_settled_meanwhile_is_not_settled_twice(
+    desks: Desks, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker reads it in a report about the payment while an operator's resolver asks the provider: the
+    reservation of another refund of the payment is not used up."""
+    payment = desks.paid()
+    refund = desks.unknown(payment, happened=True)
+    key, others, worker = refund.provider_refund_key or "", list[Refund](), desks.of("worker").context
+    failpoints = desks.of("op-b").context.failpoints
+    reach = failpoints.reach
+
+    def overtaken(name: str) -> None:
+        reach(name)
+        if name == "before_resolve":
+            report = RefundReport(key, None, "COMPLETED", RefundState.COMPLETED, Money(1_000, "JPY"))
+            assert worker.write(lambda tx: apply_refund_report(worker, tx, report))
+            others.append(desks.ask(payment, "1300"))
+
+    control.payments_control.move_refund(key, "completed")
+    monkeypatch.setattr(failpoints, "reach", overtaken)
+    assert desks.of("op-b").refunds.resolve(refund.id, "completed", "seen", key).awaiting is None
+    ours = desks.of("owner").payment(payment.id)
+    assert (desks.now(refund).state, desks.now(others[0]).state) == (RefundState.COMPLETED, RefundState.REQUESTED)
+    assert (ours.refunded_minor, ours.reserved_minor) == (1_000, 1_300)
 
 
 def test_what_was_set_aside(desks: Desks) -> None:

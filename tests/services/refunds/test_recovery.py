@@ -1,11 +1,16 @@
 """Deciding about refunds whose outcome nobody knows: the provider's word first, then two people with evidence."""
 
+from functools import partial
+
 import pytest
 
+from console.domain.money import Money
+from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.sandbox import SandboxControl
+from console.services.refunds.late_outcomes import apply_refund_report
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 ANSWERS = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
@@ -137,3 +142,58 @@ def test_an_old_view_resolves_nothing(desk: RefundDesk) -> None:
     _, refund = unknown(desk)
     with desk.console.acting_as("op-a"):
         assert code_of(lambda: desk.refunds.resolve(refund.id, "failed", "seen", expected_version=1)) == "stale_view"
+
+
+def report_settles(desk: RefundDesk, refund: Refund, state: RefundState) -> None:
+    """Another process writes what a report about the payment says of the refund; no lease of refunds is held."""
+    there = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
+    price = Money(refund.amount_minor, refund.currency)
+    report = RefundReport(refund.provider_refund_key or "", str(there["id"]), state.value, state, price)
+    assert desk.context.write(lambda tx: apply_refund_report(desk.context, tx, report))
+
+
+@pytest.mark.parametrize(
+    ("reported", "answered", "decision", "code", "end"),
+    [
+        (RefundState.COMPLETED, "completed", "completed", "done", RefundState.COMPLETED),
+        (RefundState.COMPLETED, "completed", "failed", "evidence_mismatch", RefundState.COMPLETED),
+        (RefundState.COMPLETED, "accepted", "completed", "done", RefundState.COMPLETED),
+        (RefundState.COMPLETED, "failed", "completed", "evidence_mismatch", RefundState.COMPLETED),
+        (RefundState.FAILED, "failed", "failed", "done", RefundState.FAILED),
+        (RefundState.FAILED, "completed", "failed", "evidence_mismatch", RefundState.FAILED),
+        (RefundState.SUBMITTED, "completed", "completed", "done", RefundState.COMPLETED),
+        (RefundState.SUBMITTED, "accepted", "completed", "evidence_mismatch", RefundState.SUBMITTED),
+    ],
+)
+def test_what_a_report_settled_meanwhile_is_not_settled_twice(
+    desk: RefundDesk,
+    monkeypatch: pytest.MonkeyPatch,
+    reported: RefundState,
+    answered: str,
+    decision: str,
+    code: str,
+    end: RefundState,
+) -> None:
+    """A report settles it while the resolver asks, and another refund of the payment is requested: its reservation
+    stays, and the answer and the person's evidence are stored."""
+    desk.control.change_settings(settle_by_hand=True)
+    payment, refund = unknown(desk, happened=True)
+    there, others = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0], list[Refund]()
+    reach = desk.context.failpoints.reach
+
+    def overtaken(name: str) -> None:
+        reach(name)
+        if name == "before_resolve":
+            report_settles(desk, refund, reported)
+            others.append(desk.ask(payment, "250"))
+
+    desk.control.payments_control.move_refund(there["key"], answered)
+    monkeypatch.setattr(desk.context.failpoints, "reach", overtaken)
+    number = str(there["id"]) if decision == "completed" else None
+    assert code_of(partial(desk.resolve, refund, decision, "op-a", number)) == code
+    ours, now = desk.payment(payment.id), desk.now(refund)
+    done, held = (refund.amount_minor * (end is state) for state in (RefundState.COMPLETED, RefundState.SUBMITTED))
+    assert (now.state, now.certainty) == (end, Certainty.KNOWN)
+    assert (ours.refunded_minor, ours.reserved_minor) == (done, others[0].amount_minor + held)
+    sources = [item.source for item in desk.refunds.read_refund(refund.id).evidence]
+    assert (sources.count("person"), sources.count("atom.refund_status")) == (1, 1)
