@@ -101,20 +101,21 @@ def _find_lookalike_signals(
     refund_facts: RefundFacts, amount_minor: int, own_refund_id: int | None
 ) -> Iterator[RiskSignal]:
     """Yield a signal about the newest refund of the same payment and amount that was requested within
-    LOOKALIKE_REFUND_PERIOD and did not end without effect, unless it is the refund with the id `own_refund_id`
-    itself."""
+    LOOKALIKE_REFUND_PERIOD and did not end without effect. The refund with the id `own_refund_id` itself doesn't
+    count."""
     since = refund_facts.now - LOOKALIKE_REFUND_PERIOD
     earlier = next(
         (
             refund
             for refund in refund_facts.refunds
-            if refund.amount_minor == amount_minor
+            if refund.id != own_refund_id
+            and refund.amount_minor == amount_minor
             and _is_requested_since(refund, since)
             and refund.state not in refunds.STATES_WITHOUT_MONEY
         ),
         None,
     )
-    if earlier is not None and earlier.id != own_refund_id:
+    if earlier is not None:
         yield _make_refund_signal("exact_lookalike", earlier)
 
 

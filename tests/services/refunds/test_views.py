@@ -28,6 +28,22 @@ def test_what_a_checker_sees(desk: RefundDesk) -> None:
     assert view.changed == {}
 
 
+def test_a_lookalike_is_seen_beside_the_refund_itself(desk: RefundDesk) -> None:
+    """The refund of the same amount before this one comes first, with its present state: the refund itself, which
+    is newer and just as much, doesn't stand in its place."""
+    payment = desk.paid()
+    earlier = desk.approve(desk.ask(payment, "1000"))
+    refund = desk.ask(payment, "1000", intended_repeat=True)
+    desk.control.payments_control.move_refund(earlier.provider_refund_key or "", "completed")
+    desk.probe(earlier)
+    against = desk.refunds.read_refund(refund.id).against
+    assert [(hit.rule, hit.id) for hit in against] == [
+        ("exact_lookalike", earlier.id),
+        ("similar_amount", earlier.id),
+    ]
+    assert against[0].facts["state"] == "completed"
+
+
 def test_what_changed_since_the_maker_saw_it(desk: RefundDesk) -> None:
     """Fields of the payment and of its order, then and now."""
     payment = desk.paid(minor=900_000)
