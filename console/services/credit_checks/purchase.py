@@ -36,7 +36,7 @@ from console.services.registry.facts import read_facts
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
-from console.store.operations import journal, leases, lost_operations
+from console.store.operations import journal, lost_operations
 
 PURCHASE_DEAL_CODES = (1, 2, 9)
 PURCHASE_REASON_CODES = (1, 2, 3, 4, 9)
@@ -78,9 +78,7 @@ class CreditCheckPurchaseService:
         context = self._context
         with context.database.read() as conn:
             records = credit_checks.find_by_number(conn, value, journal.list_lapsed_subjects(conn))
-            purchase_leases = [
-                holder for holder in leases.list_holders(conn) if holder.name.startswith("alarmbox_credit_check_")
-            ]
+            holders = [check_records.find_purchase_holder(conn, record) for record in records]
             facts = read_facts(context, conn, value)
         live_records = tuple(record for record in records if record.is_live)
         past_records = [record for record in records if not record.is_live]
@@ -94,7 +92,7 @@ class CreditCheckPurchaseService:
             client_ids=tuple(sorted(context.settings.clients or (), key=int)),
             live=live_records,
             last=past_records[0] if past_records else None,
-            running=purchase_leases[0] if purchase_leases else None,
+            running=next((holder for holder in holders if holder is not None), None),
             renewal=bool(renewable_records),
             read_at=context.now(),
             corporation=facts,

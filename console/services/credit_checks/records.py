@@ -5,10 +5,11 @@ certainty unknown.
 """
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.records import CreditCheck
+from console.domain.records import CheckState, CreditCheck, LeaseHolder
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal, leases
 
 
 def read_current_credit_check(context: ServiceContext, record_id: int) -> CreditCheck:
@@ -23,3 +24,12 @@ def require_record(conn: Connection, record_id: int) -> CreditCheck:
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})
     return record
+
+
+def find_purchase_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:
+    """Return the holder of the lease under which this credit check is being bought now; None if it isn't."""
+    if record.state is not CheckState.PENDING:
+        return None
+    if journal.find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id) is None:
+        return None
+    return leases.find_holder(conn, f"alarmbox_credit_check_{record.client_id}")

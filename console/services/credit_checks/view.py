@@ -10,7 +10,6 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import (
     CheckRelations,
-    CheckState,
     CreditCheck,
     Document,
     EvidenceItem,
@@ -31,7 +30,7 @@ from console.services.registry.facts import read_facts
 from console.store.audit import trail as audit
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
-from console.store.operations import journal, leases
+from console.store.operations import leases
 from console.store.records import evidence
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
@@ -126,12 +125,7 @@ class CreditCheckDetailsReader:
 
     def _find_lease_holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
         holder = leases.find_holder(conn, make_lease_name(record.id))
-        if holder is not None or record.state is not CheckState.PENDING:
-            return holder
-        running = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record.id)
-        if running is None:
-            return None
-        return leases.find_holder(conn, f"alarmbox_credit_check_{record.client_id}")
+        return holder if holder is not None else check_records.find_purchase_holder(conn, record)
 
     def _list_actions(
         self, conn: Connection, record: CreditCheck, person: Person | None

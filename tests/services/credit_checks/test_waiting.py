@@ -71,6 +71,20 @@ def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], place: Place, sandbox
         assert busy.result(120).state == "success"
 
 
+def test_a_plan_shows_the_running_purchase_of_its_own_number(
+    busy: Future[CreditCheck], place: Place, sandbox: Sandbox
+) -> None:
+    """The buyer of this number, for its client; nobody for another number, although that lease is held."""
+    with place.opened(sandbox, person="op-b") as other:
+        running = other.credit_checks.make_plan(FIRST).running
+        assert running is not None
+        assert (running.operator, running.name) == (place.named("op-a"), "alarmbox_credit_check_1")
+        assert other.credit_checks.make_plan(SECOND).running is None
+        sandbox.control.release_calls()
+        assert busy.result(120).state == "success"
+        assert other.credit_checks.make_plan(FIRST).running is None
+
+
 @pytest.mark.parametrize("extra", [{"LEASES": "off"}, {}], ids=["without leases", "another client"])
 def test_who_need_not_wait(busy: Future[CreditCheck], place: Place, sandbox: Sandbox, extra: dict[str, str]) -> None:
     """Without leases, or for another client, a hanging call delays nobody; its own number stays refused."""
