@@ -79,8 +79,8 @@ def find_by_amount_and_day(
 ) -> tuple[Order | Payment, ...]:
     """Return the payments of the provider `source` of exactly this price (minor units) that began or were paid
     from `since` to `until`, and the orders with this total that have been pending since an instant of this
-    period. At most MAX_CANDIDATES rows are read by each query, and at most 2 * MAX_CANDIDATES records are returned,
-    the payments first.
+    period. At most MAX_CANDIDATES rows are read by each query. Return all payments found, and after them as many
+    orders as fill up 2 * MAX_CANDIDATES records, but in any case up to MAX_CANDIDATES orders.
     """
     values: dict[str, object] = {
         "minor": amount_minor,
@@ -89,13 +89,12 @@ def find_by_amount_and_day(
         "until": convert_to_naive_utc(until),
         "most": MAX_CANDIDATES,
     }
-    found: dict[tuple[str, int], Order | Payment] = {}
+    of_provider: dict[int, Payment] = {}
     for query in _PAYMENTS_OF_DAY_QUERIES:
-        of_provider = payments.select_records(conn, query, {**values, "whose": source})
-        found |= {(payments.PAYMENT_KIND, one.id): one for one in of_provider}
-    for order in _read_pending_orders(conn, values):
-        found[orders.ORDER_KIND, order.id] = order
-    return tuple(found.values())[: 2 * MAX_CANDIDATES]
+        rows = payments.select_records(conn, query, {**values, "whose": source})
+        of_provider |= {one.id: one for one in rows}
+    pending = tuple(_read_pending_orders(conn, values))
+    return (*of_provider.values(), *pending[: max(MAX_CANDIDATES, 2 * MAX_CANDIDATES - len(of_provider))])
 
 
 def _read_pending_orders(conn: Connection, values: dict[str, object]) -> Iterator[Order]:

@@ -1,10 +1,14 @@
 """The queue of unmatched notices: what is known, why a notice matches nothing, similar records, and its end."""
 
+from datetime import timedelta
+
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.domain.payments.records import PaymentImport
+from console.domain.payments.records import Order, PaymentImport
 from console.domain.views.unmatched_notices import NoticeProof, SharedFact, UnmatchedNoticeItem
+from console.store.database.engine import Transaction
+from console.store.payments import payments
 from tests.support.payment_desks import Scene
 
 
@@ -71,6 +75,28 @@ def test_similar_records_are_shown_and_never_chosen(scene: Scene) -> None:
     assert next(one.shared for one in now.candidates or ()) == (SharedFact.NUMBER, SharedFact.AMOUNT, SharedFact.DAY)
     assert scene.order_now("ORD-8").state == "pending"
     assert scene.of_number("bank", "ORD-1") is None
+
+
+def test_many_payments_of_the_day_leave_room_for_its_orders(scene: Scene) -> None:
+    """Five payments of this amount began on the day of the notice, five earlier ones were paid on it: the pending
+    order that nobody has paid is offered beside them."""
+    now = scene.context.now()
+
+    def pay(tx: Transaction) -> None:
+        for number in range(10):
+            begun_at = now if number < 5 else now - timedelta(days=3)
+            new = payments.NewPayment("bank", f"PAID-{number}", "JPY", 3300, begun_at=begun_at)
+            payments.insert_payment(tx.conn, new, now)
+
+    scene.context.database.write(pay)
+    scene.place.unguard("payments")
+    scene.place.sql(f"UPDATE payments SET paid_at = '{now:%Y-%m-%d %H:%M:%S}' WHERE merchant_payment_id > 'PAID-4'")
+    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    scene.order("ORD-8", 3300)
+    (item,) = scene.console.notices.read_page().items
+    offered = [one.record for one in item.candidates or ()]
+    assert len(offered) == 11
+    assert [one.merch_txn_id for one in offered if isinstance(one, Order)] == ["ORD-8"]
 
 
 def test_seen_by_a_person_it_leaves_the_queue_and_is_matched_later_all_the_same(scene: Scene) -> None:
