@@ -49,7 +49,7 @@ class ClockDriftAlerts:
         with context.database.read() as conn:
             drifts = self._measure_own_clock(conn)
             if WORKER in context.read_person().roles:
-                drifts |= _measure_clocks_of_requests(conn)
+                drifts = _measure_clocks_of_requests(conn) | drifts  # the own measurement is the more precise one
             open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
         open_ids = {alert.subject_id for alert in open_alerts}
         new = {
@@ -97,8 +97,14 @@ class ClockDriftAlerts:
 def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]]:
     """Return, by the id of each desk that has stored desk requests lately, the name of the person at the desk and
     the difference of the desk's clock from the database server's clock, in seconds. A desk whose requests prove no
-    difference is left out."""
-    measured = {
-        desk: (who, compute_clock_drift(delays)) for (desk, who), delays in clocks.read_request_delays(conn).items()
-    }
-    return {desk: (who, seconds) for desk, (who, seconds) in measured.items() if seconds is not None}
+    difference is left out. The persons at a desk share its clock, so the requests of all of them are one measurement;
+    the name is that of the person with the shortest delay, which decides it."""
+    delays_of_desk: dict[str, dict[str, tuple[float, ...]]] = {}
+    for (desk, who), delays in clocks.read_request_delays(conn).items():
+        delays_of_desk.setdefault(desk, {})[who] = delays
+    measured: dict[str, tuple[str, float]] = {}
+    for desk, delays_of_person in delays_of_desk.items():
+        seconds = compute_clock_drift([delay for delays in delays_of_person.values() for delay in delays])
+        if seconds is not None:
+            measured[desk] = (min(delays_of_person, key=lambda who: min(delays_of_person[who])), seconds)
+    return measured

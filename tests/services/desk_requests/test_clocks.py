@@ -11,7 +11,7 @@ from console.domain.desk_requests import records as request_records
 from console.sandbox.server import Sandbox
 from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.store.monitoring import clocks
-from tests.support.asking import ask_only, executing
+from tests.support.asking import ask_only, asking_only, executing
 from tests.support.places import Place
 
 
@@ -39,6 +39,31 @@ def test_a_desk_that_is_ahead(
         ((desk_found, _), delays), *_ = clocks.read_request_delays(conn).items()
     assert desk_found == desk_id
     assert -5.1 < min(delays) < -2.0
+    ClockDriftAlerts(worker._context, lambda: datetime.now(UTC)).update_alerts()
+    ((observed,),) = place.sql("SELECT observed FROM alerts WHERE rule_id = 'clock_drift'")
+    assert str(observed).startswith(f"clock of {place.named('op-a')}: ")
+    assert str(observed).endswith("ahead")
+
+
+def test_a_desk_of_two_persons_that_is_ahead(
+    place: Place, sandbox: Sandbox, worker: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was right when the first person worked there; the requests of the second prove that it is ahead now."""
+    with (
+        asking_only(place, "op-b"),
+        place.opened(sandbox, person="op-b", desk=2) as desk,
+        executing(worker),
+    ):
+        desk.recovery.give_up("credit-check", 1)
+        desk_id = desk._context.spool.desk_id
+    made = request_records.make_request_id
+    monkeypatch.setattr(
+        "console.services.desk_requests.asking.make_request_id",
+        lambda: str(UUID(int=UUID(made()).int + (5_000 << 80))),
+    )
+    with place.opened(sandbox, person="op-a", desk=2) as desk, executing(worker):
+        desk.recovery.give_up("credit-check", 1)
+        assert desk._context.spool.desk_id == desk_id
     ClockDriftAlerts(worker._context, lambda: datetime.now(UTC)).update_alerts()
     ((observed,),) = place.sql("SELECT observed FROM alerts WHERE rule_id = 'clock_drift'")
     assert str(observed).startswith(f"clock of {place.named('op-a')}: ")
