@@ -48,9 +48,10 @@ class FileProblem:
     """A problem with a file of an evidence pack.
 
     `code` is altered, missing, not_listed, bad_name, unreadable or too_large. For an audit entry it is edited (the
-    entry doesn't match its hash), unlinked (the entry doesn't follow the previous entry of its chain) or replaced
-    (the desk has stored another hash for this position in the chain, or the last entry of the chain contradicts
-    this entry). `row` is the id of the audit entry; None for another problem.
+    entry doesn't match its hash), unlinked (the entry doesn't follow the previous entry of its chain, or another
+    entry of the pack has the same position in the chain) or replaced (the desk has stored another hash for this
+    position in the chain, or the last entry of the chain contradicts this entry). `row` is the id of the audit
+    entry; None for another problem.
     """
 
     file: str
@@ -312,12 +313,16 @@ def _find_audit_row_problems(row: JsonObject) -> Iterator[str]:
 
 def _find_unlinked_rows(rows: list[_AuditPosition]) -> Iterator[int]:
     """Yield the ids of audit entries that don't follow the previous entry of their session, if the pack has that
-    entry, and of entries with the sequence number 1 that don't start a chain."""
+    entry, of entries with the sequence number 1 that don't start a chain, and of all entries that share their
+    position in a chain with another entry, because the pack alone doesn't show which of them is the true one."""
     rows_by_position = {(row.session, row.seq): row for row in rows}
-    for (session, seq), row in rows_by_position.items():
-        previous = rows_by_position.get((session, seq - 1))
-        if (previous is not None and (previous.hash != row.previous_hash or previous.id >= row.id)) or (
-            seq == 1 and row.previous_hash != FIRST_PREVIOUS_HASH
+    count_by_position = Counter((row.session, row.seq) for row in rows)
+    for row in rows:
+        previous = rows_by_position.get((row.session, row.seq - 1))
+        if (
+            count_by_position[row.session, row.seq] > 1
+            or (previous is not None and (previous.hash != row.previous_hash or previous.id >= row.id))
+            or (row.seq == 1 and row.previous_hash != FIRST_PREVIOUS_HASH)
         ):
             yield row.id
 

@@ -231,6 +231,22 @@ def test_a_row_hashed_anew_is_not_what_the_desk_saw(bench: Bench) -> None:
     assert (forged.name, "altered") in whys(verify_pack(forged, written.sha256))
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_second_row_at_the_same_place_is_found(bench: Bench, is_first: bool) -> None:
+    """A forged row with its own hash, and no anchor, that takes the number of a true one; before it and after it."""
+    from console.store.audit.hash_chain import HASHED_COLUMNS, compute_row_hash
+
+    path = Path(bench.pack().file)
+    lines = json.loads(parts(path)["audit.json"])
+    true = [line["row"] for line in lines if "row" in line][1]
+    forged = {**true, "id": true["id"] + 1_000_000, "who": "somebody", "anchor": []}
+    forged["hash"] = compute_row_hash(forged["prev_hash"], [forged[name] for name in HASHED_COLUMNS])
+    lines.insert(lines.index({"row": true}) + (not is_first), {"row": forged})
+    verdict = verify_pack(rewrite(path, {"audit.json": json.dumps(lines).encode()}, listed=True))
+    found = {(one.row, one.code) for one in verdict.problems}
+    assert {(true["id"], "unlinked"), (forged["id"], "unlinked")} <= found
+
+
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", b"PK\x05\x06" + b"\0" * 18])
 def test_what_is_no_pack_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
     """A verdict, never a crash."""
