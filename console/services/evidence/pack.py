@@ -278,11 +278,15 @@ class _PackDraft:
         return evidence.walk_evidence(self._conn, kind, int(id))
 
     def _add_documents(self, pack: PackWriter) -> None:
+        unnamed_count = 0
         for document in sorted(self._list_documents_of_records(), key=lambda document: document.sha256):
+            if not _SHA256_PATTERN.fullmatch(document.sha256):
+                # A malformed hash is text of unknown origin, so the document gets a number as its name instead.
+                unnamed_count += 1
+                self._add_to_omitted_files(f"documents/unnamed-{unnamed_count}.pdf", document.bytes, "bad_hash", None)
+                continue
             name = f"documents/{document.sha256}.pdf"
-            if not _SHA256_PATTERN.fullmatch(document.sha256) or not self._has_room_in_pack(
-                pack, name, document.bytes, document.sha256
-            ):
+            if not self._has_room_in_pack(pack, name, document.bytes, document.sha256):
                 continue
             try:
                 pack.add_file(name, [self._context.documents.read(document.path)])

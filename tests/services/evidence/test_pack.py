@@ -412,6 +412,19 @@ def test_a_document_that_is_gone_or_too_large_is_said_to_be_left_out(bench: Benc
     assert [one["reason"] for one in gone] == ["missing"]
 
 
+@pytest.mark.parametrize("hash", ["", "F" * 64, "../../" + "e" * 58])
+def test_a_document_whose_hash_is_none_is_said_to_be_left_out(bench: Bench, hash: str) -> None:
+    """It can't give its file a name; its text gets into neither the pack nor the message."""
+    bench.sql("UPDATE documents SET sha256 = :hash", hash=hash)
+    written = bench.pack()
+    contents = parts(Path(written.file))
+    assert not [name for name in contents if name.startswith("documents/")]
+    (left_out,) = json.loads(contents["manifest.json"])["left_out"]
+    assert (left_out["name"], left_out["reason"]) == ("documents/unnamed-1.pdf", "bad_hash")
+    assert written.left_out == ("documents/unnamed-1.pdf",)
+    assert verify_pack(Path(written.file)).is_intact
+
+
 def test_nothing_is_ever_replaced(bench: Bench) -> None:
     """A file of that name stays as it is; also a link that leads nowhere."""
     (bench.folder / "case.zip").write_bytes(b"mine")
