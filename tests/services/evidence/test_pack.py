@@ -23,6 +23,7 @@ from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.services.evidence.pack import EvidencePackWriter, WrittenPack
 from console.services.evidence.pack_archive import PACK_FORMAT_NAME, compute_digest, encode_json
 from console.services.evidence.pack_verification import PackVerification, verify_pack
+from console.services.evidence.recorded_calls import read_journal
 from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.wording import timelines
@@ -410,6 +411,21 @@ def test_a_document_that_is_gone_or_too_large_is_said_to_be_left_out(bench: Benc
         file.unlink()
     gone = json.loads(parts(Path(bench.pack("gone.zip").file))["manifest.json"])["left_out"]
     assert [one["reason"] for one in gone] == ["missing"]
+
+
+def test_the_largest_pack_that_is_written_can_be_read(bench: Bench) -> None:
+    """Answers and PDFs fill the room to the last byte, and the timeline and the manifest come on top of it."""
+    whole = parts(Path(bench.pack().file))
+    room = sum(len(whole[name]) for name in whole if name.startswith(("answers/", "audit.json", "documents/")))
+    full = EvidencePackWriter(
+        bench.console._context, lambda: timelines, bench.console._complete_records, largest=room
+    )
+    with bench.console.acting_as("aud-e"):
+        written = full.write("credit-check", bench.record.id, bench.folder / "full.zip")
+    assert (written.left_out, sum(map(len, parts(Path(written.file)).values())) > room) == ((), True)
+    assert read_journal(Path(written.file), room).calls
+    with pytest.raises(ValueError, match="too large"):
+        read_journal(Path(written.file), room - len(whole["audit.json"]) - 1)
 
 
 @pytest.mark.parametrize("hash", ["", "F" * 64, "../../" + "e" * 58])
