@@ -55,7 +55,8 @@ class PdfComparison:
             )
             if len(result.differences) >= MAX_DOCUMENT_DIFFERENCES and index + 1 < most_pages:
                 return replace(result, differences=result.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=True)
-        return replace(result, differences=result.differences[:MAX_DOCUMENT_DIFFERENCES])
+        is_cut = result.is_cut or len(result.differences) > MAX_DOCUMENT_DIFFERENCES
+        return replace(result, differences=result.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=is_cut)
 
     def _compare_page(self, index: int, counts: DocumentComparison) -> PageComparison:
         if index >= counts.old_pages:

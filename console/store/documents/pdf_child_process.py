@@ -252,8 +252,8 @@ def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
 
 def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
     """Return the differences of the first MAX_WORDS words of two lists, each as [kind, begin and end in `old`, begin
-    and end in `new`], at most MAX_HITS_OR_CHANGES. The kind is replace, delete or insert, as in difflib. The width of
-    characters is ignored.
+    and end in `new`]. The kind is replace, delete or insert, as in difflib. The width of characters is ignored. At
+    most MAX_HITS_OR_CHANGES differences are returned, and one more that shows that there are more.
 
     The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
     nothing. The limit of processor time also limits the comparison of the other words.
@@ -266,7 +266,7 @@ def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
     tail = next((place for place in range(shorter - head) if old[-1 - place] != new[-1 - place]), shorter - head)
     matcher = difflib.SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail])
     changes = (change for change in matcher.get_opcodes() if change[0] != "equal")
-    return [[kind, *(head + place for place in places)] for kind, *places in islice(changes, MAX_HITS_OR_CHANGES)]
+    return [[kind, *(head + place for place in places)] for kind, *places in islice(changes, MAX_HITS_OR_CHANGES + 1)]
 
 
 def _compute_image_scale(page: Any, width: int) -> float:

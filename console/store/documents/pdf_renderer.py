@@ -86,8 +86,8 @@ class PdfDocument:
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
     def compare_words(self, old: Sequence[str], new: Sequence[str]) -> tuple[WordChange, ...]:
-        """Return the differences of two lists of words, at most 1,000. The child process compares them, so that its
-        limits hold for hostile words, too.
+        """Return the differences of two lists of words, at most 1,000 and one more that shows that there are more.
+        The child process compares them, so that its limits hold for hostile words, too.
         """
         _, payload = self._ask_child(do="compare", old=list(old), new=list(new))
         try:

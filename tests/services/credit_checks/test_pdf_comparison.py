@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.documents.comparison import DifferenceKind, DocumentComparison
 from console.domain.errors import ConsoleError
-from console.sandbox.alarmbox.pdf import make_pdf_of_pages
+from console.sandbox.alarmbox.pdf import make_pdf_of_pages, make_pdf_of_streams
 from console.services.credit_checks import pdf_comparison
 from console.services.credit_checks.pdf_comparison import PdfComparison
 from console.store.documents.pdf_child_process import compare_words
@@ -111,6 +111,21 @@ def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_comparison, "MAX_DOCUMENT_DIFFERENCES", 2)
     pages = [compare(make_pdf_of_pages([[text]] * 5), make_pdf_of_pages([["b"]] * 5)) for text in ("a", "b")]
     assert [(len(one.differences), one.is_cut) for one in pages] == [(2, True), (0, False)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_cut"), [((1_000,), False), ((1_001,), True), ((600, 400), False), ((600, 401), True)]
+)
+def test_the_last_page_says_that_differences_are_left_out(counts: tuple[int, ...], is_cut: bool) -> None:
+    """At most 1,000 differences are told; that there are more is told also if no page comes after them."""
+
+    def version(letter: bytes) -> bytes:
+        words = ([b"(%d %s%d) Tj T*" % (n, letter, n) for n in range(count)] for count in counts)
+        text = (b"BT /F1 0.5 Tf 0.5 TL 10 830 Td " + b" ".join(page) + b" ET" for page in words)
+        return make_pdf_of_streams([pdf_bombs.stream(page) for page in text])
+
+    comparison = compare(version(b"a"), version(b"b"))
+    assert (len(comparison.differences), comparison.is_cut) == (1_000, is_cut)
 
 
 def test_a_comparison_is_cancelled_between_pages() -> None:
