@@ -43,6 +43,10 @@ from console.wiring.refunds import RefundService
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
 DUE_TASK_LOOKAHEAD = timedelta(seconds=15)
 """A window runs the due tasks each minute. In such a run, tasks that become due within this time run too."""
+MAX_QUEUE_SUBJECTS = 20_001
+"""One more than the largest number of records of a bulk run, so that a longer queue is refused with the right
+reason.
+"""
 _MAX_ID_DIGITS = 18  # digits
 
 
@@ -114,13 +118,17 @@ class RecoveryService:
         return self._queues.read_page(name, limit, after, record_filter, order)
 
     def list_queue_subjects(
-        self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = 1_000
+        self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS
     ) -> tuple[tuple[str, int], ...]:
         """Return kind and id of records of the queue `name` that fulfil `record_filter`, in the default order of the
-        queue: at most `max_records`, and never more than 1,000 (one page). Raises usage, not_allowed.
+        queue: at most `max_records`, read page by page. Raises usage, not_allowed.
         """
         page = self.read_queue(name, max_records, None, record_filter)
-        return tuple((get_record_kind(item.record), item.record.id) for item in page.items)
+        items = list(page.items)
+        while page.next_cursor is not None and len(items) < max_records:
+            page = self.read_queue(name, max_records - len(items), page.next_cursor, record_filter)
+            items += page.items
+        return tuple((get_record_kind(item.record), item.record.id) for item in items)
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that fulfil `record_filter` by cause. Return for each cause the

@@ -27,9 +27,6 @@ from console.views.runtime.routes import RecordRef
 if TYPE_CHECKING:
     from console.app import Console
 
-_MAX_SELECTED_RECORDS = 20_001
-"""One more than the largest number of records of a selection, so that the service refuses more with a reason."""
-
 
 class QueuePageActions(QObject):
     """Runs the actions of the queue page on its records. Before a bulk action on several records, the bulk dialog
@@ -210,9 +207,9 @@ class QueuePageActions(QObject):
 
 
 def _list_refs_of_selection(source: RecordLister, services: "Console") -> Sequence[RecordRef]:
-    """Return the kind and id of each record of a selection; at most 1,000 (see `list_queue_subjects`) if a whole
-    queue is selected."""
+    """Return the kind and id of each record of a selection; at most MAX_QUEUE_SUBJECTS (see `list_queue_subjects`)
+    if a whole queue is selected."""
     records = source(services)
     if isinstance(records, str):
-        return services.recovery.list_queue_subjects(records, max_records=_MAX_SELECTED_RECORDS)
+        return services.recovery.list_queue_subjects(records)
     return [(record.kind, record.id) for record in records]

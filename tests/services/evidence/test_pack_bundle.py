@@ -13,6 +13,7 @@ from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, encode_js
 from console.services.evidence.pack_bundle import EvidenceBundleWriter
 from console.services.evidence.pack_verification import verify_pack
 from tests.services.evidence.test_pack import NUMBERS, Bench, bench, parts, rewrite, whys
+from tests.support.bulk_stage import unknown_checks
 
 __all__ = ["bench"]
 
@@ -63,6 +64,19 @@ def test_each_pack_is_as_by_itself(bench: Bench, records: list[tuple[str, int]])
     ]
     (entry,) = [one for one in bench.console.audit.list_entries(50) if one.what == "evidence_bundle.exported"]
     assert (entry.detail["n"], entry.detail["sha256"]) == (2, written.sha256)
+
+
+def test_the_refusal_of_a_long_queue_tells_its_length(bench: Bench) -> None:
+    """A queue is read page by page; it is cut where the reader wants no more."""
+    unknown_checks(bench.console, 1_203)
+    recovery = bench.console.recovery
+    subjects = recovery.list_queue_subjects("unknown")
+    assert (len(subjects), len(set(subjects))) == (1_203, 1_203)
+    for most in (7, 1_000, 1_001):
+        assert recovery.list_queue_subjects("unknown", max_records=most) == subjects[:most]
+    with pytest.raises(ConsoleError) as refused:
+        recovery.write_evidence_bundle(subjects, bench.folder / "all.zip")
+    assert {**refused.value.detail}.items() >= {"n": 1_203, "most": 500}.items()
 
 
 def test_refused_cancelled_or_without_room(bench: Bench, records: list[tuple[str, int]]) -> None:
