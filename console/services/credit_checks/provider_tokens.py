@@ -198,8 +198,8 @@ class DatabaseTokenStore:
 
     def _encrypt_pair(self, pair: TokenPair, version: int) -> str:
         """Return the encrypted pair of tokens with its version in front, as the row stores it. The encrypted text
-        also contains the version, so that `_decrypt_pair` detects an older pair that was copied, with a version in
-        front, into a newer row.
+        also contains the version, so that `_decrypt_pair` detects an older pair that was copied into a newer row,
+        with or without a version in front.
         """
         plain = json.dumps([pair.access_token, pair.refresh_token, version])
         return f"v{version}.{self._cipher.encrypt(plain.encode()).decode()}"
@@ -221,12 +221,13 @@ class DatabaseTokenStore:
 
     def _decrypt_pair(self, encrypted_pair: str, stored: StoredToken) -> TokenPair:
         """Return the pair of tokens that `encrypted_pair`, the text in the row `stored`, contains. Raises
-        DecryptionFailed for another store key or another version. A text without a version in front, as an earlier
-        version of this program wrote it, is accepted without a comparison.
+        DecryptionFailed for another store key or another version. A text without a version in front of it and
+        inside it, as an earlier version of this program wrote it, is accepted without a comparison.
         """
         version_mark, dot, inner = encrypted_pair.rpartition(".")
         access, refresh, *numbers = json.loads(self._cipher.decrypt(inner.encode()))
-        if dot and (version_mark, numbers) != (f"v{stored.version}", [stored.version]):
+        has_version = bool(dot or numbers)
+        if has_version and (version_mark, numbers) != (f"v{stored.version}", [stored.version]):
             raise DecryptionFailed
         expires: datetime | None = stored.expires_at
         return TokenPair(access, refresh, expires, stored.version)

@@ -1,0 +1,65 @@
+"""The provider's tokens in the database: a pair is of its row's version, whatever form its text has."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.providers.credit_checks.tokens import TokenPair
+from console.services.credit_checks.provider_tokens import DatabaseTokenStore
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import HandClock, quick_desk, quick_folder
+
+PROVIDER = "invented"
+
+
+@pytest.fixture
+def console() -> Iterator[Console]:
+    with quick_folder() as home, quick_desk(home / "desk", LedgerVendor(), HandClock()) as desk:
+        yield desk
+
+
+def token_store(console: Console) -> DatabaseTokenStore:
+    """The tokens as another process reads them, without a pair in memory."""
+    return DatabaseTokenStore(console._context, PROVIDER, "first", console._context.cipher)
+
+
+def sealed(console: Console) -> str:
+    with console.database.read() as conn:
+        return str(conn.execute(text("SELECT sealed FROM provider_tokens")).scalar_one())
+
+
+def write_sealed(console: Console, value: str) -> None:
+    with console.database.write_without_retries() as tx:
+        tx.conn.execute(text("UPDATE provider_tokens SET sealed = :value"), {"value": value})
+
+
+def test_an_older_pair_is_refused_in_every_form(console: Console) -> None:
+    """With the version that was in front of it, with the row's, and with none: the version inside it counts."""
+
+    def exchange(token: str) -> TokenPair:
+        return TokenPair("access", f"{token}-next", console._context.now(), 0)
+
+    first = token_store(console).refresh(exchange, outdated_pair=None)
+    old = sealed(console)
+    second = token_store(console).refresh(exchange, outdated_pair=first)
+    assert (first.version, second.version) == (1, 2)
+    assert token_store(console).find_current_pair() == second
+    inner = old.partition(".")[2]
+    for form in (old, f"v2.{inner}", inner, f".{inner}"):
+        write_sealed(console, form)
+        with pytest.raises(ConsoleError) as refused:
+            token_store(console).find_current_pair()
+        assert (refused.value.code, refused.value.detail["problem"]) == ("bad_profile", "other_key"), form
+
+
+def test_a_pair_of_an_earlier_version_of_the_program_is_read(console: Console) -> None:
+    """It has its version neither in front of it nor inside it."""
+    token_store(console).refresh(lambda _: TokenPair("a", "b", console._context.now(), 0), outdated_pair=None)
+    write_sealed(console, console._context.cipher.encrypt(json.dumps(["old", "older"]).encode()).decode())
+    pair = token_store(console).find_current_pair()
+    assert pair is not None
+    assert (pair.access_token, pair.refresh_token, pair.version) == ("old", "older", 1)
