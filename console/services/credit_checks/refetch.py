@@ -45,6 +45,7 @@ _ERROR_CODES_BY_SEVERITY = (
     ErrorCode.PROVIDER_ANSWER_UNUSABLE,
     ErrorCode.PROVIDER_REFUSED,
     ErrorCode.PROVIDER_UNREACHABLE,
+    ErrorCode.BAD_PROFILE,
     ErrorCode.DOCUMENTS_UNREACHABLE,
     ErrorCode.STORAGE_FULL,
     ErrorCode.DATABASE_UNREACHABLE,
@@ -112,7 +113,8 @@ class RefetchService:
 
         Raises not_found, not_allowed, not_refetchable, in_progress, viewing_period_over, stale_view and
         bad_profile before the first call to the provider. If the read of a part fails after that, raises the code
-        of the most severe failure, with detail.record and detail.failed (one entry for each failed part).
+        of the most severe failure, with detail.record and, except for bad_profile, detail.failed (one entry for
+        each failed part).
         """
         names = tuple(name for name, is_requested in ((DETAIL, detail), (PDF, pdf)) if is_requested)
         attempt = _RefetchAttempt(self._context, self._readings, record_id, names, expected_version, progress)
@@ -274,14 +276,25 @@ REFETCH_ACTION: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResu
 
 def _make_failed_part_facts(failed_parts: list[FetchedPart]) -> list[FailedPart]:
     return [
-        {"part": part.name, "code": find_part_error_code(part.outcome), "reason": part.outcome.reason}
+        {"part": part.name, "code": _find_failed_part_code(part), "reason": part.outcome.reason}
         for part in failed_parts
     ]
 
 
+def _find_failed_part_code(part: FetchedPart) -> ErrorCode:
+    """Return the error code of a failed part: bad_profile if a wrong setting, such as another store key, prevented
+    the call, otherwise the code of its outcome."""
+    if part.outcome.reason == ErrorCode.BAD_PROFILE and part.outcome.status is None:
+        return ErrorCode.BAD_PROFILE
+    return find_part_error_code(part.outcome)
+
+
 def _make_incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> ConsoleError:
     """Return the error of a re-fetch that did not fetch both detail and PDF as requested. Its exit status is 5 if
-    the viewing period is over, 6 for a code of OWN_FAULT_ERROR_CODES, otherwise the exit status of `code`."""
+    the viewing period is over, 6 for a code of OWN_FAULT_ERROR_CODES, otherwise the exit status of `code`. The error
+    bad_profile has only the record, because its interface has no facts about answers."""
+    if code == ErrorCode.BAD_PROFILE:
+        return make_outcome_error(code, {"record": facts["record"], "about": "refetch"})
     status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_ERROR_CODES else None
     return make_outcome_error(code, {**facts, "about": "refetch"}, exit_status=status)
 

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
@@ -39,6 +40,21 @@ def test_a_reading_that_breaks_off_was_not_got(place: Place, sandbox: Sandbox, s
     assert [part["part"] for part in failed] == [step.removeprefix("before_")]
     assert refused.value.exit_status == 5
     assert "record" in refused.value.detail
+
+
+def test_a_wrong_setting_is_told_as_one(place: Place, sandbox: Sandbox) -> None:
+    """Tokens that the store key doesn't decrypt are not the provider's fault: nothing was sent to it."""
+    with place.opened(sandbox) as console:
+        bought = console.credit_checks.purchase(ASK)
+        with console.database.write_without_retries() as tx:
+            tx.conn.execute(text("UPDATE provider_tokens SET sealed = 'v2.gAAAAdamaged', version = 2"))
+    asked = len(sandbox.control.read_requests())
+    with place.opened(sandbox) as console:
+        with pytest.raises(ConsoleError) as refused:
+            console.credit_checks.refetch(bought.id)
+        assert (refused.value.code, refused.value.exit_status) == ("bad_profile", 2)
+        assert (set(refused.value.detail), refused.value.detail["about"]) == ({"record", "about"}, "refetch")
+    assert len(sandbox.control.read_requests()) == asked
 
 
 @pytest.mark.expects_log("the lack of room is told")
