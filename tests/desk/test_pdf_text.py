@@ -12,9 +12,11 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.credit_checks.tabs import DocumentRow
 from console.views.documents.compare_page import PdfComparisonPage
 from console.views.documents.pdf_page import PdfPage
-from console.views.runtime.routes import CreditCheckRoute, PdfRoute
+from console.views.runtime.routes import CreditCheckRoute, HomeRoute, PdfComparisonRoute, PdfRoute
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person, save_as
+from tests.desk.seats import Seats
+from tests.desk.test_lock import lock_of, locked, unlock
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
 
@@ -156,3 +158,39 @@ def test_sizes_turns_and_a_copy(sit: Sit, console: Console, heard: list[Heard], 
     person.frame.show_route(PdfRoute(other.id))
     person.until(lambda: page.canvas.has_page and page.route.record == other.id)
     assert (page.quarter_turns, page.context.preferences.value("pdf_zoom")) == (0, kept)
+
+
+def test_the_lock_keeps_the_pdf_open(seats: Seats, sit: Sit, console: Console) -> None:
+    """After the lock the page stays where it was and still answers its keys; its child ends once it is left."""
+    person, page = open_pdf(sit, console)
+    person.press("PgDown")
+    lock_of(person).lock_window()
+    locked(person)
+    unlock(seats, person)
+    assert (page.page_count, page.page_index) == (2, 1)
+    person.press("PgUp")
+    assert page.page_index == 0
+    document = page._pages
+    assert document is not None
+    person.frame.show_route(HomeRoute())
+    person.until(lambda: document._child is None)
+    assert page._pages is None
+
+
+def test_the_lock_keeps_a_comparison_open(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    person, shown = open_pdf(sit, console)
+    sandbox.control.add_fault("pdf_other", call="pdf", times=1)
+    console.credit_checks.refetch(shown.route.record)
+    person.frame.show_route(PdfComparisonRoute(shown.route.record))
+    page = person.page(PdfComparisonPage)
+    person.until(lambda: len(page.list.all_rows) > 2)
+    lock_of(person).lock_window()
+    locked(person)
+    unlock(seats, person)
+    assert len(page.list.all_rows) > 2
+    person.press("PgDown")
+    assert page.page_index == 1
+    documents = page._documents
+    assert documents is not None
+    person.frame.show_route(HomeRoute())
+    person.until(lambda: documents.new._child is None and documents.old._child is None)

@@ -211,8 +211,7 @@ class PdfComparisonPage(Page):
         self.summary.show_text(words)
         announce(self, words, shape="cross", tone="bad")
 
-    def hideEvent(self, event: object) -> None:
-        super().hideEvent(event)  # type: ignore[arg-type]  # a QHideEvent
+    def leave(self) -> None:
         self._close_documents()
 
     def _close_documents(self) -> None:

@@ -47,8 +47,8 @@ _ZOOM_PREFERENCE_NAME, _PAGE_FIT_PREFERENCE_NAME = "pdf_zoom", "pdf_fit"
 class PdfPage(Page):
     """The page that shows one stored PDF. The T key switches between the images of its pages and its text, which a
     screen reader can read; the selected view also applies to the PDFs that are opened later. The child process
-    that reads the PDF ends when the person opens another PDF, or when the page is hidden: by another
-    page, by the lock, or because the window is minimized.
+    that reads the PDF ends when the person opens another PDF or another page, or closes the window. It continues
+    while the lock hides the page or the window is minimized.
     """
 
     sidebar_key = "lookup"
@@ -237,8 +237,7 @@ class PdfPage(Page):
         if pages is not None:
             self.context.runner.run(pages.close, lambda _: None, lambda _: None, owner=self.context)
 
-    def hideEvent(self, event: object) -> None:
-        super().hideEvent(event)  # type: ignore[arg-type]  # a QHideEvent
+    def leave(self) -> None:
         self._close_document()
 
     # -- text

@@ -106,6 +106,7 @@ class WindowFrame(CoveredWindow):
         window.setMinimumSize(*_MIN_WINDOW_SIZE_PX)
         self._build_bars()
         window.installEventFilter(self)
+        self.closing.connect(self._leave_current_page)
         context.navigation_requested.connect(self.show_route)
         context.replacement_requested.connect(self.replace_route)
         context.back_requested.connect(self.go_back)
@@ -215,6 +216,7 @@ class WindowFrame(CoveredWindow):
     def rebuild_bars_and_page(self) -> None:
         """Build the bars and the visible page again in the context's language. Every other page is built again
         when the person next opens it. The current route and the history stay."""
+        self._leave_current_page()
         self._pages.clear()
         self._scroll_areas.clear()
         self._build_bars()
@@ -269,6 +271,8 @@ class WindowFrame(CoveredWindow):
         page = self._find_or_make_page(route)
         if page is None:
             return
+        if page is not self.current_page:
+            self._leave_current_page()
         self.stack.setCurrentWidget(self._scroll_areas[page])
         page.show_route(route)
         if state:
@@ -277,6 +281,11 @@ class WindowFrame(CoveredWindow):
         self._mark_sidebar_entry(page)
         page.take_focus()
         self.page_shown.emit()
+
+    @Slot()
+    def _leave_current_page(self) -> None:
+        if self.current_page is not None:
+            self.current_page.leave()
 
     @Slot()
     def _mark_entry_of_sender_page(self) -> None:
