@@ -8,6 +8,7 @@ from PySide6.QtGui import QAccessible
 
 from console.app import Console
 from console.sandbox.server import Sandbox
+from console.services.credit_checks.pdf import CreditCheckPdfReader, PdfDocument
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.credit_checks.tabs import DocumentRow
 from console.views.documents.compare_page import PdfComparisonPage
@@ -194,3 +195,29 @@ def test_the_lock_keeps_a_comparison_open(seats: Seats, sit: Sit, console: Conso
     assert documents is not None
     person.frame.show_route(HomeRoute())
     person.until(lambda: documents.new._child is None and documents.old._child is None)
+
+
+def test_a_page_left_while_its_pdf_opens_keeps_no_child(
+    sit: Sit, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer comes when another page is shown: the opened PDF is closed, for one PDF as for two versions."""
+    person, page = open_pdf(sit, console)
+    id = page.route.record
+    sandbox.control.add_fault("pdf_other", call="pdf", times=1)
+    console.credit_checks.refetch(id)
+    opened: list[PdfDocument] = []
+    open_pages = CreditCheckPdfReader.open_pages
+
+    def note_opened(reader: CreditCheckPdfReader, record_id: int, sha256: str | None = None) -> PdfDocument:
+        document = open_pages(reader, record_id, sha256)
+        opened.append(document)
+        return document
+
+    monkeypatch.setattr(CreditCheckPdfReader, "open_pages", note_opened)
+    for count, route in ((1, PdfRoute(id)), (3, PdfComparisonRoute(id))):
+        person.frame.show_route(HomeRoute())
+        person.frame.show_route(route)
+        person.frame.show_route(HomeRoute())
+        person.until(lambda count=count: len(opened) == count)  # type: ignore[misc]  # bound in each turn
+        person.until(lambda: all(document._closed and document._child is None for document in opened))
+    assert page._pages is None

@@ -67,6 +67,7 @@ class PdfComparisonPage(Page):
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
         self.route = PdfComparisonRoute(0)
         self._documents: PdfComparison | None = None
+        self._is_left = False
         self._comparison: DocumentComparison | None = None
         self._cancelled = threading.Event()
         self.page_index = 0
@@ -114,6 +115,7 @@ class PdfComparisonPage(Page):
     def show_route(self, route: object) -> None:
         if not isinstance(route, PdfComparisonRoute):
             return
+        self._is_left = False
         if route != self.route or self._documents is None:
             self._close_documents()
             self.route = route
@@ -147,7 +149,7 @@ class PdfComparisonPage(Page):
     def _show_opened_pdfs(
         self, route: PdfComparisonRoute, documents: "PdfComparison", versions: tuple[Document, ...]
     ) -> None:
-        if route != self.route:
+        if route != self.route or self._is_left:
             self._end_pdf_processes(documents)
             return
         self._close_documents()
@@ -212,6 +214,7 @@ class PdfComparisonPage(Page):
         announce(self, words, shape="cross", tone="bad")
 
     def leave(self) -> None:
+        self._is_left = True
         self._close_documents()
 
     def _close_documents(self) -> None:

@@ -71,6 +71,7 @@ class PdfPage(Page):
         super().__init__(context)
         self.route = PdfRoute(0)
         self._pages: PdfDocument | None = None
+        self._is_left = False
         self.page_count = 0
         self.page_index = 0
         percent = context.preferences.number(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[0], _PAGE_ZOOMS_PERCENT[-1])
@@ -177,6 +178,7 @@ class PdfPage(Page):
     def show_route(self, route: object) -> None:
         if not isinstance(route, PdfRoute):
             return
+        self._is_left = False
         if route != self.route or self._pages is None:
             self._close_document()
             self.route = route
@@ -207,7 +209,7 @@ class PdfPage(Page):
         )
 
     def _show_document(self, route: PdfRoute, pages: "PdfDocument", count: int) -> None:
-        if route != self.route:
+        if route != self.route or self._is_left:
             pages.close()
             return
         self._close_document()
@@ -238,6 +240,7 @@ class PdfPage(Page):
             self.context.runner.run(pages.close, lambda _: None, lambda _: None, owner=self.context)
 
     def leave(self) -> None:
+        self._is_left = True
         self._close_document()
 
     # -- text
