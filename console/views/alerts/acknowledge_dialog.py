@@ -20,6 +20,7 @@ from console.views.widgets.notification_bars import NotificationBar
 
 _EFFECT_WORDS_KEY_BY_RULE_ID = {
     CORPORATION_CHANGE_RULE: "dialog.acknowledge.effect_settles",
+    ErrorCode.DATABASE_WENT_BACK: "dialog.acknowledge.effect_permits",
     WorkReason.UNMATCHED_NOTICE: "dialog.acknowledge.effect_notice",
 }
 
@@ -28,7 +29,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
     """The dialog in which a person acknowledges the alerts of an incident. A note is required only for the alert
     which says that the database has gone back to an earlier state, because the acknowledgement resolves this alert.
     The acknowledgement of a changed company closes its alert; any other acknowledged alert stays open until the facts
-    match again. For a changed company, a sentence in the dialog says that the acknowledgement closes the alert.
+    match again. A sentence in the dialog says what the acknowledgement does to the alert.
     """
 
     def __init__(

@@ -216,12 +216,19 @@ def test_dialogs_of_incidents(the_look: object, qtbot: QtBot) -> None:
 
 
 def test_the_dialog_says_what_an_acknowledgement_does(the_look: object, qtbot: QtBot) -> None:
-    """It closes the alert about a company; any other stays open."""
+    """It closes the alert about a company and that of a rolled back database, which lets operations with money
+    start again for good; any other stays open."""
     page = page_of(incident_of(LATE), incident_of(MERGED))
     qtbot.addWidget(page)
-    for item, effect in ((LATE, "stays open"), (MERGED, "closes with your acknowledgement")):
+    went_back = replace(LATE, alert=replace(LATE.alert, rule_id="database_went_back"))
+    for item, effects in (
+        (LATE, ("stays open",)),
+        (MERGED, ("closes with your acknowledgement",)),
+        (went_back, ("closes with your acknowledgement", "refunds are possible again", "can't be undone")),
+    ):
         dialog = AcknowledgeAlertsDialog(page.context, item, page)
-        assert any(effect in label.plain for label in dialog.findChildren(TextLabel))
+        (words,) = [label.plain for label in dialog.findChildren(TextLabel) if effects[0] in label.plain]
+        assert all(effect in words for effect in effects)
         dialog.reject()
 
 
