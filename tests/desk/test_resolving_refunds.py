@@ -6,10 +6,13 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import Refund
 from console.domain.records import Certainty
 from console.sandbox.server import Sandbox
+from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
+from console.views.queues.page import QueuesPage
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
-from console.views.runtime.routes import RefundRoute
+from console.views.runtime.routes import PaymentRoute, QueuesRoute, RefundRoute
 from tests.desk.conftest import Sit
+from tests.desk.hands import Person
 from tests.desk.seats import Seats
 from tests.support.money_desks import ask, paid
 
@@ -47,3 +50,36 @@ def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: 
     view = seats.console.refunds.read_refund(refund.id)
     assert view.record.certainty is Certainty.UNKNOWN
     assert any("1519" in item.body and "support says" in item.body for item in view.evidence)
+
+
+def asked_providers(person: Person) -> list[str]:
+    """The payment providers of which the window says when one of its calls heard them last."""
+    return [one.name for one in person.opening.context.connection_state.gateways if one.at is not None]
+
+
+@pytest.mark.parametrize("place", ["queue", "tab", "page"])
+def test_a_probed_refund_tells_when_its_provider_was_heard(
+    seats: Seats, sit: Sit, sandbox: Sandbox, place: str
+) -> None:
+    """Wherever it is probed: in a queue, in the tab of its payment, and on its own page."""
+    refund, person = unknown(seats, sandbox), sit()
+    if place == "queue":
+        person.frame.show_route(QueuesRoute("refunds"))
+        queues = person.page(QueuesPage)
+        person.until(lambda: queues.table.current_item is not None)
+    elif place == "tab":
+        person.frame.show_route(PaymentRoute(refund.payment_id))
+        page = person.page(PaymentPage)
+        person.until(lambda: page.view is not None)
+        page.tabs.show_tab("refunds")
+        person.rest()
+        page.tabs.focus_content()
+        person.until(lambda: page.tabs.find_focused_row() is not None)
+    else:
+        person.frame.show_route(RefundRoute(refund.id))
+        refund_page = person.page(RefundPage)
+        person.until(lambda: refund_page.view is not None)
+    assert asked_providers(person) == []
+    person.press("P")
+    person.rest()
+    assert asked_providers(person) == ["paypay"]

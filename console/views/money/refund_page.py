@@ -111,7 +111,7 @@ class RefundPage(MoneyPage[RefundDetails]):
     def run_kind_action(self, name: str, view: RefundDetails) -> None:
         match name:
             case "probe":
-                self.acts.probe(view.record, view.payment.provider)
+                self.acts.probe(view.record)
             case "resolve":
                 self.acts.resolve(view.record, self.action_bar.find_proposer(view))
             case "withdraw":

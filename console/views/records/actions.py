@@ -58,10 +58,10 @@ class RecordActionHandlers(QObject):
 
     # -- probe
 
-    def probe(self, record: ShownRecord | Operation, provider: str = "") -> None:
+    def probe(self, record: ShownRecord | Operation) -> None:
         """Ask the provider for the outcome of a record, and show the result. The call costs nothing and changes
-        nothing at the provider. Do nothing while a probe of the same record runs. For a refund, the caller must
-        pass the name of the `provider`, because the record of a refund doesn't contain it.
+        nothing at the provider. Do nothing while a probe of the same record runs. The provider of a refund is that
+        of the payment in its relations, because the record of a refund doesn't contain it.
         """
         context, translate = self._context, self._context.translate
         kind, id = subject = case_words.get_subject_kind_and_id(record)
@@ -73,7 +73,7 @@ class RecordActionHandlers(QObject):
         else:
             title = case_words.format_record_title(record, context)
             words, label = translate("act.probing_case", title=title), translate("act.probe_case", title=title)
-            provider_name = record.provider if isinstance(record, Payment) else provider
+            provider_name = _find_gateway_name(record)
         self._probed_subjects.add(subject)
         wait = RequestWait()
         withdraw = WithdrawButton(context, wait)
@@ -309,6 +309,16 @@ class RecordActionHandlers(QObject):
             line = context.translate("case.summary", **facts)
         QGuiApplication.clipboard().setText(line)
         context.show_toast(context.translate("record.summary_copied"), line)
+
+
+def _find_gateway_name(record: Order | Payment | Refund) -> str:
+    """Return the name of the payment provider that a probe of the record asks; "" for an order, whose payments can
+    have several, and for a refund that was read without its payment."""
+    if isinstance(record, Refund):
+        payment = record.relations.payment if record.relations is not None else None
+    else:
+        payment = record if isinstance(record, Payment) else None
+    return payment.provider if payment is not None else ""
 
 
 def make_probe_toast(
