@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHeaderView
 
 from console.app import Console
-from console.settings.person_files import make_preferences_file
+from console.settings.person_files import get_person_file_path, make_preferences_file
 from console.views.app.appearance_choices import (
     apply_and_store_density,
     apply_and_store_text_size,
@@ -166,6 +166,28 @@ def test_a_broken_file_is_told_and_set_aside(console: Console, sit: Sit) -> None
     assert current_appearance().theme == "light"
     assert any(file.path.name in toast.accessibleName() for toast in person.frame.toasts.visible_toasts)
     assert file.path.with_name(file.path.name + ".set-aside").exists()
+
+
+def test_broken_drafts_are_not_told_as_settings(console: Console, sit: Sit) -> None:
+    """The file of drafts and visits has words of its own, and neither file hides the other's message."""
+    preferences = make_preferences_file(console.settings.home, "op-a")
+    preferences.change({"theme": "dark"})
+    console.person_state.change_entries({"visits": {"at": "2026-10-31T09:00:00+00:00", "value": []}})
+    state = get_person_file_path(console.settings.home, "op-a", ".state")
+    for path in (preferences.path, state):
+        assert path.exists()
+        path.write_text("broken")
+    person = sit()
+
+    def messages() -> list[str]:
+        return [toast.accessibleName() for toast in person.frame.toasts.visible_toasts]
+
+    person.until(lambda: sum(".set-aside" in message for message in messages()) == 2)
+    for message in messages():
+        is_state = state.name in message
+        assert ("Your drafts" in message, "Your display settings" in message) == (is_state, not is_state)
+    person.opening.context.own_state.write_failed.emit()
+    person.until(lambda: any("Your drafts" in message and "be saved" in message for message in messages()))
 
 
 NONSENSE = {

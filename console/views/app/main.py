@@ -6,6 +6,7 @@ splash_window.
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ class WindowOpener(QObject):
         self._person = None if settings.sign_in.is_server else settings.operator or ""
         """The person of the first page, if it is known before the services are open."""
         self._stored = StoredEntries() if self._person is None else read_preferences(settings.home, self._person)
-        self._set_aside_file: Path | None = None
+        self._moved_files_by_words_key: dict[str, Path] = {}
         self._pending_step = self._failure_text = ""
         self._retry_timer = QTimer(self, interval=OPENING_RETRY_INTERVAL_MS, singleShot=True)
         self._retry_timer.timeout.connect(self.open_services)
@@ -141,9 +142,11 @@ class WindowOpener(QObject):
         self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)
         self.context.language = self._language
         self.context.preferences.loaded.connect(self._apply_preferences)
-        for stored_values in (self.context.preferences, self.context.own_state):
-            stored_values.set_aside.connect(self._store_moved_preferences_path)
-            stored_values.write_failed.connect(self._show_write_failure)
+        preferences, own_state = self.context.preferences, self.context.own_state
+        preferences.set_aside.connect(partial(self._show_or_store_moved_file, "preferences.set_aside"))
+        own_state.set_aside.connect(partial(self._show_or_store_moved_file, "person_state.set_aside"))
+        preferences.write_failed.connect(partial(self._show_write_failure, "preferences.unwritten"))
+        own_state.write_failed.connect(partial(self._show_write_failure, "person_state.unwritten"))
         self.context.person_changed.connect(self._load_preferences)
         if self._person is not None and not is_rebuilt:
             self.context.preferences.set_values_of_person(self._person, self._stored)
@@ -165,28 +168,26 @@ class WindowOpener(QObject):
             restore_geometry(self.window, self.context.preferences.text("window"))
             self._person = self.context.preferences.person
 
-    @Slot(object)
-    def _store_moved_preferences_path(self, path: Path) -> None:
-        self._set_aside_file = path
+    def _show_or_store_moved_file(self, words_key: str, path: Path) -> None:
+        """Show that a file of the person was moved to `path`; before the first page is open, only store it."""
+        self._moved_files_by_words_key[words_key] = path
         if self.controller is not None:
-            self._show_moved_preferences_toast()
+            self._show_moved_file_toasts()
 
     def _write_preferences_and_state(self) -> None:
         """Write the person's unsaved preferences and state to their files, because the window closes."""
         self.context.preferences.write_changes()
         self.context.own_state.write_changes()
 
-    def _show_moved_preferences_toast(self) -> None:
-        """Show a toast which says that the person's file of preferences, or that of other stored values, could not be
-        read, and to which path the program has moved it. Do nothing if no file was moved."""
-        if self._set_aside_file is not None:
-            words = self.context.translate("preferences.set_aside")
-            self.context.show_toast(words, str(self._set_aside_file), "warning", "care")
-            self._set_aside_file = None
+    def _show_moved_file_toasts(self) -> None:
+        """Show a toast for each file of the person that could not be read: whether it had the preferences, or the
+        drafts and visits, and to which path the program has moved it. Do nothing if no file was moved."""
+        files, self._moved_files_by_words_key = self._moved_files_by_words_key, {}
+        for words_key, path in files.items():
+            self.context.show_toast(self.context.translate(words_key), str(path), "warning", "care")
 
-    @Slot()
-    def _show_write_failure(self) -> None:
-        self.context.show_toast(self.context.translate("preferences.unwritten"), "", "warning", "care")
+    def _show_write_failure(self, words_key: str) -> None:
+        self.context.show_toast(self.context.translate(words_key), "", "warning", "care")
 
     @Slot()
     def _load_preferences(self) -> None:
@@ -218,7 +219,7 @@ class WindowOpener(QObject):
         self._load_preferences()
         self.context.store_services(services)
         self.context.own_state.load(self.context.operator or "")
-        self._show_moved_preferences_toast()
+        self._show_moved_file_toasts()
 
     # -- services that can't be opened
 
