@@ -216,7 +216,8 @@ class WindowContext(QObject):
         until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
         person's password, the context asks the person for the password and runs the call again with it. `wait` is set
         to the desk request for which the call waits; an owner that shows this request itself passes its own
-        RequestWait.
+        RequestWait. A call that is run again with the password doesn't set it, so only an owner whose call never
+        needs the password passes one.
         """
         owned_attempt = owner, attempt
         if owned_attempt in self._owned_attempts:
