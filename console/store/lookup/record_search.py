@@ -300,12 +300,12 @@ def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
 
 
 def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
-    """Return (ids by kind, is_partial): ids of records of these corporation numbers, and True if a number may have
-    more credit checks, orders or payments of its own than were read. Of these records the newest are read: at most
+    """Return (ids by kind, is_partial): ids of records of these corporation numbers, and True if there may be more
+    such records than were read. Of the credit checks, orders and payments with a number the newest are read: at most
     MAX_RECORDS_OF_NUMBERS of each kind, in equal parts for each number.
 
     The payments of these orders, and the refunds of all these payments, are added: at most MAX_RECORDS_OF_NUMBERS
-    each, in no particular order. If there are more, `is_partial` doesn't say so.
+    each, in no particular order.
     """
     if not numbers:
         return {}, False
@@ -318,14 +318,15 @@ def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dic
             rows = conn.scalars(select(row_id).where(column == number).order_by(row_id.desc()).limit(most)).all()
             ids[kind].update(rows)
             is_partial = is_partial or len(rows) == most
-    if ids[orders.ORDER_KIND]:
-        ids[payments.PAYMENT_KIND].update(
-            _read_ids_by_column(conn, payment_table.c.id, payment_table.c.order_id, ids[orders.ORDER_KIND])
-        )
-    if ids[payments.PAYMENT_KIND]:
-        ids[refunds.REFUND_KIND].update(
-            _read_ids_by_column(conn, refund_table.c.id, refund_table.c.payment_id, ids[payments.PAYMENT_KIND])
-        )
+    for kind, row_id, parent_kind, parent in (
+        (payments.PAYMENT_KIND, payment_table.c.id, orders.ORDER_KIND, payment_table.c.order_id),
+        (refunds.REFUND_KIND, refund_table.c.id, payments.PAYMENT_KIND, refund_table.c.payment_id),
+    ):
+        if ids[parent_kind]:
+            # No ORDER BY: a database could read the table by descending id instead of the index of `parent`.
+            rows = _read_ids_by_column(conn, row_id, parent, ids[parent_kind])
+            ids[kind].update(rows)
+            is_partial = is_partial or len(rows) == MAX_RECORDS_OF_NUMBERS
     return ids, is_partial
 
 

@@ -16,6 +16,7 @@ from console.store.lookup.record_search import RecordSearch
 from console.store.queues import queues
 from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.table_queries import QueuedRecord
+from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
 from tests.store.queues import test_queues as plain
 from tests.store.queues.test_chosen_records import FILTERS, LATER, OWNERS, _choice, _vary, _with_relations
@@ -24,6 +25,8 @@ from tests.support.places import Engine, fresh_anywhere
 
 _NEVER, _ALWAYS = -1, 20_000
 PAID_ON, BEGUN_ON = date(2026, 3, 2), date(2026, 3, 5)
+NUMBER_OF_ORDER, NUMBER_OF_PAYMENT = "2010401907731", "5010401907732"
+"""Corporation numbers of an order that has two payments, and of a payment that has two refunds."""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,12 @@ def database(engine: Engine) -> Iterator[Database]:
                 first, _ = DayRange(day, day).compute_instants()
                 values = {column: first.replace(tzinfo=None) + timedelta(hours=1), "created_at": at}
                 tx.conn.execute(update(payment_table).where(payment_table.c.id == row_id).values(values))
+            tx.conn.execute(
+                update(order_table).where(order_table.c.id == 3).values(corporation_number=NUMBER_OF_ORDER)
+            )
+            tx.conn.execute(
+                update(payment_table).where(payment_table.c.id == 1).values(corporation_number=NUMBER_OF_PAYMENT)
+            )
         yield opened
 
 
@@ -125,3 +134,15 @@ def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.
         monkeypatch.setattr(record_search, "MAX_RECORDS_OF_NUMBERS", len(ids["credit-check"]))
         assert record_search.find_ids_of_numbers(conn, [number])[1]
         assert record_search.find_ids_of_numbers(conn, []) == ({}, False)
+
+
+@pytest.mark.parametrize(("number", "kind"), [(NUMBER_OF_ORDER, "payment"), (NUMBER_OF_PAYMENT, "refund")])
+def test_a_part_of_the_records_of_records_is_told(
+    database: Database, number: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payments of a number's orders, and the refunds of its payments, are bounded too."""
+    with database.read() as conn:
+        ids, is_partial = record_search.find_ids_of_numbers(conn, [number])
+        assert (len(ids[kind]), is_partial) == (2, False)
+        monkeypatch.setattr(record_search, "MAX_RECORDS_OF_NUMBERS", 2)
+        assert record_search.find_ids_of_numbers(conn, [number])[1]
