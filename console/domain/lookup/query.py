@@ -16,7 +16,7 @@ condition.
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -55,7 +55,8 @@ _YEARS_BETWEEN_LEAP_DAYS = 8
 
 class SearchProblemKind(StrEnum):
     """Reasons for which a part of a search text isn't used as a condition: an unknown operator or value, an
-    unclear or second amount or day, a date without another condition, or a text that is too long."""
+    unclear or second amount or day, a second value of another operator, a date without another condition, or a text
+    that is too long."""
 
     UNKNOWN_OPERATOR = "unknown_operator"
     UNKNOWN_VALUE = "unknown_value"
@@ -63,6 +64,7 @@ class SearchProblemKind(StrEnum):
     SECOND_AMOUNT = "second_amount"
     UNCLEAR_DAY = "unclear_day"
     SECOND_DAY = "second_day"
+    SECOND_VALUE = "second_value"
     DAY_ALONE = "day_alone"
     """The search text has a date but no other condition. The date was searched as text."""
     TOO_LONG = "too_long"
@@ -182,9 +184,9 @@ def _read_word(builder: _SearchBuilder, typed: str, *, is_alone: bool) -> None:
 
 
 def _read_operator(builder: _SearchBuilder, name: str, value: str, typed: str) -> bool:
-    """Add the condition of the operator `name` with `value` to `builder`, or a problem if the value is invalid or is
-    another amount or day than that of an earlier condition. `typed` is the word as typed. If there is no operator
-    with this name, add a problem and return False.
+    """Add the condition of the operator `name` with `value` to `builder`, or a problem if the value is invalid or
+    would replace another value of an earlier condition. `typed` is the word as typed. If there is no operator with
+    this name, add a problem and return False.
     """
     if name in _DAY_OPERATOR_NAMES:
         days = _parse_days(value, builder.today)
@@ -207,9 +209,17 @@ def _read_operator(builder: _SearchBuilder, name: str, value: str, typed: str) -
         return False
     if builder.chosen.amount not in (None, chosen.amount):
         builder.report(SearchProblemKind.SECOND_AMOUNT, typed)
+    elif _replaces_condition(builder.chosen, chosen):
+        builder.report(SearchProblemKind.SECOND_VALUE, typed)
     else:
         builder.chosen = chosen
     return True
+
+
+def _replaces_condition(former: RecordFilter, new: RecordFilter) -> bool:
+    """True if a condition of the filter `former` has another value in the filter `new`."""
+    names = [each.name for each in fields(RecordFilter)]
+    return any(getattr(NO_FILTER, name) != getattr(former, name) != getattr(new, name) for name in names)
 
 
 def _read_amount(builder: _SearchBuilder, word: str, typed: str) -> None:

@@ -79,6 +79,25 @@ def test_what_is_not_understood_is_told(text: str, problem: str, words: str) -> 
     assert format_filter(query.chosen) in ("", "amount:=5JPY")
 
 
+@pytest.mark.parametrize(
+    ("text", "conditions", "not_used"),
+    [
+        ("age:>1d age:<2d", "age:>1d", ["age:<2d"]),
+        ("since:2026-11-01 since:2026-11-02", "since:2026-11-01", ["since:2026-11-02"]),
+        ("owner:me taken:op-b", "owner:op-a", ["taken:op-b"]),
+        ("client:1 client:2", "client:1", ["client:2"]),
+        ("provider:paypay gw:atom kind:refund", "kind:refund provider:paypay", ["gw:atom"]),
+        ("age:>1d age:>24h owner:me owner:op-a", "age:>1d owner:op-a", []),
+        ("status:pending status:unknown", "status:pending certainty:unknown", []),
+    ],
+)
+def test_a_second_value_of_a_condition_is_told(text: str, conditions: str, not_used: list[str]) -> None:
+    """It isn't used. The same value in other words is no second one."""
+    query = parse_search(text, TODAY, "op-a")
+    assert [(one.kind.value, one.word) for one in query.problems] == [("second_value", word) for word in not_used]
+    assert format_filter(query.chosen) == conditions
+
+
 def test_the_date_alone_is_understood_beside_any_condition() -> None:
     assert parse_search("2026-11-20 kind:refund", TODAY).days == THE_DAY
     assert parse_search("day:2026-11-20", TODAY).days == THE_DAY
