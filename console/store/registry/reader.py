@@ -130,9 +130,9 @@ class RegistryReader:
         """Return at most `limit` corporations that match a typed text, the best first (module `search`). If none
         matches, try other spellings of the text.
 
-        With `prefecture` (code or name), return only corporations there, and none if it is unknown; a typed complete
-        number is found in every prefecture. Matching corporations with a number of `our_numbers` come before all
-        others. Each of these numbers takes as long as one row that the search index finds.
+        With `prefecture` (code or name), return only corporations there, and none if it is unknown. Matching
+        corporations with a number of `our_numbers` come before all others. Each of these numbers takes as long as
+        one row that the search index finds.
         """
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:

@@ -52,7 +52,7 @@ def search(
 ) -> tuple[Corporation, ...]:
     """Return at most `limit` corporations that match the query: first those with a number of `our_numbers`, then
     the others, both sorted by rank. `read` returns the corporation of a row id. `prefecture_code` None: search
-    in all prefectures. A complete number is found in every prefecture, and only by it a hidden corporation.
+    in all prefectures. A hidden corporation is found only by its complete number.
     """
     if query.kind is QueryKind.EMPTY:
         return ()
@@ -190,7 +190,9 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
     MAX_CANDIDATES rows were verified, all matches known so far follow."""
     query, prefecture_code = candidates.query, candidates.prefecture_code
     if query.number is not None:
-        yield from _yield_row_ids(candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number),)))
+        yield from _yield_row_ids(
+            candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number), prefecture_code))
+        )
     few = _find_matches_if_few(candidates, limit * 2)
     if few is not None:
         yield from few
@@ -234,7 +236,10 @@ def _get_name_length(candidate: _Candidate) -> int:
     return len(remove_legal_form(candidate.name))
 
 
-_ID_BY_NUMBER_QUERY = "SELECT id FROM corporations WHERE number = ?"
+_ID_BY_NUMBER_QUERY = """
+    SELECT c.id FROM corporations c JOIN places p ON p.id = c.place_id
+    WHERE c.number = ? AND p.prefecture_code = coalesce(?, p.prefecture_code)
+"""
 _IDS_BY_DIGITS_QUERY = """
     SELECT c.id FROM corporations c JOIN places p ON p.id = c.place_id
     WHERE c.number BETWEEN ? AND ? AND NOT c.is_hidden AND p.prefecture_code = coalesce(?, p.prefecture_code)

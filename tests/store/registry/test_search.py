@@ -167,6 +167,12 @@ def test_a_prefecture_restricts_the_search(registry: RegistryReader) -> None:
     assert find(registry, "緑川", prefecture="火星") == []
 
 
+@pytest.mark.parametrize("key", ["whole", "hidden"])
+def test_a_prefecture_restricts_a_complete_number(registry: RegistryReader, key: str) -> None:
+    assert find(registry, NUMBER_OF[key], prefecture="東京") == [key]
+    assert key not in find(registry, NUMBER_OF[key], prefecture="大阪")
+
+
 def test_a_frequent_text_gives_as_many_as_asked(registry: RegistryReader) -> None:
     for text in ("見本", "株式会社", "霞が関", "東京", "みほん", "千代田区"):
         assert len({one.number for one in registry.search(text, limit=70)}) == 70, text
