@@ -163,8 +163,12 @@ def _clean_query_text(text: str) -> str:
     )
 
 
+_HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")
+
+
 def _read_word(word: str) -> SearchWord:
-    names = list_readings(word)
+    # list_readings looks for no second reading of か, because the terms of indexed rows have none.
+    names = list_readings(word.translate(_HIRAGANA_KA_FOLDING))
     return SearchWord(names, tuple(map(remove_legal_form, names)), fold_address(word), _read_post_code(word))
 
 

@@ -119,7 +119,9 @@ def _make_second_reading(text: str) -> str:
 
 def has_second_reading(text: str) -> bool:
     """True if the text has one of _CONTEXT_DEPENDENT_CHARACTERS, whose readings can depend on their neighbours. Only
-    then does `list_readings` look for a second reading. か and half-width ｶ and ｹ are not among them."""
+    then does `list_readings` look for a second reading. か and half-width ｶ and ｹ are not among them; a typed query
+    has カ and ケ in their place (`console.domain.lookup.registry_query`). The terms of the index depend on these
+    characters, so a new one needs a new FORMAT_VERSION of the registry's tables."""
     return not _CONTEXT_DEPENDENT_CHARACTERS.isdisjoint(text)
 
 

@@ -58,6 +58,12 @@ def test_spellings_of_one_name_share_a_reading(group: list[str]) -> None:
     assert all(first & other for other in others)
 
 
+@pytest.mark.parametrize("ka", "がケヶカヵけかゕゖｶｹ㋕㋘")
+def test_a_typed_ka_between_kanji_is_also_read_ga(ka: str) -> None:
+    assert "霞ガ関" in parse_query(f"霞{ka}関").whole.names
+    assert parse_query("しずかな").whole.names == ("シズカナ",)
+
+
 @pytest.mark.parametrize("group", _groups(DIFFERENT), ids="-".join)
 def test_different_names_stay_different(group: list[str]) -> None:
     readings = Counter(reading for spelling in group for reading in list_readings(spelling))
