@@ -62,6 +62,7 @@ _LAST_CHARACTERS_OF_FORMS = frozenset(form[-1] for form in _LEGAL_FORMS)
 _ENGLISH_LEGAL_FORM_PATTERN = re.compile(
     rf"(?i)[\s.,]+(?:{_ENGLISH_LEGAL_FORMS})[\s.,]*$|^(?:kabushiki[\s-]?[kg]aisha|k\.\s?k\.|kk)[\s,]+"
 )
+_ENGLISH_LEGAL_FORM_ALONE_PATTERN = re.compile(rf"(?i)[\s.,]*(?:{_ENGLISH_LEGAL_FORMS})[\s.,]*")
 _ABBREVIATION_PATTERN = re.compile(r"[(\[【〔<]([^()\[\]【】〔〕<>]{1,4})[)\]】〕>]")
 _TRANSFER_BEGINNING_PATTERN = re.compile(r"^\s*([^()\s]{1,4})\)")
 _TRANSFER_END_PATTERN = re.compile(r"\(([^()\s]{1,4})\)?\s*$")
@@ -72,7 +73,8 @@ _CIRCLED_ABBREVIATIONS = str.maketrans(
 
 def write_out_legal_forms(text: str) -> str:
     """Return the typed name with its abbreviated legal form written out: (株), ㈱, カ) and (カ are 株式会社. English
-    forms at the end are removed, because the registry's English names have them in many spellings.
+    forms at the end are removed, because the registry's English names have them in many spellings. A text that is
+    only an English form stays.
     """
     plain = unicodedata.normalize("NFKC", text.translate(_CIRCLED_ABBREVIATIONS))
     if "(" in plain or ")" in plain or not _OPENING_BRACKETS.isdisjoint(plain):
@@ -80,7 +82,7 @@ def write_out_legal_forms(text: str) -> str:
         plain = _TRANSFER_END_PATTERN.sub(
             _write_out_abbreviation, _TRANSFER_BEGINNING_PATTERN.sub(_write_out_abbreviation, plain)
         )
-    return remove_english_legal_form(plain)
+    return plain if _ENGLISH_LEGAL_FORM_ALONE_PATTERN.fullmatch(plain) else remove_english_legal_form(plain)
 
 
 _OPENING_BRACKETS = frozenset("[【〔<")
@@ -93,7 +95,9 @@ def _write_out_abbreviation(match: re.Match[str]) -> str:
 
 def remove_english_legal_form(text: str) -> str:
     """Return an English name without its legal form (Co., Ltd., Inc., K.K. and others). A form at the end is removed
-    only after a space, point or comma. Return the text unchanged if nothing would remain."""
+    only after a space, point or comma. Return the text unchanged if nothing would remain; but of a form of two words
+    alone the first word remains (Co., Ltd. gives Co). The terms of the search index are made by this function, so it
+    changes only with the FORMAT_VERSION of the registry's tables."""
     return _ENGLISH_LEGAL_FORM_PATTERN.sub("", text) or text
 
 

@@ -109,6 +109,11 @@ def test_a_legal_form_alone_stays(form: str) -> None:
     assert remove_legal_form(fold_text(write_out_legal_forms(form)))
 
 
+@pytest.mark.parametrize("form", ["Co., Ltd.", "Co.,Ltd", "company limited", "K. K.", "Kabushiki Kaisha", "Inc."])
+def test_an_english_legal_form_alone_is_not_cut(form: str) -> None:
+    assert write_out_legal_forms(form) == form
+
+
 @pytest.mark.parametrize(
     "address",
     [
