@@ -112,7 +112,7 @@ def fetch_registry(
     After a stopped or killed fetch of a base, the next call continues with the next part. If this function raises an
     error, the registry in use is the former one, or the new base without its differences. Raises in_progress if
     another process imports into this folder; interrupted if `should_stop` returned True; bad_profile if a program
-    with another FORMAT_VERSION has written the team's registry; not_found if a file is missing or damaged;
+    with a newer FORMAT_VERSION has written the team's registry; not_found if a file is missing or damaged;
     documents_unreachable or storage_full if a file can't be read or written.
     """
     manifest = _read_manifest(documents)
@@ -123,7 +123,7 @@ def fetch_registry(
         status = _read_own_status(folder)
         if not _is_manifest_ahead(manifest, status):
             return status and None
-        if manifest.form != FORMAT_VERSION:
+        if manifest.form > FORMAT_VERSION:
             raise ConsoleError(
                 ErrorCode.BAD_PROFILE, {"file": "registry.json", "problem": SettingProblem.FILE_OF_NEWER_VERSION}
             )

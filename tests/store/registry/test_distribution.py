@@ -14,6 +14,7 @@ from console.store.registry import distribution
 from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
+from console.store.registry.schema import FORMAT_VERSION
 from tests.store.registry.files import WHOLE, number, row, write_file
 from tests.support.bucket_server import NAME, PREFIX, bucket_server
 
@@ -143,6 +144,18 @@ def test_what_was_harmed_on_the_way_is_refused(team: Team, harm: str) -> None:
     part.write_bytes(content)
     manifest.write_bytes(whole)
     assert team.fetch("desk") == ["乙"]
+
+
+def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: Team) -> None:
+    """After an upgrade the team's registry is still that of the former program until a worker publishes it."""
+    team.publish(WHOLE, "甲")
+    team.publish("diff_20251104", "乙")
+    older = team.manifest() | {"form": FORMAT_VERSION - 1}
+    (team.root / "registry.json").write_text(json.dumps(older))
+    assert team.fetch("desk") == ["乙"]
+    publish_registry(team.folder / "desk", team.documents)
+    assert (team.manifest()["form"], team.manifest()["differences"]) == (FORMAT_VERSION, [])
+    assert team.fetch("other desk") == ["乙"]
 
 
 def test_half_of_a_base_is_not_fetched_again(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
