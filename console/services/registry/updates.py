@@ -13,7 +13,8 @@ from console.domain.registry.corporations import RegistryStatus
 from console.domain.registry.import_plan import plan_import
 from console.domain.registry.publication_days import list_publication_days_between
 from console.services.process.context import ServiceContext
-from console.store.registry.distribution import fetch_registry, publish_registry
+from console.store.documents.documents import Documents
+from console.store.registry.distribution import fetch_registry, is_manifest_damage, publish_registry
 from console.store.registry.fetched_file import open_fetched_difference
 from console.store.registry.watched_folder import WatchedFolder
 
@@ -62,13 +63,23 @@ class RegistryUpdater:
         """
         is_team, documents = self._context.database.is_server, self._context.documents
         if is_team:  # another worker's registry may be newer, and goes before
-            fetch_registry(self._folder, documents, should_stop=self._should_stop)
+            self._fetch_published(documents)
         watched = self._context.settings.registry_folder
         count = 0 if watched is None else self._import_watched_files(WatchedFolder(watched, self._folder))
         count += self._import_fetched_differences()
         if is_team:  # what an earlier run could not store; nothing is done if the desks have it
             publish_registry(self._folder, documents)
         return count
+
+    def _fetch_published(self, documents: Documents) -> None:
+        """Fetch the team's registry. If its manifest is damaged, replace it by this worker's registry; without one,
+        raise the error."""
+        try:
+            fetch_registry(self._folder, documents, should_stop=self._should_stop)
+        except ConsoleError as error:
+            if not is_manifest_damage(error) or self._read_status() is None:
+                raise
+            publish_registry(self._folder, documents)
 
     # The watched folder
 

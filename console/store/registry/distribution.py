@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import Any
 
 from console.domain.error_reasons import DocumentNotFoundReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -44,6 +45,7 @@ PART_BYTES = 16 * 1024**2
 """Size (bytes) of each part of a file before it is compressed; the last part may be smaller."""
 _FETCHED_FOLDER_NAME, _SNAPSHOT_FOLDER_NAME = "fetched", "snapshot"
 _SNAPSHOT_FILE_NAME = "copy.db"
+_MANIFEST_NAME = "registry.json"
 _COMPRESSION_LEVEL = 1  # a higher one makes the parts little smaller
 
 
@@ -80,8 +82,9 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
     last: if they contain all differences that the desks don't have yet, only these differences are stored,
     otherwise a new base. Nothing is stored if the folder has no registry, or if the manifest already lists it.
 
-    Raises in_progress if another process imports into this folder; storage_full or documents_unreachable if a file
-    can't be stored; not_found if the present manifest is damaged.
+    A damaged manifest is replaced by one with a new base; the parts that it named stay. Raises in_progress if another
+    process imports into this folder; storage_full or documents_unreachable if a file can't be stored; bad_profile if
+    a newer program wrote the manifest in a form that this one can't read.
     """
     with import_lock(folder), translate_errors(folder):
         file = find_registry_file(folder)
@@ -89,7 +92,7 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
             return
         with closing(open_for_reading(file)) as connection:
             status = read_status(connection)
-        former = _read_manifest(documents)
+        former = _read_replaced_manifest(documents)
         files = [source.sha256 for source in status.files]
         if former is not None and (former.files, former.form) == (files, FORMAT_VERSION):
             return
@@ -124,9 +127,7 @@ def fetch_registry(
         if not _is_manifest_ahead(manifest, status):
             return status and None
         if manifest.form > FORMAT_VERSION:
-            raise ConsoleError(
-                ErrorCode.BAD_PROFILE, {"file": "registry.json", "problem": SettingProblem.FILE_OF_NEWER_VERSION}
-            )
+            raise _make_newer_program_error()
         own = [source.sha256 for source in status.files] if status else []
         if len(own) < len(manifest.base_files) or own != manifest.files[: len(own)]:
             _fetch_base(folder, manifest, documents, should_stop)
@@ -137,6 +138,15 @@ def fetch_registry(
         import_registry_files(folder, paths, on_progress=on_progress, should_stop=should_stop)
     shutil.rmtree(folder / _FETCHED_FOLDER_NAME, ignore_errors=True)
     return _read_own_status(folder)
+
+
+def is_manifest_damage(error: ConsoleError) -> bool:
+    """True if `fetch_registry` raised the error because the team's manifest isn't a list of files. The next
+    publication replaces such a manifest."""
+    return (error.detail.get("document"), error.detail.get("reason")) == (
+        _MANIFEST_NAME,
+        DocumentNotFoundReason.CONTENT_DAMAGED,
+    )
 
 
 def _is_manifest_ahead(manifest: RegistryManifest, status: RegistryStatus | None) -> bool:
@@ -271,11 +281,45 @@ def _read_manifest(documents: Documents) -> RegistryManifest | None:
         return None
     try:
         values = json.loads(content)
-        base = StoredFile(**values.pop("base"))
-        differences = [StoredFile(**stored) for stored in values.pop("differences")]
-        return RegistryManifest(base=base, differences=differences, **values)
+        is_newer = values["form"] > FORMAT_VERSION
+    except (ValueError, TypeError, KeyError) as error:
+        raise _make_damaged_error(_MANIFEST_NAME) from error
+    try:
+        return _parse_manifest(values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _make_damaged_error("registry.json") from error
+        raise (_make_newer_program_error() if is_newer else _make_damaged_error(_MANIFEST_NAME)) from error
+
+
+def _parse_manifest(values: dict[str, Any]) -> RegistryManifest:
+    base = StoredFile(**values.pop("base"))
+    differences = [StoredFile(**stored) for stored in values.pop("differences")]
+    manifest = RegistryManifest(base=base, differences=differences, **values)
+    date.fromisoformat(manifest.registry_date)
+    if not all(isinstance(text, str) for text in _list_texts(manifest)):
+        raise TypeError("a hash, name or path is no text")
+    return manifest
+
+
+def _read_replaced_manifest(documents: Documents) -> RegistryManifest | None:
+    """Return the manifest that a publication replaces; None if there is none or it is damaged."""
+    try:
+        return _read_manifest(documents)
+    except ConsoleError as error:
+        if is_manifest_damage(error):
+            return None
+        raise
+
+
+def _list_texts(manifest: RegistryManifest) -> list[str]:
+    """Return all hashes, names and paths of the manifest."""
+    stored = (manifest.base, *manifest.differences)
+    return [*manifest.files, *(text for each in stored for text in (each.sha256, each.name, *each.parts))]
+
+
+def _make_newer_program_error() -> ConsoleError:
+    return ConsoleError(
+        ErrorCode.BAD_PROFILE, {"file": _MANIFEST_NAME, "problem": SettingProblem.FILE_OF_NEWER_VERSION}
+    )
 
 
 def _list_parts(manifest: RegistryManifest | None) -> set[str]:

@@ -1,7 +1,7 @@
 """A team on a server: a worker's registry reaches the desks, and another worker goes on where the first one was."""
 
 from contextlib import ExitStack
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -56,6 +56,13 @@ def test_a_workers_registry_reaches_the_desks(
         with pytest.raises(ConsoleError) as refused:
             person.registry.import_files([write_difference_file(tmp_path, TUE, 5, 1, whole_rows=50)])
         assert refused.value.code == ErrorCode.NOT_ALLOWED
+        manifest = place.documents / "registry.json"
+        manifest.write_bytes(manifest.read_bytes()[:-9])
+        with pytest.raises(ConsoleError):
+            person.registry.fetch_published()
+        clock.offset += timedelta(hours=1)
+        second.recovery.run_due()
+        assert person.registry.fetch_published() is None
 
 
 @pytest.mark.engines("sqlite")

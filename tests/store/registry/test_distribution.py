@@ -11,7 +11,7 @@ import pytest
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.documents.documents import Documents
 from console.store.registry import distribution
-from console.store.registry.distribution import fetch_registry, publish_registry
+from console.store.registry.distribution import fetch_registry, is_manifest_damage, publish_registry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.schema import FORMAT_VERSION
@@ -156,6 +156,42 @@ def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: Team
     publish_registry(team.folder / "desk", team.documents)
     assert (team.manifest()["form"], team.manifest()["differences"]) == (FORMAT_VERSION, [])
     assert team.fetch("other desk") == ["乙"]
+
+
+DAMAGES: dict[str, dict[str, Any]] = {
+    "day": {"registry_date": "2025-13-01"},
+    "no day": {"registry_date": None},
+    "no form": {"form": None},
+    "hashes": {"base_files": [1]},
+    "other key": {"more": 1},
+}
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, "cut"])
+def test_a_damaged_manifest_is_told_and_replaced(team: Team, damage: str) -> None:
+    """A desk refuses it; the worker's next publication replaces it with a new base."""
+    team.publish(WHOLE, "甲")
+    manifest = team.root / "registry.json"
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole[:-9] if damage == "cut" else json.dumps(json.loads(whole) | DAMAGES[damage]).encode())
+    with pytest.raises(ConsoleError) as caught:
+        team.fetch("desk")
+    assert (caught.value.code, is_manifest_damage(caught.value)) == (ErrorCode.NOT_FOUND, True)
+    publish_registry(team.worker, team.documents)
+    assert team.manifest() == json.loads(whole)
+    assert team.fetch("desk") == ["甲"]
+
+
+def test_a_newer_programs_manifest_is_not_replaced(team: Team) -> None:
+    """It may have keys that this program doesn't know, so it isn't taken for a damaged one."""
+    team.publish(WHOLE, "甲")
+    newer = team.manifest() | {"form": FORMAT_VERSION + 1, "more": 1}
+    (team.root / "registry.json").write_text(json.dumps(newer))
+    for act in (lambda: team.fetch("desk"), lambda: publish_registry(team.worker, team.documents)):
+        with pytest.raises(ConsoleError) as caught:
+            act()
+        assert caught.value.code is ErrorCode.BAD_PROFILE
+    assert team.manifest() == newer
 
 
 def test_half_of_a_base_is_not_fetched_again(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
