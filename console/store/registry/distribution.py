@@ -26,7 +26,8 @@ from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.domain.setting_problems import SettingProblem
 from console.settings.private_files import make_private_file, make_private_folder
 from console.store.documents.documents import Documents
-from console.store.registry.import_files import import_registry_files
+from console.store.registry.import_files import import_under_lock
+from console.store.registry.progress import ImportRun
 from console.store.registry.reader import read_status
 from console.store.registry.registry_file import (
     find_registry_file,
@@ -134,10 +135,11 @@ def fetch_registry(
             own = list(manifest.base_files)
         missing = manifest.differences[len(own) - len(manifest.base_files) :]
         paths = [_fetch_difference(folder, difference, documents) for difference in missing]
-    if paths:
-        import_registry_files(folder, paths, on_progress=on_progress, should_stop=should_stop)
-    shutil.rmtree(folder / _FETCHED_FOLDER_NAME, ignore_errors=True)
-    return _read_own_status(folder)
+        if paths:
+            import_under_lock(folder, paths, ImportRun(on_progress, should_stop))
+        # Still under the lock: afterwards the folder may have files that another process fetches.
+        shutil.rmtree(folder / _FETCHED_FOLDER_NAME, ignore_errors=True)
+        return _read_own_status(folder)
 
 
 def is_manifest_damage(error: ConsoleError) -> bool:

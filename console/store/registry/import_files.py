@@ -44,18 +44,22 @@ def import_registry_files(
     `should_stop` returned True; storage_full if the registry can't be written.
     """
     with import_lock(folder), translate_errors(folder):
-        run = ImportRun(on_progress, should_stop)
-        recover_unfinished_build(folder)
-        sources = sorted((_open_source(path, run) for path in paths), key=_import_order_key)
-        current = _read_current(folder, read_coverage)
-        check_order(current, sources)
-        if not sources[0].is_difference:
-            _import_whole(folder, sources, current, run)
-        else:
-            _import_differences(folder, sources, run)
-        status = _read_current(folder, read_status)
-        assert status is not None  # noqa: S101  # it was put in use just now
-        return status
+        return import_under_lock(folder, paths, ImportRun(on_progress, should_stop))
+
+
+def import_under_lock(folder: Path, paths: Sequence[Path], run: ImportRun) -> RegistryStatus:
+    """Import files as `import_registry_files` does. The caller holds the import lock and translates the errors."""
+    recover_unfinished_build(folder)
+    sources = sorted((_open_source(path, run) for path in paths), key=_import_order_key)
+    current = _read_current(folder, read_coverage)
+    check_order(current, sources)
+    if not sources[0].is_difference:
+        _import_whole(folder, sources, current, run)
+    else:
+        _import_differences(folder, sources, run)
+    status = _read_current(folder, read_status)
+    assert status is not None  # noqa: S101  # it was put in use just now
+    return status
 
 
 def _open_source(path: Path, run: ImportRun) -> SourceFile:

@@ -1,6 +1,7 @@
 """The team's registry travels to its desks through the root of the documents."""
 
 import json
+import shutil
 import zlib
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from console.store.registry import distribution
 from console.store.registry.distribution import fetch_registry, is_manifest_damage, publish_registry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
+from console.store.registry.registry_file import import_lock
 from console.store.registry.schema import FORMAT_VERSION
 from tests.store.registry.files import WHOLE, number, row, write_file
 from tests.support.bucket_server import NAME, PREFIX, bucket_server
@@ -215,6 +217,26 @@ def test_half_of_a_base_is_not_fetched_again(team: Team, monkeypatch: pytest.Mon
     assert len(team.fetch("desk")) == 9
     assert asked == parts
     assert len(parts) > 6
+
+
+def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock that a fetch holds covers the import of differences and the deletion of what was fetched."""
+    team.publish(WHOLE, "甲")
+    team.publish("diff_20251104", "乙")
+    delete, deleted = shutil.rmtree, list[Path]()
+
+    def delete_under_lock(path: Path, **options: Any) -> None:
+        with pytest.raises(ConsoleError) as caught, import_lock(team.folder / "desk"):
+            pass
+        assert caught.value.code is ErrorCode.IN_PROGRESS
+        deleted.append(path)
+        delete(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", delete_under_lock)
+    assert team.fetch("desk") == ["乙"]
+    assert team.folder / "desk" / "fetched" in deleted
 
 
 def test_a_bucket_serves_as_well(tmp_path: Path) -> None:
