@@ -184,12 +184,16 @@ def _match_names(name: str, csv_name: str) -> re.Match[str]:
     """Return the kind and day (groups of the match) from the publisher's name of the ZIP or of its CSV. Raises
     bad_registry_file if neither has such a name, or if the two names contradict each other."""
     outer, inner = _NAME_PATTERN.search(name), _NAME_PATTERN.search(Path(csv_name).name)
-    if outer and inner and outer.groups() != inner.groups():
+    if outer and inner and _get_kind_and_day(outer) != _get_kind_and_day(inner):
         raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
     match = outer or inner
     if match is None:
         raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
     return match
+
+
+def _get_kind_and_day(match: re.Match[str]) -> tuple[bool, str | None, str]:
+    return match["difference"] is not None, match["prefecture"], match["day"]
 
 
 def _parse_day(name: str, text: str) -> date:

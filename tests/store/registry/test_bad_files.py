@@ -3,6 +3,7 @@
 import struct
 import zipfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from console.domain.error_reasons import RegistryFileProblem as P
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
+from console.store.registry.source_file import open_source
 from console.wording import catalogue
 from tests.store.registry.files import WHOLE, csv_text, number, row, write_file, write_zip
 
@@ -223,6 +225,13 @@ def test_a_bad_archive_is_refused(in_use: Path, tmp_path: Path, name: str) -> No
     """A cut one, another kind of file, a bomb, a name that doesn't say the day."""
     write, problem = ARCHIVES[name]
     assert refuse(in_use, write(tmp_path)).detail["problem"] == problem
+
+
+def test_the_case_of_a_file_name_does_not_matter(tmp_path: Path) -> None:
+    """A ZIP may have been renamed with a capital; the CSV in it has the publisher's name."""
+    path = write_file(tmp_path, "diff_20251128", GOOD)
+    source = open_source(path.rename(tmp_path / "Diff_20251128.zip"))
+    assert (source.is_difference, source.day) == (True, date(2025, 11, 28))
 
 
 def test_what_the_format_allows_is_taken(tmp_path: Path) -> None:
