@@ -82,15 +82,17 @@ class WatchedFolder:
         self._write_state("refused", kept)
 
     def _list_stamps(self) -> dict[PublishedFile, WatchedFileStamp]:
-        stamps = {}
         try:
-            for path in self._folder.iterdir():
-                file = parse_file_name(path.name)
-                if file is not None and path.is_file():
-                    status = path.stat()
-                    stamps[file] = (status.st_size, status.st_mtime_ns)
+            paths = list(self._folder.iterdir())
         except FileNotFoundError:
             return {}
+        stamps = {}
+        for path in paths:
+            file = parse_file_name(path.name)
+            if file is not None and path.is_file():
+                with suppress(FileNotFoundError):  # deleted just now
+                    status = path.stat()
+                    stamps[file] = (status.st_size, status.st_mtime_ns)
         return stamps
 
     def _read_state(self, section: str) -> dict[str, Any]:

@@ -115,6 +115,21 @@ def test_a_truncated_file_is_told_and_not_read_again_until_it_is_another(stage: 
     assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
 
 
+def test_a_file_that_is_deleted_hides_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person or a download job may delete a file while the worker looks at the folder."""
+    stage.put_whole()
+    gone, is_file = stage.put_difference(MON), Path.is_file
+
+    def is_file_until_now(path: Path) -> bool:
+        was_file = is_file(path)
+        if path.name == gone.name:
+            path.unlink(missing_ok=True)
+        return was_file
+
+    monkeypatch.setattr(Path, "is_file", is_file_until_now)
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+
+
 def test_a_bad_difference_leaves_the_registry_as_it_was(stage: Stage) -> None:
     stage.put_whole()
     stage.updates.import_new_files()
