@@ -335,12 +335,14 @@ class BackupProblem(Reason):
 
 class RegistryFileProblem(Reason):
     """Problems of the error `bad_registry_file` (`detail.problem`): the rule that a file of the corporation
-    registry breaks. NOT_ONE_CSV: the ZIP contains no CSV file, or more than one. VALUE_NOT_ALLOWED: the
-    publisher's definition doesn't allow the value of a field.
+    registry breaks. FILE_CHANGED: the file isn't the one that the import has checked before. NOT_ONE_CSV: the ZIP
+    contains no CSV file, or more than one. VALUE_NOT_ALLOWED: the publisher's definition doesn't allow the value of a
+    field.
     """
 
     INCOMPLETE_ZIP = "archive"
     TOO_LARGE_UNPACKED = "bomb"
+    FILE_CHANGED = "changed"
     WRONG_FIELD_COUNT = "columns"
     NOT_ONE_CSV = "contents"
     CONTROL_CHARACTER = "control_character"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.domain.calendar_days import JST
+from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.registry.corporations import RegistryStatus
@@ -93,7 +94,7 @@ class RegistryUpdater:
         try:
             self._import_files([watched.get_path_of(file) for file in planned])
         except ConsoleError as error:
-            if error.code in REFUSED_FILE_ERROR_CODES and not error.detail.get("missing_days"):
+            if _is_refusal_of_file(error):
                 watched.store_refusal(str(error.detail.get("file", "")), error)
             raise
         return len(planned)
@@ -167,3 +168,10 @@ def _require_difference_part(outcome: "Outcome[DifferencePart]", day: date) -> "
 
 def _make_fetch_error(code: ErrorCode, day: date, cause: str, status: int | None) -> ConsoleError:
     return make_outcome_error(code, {"day": day.isoformat(), "cause": cause, "status": status})
+
+
+def _is_refusal_of_file(error: ConsoleError) -> bool:
+    """True if the import would refuse the file again: no file is missing before it, and it wasn't replaced during
+    the import."""
+    is_passing = error.detail.get("missing_days") or error.detail.get("problem") == RegistryFileProblem.FILE_CHANGED
+    return error.code in REFUSED_FILE_ERROR_CODES and not is_passing

@@ -130,9 +130,9 @@ def _check_all_bytes(
 
 def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
     """Yield the lines of the CSV in blocks, beginning after the line `after_line`, which must be the last line of
-    a block of an earlier call. Raises bad_registry_file if the file can't be read any more, or isn't in
-    the encoding that `open_source` found. A changed file that has neither fault is not detected."""
-    with _open_csv(source.path) as (archive, member):
+    a block of an earlier call. Raises bad_registry_file if the file can't be read any more, or isn't the file that
+    `open_source` has checked."""
+    with _open_csv(source.path, source.sha256) as (archive, member):
         for first_line, content in _read_blocks(source.name, archive, member):
             if first_line <= after_line:
                 continue
@@ -149,16 +149,19 @@ def make_stopped_error() -> ConsoleError:
 
 
 @contextmanager
-def _open_csv(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
+def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
     """Open the ZIP, and yield it with the entry of its CSV. Errors of the ZIP and of the operating system, also
-    those raised inside the block, become bad_registry_file.
+    those raised inside the block, become bad_registry_file; with `sha256`, so does a file with another hash.
 
     `zipfile` raises NotImplementedError for a compression or a version that it doesn't know, RuntimeError for a
     password.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive, _find_csv(path.name, archive)
+        with path.open("rb") as file:
+            if sha256 is not None and file_digest(file, "sha256").hexdigest() != sha256:
+                raise make_bad_file_error(path.name, RegistryFileProblem.FILE_CHANGED)
+            with zipfile.ZipFile(file) as archive:
+                yield archive, _find_csv(path.name, archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise make_bad_file_error(path.name, RegistryFileProblem.INCOMPLETE_ZIP) from error
     except OSError as error:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from console.app import Console
 from console.domain.calendar_days import JST
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.registry.corporations import RegistryStatus
+from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import close_company, make_company_row, write_difference_file, write_whole_file
@@ -127,6 +128,25 @@ def test_a_file_that_is_deleted_hides_no_other(stage: Stage, monkeypatch: pytest
         return was_file
 
     monkeypatch.setattr(Path, "is_file", is_file_until_now)
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+
+
+def test_a_file_that_is_replaced_during_its_import_is_taken_at_the_next_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is about the former file, so it doesn't hold the new one back."""
+    whole = stage.put_whole()
+
+    def replace_checked_file(progress: ImportProgress) -> None:
+        if progress.step == "read":
+            write_whole_file(whole.parent, WHOLE_DAY, 7, 2)
+
+    with monkeypatch.context() as patch:
+        replacing = partial(import_registry_files, on_progress=replace_checked_file)
+        patch.setattr(f"{__name__}.import_registry_files", replacing)
+        with pytest.raises(ConsoleError) as refused:
+            stage.updates.import_new_files()
+    assert dict(refused.value.detail)["problem"] == RegistryFileProblem.FILE_CHANGED
     assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from console.domain.error_reasons import RegistryFileProblem as P
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.registry.corporations import ImportProgress
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.source_file import open_source
@@ -225,6 +226,23 @@ def test_a_bad_archive_is_refused(in_use: Path, tmp_path: Path, name: str) -> No
     """A cut one, another kind of file, a bomb, a name that doesn't say the day."""
     write, problem = ARCHIVES[name]
     assert refuse(in_use, write(tmp_path)).detail["problem"] == problem
+
+
+def test_a_file_that_was_replaced_after_its_check_is_refused(in_use: Path, tmp_path: Path) -> None:
+    """The registry names its files by the hashes of the check; other bytes must not become its rows."""
+    path = write_file(tmp_path, NAME, GOOD)
+
+    def replace_checked_file(progress: ImportProgress) -> None:
+        if progress.step == "read":
+            write_file(tmp_path, NAME, [row(index, name="別物") for index in range(4)])
+
+    with pytest.raises(ConsoleError) as caught:
+        import_registry_files(in_use, [path], on_progress=replace_checked_file)
+    assert caught.value.detail["problem"] == P.FILE_CHANGED
+    reader = open_registry(in_use)
+    assert reader is not None
+    assert "別物" not in {found.name for found in reader.find_many([number(index) for index in range(4)]).values()}
+    reader.close()
 
 
 def test_the_case_of_a_file_name_does_not_matter(tmp_path: Path) -> None:
