@@ -97,6 +97,10 @@ class SecretStore(HiddenSecrets):
             if name.startswith(SECRET_VARIABLE_PREFIX) and value
         }
         self._environment = dict(_read_secret_files(names_in_environment))
+        self._variables = {
+            name.removesuffix(_SECRET_FILE_VARIABLE_SUFFIX): SECRET_VARIABLE_PREFIX + name
+            for name in names_in_environment
+        }
         self._home = home
         self._urls = dict(urls or {})
         self._open_keyring = keyring
@@ -116,6 +120,11 @@ class SecretStore(HiddenSecrets):
         """Return the names of all secrets that are set in environment variables, without the prefix
         `CONSOLE_SECRET_`."""
         return frozenset(self._environment)
+
+    def get_environment_variable(self, name: str) -> str:
+        """Return the environment variable that contains the secret with this name, or the path of its file. Raises
+        KeyError if no such variable is set."""
+        return self._variables[name]
 
     def read_secret(self, name: str, *, ask_keyring: bool = True) -> str | None:
         """Return the secret with this name from the environment variables, otherwise (with `ask_keyring`) from the

@@ -25,7 +25,7 @@ from console.settings.provider_access import (
     parse_call_url,
     parse_seconds,
 )
-from console.settings.secrets import SECRET_VARIABLE_PREFIX, STORE_KEY_NAME, Keyring, SecretStore, find_system_keyring
+from console.settings.secrets import STORE_KEY_NAME, Keyring, SecretStore, find_system_keyring
 from console.settings.urls import (
     is_loopback_url,
     make_folder_url,
@@ -167,11 +167,12 @@ class Settings:
 
     def list_credential_variables(self) -> tuple[str, ...]:
         """Return the names of those environment variables that are set and contain a provider's secret, a key that
-        signs notices, or the store key. A variable that names a secret's file is returned without `_FILE`."""
+        signs notices, or the store key, or the path of a file with such a secret."""
         names = self.secrets.list_environment_names()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(
-            f"{SECRET_VARIABLE_PREFIX}{name}" for name in sorted(names & set(_list_credential_names()) | notice_keys)
+            self.secrets.get_environment_variable(name)
+            for name in sorted(names & set(_list_credential_names()) | notice_keys)
         )
 
     def list_credential_keyring_entries(self) -> tuple[str, ...]:

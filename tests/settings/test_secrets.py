@@ -238,3 +238,16 @@ def test_a_secret_is_not_given_twice(tmp_path: Path) -> None:
     given = {"CONSOLE_SECRET_STORE_KEY": "a" * 16, "CONSOLE_SECRET_STORE_KEY_FILE": "/run/secrets/key"}
     error = refusal(lambda: SecretStore(given, tmp_path))
     assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_twice"}
+
+
+def test_a_credential_in_a_file_is_told_by_the_variable_that_is_set(tmp_path: Path) -> None:
+    """A person can remove only the variable that stands in the environment; its value is the path of a file."""
+    file = tmp_path / "secret"
+    file.write_text("in-a-file")
+    given = {
+        "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "in-the-environment",
+        "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET_FILE": str(file),
+        "CONSOLE_SECRET_NOTICE_SHOP_KEY_FILE": str(file),
+    }
+    settings = load_settings({"CONSOLE_HOME": str(tmp_path), **given}, keyring=lambda: None)
+    assert settings.list_credential_variables() == tuple(given)
