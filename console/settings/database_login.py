@@ -181,16 +181,19 @@ class DatabaseSignIn(HiddenSecrets):
             return False
 
     def sign_out(self) -> bool:
-        """Delete the keyring's entries of this database's account, and require a new sign-in in this process.
-        Return True if the keyring had such an entry. Raises bad_profile if the keyring fails."""
+        """Delete the keyring's entries of this database's account, then require a new sign-in in this process.
+        Return True if the keyring had such an entry. Raises bad_profile if the keyring fails; then the account stays
+        in use, and the keyring may still have the password."""
         user = self.user
-        self._entered_account, self._account_in_use, self._has_signed_out = None, None, True
         entries = (
             [self._last_user_entry_name]
             if user is None
             else [self._make_password_entry_name(user), self._last_user_entry_name]
         )
-        return any([self._secrets.delete_keyring_entry(entry, DATABASE_PASSWORD_SECRET_NAME) for entry in entries])  # noqa: C419  # a list, so that every entry is deleted
+        deleted = [self._secrets.delete_keyring_entry(entry, DATABASE_PASSWORD_SECRET_NAME) for entry in entries]
+        # Only now: an error of the keyring is told as "not signed out", so the person must still be signed in.
+        self._entered_account, self._account_in_use, self._has_signed_out = None, None, True
+        return any(deleted)
 
     # -- sources of account and password
 

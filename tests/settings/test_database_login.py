@@ -10,7 +10,7 @@ import pytest
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
-from tests.support.keyrings import DrawerKeyring, LockedKeyring
+from tests.support.keyrings import DrawerKeyring, LockedKeyring, StubbornKeyring
 
 PLACE = "mysql+pymysql://db.example:3307/console"
 REFUSED = rebuild_error(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
@@ -140,6 +140,21 @@ def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
     assert given.database_url
     assert not given.sign_in.sign_out()
     missing(given)
+
+
+def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: Path) -> None:
+    """Half a sign-out would be told as none: the account stays in use, and a second attempt signs out."""
+    keyring = StubbornKeyring({"op-a@db.example:3307/console": "pw", "account at db.example:3307/console": "op-a"})
+    settings = desk(tmp_path, keyring)
+    url = settings.database_url
+    with pytest.raises(ConsoleError) as caught:
+        settings.sign_in.sign_out()
+    assert caught.value.detail["problem"] == "keyring_failed"
+    assert (settings.database_url, settings.sign_in.user) == (url, "op-a")
+    keyring.deletes = True
+    assert settings.sign_in.sign_out()
+    assert keyring.kept == {}
+    missing(settings)
 
 
 def test_without_a_keyring_the_password_lives_in_this_process_alone(tmp_path: Path) -> None:

@@ -29,3 +29,14 @@ class LockedKeyring(DrawerKeyring):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         raise RuntimeError("the collection is locked")
+
+
+class StubbornKeyring(DrawerKeyring):
+    """A keyring that can be read, but deletes an entry only while `deletes` is True."""
+
+    deletes = False
+
+    def delete_password(self, service: str, username: str) -> None:
+        if not self.deletes:
+            raise RuntimeError("the collection can't be changed")
+        super().delete_password(service, username)
