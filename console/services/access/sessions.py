@@ -49,7 +49,7 @@ class SignInService:
 
         with log_and_suppress("audit of a sign-in"):
             self._context.write(tell)
-            self._sign_in.sign_in_reason = None
+        self._sign_in.sign_in_reason = None  # also without the entry: the next sign-in has its own reason
         return is_stored
 
     def confirm_password(self, password: str) -> bool:

@@ -98,3 +98,15 @@ def test_a_database_that_is_away_keeps_nobody_from_signing_out(console: Console,
     assert not console.sessions.sign_out()
     (home / "elsewhere.db").rename(home / "console.db")
     assert told(console) == []
+
+
+@pytest.mark.expects_log("the trail can't be written")
+def test_a_sign_in_that_could_not_be_told_leaves_no_reason_behind(console: Console, home: Path) -> None:
+    """Its reason is not that of the next sign-in, which missed nothing."""
+    console.settings.sign_in.sign_in_reason = "refused"
+    (home / "console.db").rename(home / "elsewhere.db")
+    assert not console.sessions.record_sign_in(keep_password=False)
+    (home / "elsewhere.db").rename(home / "console.db")
+    assert told(console) == []
+    assert not console.sessions.record_sign_in(keep_password=False)
+    assert told(console) == [("session_created", "done", None)]
