@@ -18,13 +18,17 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.operations import journal
 from console.store.reconciliation import runs
 from console.store.reconciliation.runs import Run
-from console.store.reports.time_to_truth import has_more_operations, select_newest_operations
+from console.store.reports.time_to_truth import (
+    has_more_operations,
+    list_lapsed_operations,
+    select_newest_operations,
+)
 from console.store.schema.payments import payments, refunds
 from console.store.schema.worker import reconciliations
 
 MAX_OPERATIONS = 20_000
-"""Largest number of operations of one kind in which outcomes are searched that became known later: the operations
-of the newest records.
+"""Largest number of operations of one kind in which outcomes are searched that became known later (the operations
+of the newest records), and of lapsed operations of all kinds that are read (the oldest).
 """
 _IDS_PER_QUERY = 500
 _PAYMENT, _REFUND = "payment", "refund"
@@ -105,7 +109,7 @@ def list_records_with_unknown_outcome(
 ) -> tuple[tuple[UnknownRecord, ...], bool]:
     """Return two values: the payments and refunds of the provider whose outcome was unknown at the instant `at`,
     sorted by the beginning of that period; and False if there are more than MAX_OPERATIONS operations of a
-    kind, so that records may be missing, otherwise True.
+    kind or lapsed operations of all kinds, so that records may be missing, otherwise True.
 
     A record's outcome was unknown at `at` if its operation began before `at` and the outcome is still unknown, or
     another process settled it at `at` or later; in the latter case the operation has a raised fencing token.
@@ -154,14 +158,15 @@ def _read_unknown_periods_from_journal(
         for row in rows
         if row.subject_id is not None
     }
+    lapsed_operations, has_all_lapsed = list_lapsed_operations(conn, MAX_OPERATIONS)
     unknown_periods |= {
         operation.subject_id: _UnknownPeriod(operation.started_at, None)
-        for operation in journal.list_lapsed_operations(conn)
+        for operation in lapsed_operations
         if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
         and operation.started_at < at
         and operation.subject_id is not None
     }
-    return unknown_periods, not has_more_operations(conn, kind, MAX_OPERATIONS)
+    return unknown_periods, has_all_lapsed and not has_more_operations(conn, kind, MAX_OPERATIONS)
 
 
 def _read_records_of_provider(

@@ -3,7 +3,7 @@ records first."""
 
 from sqlalchemy import Connection, Subquery, and_, or_, select
 
-from console.domain.records import OperationState
+from console.domain.records import Operation, OperationState
 from console.domain.reports.periods import Period
 from console.domain.reports.time_to_truth import UnknownOutcome
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
@@ -11,7 +11,8 @@ from console.store.operations import journal
 from console.store.schema.core import operations
 
 MAX_OPERATIONS = 10_000
-"""Largest number of operations of one kind that are read: those of the newest records."""
+"""Largest number of operations of one kind that are read (those of the newest records), and of lapsed operations of
+all kinds (the oldest)."""
 
 
 def select_newest_operations(kind: str, limit: int) -> Subquery:
@@ -38,10 +39,17 @@ def has_more_operations(conn: Connection, kind: str, limit: int) -> bool:
     return conn.execute(query.offset(limit).limit(1)).first() is not None
 
 
+def list_lapsed_operations(conn: Connection, limit: int) -> tuple[tuple[Operation, ...], bool]:
+    """Return two values: the lapsed operations of all kinds, oldest first, at most `limit`; and False if there are
+    more, otherwise True."""
+    lapsed = journal.list_lapsed_operations(conn, limit + 1)
+    return lapsed[:limit], len(lapsed) <= limit
+
+
 def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
     """Return two values: the calls that cost or move money on records of this kind, began in the period, and ended or
-    lapsed without a known outcome; and False if there are more than MAX_OPERATIONS operations of this kind, so that
-    calls may be missing, otherwise True.
+    lapsed without a known outcome; and False if there are more than MAX_OPERATIONS operations of this kind or lapsed
+    operations of all kinds, so that calls may be missing, otherwise True.
 
     A process that writes such an outcome later raises the fencing token. So a row with an end and a higher token
     than the first one had an unknown outcome.
@@ -62,10 +70,11 @@ def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[
         )
         for row in rows
     ]
+    lapsed_operations, has_all_lapsed = list_lapsed_operations(conn, MAX_OPERATIONS)
     lapsed = [
         UnknownOutcome(operation.started_at, None)
-        for operation in journal.list_lapsed_operations(conn)
+        for operation in lapsed_operations
         if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
         and period.start <= operation.started_at < period.end
     ]
-    return unknowns + lapsed, not has_more_operations(conn, kind, MAX_OPERATIONS)
+    return unknowns + lapsed, has_all_lapsed and not has_more_operations(conn, kind, MAX_OPERATIONS)

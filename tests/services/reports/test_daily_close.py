@@ -181,6 +181,22 @@ def test_borders_of_the_day(console: Console, place: Place, monkeypatch: pytest.
         assert refused.value.code == code
 
 
+def test_a_close_with_many_lapsed_calls(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls of ended processes that no worker has noted yet are unknown, however many there are; those that aren't
+    read make the close incomplete.
+    """
+    rows = Rows(place)
+    with place.kept_open():
+        for _ in range(500):
+            rows.operation("credit-check", "credit_check.purchase", "calling", BEGIN - DAY)
+    rows.payment("paypay", "initializing", BEGIN, id=900, state_since=BEGIN)
+    rows.operation("payment", "payment.start", "calling", BEGIN, subject_id=900)
+    close = console.reports.read_daily_close("paypay", YESTERDAY)
+    assert ([record.id for record in close.unknown], close.is_complete) == ([900], True)
+    monkeypatch.setattr(store, "MAX_OPERATIONS", 500)
+    assert not console.reports.read_daily_close("paypay", YESTERDAY).is_complete
+
+
 def test_when_a_close_is_final(console: Console, place: Place) -> None:
     """The day is over, a complete run covers it, and nothing of its end is unknown any more. A run that broke off, or
     of other days, is none; differences are listed and don't keep the close open.

@@ -158,6 +158,26 @@ def test_only_what_its_own_call_did_not_learn(
     assert (kinds["refund"].is_complete, kinds["payment"].is_complete) == (False, True)
 
 
+def test_many_lapsed_calls(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls of ended processes that no worker has noted yet count as unknown, however many there are; those that
+    aren't read make the picture incomplete.
+    """
+    rows = Rows(place)
+    with place.kept_open():
+        for _ in range(501):
+            rows.operation("payment", "payment.start", "calling", NOW - HOUR)
+    rows.operation("refund", "refund.submit", "calling", NOW - SECOND)
+    kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
+    assert {name: (kind.open, kind.is_complete) for name, kind in kinds.items()} == {
+        "credit-check": (0, True),
+        "payment": (501, True),
+        "refund": (1, True),
+    }
+    monkeypatch.setattr(time_to_truth, "MAX_OPERATIONS", 501)
+    kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
+    assert not kinds["refund"].is_complete, "its lapsed call is the newest one of all kinds"
+
+
 @pytest.mark.parametrize(
     ("count", "percent", "place"), [(1, 50, 1), (2, 50, 1), (3, 50, 2), (10, 90, 9), (11, 90, 10), (4, 100, 4)]
 )
