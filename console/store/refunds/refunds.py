@@ -68,6 +68,15 @@ _SUMS_OF_MAKERS_QUERY = (
 )
 _same_payer_view = table(people_views.SAME_PAYER_VIEW, column("payment_id"), column("other_id"))
 _DUE_REFUNDS_QUERY = compare_and_swap.make_due_query(refunds, _REFUNDS_QUERY)
+_OVERDUE_REQUESTED_REFUNDS_QUERY = (
+    _REFUNDS_QUERY.where(
+        refunds.c.status == RefundState.REQUESTED.value,
+        refunds.c.certainty == "known",
+        refunds.c.decide_by < bindparam("now"),
+    )
+    .order_by(refunds.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
 _OVERDUE_APPROVED_REFUNDS_QUERY = (
     _REFUNDS_QUERY.where(
         refunds.c.status == RefundState.APPROVED.value,
@@ -216,17 +225,13 @@ def list_waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> t
 
 
 def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
-    """Return refunds whose time limit for the decision (`decide_by`) is before `now`: those of the oldest `limit`
+    """Return refunds whose time limit for the decision (`decide_by`) is before `now`, oldest first: at most `limit`
     requests that still wait for a checker's decision, and at most `limit` approved refunds that wait for a person
     because they can't be sent."""
-    waits = (
-        refund
-        for refund in list_waiting_for_decision(conn, limit)
-        if refund.decide_by is not None and refund.decide_by < now
-    )
+    parameters = {"now": convert_to_naive_utc(now), "most": limit}
     return (
-        *waits,
-        *select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, {"now": convert_to_naive_utc(now), "most": limit}),
+        *select_records(conn, _OVERDUE_REQUESTED_REFUNDS_QUERY, parameters),
+        *select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, parameters),
     )
 
 

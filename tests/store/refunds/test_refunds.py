@@ -177,3 +177,13 @@ def test_the_newest_refunds_of_each_payer(rows: Connection) -> None:
     payers = {many[0].payment_id: "payer-7", one.payment_id: "payer-8"}
     found = refunds.find_by_payers_since(rows, payers, DAY_AGO, limit=2)
     assert found == {many[0].payment_id: (many[2], many[1]), one.payment_id: (one,)}
+
+
+def test_overdue_requests_behind_others_that_still_have_time(rows: Connection) -> None:
+    """A clock that was ahead gave the older requests later deadlines; the newer one is overdue first."""
+    late = NOW + timedelta(hours=72)
+    for number in range(3):
+        asked(rows, paid(rows, f"ORD-{number}"), decide_by=late)
+    overdue = asked(rows, paid(rows, "ORD-9"), decide_by=NOW - timedelta(seconds=1))
+    asked(rows, paid(rows, "ORD-10"), decide_by=NOW)
+    assert refunds.list_overdue_for_decision(rows, NOW, 3) == (overdue,)
