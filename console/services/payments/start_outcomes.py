@@ -11,7 +11,7 @@ from console.domain.payments.provider_messages import StartedPayment
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import Certainty, Operation, Work, WorkReason, WorkState
+from console.domain.records import Certainty, Operation, OperationState, Work, WorkReason, WorkState
 from console.services.guarded.operation import find_journal_state
 from console.services.payments import account_limits as account_money
 from console.services.payments import apply_report as reports
@@ -115,18 +115,37 @@ def settle_late_start(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[Any], _key: str | None
 ) -> bool:
     """Settle the start `operation_id` with an outcome that the second transaction (tx2) of the start did not record.
-    May be called repeatedly with the same outcome. Return False if the operation or its payment is missing. `_key`,
-    the answer key, is not used."""
+    If the same successful answer is already recorded, nothing is written; any other repeated call stores evidence and
+    audit entry again. Return False if the operation or its payment is missing. `_key`, the answer key, is not used.
+    """
     operation = journal.find(tx.conn, operation_id)
     payment = payments.find(tx.conn, operation.subject_id or 0) if operation else None
-    if payment is None:
+    if operation is None or payment is None:
         return False
+    if _is_start_recorded(operation, payment, outcome):
+        return True
     reports.store_answer(context, tx, payment, "start", outcome)
     journal.settle_operation(tx.conn, operation_id, find_journal_state(outcome, effect=True), outcome, context.now())
     facts = {"operation": operation_id, "outcome": outcome.kind.value}
     context.record_audit(tx, AuditAction.PAYMENT_LATE_ANSWER, payment.id, facts, kind=PAYMENT_KIND)
     write_start_outcome(context, tx, payment, outcome)
     return True
+
+
+def _is_start_recorded(operation: Operation, payment: Payment, outcome: Outcome[StartedPayment]) -> bool:
+    """True if the payment already has the code or token of this answer, and its operation is done: one transaction
+    writes both, with the evidence. So an earlier delivery was committed, but its process ended before the desk noted
+    the end.
+    """
+    handle = outcome.found.handle[:128] if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found else None
+    return (
+        bool(handle)
+        and payment.handle == handle
+        and payment.operation_id == operation.id
+        and payment.certainty is Certainty.KNOWN
+        and payment.state is not PaymentState.INITIALIZING
+        and operation.state is OperationState.DONE
+    )
 
 
 def write_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:

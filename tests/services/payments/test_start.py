@@ -7,7 +7,9 @@ import pytest
 from console.domain.records import Certainty, WorkState
 from console.sandbox.environment import credentials
 from console.services.process.failpoints import Failpoints
+from console.store.records import evidence
 from tests.support.desks import NUMBERS, MovedClock
+from tests.support.gone import Gone, going_away
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
 
@@ -269,3 +271,27 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.handle is not None) == ("token_generated", True)
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("an outcome that could not be recorded is told")
+def test_an_answer_that_is_delivered_twice_is_written_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends between the commit and the desk's mark delivers again: nothing is written a second time."""
+    order = scene.order("ORD-1", 3300)
+    scene.context.failpoints = Broken("before_tx2")
+    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    scene.context.failpoints = Failpoints(None)
+    with monkeypatch.context() as crash, going_away(scene.context) as vanish:
+        crash.setattr(scene.context.failpoints, "reach", lambda name: name == "after_delivery" and vanish())
+        with pytest.raises(Gone):
+            scene.console.recovery.run_due()
+    before = scene.of_number("paypay", "ORD-1")
+    assert before is not None
+    assert before.state == "token_generated"
+    assert len(scene.context.spool.list_undelivered_entries(scene.context.database_id)) == 1
+    scene.console.recovery.run_due()
+    assert scene.context.spool.list_undelivered_entries(scene.context.database_id) == ()
+    assert [scene.audited(what) for what in ("payment.late_answer", "payment.begun")] == [1, 1]
+    with scene.context.database.read() as conn:
+        sources = [item.source for item in evidence.find_by_subject(conn, "payment", before.id)]
+    assert sources.count("paypay.start") == 1
