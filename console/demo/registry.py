@@ -60,8 +60,7 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
 
 
 def publish_demo_registry(sandbox: "Sandbox", registry: DemoRegistry) -> None:
-    """Publish the registry at the sandbox, so that its simulated Web-API answers about the same companies as the
-    files. A few invented rows of the difference have other dates there."""
+    """Publish the registry at the sandbox, so that its simulated Web-API answers the same rows as the files."""
     published = sandbox.registry
     published.publish_whole(REGISTRY_ROW_COUNT, registry.seed, registry.whole_day, registry.companies)
     published.publish_difference(registry.changed_day, CHANGED_ROW_COUNT, registry.changes)
@@ -107,6 +106,7 @@ def _import_registry(
             CHANGED_ROW_COUNT,
             registry.seed,
             whole_rows=REGISTRY_ROW_COUNT,
+            whole_day=registry.whole_day,
             changes=registry.changes,
         )
         for path in (whole, difference):  # one after the other: only then the difference's changes are told

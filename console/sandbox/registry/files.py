@@ -53,6 +53,7 @@ def write_difference_file(
     *,
     encoding: Encoding = "utf-8",
     whole_rows: int = 0,
+    whole_day: date | None = None,
     prefecture: str | None = None,
     changes: Sequence[RegistryRow] = (),
 ) -> Path:
@@ -60,11 +61,12 @@ def write_difference_file(
     `diff_YYYYMMDD.zip`.
 
     The file has `rows` invented rows. With `whole_rows` (the number of rows of a whole file) and `prefecture`,
-    they change corporations of the whole file that `write_whole_file` writes with the same seed for any day; without
-    `whole_rows` all of them are new corporations. The file also contains the rows of `changes` (see
+    they change corporations of the whole file that `write_whole_file` writes with the same seed for `whole_day`
+    (None: the corporations are the same, but some have other dates); without `whole_rows` all of them are new
+    corporations. The file also contains the rows of `changes` (see
     `console.sandbox.registry.changes`); no invented row is about their corporations.
     """
-    registry = InventedRegistry(whole_rows, seed, day, prefecture)
+    registry = InventedRegistry(whole_rows, seed, whole_day or day, prefecture)
     planted = frozenset(row.corporate_number for row in changes)
     invented = invent_changes(registry, rows, day, planted)
     told = chain(islice(invented, rows // 2), changes, invented)

@@ -13,8 +13,9 @@ from console.sandbox import start_sandbox
 from console.sandbox.alarmbox.companies import get_credit_verdict, make_company_name
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
+from tests.sandbox.registry.test_files import read_rows
 
-NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
 
 def importer(home: Path) -> demo_registry.FileImporter:
@@ -31,7 +32,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     bought = [sample.number for sample in reversed(samples) if sample.status == "success"]
     numbers = [*(sample.number for sample in samples), "0000000000001"]
     plan = demo_registry.plan_registry(1, NOW.date(), numbers, bought)
-    assert (plan.whole_day, plan.changed_day) == (date(2026, 11, 18), date(2026, 11, 19))
+    assert (plan.whole_day, plan.changed_day) == (date(2026, 11, 19), date(2026, 11, 20))
     with demo_registry.import_registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
         thread.join()
     reader = open_registry(tmp_path / "registry")
@@ -55,6 +56,10 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
         demo_registry.publish_demo_registry(sandbox, plan)
         assert sandbox.registry.last_day == plan.changed_day
         assert [row.process for row in sandbox.registry.list_rows_of_number(ours[0])] == ["01", "11"]
+        day = plan.changed_day
+        published = [row._replace(sequence_number="") for row in sandbox.registry.iterate_rows_between(day, day)]
+    difference = tmp_path / "registry-files" / f"diff_{day:%Y%m%d}.zip"
+    assert sorted(published) == sorted(row._replace(sequence_number="") for row in read_rows(difference))
 
 
 def test_the_end_of_the_demo_does_not_wait_for_its_registry(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from console.sandbox.registry import (
     write_whole_file,
 )
 from console.sandbox.registry.files import Encoding
+from console.sandbox.registry.published import PublishedRegistry
 
 DAY, NEXT_DAY = date(2026, 10, 30), date(2026, 11, 2)
 ROWS = 6_000
@@ -148,6 +149,18 @@ def test_a_difference_tells_each_planted_change_once_and_no_other_of_its_corpora
     assert all(is_well_formed(row.corporate_number) for row in others)
     known = {row.corporate_number for row in whole}
     assert all((row.corporate_number in known) != (row.process == "01" and row.correct == "0") for row in others[:50])
+
+
+def test_a_difference_changes_the_rows_of_the_day_of_its_whole_file(tmp_path: Path) -> None:
+    """The dates of the earlier rows stay those of the whole file, as in the Web-API of the same publications."""
+    changed_day = date(2026, 12, 25)
+    published = PublishedRegistry()
+    published.publish_whole(ROWS, 7, DAY)
+    published.publish_difference(changed_day, 300)
+    path = write_difference_file(tmp_path, changed_day, 300, seed=7, whole_rows=ROWS, whole_day=DAY)
+    assert [row._replace(sequence_number="") for row in read_rows(path)] == [
+        row._replace(sequence_number="") for row in published.iterate_rows_between(changed_day, changed_day)
+    ]
 
 
 def test_a_difference_without_a_whole_file_has_new_corporations_alone(tmp_path: Path) -> None:
