@@ -19,6 +19,7 @@ from console.domain.records import (
     CheckState,
     CreditCheck,
     Operation,
+    OperationState,
     Work,
     WorkReason,
     WorkState,
@@ -214,14 +215,16 @@ class PurchaseSettler:
 
         Only a pending credit check is settled. A credit check that was decided meanwhile keeps its state: the
         answer is stored as evidence (again by each repeated call), and an answer that contradicts the state opens a
-        case. Return False if the operation or its credit check is missing.
+        case. If this answer has settled the operation before, nothing is written. Return False if the operation or
+        its credit check is missing.
         """
         operation = journal.find(tx.conn, operation_id)
         record = credit_checks.find(tx.conn, operation.subject_id or 0) if operation else None
         if operation is None or record is None:
             return False
         if record.state is not CheckState.PENDING:
-            _store_late_answer(self.context, tx, record, outcome)
+            if not _has_settled_operation(tx, operation, outcome):
+                _store_late_answer(self.context, tx, record, outcome)
         else:
             _settle_by_answer(self.context, tx, record, operation_id, outcome, self.capabilities, key)
         return True
@@ -234,6 +237,17 @@ class PurchaseSettler:
             write_unknown_purchase(context, tx, record, "lapsed", self.capabilities)
         else:
             record_reading_lapse(context, tx, operation)
+
+
+def _has_settled_operation(tx: Transaction, operation: Operation, outcome: Outcome[CheckReport]) -> bool:
+    """True if the operation has ended with this answer: the transaction that ended it stored the answer as evidence.
+    So an earlier call was committed, but its process ended before the desk noted the end."""
+    is_same_ending = (operation.outcome_class, operation.reason) == (outcome.kind.value, outcome.reason[:64])
+    return (
+        operation.state in (OperationState.DONE, OperationState.FAILED)
+        and is_same_ending
+        and evidence.has_answer(tx.conn, operation.id, "alarmbox.purchase", outcome)
+    )
 
 
 def _settle_by_answer(

@@ -37,8 +37,29 @@ def add_answer(
     """
     status = f"HTTP {outcome.status} " if outcome.status else ""
     summary = f"{status}{outcome.kind.value} {outcome.reason}"
-    digest = outcome.sha256 or hashlib.sha256(outcome.evidence.encode()).hexdigest()
-    return _insert_evidence(conn, subject, operation_id, source, actor, digest, summary, outcome.evidence, now)
+    return _insert_evidence(
+        conn, subject, operation_id, source, actor, _compute_digest(outcome), summary, outcome.evidence, now
+    )
+
+
+def has_answer(conn: Connection, operation_id: str, source: str, outcome: "Outcome[object]") -> bool:
+    """True if an answer with the same content from this source is stored as evidence of the operation."""
+    return (
+        conn.scalar(
+            select(evidence.c.id)
+            .where(
+                evidence.c.operation_id == operation_id,
+                evidence.c.source == source,
+                evidence.c.sha256 == _compute_digest(outcome),
+            )
+            .limit(1)
+        )
+        is not None
+    )
+
+
+def _compute_digest(outcome: "Outcome[object]") -> str:
+    return outcome.sha256 or hashlib.sha256(outcome.evidence.encode()).hexdigest()
 
 
 def add_proof(

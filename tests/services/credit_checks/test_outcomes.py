@@ -133,6 +133,22 @@ def test_a_late_answer_settles_what_nobody_knows(stage: Stage) -> None:
     assert stage.observed() == []
 
 
+@pytest.mark.parametrize("late", [bought(), said(OutcomeClass.FAILED_DEFINITE, "http_422")])
+def test_an_answer_that_is_delivered_twice_is_told_once(stage: Stage, late: Outcome[CheckReport]) -> None:
+    """The process may end between the commit and the desk's mark; the answer that it delivers again has settled the
+    record already. Another answer is news.
+    """
+    record = stage.unknown()
+    assert stage.deliver(record, late)
+    before = stage.now()
+    assert stage.deliver(record, late)
+    assert stage.now() == before
+    assert stage.sources(record) == ["alarmbox.purchase"] * 2
+    assert len(stage.told(record, "credit-check.late_answer")) == 1
+    assert stage.deliver(record, replace(late, evidence="another body"))
+    assert stage.sources(record)[2:] == ["alarmbox.purchase.late"]
+
+
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_late_refusal_frees_the_number(stage: Stage, kind: OutcomeClass) -> None:
     """Certainly not bought: it can be bought again, and the desk holds no claim any more."""
