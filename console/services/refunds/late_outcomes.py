@@ -10,13 +10,14 @@ from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
-from console.domain.records import Certainty, Operation, WorkReason
+from console.domain.records import Certainty, Operation, OperationState, WorkReason
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
 from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.payments import payments
+from console.store.records import evidence
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
@@ -41,13 +42,16 @@ def settle_late_answer(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[RefundReport], _key: str | None
 ) -> bool:
     """Write the provider's answer to the submission `operation_id` into its refund, because the submission itself
-    could not record the answer. May be called repeatedly with the same answer. Return True; False if the
-    database has no such operation or refund. `_key`, the answer key, is not used.
+    could not record the answer. If this answer has settled the operation before, nothing is written; any other
+    repeated call may store evidence and audit entry again. Return True; False if the database has no such operation
+    or refund. `_key`, the answer key, is not used.
     """
     operation = journal.find(tx.conn, operation_id)
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None
     if operation is None or refund is None or operation.subject_kind != REFUND_KIND:
         return False
+    if refund.state is not RefundState.SUBMITTING and _has_settled_operation(tx, refund, operation, outcome):
+        return True
     refund_outcomes.store_answer(context, tx, refund, "refund", outcome)
     context.record_audit(
         tx, AuditAction.REFUND_LATE_ANSWER, refund.id, {"outcome": outcome.kind.value}, kind=REFUND_KIND
@@ -66,6 +70,22 @@ def settle_late_answer(
         )
         refund_outcomes.mark_refund_unknown(context, tx, refund, outcome.reason)
     return True
+
+
+def _has_settled_operation(
+    tx: Transaction, refund: Refund, operation: Operation, outcome: Outcome[RefundReport]
+) -> bool:
+    """True if the refund's operation has ended with this answer: the transaction that ended it stored the answer as
+    evidence. So an earlier call was committed, but its process ended before the desk noted the end."""
+    payment = payments.find(tx.conn, refund.payment_id)
+    is_same_ending = (operation.outcome_class, operation.reason) == (outcome.kind.value, outcome.reason[:64])
+    return (
+        payment is not None
+        and refund.operation_id == operation.id
+        and operation.state in (OperationState.DONE, OperationState.FAILED)
+        and is_same_ending
+        and evidence.has_answer(tx.conn, operation.id, f"{payment.provider}.refund", outcome)
+    )
 
 
 def write_lapsed_outcome(context: ServiceContext, tx: Transaction, operation: Operation) -> None:

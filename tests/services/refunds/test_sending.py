@@ -257,6 +257,25 @@ def test_the_database_goes_after_the_answer(desk: RefundDesk, monkeypatch: pytes
     desk.agree(payment)
 
 
+@pytest.mark.expects_log("an outcome that could not be recorded is told")
+def test_an_answer_that_is_delivered_twice_is_told_once(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may end between the commit and the desk's mark: the next one delivers again what is written."""
+    refund = desk.ask(desk.paid())
+    with monkeypatch.context() as patch:
+        _break_after_the_call(desk, patch)
+        refusal_of(lambda: desk.approve(refund))
+    desk.context.spool.set_cipher(desk.context.cipher)
+    (entry,) = desk.context.spool.list_undelivered_entries(desk.context.database_id)
+    assert entry.answer is not None
+    assert desk.machinery.submit_action.deliver(entry.intent.operation_id, entry.answer)
+    before = desk.now(refund)
+    assert before.state is RefundState.SUBMITTED
+    assert desk.machinery.submit_action.deliver(entry.intent.operation_id, entry.answer)
+    assert desk.now(refund) == before
+    assert len(desk.sql("SELECT id FROM audit_log WHERE what = 'refund.late_answer'")) == 1
+    assert len(desk.sql("SELECT id FROM evidence WHERE source = 'paypay.refund'")) == 1
+
+
 test_the_database_goes_after_the_answer = pytest.mark.expects_log("what the database could not take is told")(
     test_the_database_goes_after_the_answer
 )
