@@ -17,6 +17,8 @@ from sqlalchemy import text
 from console.sandbox.server import Sandbox
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.database.engine import Database
+from console.store.documents.documents import Documents
+from console.store.migrations import upgrade as migrate
 from tests.cli.conftest import Ending, Terminal
 from tests.support import servers
 from tests.support.desks import environment
@@ -421,3 +423,31 @@ def test_a_restore_that_ends_before_its_last_statement_is_complete(
         assert conn.scalar(text("SELECT COUNT(*) FROM operators")) == 1
         assert server_dump.RESTORE_MARK not in server_dump.read_table_names(conn)
     database.close()
+
+
+@pytest.mark.parametrize("step", ["put_back", "upgrade"])
+def test_a_servers_restore_that_breaks_off_loses_no_document(
+    team: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Broken off at a document, a second run finishes it; broken off behind the loaded database, which a second run
+    leaves alone, every document is there."""
+    owner, empty_it = team
+    assert owner.json("db", "upgrade").status == 0
+    documents = Documents(f"file:{home(owner) / 'documents'}")
+    stored = documents.store(b"%PDF-1.7 kept")
+    folder = str(tmp_path / "backup")
+    assert owner.json("db", "backup", folder).data["documents"] == 1
+    empty_it()
+    shutil.rmtree(home(owner) / "documents")
+
+    def break_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Documents if step == "put_back" else migrate, step, break_off)
+        assert owner.json("db", "restore", folder).status != 0
+    again = owner.json("db", "restore", folder)
+    assert again.status == 0 or again.error["detail"]["problem"] == "target_not_empty"
+    assert owner.json("db", "upgrade").status == 0
+    assert documents.read(stored.path) == b"%PDF-1.7 kept"
+    assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []

@@ -146,8 +146,9 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     backup lacks.
 
     After an interrupted restore, this desk has its earlier database, an incomplete database that no program uses,
-    or the restored database, which may lack upgrades and documents. A repeated restore completes it, except on a
-    server whose database was already loaded: that one isn't empty. Raises the errors of `check_backup`; bad_backup
+    or the restored database with all its documents, which may lack upgrades. A repeated restore completes it, except
+    on a server whose database was already loaded, because that one isn't empty: there `upgrade` completes it, and no
+    document is missing, because the documents come first. Raises the errors of `check_backup`; bad_backup
     if the backup is of the other kind of database (SQLite or server) or if a server's database is not empty;
     database_locked (in_use) if a process has the database file open.
     """
@@ -159,6 +160,8 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
             raise archive.make_bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
         with _prepare_restore_target(database, manifest):
             spool_outcome = _restore_spool(folder, manifest, spool_file)
+            # before the database: a loaded database of a server refuses a second restore, which would add the rest
+            restored = _restore_documents(Documents(settings.documents_url), folder, manifest)
             kept = None
             if database.file is None:
                 _load_server_dump(database, folder)
@@ -169,7 +172,6 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         migrate.upgrade(database)
-        restored = _restore_documents(Documents(settings.documents_url), folder, manifest)
     before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
     return RestoreResult(backup, kept, spool_outcome, restored, before)
 
