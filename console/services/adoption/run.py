@@ -95,8 +95,8 @@ class AdoptionRun:
             if rounds >= MAX_INDEX_CREATION_ATTEMPTS:
                 raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.DUPLICATES_KEEP_COMING})
         self._process_rows_added_during_adoption()
-        if self._database.is_server:
-            migrate.renew_constraints(self._database)
+        if self._lock is not None:
+            migrate.renew_constraints(self._database, self._lock.require_held)
         self._reach_failpoint("before_adopt_end")
         self._write_and_count(self._finish_adoption)
         return self._make_result()

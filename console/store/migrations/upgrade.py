@@ -2,6 +2,7 @@
 only for an upgrade."""
 
 import uuid
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,32 +148,39 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 
     May be run at any time, by two desks at the same time, and again after an interruption. Another application's
     table of credit checks isn't changed before its adoption. Raises not_our_database; schema_mismatch for a database
-    of a newer program, or one older than BASELINE_VERSION.
+    of a newer program, or one older than BASELINE_VERSION; on a server database_locked if this process lost the
+    upgrade lock, because it was suspended (checked between the steps).
     """
     _make_folder(database)
     if database.is_server:
         with database.read() as conn:  # refuse an unknown database before anything is created in it
             _read_version(conn)
-    with upgrade_lock.hold_upgrade_lock(database):
+    with upgrade_lock.hold_upgrade_lock(database) as lock:
+        require_held = _require_nothing if lock is None else lock.require_held
         with database.write_without_retries() as tx:
             before = _read_version(tx.conn)
             if before is not None and not BASELINE_VERSION <= before <= SCHEMA_VERSION:
                 raise make_schema_error(before)
             if before != SCHEMA_VERSION:
-                _run_alembic(tx.conn)
+                _run_alembic(tx.conn, require_held)
                 _store_database_id(tx.conn)
             if not database.is_server:
                 renew_sqlite_constraints(tx.conn)
         if database.is_server:
-            renew_constraints(database)
+            renew_constraints(database, require_held)
     return before, SCHEMA_VERSION
 
 
-def renew_constraints(database: Database) -> None:
+def _require_nothing() -> None:
+    """Stand-in for `UpgradeLock.require_held` on SQLite, which has no upgrade lock."""
+
+
+def renew_constraints(database: Database, require_held: Callable[[], None]) -> None:
     """On a server, create missing and altered triggers and the procedure that ends blocking sessions
     (`lock_holders`), and give the existing roles exactly their rights. A second run changes nothing.
 
-    The caller must hold the upgrade lock.
+    The caller must hold the upgrade lock; `require_held`, which is called before each part, raises an exception if
+    the lock was lost.
     """
     from console.store.access import grants, lock_holders
     from console.store.constraints import server_triggers
@@ -182,8 +190,11 @@ def renew_constraints(database: Database) -> None:
         online_ddl.alter_table(database, sql.replace("%", "%%"), lambda: False)
 
     with database.read() as conn:
+        require_held()
         server_triggers.renew_triggers(conn, alter_in_use)
+        require_held()
         lock_holders.renew_lock_procedure(conn)
+        require_held()
         grants.renew_role_rights(conn)
 
 
@@ -228,7 +239,8 @@ def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
         raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, {"problem": "names_taken", "tables": taken_names[:10]})
 
 
-def _run_alembic(conn: Connection) -> None:
+def _run_alembic(conn: Connection, require_held: Callable[[], None]) -> None:
+    """Execute the missing migrations, and call `require_held` before the first one and after each."""
     from alembic import command
     from alembic.config import Config
 
@@ -236,6 +248,8 @@ def _run_alembic(conn: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS_FOLDER))
     config.attributes["connection"] = conn
     config.attributes["versions"] = _get_version_table_name(_read_table_names(conn))
+    config.attributes["after_each"] = lambda **_: require_held()
+    require_held()
     command.upgrade(config, "head")
 
 

@@ -38,8 +38,8 @@ _LOCK_HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0"
 
 
 class UpgradeLock:
-    """The upgrade lock of a server database, as one process holds it. The adoption calls `require_held` before each
-    of its steps, because a process that was suspended may have lost the lock."""
+    """The upgrade lock of a server database, as one process holds it. The upgrade and the adoption call
+    `require_held` between their steps, because a process that was suspended may have lost the lock."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

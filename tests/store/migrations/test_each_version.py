@@ -3,11 +3,14 @@ rows.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event, text
 
+from console.domain.errors import ConsoleError
 from console.store.migrations import upgrade as migrate
+from console.store.migrations import upgrade_lock
 from console.store.schema.core import SCHEMA_VERSION
 from tests.store.migrations.test_old_chain import empty, schema_of
 from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_ROWS, WRITTEN, instant_of
@@ -99,3 +102,65 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None
                 assert kept_rows(conn) == rows, version
                 if version < "0015":
                     assert {table: dates_of(conn, table) for table in EXPECTED} == EXPECTED, version
+
+
+@pytest.mark.engines("mariadb", "galera")
+@pytest.mark.parametrize(("step", "missing"), [("UPDATE alembic_version", "how"), ("SELECT version_num", "trigger")])
+def test_an_upgrade_that_lost_its_lock_stops(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, missing: str
+) -> None:
+    """Another desk acquires the lock behind one step: this one changes nothing more, and the next upgrade ends it."""
+    held: list[upgrade_lock.UpgradeLock] = []
+    real = upgrade_lock.UpgradeLock.acquire
+
+    def acquire(lock: upgrade_lock.UpgradeLock) -> None:
+        real(lock)
+        held.append(lock)
+
+    def lose_lock(_conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        if held and sql.startswith(step):
+            lock = held.pop()
+            with database.write_without_retries() as tx:
+                tx.conn.execute(text("UPDATE console_upgrade SET token = 'another desk'"))
+                lock._lost = not lock._renew_lock(tx.conn)  # as the next heartbeat tells
+
+    def read_schema() -> set[str]:
+        with database.read() as conn:
+            columns = conn.scalars(
+                text(
+                    "SELECT column_name FROM information_schema.columns WHERE column_name = 'how'"
+                    " AND table_schema = DATABASE()"
+                )
+            )
+            triggers = conn.scalars(
+                text(
+                    "SELECT 'trigger' FROM information_schema.triggers WHERE trigger_name ="
+                    " :name AND trigger_schema = DATABASE()"
+                ),
+                {"name": trigger},
+            )
+            return {*columns, *triggers}
+
+    with empty(engine, tmp_path / "db") as database:
+        migrate.upgrade(database)
+        with database.write_without_retries() as tx:
+            trigger = tx.conn.scalar(
+                text("SELECT MIN(trigger_name) FROM information_schema.triggers WHERE trigger_schema = DATABASE()")
+            )
+            tx.conn.exec_driver_sql(f"DROP TRIGGER {trigger}")
+            if missing == "how":
+                for statement in (*UNDONE["0021"], *UNDONE["0020"]):
+                    tx.conn.exec_driver_sql(statement)
+                tx.conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0020'")
+        with monkeypatch.context() as patch:
+            patch.setattr(upgrade_lock.UpgradeLock, "acquire", acquire)
+            event.listen(database.engine, "after_cursor_execute", lose_lock)
+            with pytest.raises(ConsoleError) as refused:
+                migrate.upgrade(database)
+            event.remove(database.engine, "after_cursor_execute", lose_lock)
+        assert (refused.value.code, refused.value.detail["problem"]) == ("database_locked", "another_upgrade")
+        assert missing not in read_schema()
+        with database.write_without_retries() as tx:
+            tx.conn.execute(text("UPDATE console_upgrade SET until_ms = 0"))  # the other desk is done
+        migrate.upgrade(database)
+        assert read_schema() == {"how", "trigger"}
