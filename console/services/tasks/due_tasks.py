@@ -326,10 +326,15 @@ def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
 
 def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
     """Open a case about each database row that this process could not convert into a record since the last call of
-    this function."""
+    this function. A case that can't be opened now, because the database is unreachable for example, is opened by a
+    later call."""
     for row in unreadable_rows.take_unreported_rows():
         with skip_failures(f"{row.table} {row.key}"):
-            _open_case_of_unreadable_row(context, row)
+            try:
+                _open_case_of_unreadable_row(context, row)
+            except ConsoleError:
+                unreadable_rows.put_back_row(row)
+                raise
 
 
 def _open_case_of_unreadable_row(context: ServiceContext, row: UnreadableRow) -> None:

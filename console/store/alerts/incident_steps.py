@@ -66,7 +66,10 @@ def find_by_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tu
     added. An incident without a step has no key."""
     rows = conn.execute(_STEPS_OF_INCIDENTS_QUERY, {"ids": sorted(ids)}) if ids else ()
     by_incident: dict[int, tuple[IncidentStep, ...]] = {}
-    for step in unreadable_rows.read_each("incident_steps", rows, lambda row: _make_step(*row)):
+    steps = unreadable_rows.read_each(
+        "incident_steps", rows, lambda row: _make_step(*row), key_of=lambda row: f"{row.incident_id}/{row.position}"
+    )
+    for step in steps:
         by_incident[step.incident_id] = (*by_incident.get(step.incident_id, ()), step)
     return by_incident
 

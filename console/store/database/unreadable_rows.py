@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ _log = logging.getLogger("console.store")
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row that can't be read: its table, its key (first column), and the kind and id of the record to which it
+    """A row that can't be read: its table, its key (as text), and the kind and id of the record to which it
     belongs.
     """
 
@@ -43,22 +44,28 @@ def read_each(
     rows: Iterable[Any],
     read: Callable[[Any], T],
     subject_of: Callable[[Any], tuple[str, int]] | None = None,
+    key_of: Callable[[Any], object] = itemgetter(0),
 ) -> tuple[T, ...]:
     """Return `read(row)` for each row that can be read; skip the others, and log each of them once per process.
     `subject_of` returns the kind and id of the record to which a row belongs; if it is given, the next call of
-    `take_unreported_rows` returns the rows that were logged. At most MAX_LOGGED_ROWS rows are logged.
+    `take_unreported_rows` returns the rows that were logged. At most MAX_LOGGED_ROWS rows are logged. `key_of`
+    returns what tells a row from the others of its table; the first column by default.
     """
-    return tuple(_iterate_readable_rows(table, rows, read, subject_of))
+    return tuple(_iterate_readable_rows(table, rows, read, subject_of, key_of))
 
 
 def _iterate_readable_rows(
-    table: str, rows: Iterable[Any], read: Callable[[Any], T], subject_of: Callable[[Any], tuple[str, int]] | None
+    table: str,
+    rows: Iterable[Any],
+    read: Callable[[Any], T],
+    subject_of: Callable[[Any], tuple[str, int]] | None,
+    key_of: Callable[[Any], object],
 ) -> Iterator[T]:
     for row in rows:
         try:
             record = read(row)
         except READ_ERRORS as fault:
-            _report_row(table, row, fault, subject_of)
+            _report_row(table, str(key_of(row))[:64], row, fault, subject_of)
         else:
             yield record
 
@@ -76,15 +83,22 @@ def parse_detail(text: str) -> dict[str, object]:
 
 def take_unreported_rows() -> tuple[UnreadableRow, ...]:
     """Return the unreadable rows that `read_each` has logged since the last call of this function, if the record
-    to which they belong is known. Each row is returned only once per process."""
+    to which they belong is known. Each row is returned only once per process, unless the caller puts it back."""
     with _unreported_rows_lock:
         unreadable = tuple(_unreported_rows)
         _unreported_rows.clear()
     return unreadable
 
 
-def _report_row(table: str, row: Any, fault: Exception, subject_of: Callable[[Any], tuple[str, int]] | None) -> None:
-    key = str(row[0])[:64]
+def put_back_row(row: UnreadableRow) -> None:
+    """Let the next call of `take_unreported_rows` return this row again, because the caller couldn't report it."""
+    with _unreported_rows_lock:
+        _unreported_rows.append(row)
+
+
+def _report_row(
+    table: str, key: str, row: Any, fault: Exception, subject_of: Callable[[Any], tuple[str, int]] | None
+) -> None:
     with _unreported_rows_lock:
         if (table, key) in _logged_rows or len(_logged_rows) >= MAX_LOGGED_ROWS:
             return

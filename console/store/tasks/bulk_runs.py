@@ -148,16 +148,15 @@ def list_rows(
     """Return at most `limit` rows of the bulk run `run_id`, sorted by position; with `result`, only rows with this
     result. `after` is the last position of the previous page.
     """
-    values = {"run": run_id, "after": after, "most": limit}
     if result is None:
-        return _select_rows(conn, _BULK_ROWS_OF_RUN_QUERY, **values)
-    return _select_rows(conn, _BULK_ROWS_WITH_RESULT_QUERY, **values, result=result)
+        return _select_rows(conn, _BULK_ROWS_OF_RUN_QUERY, run_id, after=after, most=limit)
+    return _select_rows(conn, _BULK_ROWS_WITH_RESULT_QUERY, run_id, after=after, most=limit, result=result)
 
 
 def read_next_unprocessed_rows(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:
     """Return at most `limit` rows of the bulk run that have no result yet, sorted by position. Rows after the number
     of rows to process (column `most` of the run) are left out."""
-    return _select_rows(conn, _NEXT_UNPROCESSED_ROWS_QUERY, run=run_id, most=limit)
+    return _select_rows(conn, _NEXT_UNPROCESSED_ROWS_QUERY, run_id, most=limit)
 
 
 def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
@@ -220,8 +219,9 @@ def _make_run(row: dict[str, Any]) -> BulkRun:
     )
 
 
-def _select_rows(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRow, ...]:
-    return unreadable_rows.read_each("bulk_rows", conn.execute(query, values), _make_row)
+def _select_rows(conn: Connection, query: Select[Any], run: int, **values: object) -> tuple[BulkRow, ...]:
+    rows = conn.execute(query, {"run": run, **values})
+    return unreadable_rows.read_each("bulk_rows", rows, _make_row, key_of=lambda row: f"{run}/{row.position}")
 
 
 def _make_row(row: Sequence[Any]) -> BulkRow:

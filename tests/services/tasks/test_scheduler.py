@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -17,7 +18,8 @@ from console.services.recovery.queues import QueueReader
 from console.services.tasks import overdue_alerts as late_tasks
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.scheduler import Scheduler
-from console.store.alerts import alerts
+from console.store.alerts import alerts, cases
+from console.store.database import unreadable_rows
 from console.store.operations import leases
 from console.store.tasks import tasks as rows
 from tests.support.ledger_vendor import LedgerVendor
@@ -372,3 +374,23 @@ def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: Tasks) 
     assert [holder.name for holder in QueueReader(context, lambda _, records: records).list_lease_holders()] == [
         "credit_check_1"
     ]
+
+
+@EXPECTED
+def test_a_case_of_an_unreadable_row_that_cannot_be_opened_is_opened_later(
+    tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is away when the worker opens the case: the next pass opens it, once."""
+    unreadable_rows.read_each("sagas", [(str(uuid4()),)], lambda row: int(row[0]), lambda _: ("order", 7))
+
+    def be_away(*_: object) -> bool:
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cases, "open_case", be_away)
+        tasks.scheduler.run_all()
+    for _ in range(2):
+        tasks.scheduler.run_all()
+        with tasks.context.database.read() as conn:
+            assert cases.list_rules_of_open_cases(conn, "order", 7) == ("row_unreadable",)
+    assert unreadable_rows.take_unreported_rows() == ()
