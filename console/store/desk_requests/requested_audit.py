@@ -5,6 +5,7 @@ So an account without rights on the trail can neither write an entry itself nor 
 """
 
 import json
+import re
 from collections.abc import Sequence
 
 from console.domain.audit.actions import AuditAction
@@ -46,8 +47,15 @@ class RequestedAuditTrail:
             requests.insert_request(tx, NewDeskRequest(make_request_id(), AUDIT_REQUEST_ACTION, text), self._desk)
 
 
+_LONE_SURROGATE_PATTERN = re.compile("[\ud800-\udfff]")
+
+
 def _encode_json(facts: object) -> str:
-    return json.dumps(facts, ensure_ascii=False, default=str)
+    """Return the facts as JSON text that can be stored. A lone surrogate, such as in the name of a file that is no
+    text, becomes six readable characters (backslash, `u`, four digits): the worker refuses entries with surrogates.
+    """
+    text = json.dumps(facts, ensure_ascii=False, default=str)
+    return _LONE_SURROGATE_PATTERN.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text)
 
 
 _AUDIT_ACTIONS = frozenset(AuditAction)
@@ -91,7 +99,7 @@ def parse_audit_entry(person: str, args: str) -> NewAuditEntry:
         facts = json.loads(args, parse_constant=_refuse_constant)
         what, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
         kind, subject, reason = (_require_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
-        _encode_json(detail).encode()
+        json.dumps(detail, ensure_ascii=False).encode()
     except (KeyError, RecursionError, TypeError) as malformed:
         raise ValueError("not an audit entry") from malformed
     is_refusal = result == "refused" and what in _AUDIT_ACTIONS and what != AuditAction.AUDIT_ROOT

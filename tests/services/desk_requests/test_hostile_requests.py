@@ -10,6 +10,7 @@ import pymysql
 import pytest
 
 from console.app import Console
+from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import LONGEST_ARGUMENTS_BYTES, make_request_id
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
@@ -156,6 +157,25 @@ def test_a_request_names_the_record_of_its_arguments(place: Place, sandbox: Sand
         pass
     assert {code for _, _, code in answers(place)} == {"usage"}
     assert not sandbox.ledger.list_charges_of_number()
+
+
+def test_an_audit_entry_with_half_a_character_is_written(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """A name of a file that is no text, as a desk may have it: escaped as in the trail of every other desk."""
+    facts = {"file": "a\ud800.csv", "\udfff": 1}
+    with place.opened(sandbox, person="op-a", desk=2) as desk:
+        context = desk._context
+        context.write(lambda tx: context.record_audit(tx, AuditAction.LIST_EXPORTED, "1", facts, kind="export"))
+        context.write(
+            lambda tx: context.record_audit(
+                tx, AuditAction.LIST_EXPORTED, "2", {**facts, "x": "\ud800" * 9_000}, kind="export"
+            )
+        )
+    while worker.desk_requests.execute_next():
+        pass
+    written = place.sql("SELECT subject_id, detail FROM audit_log WHERE what = 'list.exported' ORDER BY subject_id")
+    details = {subject: json.loads(detail) for subject, detail in written}
+    assert (details["1"]["file"], details["1"]["\\udfff"]) == ("a\\ud800.csv", 1)
+    assert "\\ud800" in details["2"]["cut"]
 
 
 def test_an_audit_entry_that_no_desk_writes_is_none(place: Place, sandbox: Sandbox, worker: Console) -> None:
