@@ -76,13 +76,15 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
 
 def find_missing_password_rules(conn: Connection) -> Sequence[str]:
     """Return the password rules that the server doesn't enforce: `max_password_errors` (the limit of consecutive
-    wrong passwords is missing or above MAX_PASSWORD_ERRORS), `password_check` (no plugin refuses weak
-    passwords).
+    wrong passwords is missing, switched off, or above MAX_PASSWORD_ERRORS), `password_check` (no plugin refuses
+    weak passwords).
     """
     limit = _read_variable(conn, "max_password_errors") or _read_variable(
         conn, "connection_control_failed_connections_threshold"
     )
-    missing = [] if limit and limit.isdecimal() and int(limit) <= MAX_PASSWORD_ERRORS else ["max_password_errors"]
+    # MySQL's plugin counts no failed connections if its limit is 0; MariaDB's limit is at least 1
+    is_limited = limit is not None and limit.isdecimal() and 0 < int(limit) <= MAX_PASSWORD_ERRORS
+    missing = [] if is_limited else ["max_password_errors"]
     return (
         missing
         if any(_read_variable(conn, name) is not None for name in _PASSWORD_CHECK_VARIABLES)

@@ -85,6 +85,24 @@ def test_where_a_server_listens(owner: Database, monkeypatch: pytest.MonkeyPatch
         assert account_looks.accepts_remote_clients(conn) is is_so
 
 
+@pytest.mark.parametrize(
+    ("variable", "limit", "is_missing"),
+    [
+        ("max_password_errors", "20", False), ("max_password_errors", "4294967295", True),
+        ("connection_control_failed_connections_threshold", "3", False),
+        ("connection_control_failed_connections_threshold", "0", True),
+    ],
+)  # fmt: skip
+def test_a_limit_of_wrong_passwords(
+    owner: Database, monkeypatch: pytest.MonkeyPatch, variable: str, limit: str, is_missing: bool
+) -> None:
+    """One that is switched off, or above every attempt, is none."""
+    told_by_server = {variable: limit, "validate_password.policy": "MEDIUM"}
+    monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
+    with owner.read() as conn:
+        assert list(account_looks.find_missing_password_rules(conn)) == ["max_password_errors"] * is_missing
+
+
 def test_a_role_that_is_not_there_is_a_fault(people: Team, owner: Database) -> None:
     """Somebody holds it, and it holds nothing."""
     with owner.read() as conn:
