@@ -32,8 +32,9 @@ _LEGACY_TABLE_OPTIONS_QUERY = text(
 @dataclass(frozen=True, slots=True)
 class LegacyColumn:
     """A column of the table of credit checks. `type` is its SQL type as the database reports it, in lower case.
-    `has_default_value`: the column has a default value or any `extra` (such as auto_increment), or is generated, so
-    that an INSERT is expected to need no value. `default` is the SQL of the default value.
+    `has_default_value`: the column has a default value that the console's connections accept (no day 0000-00-00),
+    numbers of its own (auto_increment), or is generated, so that an INSERT needs no value. `default` is the SQL of
+    the default value.
     """
 
     name: str
@@ -141,7 +142,7 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
         # MySQL returns a text default without quotes
         if default_sql is not None and charset is not None and not _is_quoted(default_sql):
             default_sql = "'" + default_sql.replace("'", "''") + "'"
-        filled = default_sql is not None or bool(extra)
+        filled = _gives_value(str(kind).lower(), default_sql, str(extra).lower())
         columns[name.lower()] = LegacyColumn(
             name.lower(),
             str(kind).lower(),
@@ -161,6 +162,14 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
     return LegacyTable(
         columns, primary, indexes, str(engine), "partitioned" in str(options), unicode, _can_hide_columns(conn)
     )
+
+
+def _gives_value(kind: str, default_sql: str | None, extra: str) -> bool:
+    """True if a column of this type, with this default and these properties, gives each new row a value. `on update
+    …` and `INVISIBLE` give none; MariaDB then reports the day 0000-00-00, which the strict mode refuses.
+    """
+    is_day_zero = kind.startswith(("date", "timestamp")) and (default_sql or "").strip("'").startswith("0000-00-00")
+    return (default_sql is not None and not is_day_zero) or "auto_increment" in extra or "generated" in extra
 
 
 def _can_hide_columns(conn: Connection) -> bool:

@@ -150,6 +150,20 @@ def test_columns_that_stand_in_the_way(database: Database, tmp_path: Path, more:
     assert words(database) == before
 
 
+def test_a_value_at_each_change_is_no_value_of_a_new_row(served: Database, tmp_path: Path) -> None:
+    """`ON UPDATE` alone gives a new row nothing, so our rows would be refused; with a default they are not."""
+    legacy.make(served, more=", changed DATETIME NOT NULL ON UPDATE CURRENT_TIMESTAMP")
+    with pytest.raises(ConsoleError) as refused:
+        adopt(served, tmp_path)
+    assert code_of(refused) == ("schema_mismatch", "cannot_be_adopted")
+    (obstacle,) = legacy_obstacles.find_obstacles(adopt_table.read_table(served))
+    assert (obstacle.code, obstacle.name) == ("needs_default", "changed")
+    now = "DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP"
+    twice = "INT AS (client_id * 2) STORED"
+    run(served, f"ALTER TABLE {NAME} MODIFY changed {now}, ADD COLUMN twice {twice}")
+    assert legacy_obstacles.find_obstacles(adopt_table.read_table(served)) == ()
+
+
 def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) -> None:
     """They keep what they hold, and new rows of ours get their defaults."""
     legacy.make(database, [bought(ONE, 1)], more=", created_at DATETIME NULL, memo VARCHAR(9) NOT NULL DEFAULT 'new'")
