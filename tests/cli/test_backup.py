@@ -236,6 +236,21 @@ def test_a_database_in_use_is_not_exchanged(terminal: Terminal, backup: Path) ->
     assert terminal.json("db", "restore", str(backup)).status == 0
 
 
+def test_a_file_of_another_program_in_use_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
+    """A database without our tables is in its place, open, with rows in its log: the file and its log stay."""
+    database(terminal).unlink()
+    with closing(sqlite3.connect(database(terminal), isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("CREATE TABLE theses (title)")
+        other.execute("INSERT INTO theses VALUES ('four years')")
+        assert terminal.json("db", "restore", str(backup)).refused == (6, "database_locked")
+        assert database(terminal).with_name("console.db-wal").exists()
+    kept = Path(terminal.json("db", "restore", str(backup)).data["kept"])
+    with closing(sqlite3.connect(kept)) as conn:
+        assert conn.execute("SELECT title FROM theses").fetchall() == [("four years",)]
+    assert len(checks(terminal, KEPT)) == 1
+
+
 def test_a_database_that_cannot_be_read_now_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
     """Another process has it for itself alone: nothing can be read, so nobody knows whose database it is."""
     before = content(home(terminal))

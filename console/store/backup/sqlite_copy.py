@@ -72,15 +72,24 @@ def find_database_id(file: Path) -> str | None:
     """Return the id of the database in this file; None if there is no file, or no database of this program in it.
     Raises database_locked (in_use) if another process has locked the file, so that it can't be read.
     """
+    return (_find_meta(file) or {}).get("database_id")
+
+
+def _find_meta(file: Path) -> dict[str, str] | None:
+    """Return the contents of the table `console_meta` of this file, {} if a readable SQLite file lacks this table;
+    None if there is no file, or a damaged one. Raises database_locked (in_use) if another process has locked the
+    file.
+    """
     if not file.is_file():
         return None
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
-            return {str(name): str(value) for name, value in conn.execute(_META_QUERY)}.get("database_id")
+            return {str(name): str(value) for name, value in conn.execute(_META_QUERY)}
     except sqlite3.Error as error:
         if _is_locked(error):
             raise _make_in_use_error(file) from None
-        return None
+        # SQLITE_ERROR: the file was read, and another program's database has no such table
+        return {} if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR else None
 
 
 def replace_database_file(copy: Path, database: Path, kept_name: str) -> Path | None:
@@ -89,8 +98,8 @@ def replace_database_file(copy: Path, database: Path, kept_name: str) -> Path | 
     former file; None if there was none.
 
     If the process is killed in between, `database` is either the former file or the new one. Raises
-    database_locked (in_use) if another process has the former file open; storage_full if the files can't be
-    written.
+    database_locked (in_use) if another process has the former file open and it isn't damaged; storage_full if the
+    files can't be written.
     """
     draft = database.with_name(f"{database.name}.restoring-{uuid4().hex[:12]}")
     try:
@@ -129,8 +138,9 @@ def _keep_database_under_name(database: Path, kept_name: str) -> Path:
 
 
 def require_unused_database(database: Path) -> None:
-    """Raise database_locked (in_use) if another process has this database file open."""
-    if find_database_id(database) is not None:
+    """Raise database_locked (in_use) if another process has this database file open. A damaged file isn't checked,
+    because SQLite would delete its log."""
+    if _find_meta(database) is not None:
         _leave_wal_mode(database)
 
 
