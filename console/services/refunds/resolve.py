@@ -107,7 +107,8 @@ class RefundResolver:
         None if the answer confirms the person's decision `state`, otherwise the reason of the mismatch.
         `number` is the person's refund number at the provider; if the answer has another one, settle nothing.
         If the refund has been settled since it was read, for example by a report about its payment, the answer is
-        a late one, which never settles a refund twice.
+        a late one, which never settles a refund twice; only a refund that the provider has merely accepted can
+        still fail.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided.id)
@@ -123,7 +124,9 @@ class RefundResolver:
             proof,
             context.now(),
         )
-        if _get_settled_facts(refund) != _get_settled_facts(decided):
+        is_accepted = refund.state is RefundState.SUBMITTED and refund.operation_id == decided.operation_id
+        may_still_fail = is_accepted and outcome.kind is OutcomeClass.FAILED_DEFINITE
+        if not may_still_fail and _get_settled_facts(refund) != _get_settled_facts(decided):
             return self._compare_with_settled_refund(tx, refund, outcome, state)
         is_confirmed = {
             RefundState.COMPLETED: OutcomeClass.SUCCEEDED,

@@ -163,6 +163,8 @@ def report_settles(desk: RefundDesk, refund: Refund, state: RefundState) -> None
         (RefundState.FAILED, "completed", "failed", "evidence_mismatch", RefundState.FAILED),
         (RefundState.SUBMITTED, "completed", "completed", "done", RefundState.COMPLETED),
         (RefundState.SUBMITTED, "accepted", "completed", "evidence_mismatch", RefundState.SUBMITTED),
+        (RefundState.SUBMITTED, "failed", "failed", "done", RefundState.FAILED),
+        (RefundState.SUBMITTED, "failed", "completed", "evidence_mismatch", RefundState.FAILED),
     ],
 )
 def test_what_a_report_settled_meanwhile_is_not_settled_twice(
