@@ -49,8 +49,10 @@ class UpgradeLock:
         self._heartbeat = threading.Thread(target=self._renew_until_end, name="upgrade lock", daemon=True)
 
     def require_held(self) -> None:
-        """Raise database_locked if this process had lost the lock at its last heartbeat: it expired, and another
-        process has acquired it."""
+        """Renew the lock. Raise database_locked if this process has lost it: it expired, for example while it
+        was suspended, and another process has acquired it. The database is asked each time, because the next
+        heartbeat may come later than the next step."""
+        self._lost = self._lost or not self._database.write(lambda tx: self._renew_lock(tx.conn))
         if self._lost:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
 
@@ -80,7 +82,7 @@ class UpgradeLock:
     def _renew_until_end(self) -> None:
         while not self._ended.wait(_HEARTBEAT_SECONDS):
             try:
-                self._lost = not self._database.write(lambda tx: self._renew_lock(tx.conn))
+                self._lost = not self._database.write(lambda tx: self._renew_lock(tx.conn)) or self._lost
             except (ConsoleError, DBAPIError):  # the next heartbeat may succeed, or the lock expires
                 continue
 
