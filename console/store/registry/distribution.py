@@ -94,6 +94,8 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
         with closing(open_for_reading(file)) as connection:
             status = read_status(connection)
         former = _read_replaced_manifest(documents)
+        if former is not None and former.form > FORMAT_VERSION:
+            raise _make_newer_program_error()
         files = [source.sha256 for source in status.files]
         if former is not None and (former.files, former.form) == (files, FORMAT_VERSION):
             return
@@ -223,7 +225,9 @@ def _fetch_base(
 
 def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents) -> Path:
     path = _fetch_file(folder, difference, documents, lambda: False)
-    return path.rename(path.with_name(Path(difference.name).name))
+    return path.replace(
+        path.with_name(Path(difference.name).name)
+    )  # may be there: an import can have been broken off
 
 
 def _fetch_file(folder: Path, stored: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:

@@ -184,10 +184,11 @@ def test_a_damaged_manifest_is_told_and_replaced(team: Team, damage: str) -> Non
     assert team.fetch("desk") == ["甲"]
 
 
-def test_a_newer_programs_manifest_is_not_replaced(team: Team) -> None:
+@pytest.mark.parametrize("more", [{}, {"more": 1}])
+def test_a_newer_programs_manifest_is_not_replaced(team: Team, more: dict[str, int]) -> None:
     """It may have keys that this program doesn't know, so it isn't taken for a damaged one."""
     team.publish(WHOLE, "甲")
-    newer = team.manifest() | {"form": FORMAT_VERSION + 1, "more": 1}
+    newer = team.manifest() | {"form": FORMAT_VERSION + 1, **more}
     (team.root / "registry.json").write_text(json.dumps(newer))
     for act in (lambda: team.fetch("desk"), lambda: publish_registry(team.worker, team.documents)):
         with pytest.raises(ConsoleError) as caught:
