@@ -133,6 +133,20 @@ def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox,
     person.until(lambda: documents.new._child is None and documents.old._child is None)
 
 
+def test_a_late_answer_of_a_closed_pdf_is_not_told(sit: Sit, console: Console, heard: list[Heard]) -> None:
+    """The page is left, and its PDF is closed, while the text is being read: the request fails, and nobody is told
+    that the PDF can't be shown.
+    """
+    person, page = open_pdf(sit, console)
+    pages = page._pages
+    assert pages is not None
+    page._read_text()
+    page.leave()
+    person.rest()
+    person.until(lambda: pages._child is None)
+    assert [one.sentence for one in heard if "can't be shown" in one.sentence] == []
+
+
 def test_sizes_turns_and_a_copy(sit: Sit, console: Console, heard: list[Heard], tmp_path: Path) -> None:
     """Width, whole page and zoom by key; a quarter turn lays the page on its side and is said; the next PDF has the
     same size and stands upright. A copy goes to a file.

@@ -141,7 +141,7 @@ class PdfComparisonPage(Page):
         self.context.run_read(
             open_both_pdfs,
             lambda opened: self._show_opened_pdfs(route, *opened),
-            self._show_unreadable_pdfs,
+            lambda failure: self._show_opening_failure(route, failure),
             owner=self,
             key=self,
         )
@@ -162,6 +162,10 @@ class PdfComparisonPage(Page):
             facts = {"at": version.fetched_at, "sha256": wording.shorten_id(version.sha256)}
             label.show_text(self.context.translate(f"compare.{key}.version", **facts))
         self._compare_versions(documents)
+
+    def _show_opening_failure(self, route: PdfComparisonRoute, failure: Failure) -> None:
+        if route == self.route and not self._is_left:
+            self._show_unreadable_pdfs(failure)
 
     def _compare_versions(self, documents: "PdfComparison") -> None:
         cancelled = self._cancelled = threading.Event()

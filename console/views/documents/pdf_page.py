@@ -4,7 +4,7 @@ the window's own process never parses the file."""
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from console.services.credit_checks.pdf import PdfDocument
     from console.services.exports.pdf_copies import SavedPdf
 
+T = TypeVar("T")
 _PAGE_ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
 _DEFAULT_PAGE_ZOOM_INDEX = _PAGE_ZOOMS_PERCENT.index(100)
 _FULL_SIZE_PAGE_WIDTH_PX = 760
@@ -203,7 +204,7 @@ class PdfPage(Page):
         self.context.run_read(
             open_pdf,
             lambda opened_pdf: self._show_document(route, *opened_pdf),
-            self._show_unreadable_pdf,
+            lambda failure: self._show_opening_failure(route, failure),
             owner=self,
             key=self,
         )
@@ -218,6 +219,20 @@ class PdfPage(Page):
         self._render_page()
         if self.shows_text:
             self._read_text()
+
+    def _show_opening_failure(self, route: PdfRoute, failure: Failure) -> None:
+        if route == self.route and not self._is_left:
+            self._show_unreadable_pdf(failure)
+
+    def _make_shown_only(self, pages: "PdfDocument", show: Callable[[T], None]) -> Callable[[T], None]:
+        """Return a function that calls `show` with its argument while `pages` is the shown PDF. A request to a PDF
+        that was closed meanwhile fails, and a late answer would be shown with another PDF."""
+
+        def show_if_shown(result: T) -> None:
+            if pages is self._pages:
+                show(result)
+
+        return show_if_shown
 
     def _show_unreadable_pdf(self, failure: Failure) -> None:
         reason = failure.detail.get("reason")
@@ -276,8 +291,8 @@ class PdfPage(Page):
         self.text.show_message(self.context.translate("pdf.reading"))
         self.context.runner.run(
             lambda: [pages.page_text(index) for index in range(count)],
-            self._show_text,
-            self._show_unreadable_pdf,
+            self._make_shown_only(pages, self._show_text),
+            self._make_shown_only(pages, self._show_unreadable_pdf),
             owner=self,
             cancellable=True,
         )
@@ -312,8 +327,8 @@ class PdfPage(Page):
         self.next.setEnabled(index < self.page_count - 1)
         self.context.runner.run(
             lambda: pages.page_image(index, width_dots),
-            lambda image: self._show_page_image(index, image),
-            self._show_unreadable_pdf,
+            self._make_shown_only(pages, partial(self._show_page_image, index)),
+            self._make_shown_only(pages, self._show_unreadable_pdf),
             owner=self,
             cancellable=True,
         )
@@ -431,7 +446,11 @@ class PdfPage(Page):
             return
         self._searched_text = words
         self.context.runner.run(
-            lambda: pages.search(words), self._show_matches, self._show_unreadable_pdf, owner=self, cancellable=True
+            lambda: pages.search(words),
+            self._make_shown_only(pages, self._show_matches),
+            self._make_shown_only(pages, self._show_unreadable_pdf),
+            owner=self,
+            cancellable=True,
         )
 
     def _search_in_text(self, words: str) -> None:
