@@ -71,6 +71,7 @@ def desk(home: Path) -> Iterator[Furnished]:
             made.console.recovery.hand_over("payment", payment.id, "waits for their call")
             made.console.recovery.probe("payment", payment.id)
             made.console.recovery.take("payment", taken_payment_id(made))
+            made.console.incidents.take(made.console.incidents.list_incidents()[0].id)
         with made.console.acting_as("lead-b"):
             made.console.recovery.add_note("payment", taken_payment_id(made), "@op-a")
         yield made
@@ -178,6 +179,7 @@ def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Fur
     person.rest()
     person.type_in("call back")
     note.reject()
+    incident = next(one.id for one in desk.console.incidents.list_incidents() if one.owner == "op-a")
     assert [draft.title for draft in context.own_state.list_drafts()] == [
         f"{context.translate('kind.payment')} {number}"
     ]
@@ -188,6 +190,7 @@ def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Fur
         texts = list(shown_texts(person))
         assert [text for text in texts if number in text], name
         assert [text for text in texts if f"{context.translate('kind.payment')} {payment_id}" in text] == [], name
+        assert (f"{context.translate('kind.incident')} {incident}" in texts) == (name == "own"), name
     dialog.reject()
     person.close()
 

@@ -35,6 +35,7 @@ from console.views.presenters import own_requests as request_words
 from console.views.presenters import records as case_words
 from console.views.presenters.columns import measure_column_width
 from console.views.presenters.drafts import continue_draft
+from console.views.presenters.records import shorten_identifier
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
@@ -221,11 +222,10 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_buttons()
 
     def _name_record(self, kind: str, id: str) -> str:
-        """Return the text that names a record in the tables: its kind with its id (credit check, refund, bulk run) or
-        with its number, if that is known; "" for an unknown kind."""
-        return audit_words.format_record_reference(
-            kind, id, self._context.language, self._numbers.get(f"{kind} {id}", "")
-        )
+        """Return the text that names a record in the tables: its kind with the number by which people know it, or
+        with its id if it has no such number (an incident, an alert); "" for an unknown kind."""
+        number = self._numbers.get(f"{kind} {id}", shorten_identifier(id))
+        return audit_words.format_record_reference(kind, id, self._context.language, number)
 
     @Slot()
     def _read_lists_after_mention(self) -> None:
