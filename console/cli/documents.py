@@ -14,6 +14,7 @@ from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import format_document_table
 from console.cli.text_output.translator import Lines, Translator
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
 from console.domain.records import Document
 
@@ -27,7 +28,7 @@ _CREDIT_CHECK_KIND = "credit-check"
 
 class _DocumentList(NamedTuple):
     """The stored versions of a PDF, newest first, and the number of pages of each readable one by its SHA-256. Only
-    the pages of the newest 20 versions are counted."""
+    the pages of the newest versions are counted, and none if the place of the documents is out of reach."""
 
     versions: tuple[Document, ...]
     page_counts: Mapping[str, int]
@@ -35,7 +36,13 @@ class _DocumentList(NamedTuple):
 
 def _list_document_versions(console: "Console", args: Namespace, _: AnswerWriter) -> _DocumentList:
     record_id = parse_row_id(_CREDIT_CHECK_KIND, args.id)
-    return _DocumentList(console.pdfs.list_versions(record_id), console.pdfs.count_pages(record_id))
+    versions = console.pdfs.list_versions(record_id)
+    try:
+        return _DocumentList(versions, console.pdfs.count_pages(record_id))
+    except ConsoleError as error:
+        if error.code is not ErrorCode.DOCUMENTS_UNREACHABLE:
+            raise
+        return _DocumentList(versions, {})  # the list itself is in the database
 
 
 def _build_document_list_json(documents: _DocumentList, translate: Translate) -> JsonObject:

@@ -407,6 +407,17 @@ def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) ->
     assert terminal.json("documents", "compare", record, "--old", "0" * 64).refused == (2, "not_found")
 
 
+def test_versions_are_listed_without_their_files(terminal: Terminal) -> None:
+    """The place of the documents is out of reach: the list is in the database, only the pages aren't counted."""
+    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    home = Path(terminal.env["CONSOLE_HOME"])
+    (home / "documents").rename(home / "away")
+    (home / "documents").write_text("no folder")
+    (document,) = terminal.json("documents", "list", str(bought["id"])).data["documents"]
+    assert document["path"] == bought["pdf_file_path"]
+    assert document["pages"] is None
+
+
 def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
     """The bytes of the stored document, for this user alone; the trail has the person and the hash, and no path. An
     existing file stays, and nothing is left of a copy that failed.

@@ -14,7 +14,7 @@ from console.store.documents.pdf_renderer import PdfDocument
 
 __all__ = ["PdfComparison", "PdfDocument", "CreditCheckPdfReader"]
 
-_MAX_COUNTED_PDFS = 20  # a child process of its own reads each
+_MAX_COUNTED_PDFS = 5  # a child process of its own reads each, for up to REQUEST_SECONDS
 
 
 class CreditCheckPdfReader:
@@ -36,7 +36,7 @@ class CreditCheckPdfReader:
         return self._views.list_documents(record_id)
 
     def count_pages(self, record_id: int) -> Mapping[str, int]:
-        """Return the number of pages of the newest 20 stored PDFs of the credit check, by their SHA-256. A PDF whose
+        """Return the number of pages of the newest five stored PDFs of the credit check, by SHA-256. A PDF whose
         pages can't be read is left out. Raises not_found, documents_unreachable, and not_allowed if the acting
         person has no right to read.
         """

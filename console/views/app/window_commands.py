@@ -50,12 +50,12 @@ class WindowCommand:
     """
 
     name: str
-    title_of: Callable[[Language], str]
-    run: Callable[[], object]
+    title_of: Callable[[Language], str] = field(compare=False)  # made anew for each search, as the next ones
+    run: Callable[[], object] = field(compare=False)
     icon: str = "terminal"
     key: str = ""
-    right_text: str = ""
-    find_refusal: Callable[[], str] = field(default=lambda: "")
+    right_text: str = field(default="", compare=False)
+    find_refusal: Callable[[], str] = field(default=lambda: "", compare=False)
 
     def matches(self, words: Sequence[str]) -> bool:
         """Return True if each of `words` (as `split_into_folded_words` returns them) occurs in the Japanese or

@@ -15,6 +15,7 @@ from console.views.presenters import credit_checks as words
 from console.views.records.columns import make_credit_check_columns
 from console.views.records.tabs import RecordTab, RecordTabs, make_planned_lines
 from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import TaskHandle
 from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
@@ -62,6 +63,7 @@ class CreditCheckTabs(RecordTabs):
         self._document_rows: list[DocumentRow] = []
         self._page_counts: Mapping[str, int] = {}
         self._counted_keys: set[str] = set()
+        self._counting: TaskHandle | None = None
         self._document_table = _make_document_table(context)
         self._compare_button = KeyButton(context.translate("action.compare"))
         self._attempts = TimelineList(context.translate("record.attempts"))
@@ -98,7 +100,7 @@ class CreditCheckTabs(RecordTabs):
         entries = [entry for entry in reversed(view.timeline) if not words.is_record_opened_entry(entry)]
         next_lines = make_planned_lines(view.record, self._context)
         if self._record_id != view.record.id:
-            self._page_counts, self._counted_keys = {}, set()
+            self._cancel_counting()
         self._record_id, self._document_rows = view.record.id, _make_document_rows(view, self._context)
         rows = self._show_document_rows()
         self._document_table.setFixedHeight(self._document_table.compute_height_for_rows(min(len(rows), 4)))
@@ -129,13 +131,25 @@ class CreditCheckTabs(RecordTabs):
         if self.current_name != "documents" or record_id is None or shas <= self._counted_keys:
             return
         self._counted_keys = shas
-        self._context.run_read(
+        self._counting = self._context.run_read(
             lambda services: services.pdfs.count_pages(record_id),
             lambda counts: self._show_page_counts(record_id, counts),
-            lambda _: None,  # the table shows no number of pages
+            lambda _: self._forget_failed_count(record_id),  # the table shows no number of pages
             owner=self,
             key=self,
         )
+
+    def _cancel_counting(self) -> None:
+        """Forget the numbers of pages of the former record, and don't count its pages if that hasn't started yet."""
+        self._page_counts, self._counted_keys = {}, set()
+        if self._counting is not None:
+            self._counting.cancel()
+            self._counting = None
+
+    def _forget_failed_count(self, record_id: int) -> None:
+        """Let the pages be counted again when the record is read again."""
+        if record_id == self._record_id:
+            self._counted_keys = set()
 
     def _show_page_counts(self, record_id: int, counts: Mapping[str, int]) -> None:
         if record_id == self._record_id:
