@@ -411,8 +411,7 @@ def test_versions_are_listed_without_their_files(terminal: Terminal) -> None:
     """The place of the documents is out of reach: the list is in the database, only the pages aren't counted."""
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     home = Path(terminal.env["CONSOLE_HOME"])
-    (home / "documents").rename(home / "away")
-    (home / "documents").write_text("no folder")
+    (home / "documents").rename(home / "away")  # as a share that isn't mounted
     (document,) = terminal.json("documents", "list", str(bought["id"])).data["documents"]
     assert document["path"] == bought["pdf_file_path"]
     assert document["pages"] is None
