@@ -3,7 +3,7 @@ reached. The modules of `console.wiring` build the services.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -441,15 +441,15 @@ class Console:
         return self._context.database
 
     def close(self) -> None:
-        """Stop the background threads of the services, and close the answer cache, the spool and the database."""
+        """Stop the background threads of the services, and close the answer cache, the registry, the spool and the
+        database."""
         if "_service_builder" in self.__dict__:
             self._service_builder.close()
         if "request_ids" in self.__dict__:
             self.request_ids.close()
         if "_answer_cache" in self.__dict__:
             self._answer_cache.close()
-        self._context.spool.close()
-        self._context.database.close()
+        self._context.close()
 
     def __enter__(self) -> "Console":
         return self
@@ -478,26 +478,31 @@ def open_console(
 
     spool = Spool(settings.home, cipher=None)
     database = _open_database(settings)
-    state = _sign_in_to_database(settings, database)
-    database.admission = migrate.require_current_version
-    database.executed_request = get_executed_request_id
-    context = ServiceContext(
-        settings=settings,
-        database=database,
-        database_id=state["database_id"],
-        spool=spool,
-        documents=open_documents(settings.documents_url, database),
-        clock=used_clock,
-        scale=TimeScale(settings.time_scale),
-        failpoints=Failpoints(settings.failpoint),
-        apply_refund_report=_apply_refund_report,
-        program=program,
-        make_live_numbers=_make_live_number_queries,
-    )
-    console = Console(context, credit_check_adapter, open_payment_adapter)
-    if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
-        database_rollback.find_rollback(context)
-        console.end_unsent_operations()
+    with ExitStack() as opened:
+        opened.callback(database.close)
+        opened.callback(spool.close)
+        state = _sign_in_to_database(settings, database)
+        database.admission = migrate.require_current_version
+        database.executed_request = get_executed_request_id
+        context = ServiceContext(
+            settings=settings,
+            database=database,
+            database_id=state["database_id"],
+            spool=spool,
+            documents=open_documents(settings.documents_url, database),
+            clock=used_clock,
+            scale=TimeScale(settings.time_scale),
+            failpoints=Failpoints(settings.failpoint),
+            apply_refund_report=_apply_refund_report,
+            program=program,
+            make_live_numbers=_make_live_number_queries,
+        )
+        console = Console(context, credit_check_adapter, open_payment_adapter)
+        opened.callback(console.close)
+        if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
+            database_rollback.find_rollback(context)
+            console.end_unsent_operations()
+        opened.pop_all()
     return console
 
 
@@ -512,6 +517,9 @@ def _open_database(settings: Settings, *, without_time_limit: bool = False) -> D
     )
     try:
         database_rollback.refuse_unexpected_new_database(database, spool)
+    except BaseException:
+        database.close()
+        raise
     finally:
         spool.close()
     return database
@@ -526,7 +534,6 @@ def _sign_in_to_database(settings: Settings, database: Database) -> dict[str, st
         return migrate.ensure_schema(database)
     except ConsoleError as refused:
         settings.sign_in.forget_refused_account(refused)
-        database.close()
         raise
 
 

@@ -1,4 +1,4 @@
-"""What holds for every test: a hermetic environment, loopback only, no stray warnings or threads."""
+"""What holds for every test: a hermetic environment, loopback only, no stray warnings, threads or files."""
 
 import gc
 import os
@@ -55,6 +55,7 @@ def network_guard() -> Iterator[guards.NetworkGuard]:
     with pytest.MonkeyPatch.context() as patch:
         guard.install(patch)
         guards.note_where_threads_start(patch)
+        guards.watch_connections(patch)
         yield guard
 
 
@@ -67,16 +68,20 @@ def qapp(qapp: "QApplication") -> "QApplication":
 
 @pytest.fixture(autouse=True)
 def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) -> Iterator[None]:
-    """Fails a test that reached for the network, logged a warning unawares or left a thread running."""
+    """Fails a test that reached for the network, logged a warning unawares, left a thread running or a file open."""
     network_guard.attempts.clear()
     threads = set(threading.enumerate())
     with guards.collected_warnings() as logged:
         yield
         leaked = guards.leaked_threads(threads)
+    while guards.opened_by_tests:
+        guards.opened_by_tests.pop().close()
     if not gc.isenabled():
         garbage.collect_if_due()
     faults = [f"tried the network: {attempt}" for attempt in network_guard.attempts]
     faults += [f"left a thread running: {thread}" for thread in leaked]
+    faults += [f"left a connection to SQLite open: {where}" for where in guards.unclosed_connections]
+    guards.unclosed_connections.clear()
     expected = request.node.get_closest_marker("expects_log")
     if expected is None:
         faults += [f"logged, unexpected: {record}" for record in logged]

@@ -59,7 +59,11 @@ def hold_exclusive_file_lock(path: Path) -> Iterator[None]:
         make_private_folder(path.parent)
         make_private_file(path)
         lock_file = sqlite3.connect(path, timeout=30, isolation_level=None)
-        lock_file.execute("BEGIN EXCLUSIVE")
+        try:
+            lock_file.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error:
+            lock_file.close()
+            raise
     except (OSError, sqlite3.Error) as cause:
         raise ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(path), "reason": "not_writable"}) from cause
     try:

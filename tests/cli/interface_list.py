@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,7 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     yield say("refund", "withdraw", "3", OPERATOR="op-a")
     yield say("show", "payment", payment)
     order = str(desk.order("ORD-2", 4400))
-    with sqlite3.connect(desk.home / "console.db") as shop:
+    with closing(sqlite3.connect(desk.home / "console.db")) as shop, shop:
         shop.execute("UPDATE orders SET status = 'cancelled'")
     desk.paid("ORD-2", 4400)
     yield say("lookup", NUMBER)
@@ -276,7 +277,7 @@ def _walk(value: Any, path: str, into: dict[str, set[str]]) -> None:
 
 
 def _columns(file: Path) -> dict[str, list[str]]:
-    with sqlite3.connect(file) as conn:
+    with closing(sqlite3.connect(file)) as conn, conn:
         tables = [name for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {
             table: [

@@ -1,6 +1,7 @@
 """A terminal on a desk with both payment gateways, and the shop's and the payers' hands beside it."""
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class PayingTerminal(Terminal):
     def order(self, number: str, minor: int) -> int:
         """An order as the shop writes it."""
         self.json("lookup", NUMBER)
-        with sqlite3.connect(self.home / "console.db") as shop:
+        with closing(sqlite3.connect(self.home / "console.db")) as shop, shop:
             columns = "merch_txn_id, total_amount, currency, corporation_number"
             made = shop.execute(
                 f"INSERT INTO orders ({columns}) VALUES (?, ?, 'JPY', ?) RETURNING id", (number, minor, NUMBER)

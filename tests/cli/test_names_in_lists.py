@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ _ID = re.compile(rf"\b{FIRST_ID // 100}\d\d\b")
 @pytest.fixture
 def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     made = PayingTerminal(tmp_path / "home", sandbox)
-    with sqlite3.connect(made.home / "console.db") as conn:
+    with closing(sqlite3.connect(made.home / "console.db")) as conn, conn:
         for place, table in enumerate(_TABLES):
             conn.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, FIRST_ID + 20 * place))
     return made
@@ -35,7 +36,7 @@ def test_no_list_names_a_record_by_its_row(
     """Orders, payments, refunds, credit checks, alerts, cases, the trail and a reconciliation, open and ended."""
     check = desk.json("purchase", NUMBER, "--client", "1").data["id"]
     desk.order(ORDER, 3300)
-    with sqlite3.connect(desk.home / "console.db") as shop:
+    with closing(sqlite3.connect(desk.home / "console.db")) as shop, shop:
         shop.execute("UPDATE orders SET status = 'cancelled'")
     payment = desk.paid()
     refund = desk.ask(payment).data["id"]

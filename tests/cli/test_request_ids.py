@@ -39,8 +39,9 @@ def case(desk: PayingTerminal) -> str:
     """An open alert."""
     desk.json("lookup", NUMBER)
     import sqlite3
+    from contextlib import closing
 
-    with sqlite3.connect(desk.home / "console.db") as database:
+    with closing(sqlite3.connect(desk.home / "console.db")) as database, database:
         database.execute(
             "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"
             " VALUES ('A', 'order', 1, 'x', 'y', '2026-11-20 03:00:00')"
@@ -135,8 +136,9 @@ def _calls(desk: PayingTerminal) -> int:
 def _rows(desk: PayingTerminal) -> list[tuple[Any, ...]]:
     """Tables with what could have been added. Reading a record's PDF and exports is told in the trail afterwards."""
     import sqlite3
+    from contextlib import closing
 
-    with sqlite3.connect(desk.home / "console.db") as database:
+    with closing(sqlite3.connect(desk.home / "console.db")) as database, database:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return [(table, *database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()) for table in sorted(tables)]
 

@@ -1,9 +1,12 @@
 """The guards around every test notice what they are there for."""
 
+import gc
 import logging
 import os
 import socket
+import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +82,13 @@ def test_a_display_is_used_only_when_asked_for(asked: dict[str, str], display: s
     assert environ.get("DISPLAY") == display
     assert environ["QT_QPA_PLATFORM"] == asked.get("QT_QPA_PLATFORM", "offscreen")
     assert "CONSOLE_LANGUAGE" not in environ
+
+
+def test_a_connection_that_was_not_closed_is_named(tmp_path: Path) -> None:
+    """The line that opened it; a closed one is no leak, whoever closed it."""
+    sqlite3.connect(tmp_path / "closed.db").close()
+    assert guards.unclosed_connections == []
+    sqlite3.connect(tmp_path / "left.db")
+    gc.collect()  # a connection and its statements refer to each other
+    assert [where.partition(":")[0] for where in guards.unclosed_connections] == [__file__]
+    guards.unclosed_connections.clear()

@@ -1,19 +1,26 @@
-"""What no test may do or leave behind: reach the network, log an unexpected warning, keep a thread running.
+"""What no test may do or leave behind: reach the network, log an unexpected warning, keep a thread running, leave a
+file of SQLite open.
 
 `tests/conftest.py` puts these around every test.
 """
 
 import ipaddress
 import logging
+import os
 import socket
+import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from console.store.database.engine import Database
+    from console.store.registry.reader import RegistryReader
 
 # ---------------------------------------------------------------- network
 
@@ -101,7 +108,7 @@ def collected_warnings() -> Iterator[list[str]]:
 # ---------------------------------------------------------------- threads
 
 GRACE_SECONDS = 2.0
-LIBRARIES = ("/threading.py", "/concurrent/futures/", "/socketserver.py")
+LIBRARIES = ("/threading.py", "/concurrent/futures/", "/socketserver.py", "/site-packages/")
 
 
 def note_where_threads_start(patch: pytest.MonkeyPatch) -> None:
@@ -133,3 +140,77 @@ def _caller() -> str:
     while frame.f_back and any(library in frame.f_code.co_filename for library in LIBRARIES):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+# ---------------------------------------------------------------- files of SQLite
+
+unclosed_connections: list[str] = []
+"""Where the connections to SQLite were opened that were freed without being closed, since a test last looked."""
+opened_by_tests: "list[Database | RegistryReader]" = []
+"""What the present test has opened by its own lines; `watched` closes it. What the product opens is the product's to
+close.
+"""
+
+
+class WatchedConnection(sqlite3.Connection):
+    """A connection that is remembered if it is freed before anybody closed it, which the collector of garbage does:
+    a connection and its statements refer to each other.
+
+    Python 3.13 and newer warn about such a connection, older ones do not; Windows can't delete its file meanwhile.
+    """
+
+    opened_at = ""
+    is_closed = True
+
+    def close(self) -> None:
+        """Close the connection, after which it may be freed."""
+        self.is_closed = True
+        super().close()
+
+    def __del__(self) -> None:
+        if not self.is_closed:
+            unclosed_connections.append(self.opened_at)
+            with suppress(sqlite3.ProgrammingError):  # another thread opened it
+                self.close()
+
+
+_watched_factories: dict[str, type[WatchedConnection]] = {}
+
+
+def _watched(factory: type) -> type[WatchedConnection]:
+    """The watched kind of this class of connections, made once."""
+    name = f"Watched{factory.__qualname__}"
+    if name not in _watched_factories:
+        _watched_factories[name] = type(name, (WatchedConnection, factory), {})
+    return _watched_factories[name]
+
+
+def watch_connections(patch: pytest.MonkeyPatch) -> None:
+    """From now on each connection to SQLite in this process is watched."""
+    from console.store.database.engine import Database
+    from console.store.registry.reader import RegistryReader
+
+    connect = sqlite3.connect
+
+    def watched_connect(*args: Any, factory: type = sqlite3.Connection, **kwargs: Any) -> Any:
+        connection = connect(*args, factory=_watched(factory), **kwargs)
+        connection.opened_at, connection.is_closed = _caller(), False
+        return connection
+
+    patch.setattr(sqlite3, "connect", watched_connect)
+    patch.setattr(sqlite3.dbapi2, "connect", watched_connect)
+    for owner in (Database, RegistryReader):
+        patch.setattr(owner, "__init__", _noting_who_opens(owner.__init__))
+
+
+def _noting_who_opens(init: Callable[..., None]) -> Callable[..., None]:
+    """`init`, which also notes what a test opens, also by one function of the product."""
+
+    def noting_init(opened: Any, *args: Any, **kwargs: Any) -> None:
+        init(opened, *args, **kwargs)
+        frame = sys._getframe(1)
+        callers = frame.f_code.co_filename, frame.f_back.f_code.co_filename if frame.f_back else ""
+        if any(f"{os.sep}tests{os.sep}" in name for name in callers):
+            opened_by_tests.append(opened)
+
+    return noting_init

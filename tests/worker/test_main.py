@@ -81,7 +81,7 @@ def test_it_works_until_it_is_told_to_end(place: Place, sandbox: Sandbox, number
         )
         status, log = worker.told(number)
         assert (status, held(console)) == (0, set())
-    assert {task.error_code for task in console.scheduler.read_states()} == {None}
+        assert {task.error_code for task in console.scheduler.read_states()} == {None}
     assert log[-1]["message"] == "ended"
     assert all(line["correlation"] for line in log)
 

@@ -97,17 +97,28 @@ class HealthCheckService:
             *((("registry", self._check_registry),) if self._has_corporation_registry() else ()),
             ("switches", self._check_read_only_switches),
         )
-        return (
-            *(self._run_check(name, check) for name, check in checks),
-            *map(self._check_gateway, provider_registry.list_provider_names()),
-        )
+        try:
+            return (
+                *(self._run_check(name, check) for name, check in checks),
+                *map(self._check_gateway, provider_registry.list_provider_names()),
+            )
+        finally:
+            self._close_database()
 
     def check_database(self) -> tuple[HealthCheck, ...]:
         """Run the checks of the schema and of the database's settings, and return their results."""
-        schema = self._run_check("database", self._check_schema)
-        if not schema.ok:
-            return (schema,)
-        return (schema, *map(_make_health_check, fitness.check_fitness(self._database)))
+        try:
+            schema = self._run_check("database", self._check_schema)
+            if not schema.ok:
+                return (schema,)
+            return (schema, *map(_make_health_check, fitness.check_fitness(self._database)))
+        finally:
+            self._close_database()
+
+    def _close_database(self) -> None:
+        """Close the connections to the database, if a check has opened one. A later check opens a new one."""
+        if "_database" in self.__dict__:
+            self._database.close()
 
     def upgrade_schema(self, *, accepts_new_database: bool = False) -> SchemaVersions:
         """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe

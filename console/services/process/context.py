@@ -186,6 +186,13 @@ class ServiceContext:
             self._registry = open_registry(self.registry_folder)
         return self._registry
 
+    def close(self) -> None:
+        """Close the files and connections of this process: its registry, its spool and its database."""
+        if self._registry is not None:
+            self._registry.close()
+        self.spool.close()
+        self.database.close()
+
     @cached_property
     def live_numbers(self) -> "LiveNumberSource | None":
         """The service that asks the registry's publisher about one corporation number; None if this desk doesn't

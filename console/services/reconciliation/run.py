@@ -150,9 +150,12 @@ class ReconciliationService:
                 content = files.read_content(stored) if stored else files.download_file(event)
                 contents[day] = ("dry run", partial(bytes, content))
         dry_run_counts = DryRunCounts()
-        self._compare_days(
-            provider, self._open_history(provider, first_day, last_day, contents), dry_run_counts, first_day, last_day
-        )
+        history = self._open_history(provider, first_day, last_day, contents)
+        try:
+            self._compare_days(provider, history, dry_run_counts, first_day, last_day)
+        finally:
+            if history is not None:
+                history.close()
         count = dry_run_counts.counts
         return ReconcileReport(
             provider,

@@ -209,7 +209,11 @@ def _open_build(file: Path) -> sqlite3.Connection:
     """Open the build in `file`. It has a rollback journal, which costs little while rows are appended, and makes
     each commit safe against a crash of the process or of the machine."""
     connection = sqlite3.connect(file, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=TRUNCATE")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    try:
+        connection.execute("PRAGMA journal_mode=TRUNCATE")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection

@@ -193,7 +193,8 @@ class RegistryReader:
         return tuple(change for change in map(_read_change, rows) if change.facts)
 
     def close(self) -> None:
-        """Close the file registry.db. The next read opens the file again."""
+        """Close the file registry.db; a read that is running in another thread closes its connection when it ends.
+        The next read opens the file again."""
         generation, self._generation = self._generation, None
         if generation is not None:
             generation.close()
@@ -212,6 +213,8 @@ class RegistryReader:
                     connection.close()
                     raise
                 generation.idle.append(connection)
+                if generation is not self._generation:  # replaced or closed meanwhile: no later read borrows from it
+                    generation.close()
                 return answer
             except (sqlite3.Error, OSError) as error:
                 if read_file_stamp(self._current) == stamp:

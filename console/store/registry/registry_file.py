@@ -54,8 +54,12 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA query_only=ON")
-    connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
+    try:
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

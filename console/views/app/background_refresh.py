@@ -96,12 +96,16 @@ class BackgroundRefresh(QObject):
             (400, self._read_people_and_providers),
             (700, self.read_saved_views),
             (2_000, self.run_due_tasks),
+            (REGISTRY_FIRST_FETCH_DELAY_MS, self.fetch_registry),
         ):
-            QTimer.singleShot(delay_ms, self, call)
-        QTimer.singleShot(REGISTRY_FIRST_FETCH_DELAY_MS, self, self.fetch_registry)
+            timer = self._make_timer(delay_ms, call)
+            timer.setSingleShot(True)
+            timer.timeout.connect(timer.deleteLater)
+            timer.start()
 
     def stop_timers(self) -> None:
-        for timer in self._timers:
+        """Make no more readings, also none of the first ones that are still due."""
+        for timer in self.findChildren(QTimer):
             timer.stop()
 
     @Slot(bool)

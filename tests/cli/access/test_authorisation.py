@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Stranger:
         return len(self.sandbox.control.read_requests(call="token"))
 
     def rows(self, query: str) -> list[Any]:
-        with sqlite3.connect(Path(self.terminal.env["CONSOLE_HOME"]) / "console.db") as database:
+        with closing(sqlite3.connect(Path(self.terminal.env["CONSOLE_HOME"]) / "console.db")) as database, database:
             return database.execute(query).fetchall()
 
 
@@ -163,7 +163,7 @@ def test_a_code_is_sent_once_however_it_ends(stranger: Stranger) -> None:
         cuts.close()
         assert (ending.refused, stranger.exchanges - before) == (refusal, sent), (fault, ending.error)
         assert "Nothing" in ending.error["message"] or "not sent" in ending.error["message"]
-    with sqlite3.connect(Path(stranger.terminal.env["CONSOLE_HOME"]) / "console.db") as database:
+    with closing(sqlite3.connect(Path(stranger.terminal.env["CONSOLE_HOME"]) / "console.db")) as database, database:
         database.execute(
             "CREATE TRIGGER no_room BEFORE INSERT ON provider_tokens BEGIN SELECT RAISE(ABORT, 'no'); END"
         )

@@ -4,6 +4,7 @@ the judges.
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_an_approved_refund_waits_for_the_end(desk: PayingTerminal, scope: tuple
     refund = desk.ask(desk.paid()).data["id"]
     desk.control.add_fault("result:RATE_LIMIT", call="paypay_refund")
     assert desk.decide("approve", refund).refused == (5, "rate_limited")
-    with sqlite3.connect(desk.home / "console.db") as conn:
+    with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         conn.execute("UPDATE refunds SET work_at = '2026-01-01 00:00:00', version = version + 1")
     switch(desk, "on", *scope)
     for _ in range(2):
@@ -105,13 +106,13 @@ def test_an_approved_refund_waits_for_the_end(desk: PayingTerminal, scope: tuple
 
 
 def refusals(desk: PayingTerminal) -> list[Any]:
-    with sqlite3.connect(desk.home / "console.db") as conn:
+    with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         return conn.execute("SELECT what, reason FROM audit_log WHERE reason = 'read_only'").fetchall()
 
 
 def test_who_may_set_it_and_how(desk: PayingTerminal) -> None:
     """An approver or an administrator, with a reason; a setting that stands already stays as it was set."""
-    with sqlite3.connect(desk.home / "console.db") as conn:
+    with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         for name, roles in (("op-a", "operator"), ("lead-b", "approver"), ("adm-f", "admin"), ("aud-e", "auditor")):
             conn.execute("INSERT INTO operators (name, roles, may_buy) VALUES (?, ?, 1)", (name, roles))
     for who in ("op-a", "aud-e"):
@@ -123,7 +124,7 @@ def test_who_may_set_it_and_how(desk: PayingTerminal) -> None:
     assert desk.json("read-only", "list", OPERATOR="op-a").data["switches"] == [first]
     assert REASON in desk("read-only", "list", OPERATOR="op-a").out.decode()
     switch(desk, "off", by="lead-b")
-    with sqlite3.connect(desk.home / "console.db") as conn:
+    with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         trail = conn.execute(
             "SELECT who, what, subject_id, result FROM audit_log WHERE what LIKE 'read_only%' ORDER BY id"
         ).fetchall()
@@ -139,6 +140,6 @@ def test_a_setting_is_never_changed(desk: PayingTerminal) -> None:
     """Not by a statement either: each row of the table stays as it is."""
     switch(desk, "on")
     for statement in ("UPDATE read_only_switches SET is_on = 0", "DELETE FROM read_only_switches"):
-        with sqlite3.connect(desk.home / "console.db") as conn, pytest.raises(sqlite3.IntegrityError):
+        with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn, pytest.raises(sqlite3.IntegrityError):
             conn.execute(statement)
     assert json.loads(desk.json("read-only", "list").out)["data"]["switches"][0]["is_on"] is True

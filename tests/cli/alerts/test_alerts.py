@@ -1,6 +1,7 @@
 """Alerts from the terminal: found by the worker, listed, acknowledged, resolved by the facts."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 
 def shop(desk: PayingTerminal, statement: str) -> None:
-    with sqlite3.connect(desk.home / "console.db") as conn:
+    with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         conn.execute(statement)
 
 

@@ -1,6 +1,7 @@
 """A company that changed, from the terminal: found by the worker, in the queue, acknowledged."""
 
 import sqlite3
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     """A desk whose worker has compared the registry once; then a difference tells a merger."""
     made = PayingTerminal(tmp_path / "home", sandbox)
     assert made.json("queue", "companies").data == {"queue": "companies", "items": [], "next_cursor": None}
-    with sqlite3.connect(made.home / "console.db") as conn:
+    with closing(sqlite3.connect(made.home / "console.db")) as conn, conn:
         conn.execute(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, company_name,"
             f" purchased_at, expired_at, result) VALUES (1, '{NUMBER}', 7, 'x', '2026-11-01', '2099-01-01', 'ok')"
@@ -71,13 +72,13 @@ def test_actions(desk: PayingTerminal) -> None:
         "action": "open_successor", "allowed": True, "command": f"support-console lookup {SUCCESSOR}", "reason": None,
     }  # fmt: skip
     assert renewal not in desk("queue", "companies").out.decode()
-    with sqlite3.connect(desk.home / "console.db") as conn:
+    with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         conn.execute("UPDATE hansha_alarmbox_credit_checks SET expired_at = '2026-01-01'")
     (item,) = desk.json("queue", "companies").data["items"]
     assert item["actions"][1] == {"action": "renew", "allowed": True, "command": renewal, "reason": None}
     text = desk("queue", "companies").out.decode()
     assert all(action["command"] in text for action in item["actions"])
-    with sqlite3.connect(desk.home / "console.db") as conn:
+    with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         conn.execute("DELETE FROM hansha_alarmbox_credit_checks")
     (item,) = desk.json("queue", "companies").data["items"]
     assert (item["actions"][1]["allowed"], item["actions"][1]["command"]) == (False, None)

@@ -2,6 +2,7 @@
 
 import io
 import tracemalloc
+from contextlib import closing
 from datetime import UTC, date, datetime
 
 import pytest
@@ -40,7 +41,8 @@ def file(*lines: str, header: str = HEADER, end: str = "\n") -> bytes:
 
 
 def rows(content: bytes, merchant: str = "1") -> list[Row]:
-    return list(DailyFileReader(io.BytesIO(content), merchant, DAY, HistoryIndex()))
+    with closing(HistoryIndex()) as index:
+        return list(DailyFileReader(io.BytesIO(content), merchant, DAY, index))
 
 
 def reasons(*lines: str, end: str = "\n") -> list[str | None]:

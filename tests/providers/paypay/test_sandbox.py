@@ -2,6 +2,7 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -259,7 +260,8 @@ def test_paypays_daily_file(control: SandboxControl) -> None:
         return fetch_daily_file(url, hosts=[control.url], gate=Turns(), clock=SystemClock(), scale=TimeScale())
 
     file = io.BytesIO(got(fetched()))
-    rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), HistoryIndex()))
+    with closing(HistoryIndex()) as index:
+        rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), index))
     told = [row for row in rows if isinstance(row, HistoryRow)]
     assert [(row.merchant_payment_id, row.state, row.refund, row.amount) for row in told] == [
         (ORDER, "payment_success", None, YEN),

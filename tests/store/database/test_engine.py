@@ -4,7 +4,7 @@ import multiprocessing
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_database(tmp_path: Path, content: bytes, code: str | 
 def test_somebody_elses_database(tmp_path: Path) -> None:
     """A database with other tables is neither used nor touched."""
     file = tmp_path / "console.db"
-    with sqlite3.connect(file) as other:
+    with closing(sqlite3.connect(file)) as other, other:
         other.execute("CREATE TABLE invoices (id INTEGER)")
     database = Database(f"sqlite:///{file}")
     for attempt in (migrate.ensure_schema, migrate.upgrade):

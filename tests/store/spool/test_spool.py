@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -295,7 +296,7 @@ def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | 
 
 def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None:
     """An old desk's file keeps its id and its intents, and takes refunds from now on."""
-    with sqlite3.connect(tmp_path / "desk.db") as old:
+    with closing(sqlite3.connect(tmp_path / "desk.db")) as old, old:
         for statement in (*FIRST_FORM, "PRAGMA application_id=1146309425", "PRAGMA user_version=1"):
             old.execute(statement)
         old.execute("INSERT INTO desk VALUES ('desk_id', 'the-old-desk')")
@@ -375,7 +376,7 @@ def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: S
     """In place; a program that does not know the new states is kept away by the form."""
     begin(spool, intent("old"))
     spool.close()
-    with sqlite3.connect(tmp_path / "desk.db") as file:
+    with closing(sqlite3.connect(tmp_path / "desk.db")) as file, file:
         file.execute("DROP TABLE asked_requests")
         file.execute("PRAGMA user_version=3")
     file.close()
