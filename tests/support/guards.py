@@ -174,15 +174,14 @@ class WatchedConnection(sqlite3.Connection):
                 self.close()
 
 
-_watched_factories: dict[str, type[WatchedConnection]] = {}
+_watched_factories: dict[type, type[WatchedConnection]] = {}
 
 
 def _watched(factory: type) -> type[WatchedConnection]:
     """The watched kind of this class of connections, made once."""
-    name = f"Watched{factory.__qualname__}"
-    if name not in _watched_factories:
-        _watched_factories[name] = type(name, (WatchedConnection, factory), {})
-    return _watched_factories[name]
+    if factory not in _watched_factories:
+        _watched_factories[factory] = type(f"Watched{factory.__name__}", (WatchedConnection, factory), {})
+    return _watched_factories[factory]
 
 
 def watch_connections(patch: pytest.MonkeyPatch) -> None:
