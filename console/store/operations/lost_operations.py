@@ -29,12 +29,21 @@ _INTENT_COLUMNS = (
     lost_operations.c.desk, lost_operations.c.at, lost_operations.c.fingerprint, lost_operations.c.payment_id,
     lost_operations.c.provider_key, lost_operations.c.amount_minor,
 )  # fmt: skip
+# A person with a plain client may close their own proposal, so a closed one alone is no decision of two people: a
+# second person's evidence, which isn't that of another proposal, must have come after it.
+_any_proposal = approvals.alias("any_proposal")
 _DECIDED_LOST_OPERATION_CONDITION = exists().where(
     approvals.c.subject_kind == OPERATION_KIND,
     approvals.c.subject_id == lost_operations.c.id,
     approvals.c.closed_at.is_not(None),
+    evidence.c.operation_id == lost_operations.c.id,
+    evidence.c.source == "person",
+    evidence.c.id > approvals.c.evidence_id,
+    evidence.c.who != approvals.c.person,
+    ~exists().where(_any_proposal.c.evidence_id == evidence.c.id),
 )
 _FAILED_LOST_OPERATION_CONDITION = exists().where(
+    lost_operations.c.payment_id.is_not(None),  # a refund: no provider answers a question about a lost purchase so
     evidence.c.operation_id == lost_operations.c.id,
     evidence.c.summary.like(f"%{OutcomeClass.FAILED_DEFINITE.value}%"),
     evidence.c.source.like("%.refund_status"),

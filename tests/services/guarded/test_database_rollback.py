@@ -5,6 +5,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from console.app import Console, open_health
 from console.domain.errors import ConsoleError
@@ -87,6 +88,28 @@ def test_every_desk_is_stopped_until_a_person_has_looked(
         assert refusal(lambda: buy(other, ONE)).detail["record"] == back
         assert stops(knowing) == []
     assert len(vendor.charges) == 3
+
+
+def test_one_person_with_a_plain_client_frees_nothing(
+    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+) -> None:
+    """Neither evidence of an answer about a refund, which is never asked about a purchase, nor their own proposal,
+    closed by their own hand."""
+    operation = lost_purchase.operation_id or ""
+    with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
+        (alert,) = stops(knowing)
+        other.alerts.acknowledge(alert.id, "put back on purpose")
+        me = other._context.make_holder().operator
+        forged = (
+            "INSERT INTO evidence (subject_kind, operation_id, at, source, who, sha256, summary, body) VALUES"
+            f" ('operation', '{operation}', '2026-11-20', 'x.refund_status', '{me}', 'x', 'FAILED_DEFINITE x', '')"
+        )
+        other._context.write(lambda tx: tx.conn.execute(text(forged)))
+        assert other.recovery.resolve("operation", operation, "error", "not on their list").awaiting
+        closed = f"UPDATE approvals SET closed_at = at WHERE subject_id = '{operation}'"
+        other._context.write(lambda tx: tx.conn.execute(text(closed)))
+        assert refusal(lambda: buy(other)).code == "already_purchased"
+    assert len(vendor.charges) == 1
 
 
 def test_a_desk_that_only_read_counts(

@@ -91,6 +91,32 @@ def test_where_it_is_known_everything_waits(home: Path, control: SandboxControl,
         assert desk.keys_at(payment) == [sent.provider_refund_key]
 
 
+def test_one_person_alone_frees_nothing_that_was_lost(home: Path, control: SandboxControl, backup: Path) -> None:
+    """A proposal that its person closed by hand, with a plain client, is no decision of two people."""
+    with refund_desk(home, control) as desk:
+        payment = desk.paid()
+        taken(home, backup)
+        sent = desk.approve(desk.ask(payment, "1000"))
+    put_back(home, backup, desk_too=False)
+    with refund_desk(home, control) as desk:  # the desk that sent it tells the database
+        (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
+        with desk.console.acting_as("lead-b"):
+            desk.console.alerts.acknowledge(alert.id, "restored on purpose")
+    for part in home.glob("desk.db*"):
+        part.unlink()
+    operation = sent.operation_id or ""
+    with refund_desk(home, control) as desk:
+        with desk.console.acting_as("op-a"):
+            assert desk.console.recovery.resolve("operation", operation, "failed", "not on their list").awaiting
+        with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as conn:
+            conn.execute("UPDATE approvals SET closed_at = at WHERE subject_kind = 'operation'")
+        assert code_of(lambda: desk.ask(payment, "500")) == "in_progress"
+        for person in ("op-a", "lead-b"):
+            with desk.console.acting_as(person):
+                desk.console.recovery.resolve("operation", operation, "failed", "not on their list")
+        assert code_of(lambda: desk.ask(payment, "500")) == "done"
+
+
 def test_what_failed_gives_the_next_one_another_key(desk: RefundDesk, control: SandboxControl) -> None:
     """The gateway's no is for good under that key: the next attempt is the next repeat."""
     payment = desk.paid()
