@@ -166,16 +166,17 @@ class RemoteRequestIdService(RequestIdService):
         """Wait until the desk request with the id `request` has ended, and return the text of its answer. Report
         each new progress step to `progress`.
 
-        Raises worker_away if the request has lapsed, interrupted (reason `withdrawn`) if the person has withdrawn
-        it elsewhere, such as in the window, and outcome_unknown if the database or the request's worker does not
-        respond for ANSWER_WAIT_LIMIT_SECONDS. A signal of the operating system ends the wait: the method raises
-        Interrupted if the request could be withdrawn, otherwise outcome_unknown.
+        Raises worker_away if the request has lapsed and no worker can take it any more, interrupted (reason
+        `withdrawn`) if the person has withdrawn it elsewhere, such as in the window, and outcome_unknown if the
+        database or the request's worker does not respond for ANSWER_WAIT_LIMIT_SECONDS. A signal of the operating
+        system ends the wait: the method raises Interrupted if the request could be withdrawn, otherwise
+        outcome_unknown.
         """
         clock, pause, last_step, wait = self._context.clock, FIRST_ANSWER_POLL_SECONDS, None, get_current_wait()
-        last_sign_at = clock.monotonic()
+        last_sign_at, has_lapsed = clock.monotonic(), False
         while not interrupts.is_interrupt_pending():
             stored = self._read_progress(request)
-            if stored is not None and not stored.is_abandoned:
+            if stored is not None and not (stored.is_abandoned or stored.is_lapsed):
                 last_sign_at = clock.monotonic()
             if stored is not None and wait is not None:
                 wait.request, wait.is_taken = request, stored.state is not DeskRequestState.WAITING
@@ -184,10 +185,16 @@ class RemoteRequestIdService(RequestIdService):
                 progress(str(last_step))
             if stored is not None and stored.state is DeskRequestState.ENDED:
                 return stored.result or ""
-            if stored is not None and stored.is_withdrawn:
+            if stored is not None and stored.is_withdrawn and not has_lapsed:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "withdrawn"})
-            if stored is not None and (stored.is_lapsed or stored.state is DeskRequestState.LAPSED):
+            if stored is not None and stored.state is DeskRequestState.LAPSED:
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
+            if stored is not None and stored.is_lapsed:
+                has_lapsed = True
+                # A worker's COMMIT may still be on its way, or another node's clock behind: only a withdrawal proves
+                # that nothing is sent.
+                if stored.is_withdrawn or self._withdraw_request(request):
+                    raise ConsoleError(ErrorCode.WORKER_AWAY)
             if clock.monotonic() - last_sign_at > self._context.scale.scale_seconds(ANSWER_WAIT_LIMIT_SECONDS):
                 break
             clock.sleep(pause)

@@ -199,6 +199,7 @@ _OWN_REQUESTS_QUERY = (
         _own_requests.c.subject_id,
         _own_requests.c.state,
         _OWN_LAPSED_REQUEST_CONDITION.label("over"),
+        _own_requests.c.expires_at,
         case(
             (func.octet_length(_own_requests.c.result) <= _LONGEST_LISTED_RESULT_CHARACTERS, _own_requests.c.result)
         ).label("result"),
@@ -219,7 +220,7 @@ _SUBJECT_OF_OWN_REQUEST_QUERY = (
     .order_by(_own_requests.c.id.desc())
     .limit(1)
 )
-_OWN_WITHDRAWN_REQUESTS_QUERY = select(_own_requests.c.subject_id).where(
+_OWN_WITHDRAWALS_QUERY = select(_own_requests.c.subject_id, _own_requests.c.at).where(
     _own_requests.c.id >= bindparam("first"), _own_requests.c.action == WITHDRAW_ACTION
 )
 _STORED_REQUEST_QUERY = make_locking_read(select(_own_requests.c.id).where(_own_requests.c.id == bindparam("of")))
@@ -273,12 +274,17 @@ def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
 
 def list_own_requests(conn: Connection, first: str, limit: int) -> tuple[StoredRequest, ...]:
     """Return the desk requests of the connected account with ids from `first` on (ids grow with time), newest
-    first and at most `limit`. Requests for audit entries and withdrawals are left out."""
-    withdrawn = set(conn.execute(_OWN_WITHDRAWN_REQUESTS_QUERY, {"first": first}).scalars())
+    first and at most `limit`. Requests for audit entries and withdrawals are left out. A request that its desk
+    withdrew after its time was over, to be sure that no worker takes it, has lapsed."""
+    withdrawn_at = {row.subject_id: row.at for row in conn.execute(_OWN_WITHDRAWALS_QUERY, {"first": first})}
     return tuple(
         StoredRequest(
             row.id, row.at, row.action, row.subject_kind, row.subject_id,
-            _make_own_request_state(row.state, is_over=bool(row.over), is_withdrawn=row.id in withdrawn), row.result,
+            _make_own_request_state(
+                row.state,
+                is_over=bool(row.over),
+                is_withdrawn=row.id in withdrawn_at and withdrawn_at[row.id] < row.expires_at,
+            ), row.result,
         )
         for row in conn.execute(_OWN_REQUESTS_QUERY, {"first": first, "most": limit})
     )  # fmt: skip

@@ -1,19 +1,29 @@
 """A person withdraws a request that no worker has taken: either it is taken, or it is withdrawn."""
 
+import json
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests.records import AUDIT_REQUEST_ACTION, NewDeskRequest, make_request_id
+from console.domain.desk_requests.records import (
+    AUDIT_REQUEST_ACTION,
+    NewDeskRequest,
+    OwnRequestState,
+    TakenDeskRequest,
+    make_request_id,
+)
 from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
+from console.services.guarded.answer_serialization import CallAnswer, serialize_answer
+from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import ask, take
@@ -107,6 +117,76 @@ def test_exactly_one_wins(place: Place, people: tuple[Console, Console, Console]
         assert state == [("asked" if withdrawn.result() else "taken",)]
         winners.add(withdrawn.result())
     assert winners
+
+
+def test_what_is_being_taken_is_not_told_as_lapsed(
+    place: Place, sandbox: Sandbox, people: tuple[Console, Console, Console]
+) -> None:
+    """The worker took it in time, and its COMMIT is late: "nothing was sent" would be wrong. On Galera the desk's
+    node may be sooner: then the worker doesn't get it."""
+    desk, worker, _ = people
+    (number,) = numbers(1, seed=33)
+    worker.desk_requests.announce_presence()
+    is_taken, may_commit = Event(), Event()
+
+    def take_slowly() -> TakenDeskRequest | None:
+        def work(tx: Transaction) -> TakenDeskRequest | None:
+            taken = requests.take_next_request(tx, worker._context.make_holder(), 45.0)
+            is_taken.set()
+            may_commit.wait(60)
+            return taken
+
+        return worker._context.write(work)
+
+    def is_over() -> bool:
+        (row,) = place.sql("SELECT MAX(expires_at) < UTC_TIMESTAMP(6) FROM requests WHERE action = 'purchase'")
+        return bool(row[0])
+
+    with ThreadPoolExecutor(2) as threads:
+        bought = threads.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
+        try:
+            until(
+                lambda: place.sql("SELECT COUNT(*) FROM requests WHERE action = 'purchase'") == [(1,)], "the request"
+            )
+            place.sql(
+                "UPDATE requests SET expires_at = UTC_TIMESTAMP(6) + INTERVAL 2 SECOND WHERE action = 'purchase'"
+            )
+            late = threads.submit(take_slowly)
+            assert is_taken.wait(60)
+            until(is_over, "the end of its time")
+            until(lambda: bought.done() or is_asking_for_withdrawal(place), "the desk to see it")
+        finally:
+            may_commit.set()
+        taken = late.result(60)
+        if taken is not None:
+            answer = json.dumps(
+                {"answer": serialize_answer(CallAnswer(error=ConsoleError("not_found"))), "repeated": False}
+            )
+            worker._context.write(lambda tx: requests.store_answer(tx, taken, answer))
+        with pytest.raises(ConsoleError) as told:
+            bought.result(60)
+    assert told.value.code == ("worker_away" if taken is None else "not_found")
+
+
+def is_asking_for_withdrawal(place: Place) -> bool:
+    """True if a statement that withdraws a request waits for a lock, or has succeeded."""
+    waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'INSERT INTO requests%withdraw%'"
+    return place.sql(waiting) != [(0,)] or bool(place.sql("SELECT 1 FROM requests WHERE action = 'withdraw'"))
+
+
+def test_what_lapsed_is_told_and_listed_so(people: tuple[Console, Console, Console], place: Place) -> None:
+    """The desk withdraws what no worker took in time, for certainty; the list says that it has lapsed."""
+    desk, worker, _ = people
+    (number,) = numbers(1, seed=34)
+    worker.desk_requests.announce_presence()
+    with ThreadPoolExecutor(1) as thread:
+        bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
+        until(lambda: place.sql("SELECT COUNT(*) FROM requests WHERE action = 'purchase'") == [(1,)], "the request")
+        place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) WHERE action = 'purchase'")
+        with pytest.raises(ConsoleError) as away:
+            bought.result(60)
+    assert (away.value.code, take(worker)) == ("worker_away", None)
+    assert [one.state for one in desk.own_requests.list_recent()] == [OwnRequestState.LAPSED]
 
 
 def test_ctrl_c_withdraws(place: Place, sandbox: Sandbox, people: tuple[Console, Console, Console]) -> None:
