@@ -15,8 +15,10 @@ from console.services.process.context import ServiceContext, require_confirmatio
 from console.store.database.engine import Transaction
 from console.store.records import evidence
 from console.store.refunds import approvals
+from console.store.refunds.approvals import StoredProposal
 
 MAX_LISTED_PROPOSALS = 1_000
+_NUMBER_LINE_START = "number "
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class PersonDecision:
     `operation_id` identifies the operation. `proof` is the content of the evidence to store. `refusal_facts` are
     added to the detail of the refusal not_allowed. `may_replace_proposal` is True if the decision may replace an
     open proposal with another target; if False, it is refused in that case.
+
+    `needs_number` is True if the record gets the provider's number that the people name; both must then name the
+    same one. `number` is the number that this person names, None if the person names none.
     """
 
     subject: tuple[str, int | None]
@@ -37,6 +42,8 @@ class PersonDecision:
     proof: bytes
     refusal_facts: NotAllowedDetail
     may_replace_proposal: bool = False
+    needs_number: bool = False
+    number: str | None = None
 
 
 def decide_with_second_person(
@@ -46,30 +53,31 @@ def decide_with_second_person(
     *,
     settle: Callable[[str], None],
     propose: Callable[[int], Mapping[str, object]],
-    check: Callable[[str], None] = lambda _proposer: None,
 ) -> bool:
     """Write the first person's proposal, or settle the record with the second person's decision. Return True if a
     second person must still decide, False if the record is settled.
 
-    For the second person, this function calls `check`, which may raise a refusal, and then `settle`, both with the
-    first person's name. For the first person it calls `propose` with the id of the stored evidence; `propose`
-    changes the record and returns the facts of the audit entry. Raises same_person, not_allowed, and
-    evidence_mismatch (detail.reason other_proposal).
+    For the second person, this function calls `settle` with the first person's name. For the first person it calls
+    `propose` with the id of the stored evidence; `propose` changes the record and returns the facts of the audit
+    entry. A first person who names another number replaces their own proposal. Raises same_person, not_allowed, and
+    evidence_mismatch (detail.reason other_proposal or other_id).
     """
     kind, number = decision.subject
     subject_id = str(number) if number is not None else decision.operation_id or ""
     now, proposal = context.now(), approvals.find_open_proposal(tx.conn, kind, subject_id)
     is_second = proposal is not None and proposal.proposed == decision.target
     if proposal is not None and is_second:
-        _require_second_person(context, decision, proposal.person)
-        check(proposal.person)
+        is_number_agreed = not decision.needs_number or _read_proposed_number(tx, proposal) == decision.number
+        if is_same_person(decision.person, proposal.person) and decision.number is not None and not is_number_agreed:
+            is_second = False
+        else:
+            _require_second_person(context, decision, proposal.person, is_number_agreed=is_number_agreed)
     elif proposal is not None and not decision.may_replace_proposal:
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": MismatchReason.OTHER_PROPOSAL}
         )
-    proof_id = evidence.add_proof(
-        tx.conn, decision.subject, decision.operation_id, decision.person, decision.proof, now
-    )
+    proof = _prepend_number(decision.number, decision.proof) if decision.needs_number else decision.proof
+    proof_id = evidence.add_proof(tx.conn, decision.subject, decision.operation_id, decision.person, proof, now)
     if proposal is not None and is_second:
         settle(proposal.person)
         return False
@@ -100,9 +108,12 @@ def _find_refusal(person: Person | None, proposer: str) -> str | None:
     return None if may_decide else "role"
 
 
-def _require_second_person(context: ServiceContext, decision: PersonDecision, proposer: str) -> None:
+def _require_second_person(
+    context: ServiceContext, decision: PersonDecision, proposer: str, *, is_number_agreed: bool
+) -> None:
     """Refuse the second person's decision if this person is the proposer (same_person), has no right
-    resolve_second, or has not just typed the password again (not_allowed)."""
+    resolve_second, has not just typed the password again (not_allowed), or names another number than the proposer
+    (evidence_mismatch)."""
     if is_same_person(decision.person, proposer):
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": decision.record, "first": proposer})
     if not has_right(context.read_person(), "resolve_second"):
@@ -116,3 +127,21 @@ def _require_second_person(context: ServiceContext, decision: PersonDecision, pr
             },
         )
     require_confirmation()
+    if not is_number_agreed:
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": MismatchReason.OTHER_ID}
+        )
+
+
+def _prepend_number(number: str | None, proof: bytes) -> bytes:
+    """Return the proof with the provider's number as its first line, because this number is part of the evidence.
+    Without a number, return the proof unchanged."""
+    return proof if number is None else f"{_NUMBER_LINE_START}{number}\n".encode() + proof
+
+
+def _read_proposed_number(tx: Transaction, proposal: StoredProposal) -> str | None:
+    """Return the provider's number that the first person named with this proposal; None if there is none. Evidence
+    of the same person for an earlier proposal doesn't count."""
+    body = evidence.find_body(tx.conn, proposal.evidence_id) or ""
+    line, line_end, _ = body.partition("\n")
+    return line.removeprefix(_NUMBER_LINE_START) if line_end and line.startswith(_NUMBER_LINE_START) else None

@@ -178,21 +178,28 @@ class PaymentResolver:
         current = payment_work.require_payment(tx, payment.id)
         if current.version != payment.version:
             raise payments.StaleRow(payment.id)
+        number = provider_id or _find_provider_payment_id(answer)
+        is_completion = target is PaymentState.COMPLETED
         if answer is not None:
             reports.store_answer(context, tx, payment, EVIDENCE_CALL_NAME, answer)
 
         def settle(proposer: str) -> None:
-            self._settle_payment(
-                tx, current, target, answer, provider_id or _find_provider_payment_id(answer), proposer
-            )
+            self._settle_payment(tx, current, target, answer, number, proposer)
 
         def propose(proof_id: int) -> dict[str, object]:
             payments.change_payment(tx.conn, current, now)
             return {"as": target.value, "evidence": proof_id}
 
-        subject, operation = (PAYMENT_KIND, payment.id), payment.operation_id
         decision = PersonDecision(
-            subject, target.value, person, payment, operation, proof, refusal_facts={"record": payment}
+            (PAYMENT_KIND, payment.id),
+            target.value,
+            person,
+            payment,
+            payment.operation_id,
+            proof,
+            refusal_facts={"record": payment},
+            needs_number=is_completion,
+            number=provider_id if is_completion else None,
         )
         return decide_with_second_person(context, tx, decision, settle=settle, propose=propose)
 

@@ -176,22 +176,22 @@ class RefundResolver:
             refunds.change_refund(tx.conn, refund, now)
             return {"as": state.value, "evidence": proof_id, "provider_id": number}
 
-        subject, numbered_proof = (REFUND_KIND, refund.id), _prepend_refund_number(number, proof)
         decision = PersonDecision(
-            subject,
+            (REFUND_KIND, refund.id),
             state.value,
             person,
             refund,
             refund.operation_id,
-            numbered_proof,
-            may_replace_proposal=True,
+            proof,
             refusal_facts={"record": refund},
+            may_replace_proposal=True,
+            needs_number=state is RefundState.COMPLETED,
+            number=number,
         )
         return decide_with_second_person(
             context,
             tx,
             decision,
-            check=lambda proposer: _require_same_number(tx, refund, proposer, number),
             settle=lambda proposer: self._settle_by_people(tx, refund, state, number, proposer),
             propose=propose,
         )
@@ -217,14 +217,6 @@ def _get_settled_facts(refund: Refund) -> tuple[RefundState, Certainty, str | No
     return refund.state, refund.certainty, refund.operation_id
 
 
-def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number: str | None) -> None:
-    """Raise evidence_mismatch if the second person's refund number `number` is not the number that the first
-    person (`proposer`) gave."""
-    proposed = [item for item in evidence.find_by_subject(tx.conn, REFUND_KIND, refund.id) if item.who == proposer]
-    if number is not None and not any(item.body.startswith(_format_refund_number_line(number)) for item in proposed):
-        raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.OTHER_ID})
-
-
 def _parse_decision(target_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
     state, number = _REFUND_STATE_BY_DECISION.get(target_state), (provider_id or "").strip() or None
     if state is None:
@@ -241,13 +233,3 @@ def _parse_decision(target_state: str, provider_id: str | None) -> tuple[RefundS
             ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING, "longest": LONGEST_REFUND_NUMBER_CHARACTERS}
         )
     return state, number if state is RefundState.COMPLETED else None
-
-
-def _format_refund_number_line(number: str) -> str:
-    return f"number {number}\n"
-
-
-def _prepend_refund_number(number: str | None, proof: bytes) -> bytes:
-    """Return the proof with the provider's refund number as its first line, because this number is part of the
-    evidence. Without a number, return the proof unchanged."""
-    return proof if number is None else _format_refund_number_line(number).encode() + proof

@@ -99,6 +99,11 @@ def _insert_evidence(
     return int(key[0]) if key else 0
 
 
+def find_body(conn: Connection, evidence_id: int | None) -> str | None:
+    """Return the text of the evidence with this id; None if there is none."""
+    return conn.scalar(select(evidence.c.body).where(evidence.c.id == evidence_id))
+
+
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[EvidenceItem, ...]:
     """Return the evidence of a record, oldest first."""
     return _select_items(conn, (evidence.c.subject_kind == kind) & (evidence.c.subject_id == subject_id))

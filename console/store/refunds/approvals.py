@@ -55,11 +55,13 @@ _INSERT_VOTE = insert(approvals)
 
 @dataclass(frozen=True, slots=True)
 class StoredProposal:
-    """A first person's proposal of a final state for a record: its id, the proposed state and the person."""
+    """A first person's proposal of a final state for a record: its id, the proposed state, the person, and the id of
+    the person's evidence (None if the row has none)."""
 
     id: int
     proposed: str
     person: str
+    evidence_id: int | None
 
 
 def list_open_proposals(conn: Connection, limit: int) -> tuple[WaitingProposal, ...]:
@@ -76,7 +78,7 @@ def list_open_proposals(conn: Connection, limit: int) -> tuple[WaitingProposal, 
 def find_open_proposal(conn: Connection, kind: str, subject_id: str) -> StoredProposal | None:
     """Return the newest proposal about the record that waits for a second person; None if there is none."""
     query = (
-        select(approvals.c.id, approvals.c.proposed, approvals.c.person)
+        select(approvals.c.id, approvals.c.proposed, approvals.c.person, approvals.c.evidence_id)
         .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_OPEN_PROPOSAL_CONDITIONS)
         .order_by(approvals.c.id.desc())
         .limit(1)

@@ -241,3 +241,23 @@ def test_a_proposal_waits_for_a_second_person(scene: Scene, other: Callable[[str
         assert (seen.id, seen.refusal) == (own.id, None)
         lead.payments.resolve(payment.id, "payment_failed", "seen on the bank's own statement")
         assert lead.console.recovery.list_proposals() == ()
+
+
+def test_both_people_name_the_same_number(scene: Scene, other: Callable[[str], Other]) -> None:
+    """One person's number alone would lead later refunds to somebody else's payment. Who has mistyped it corrects it;
+    the number that was corrected doesn't count any more."""
+    payment = unknown(scene)
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-typo")
+    with other("lead-b") as lead:
+        for number in ("0421-right", None):
+            with refused("evidence_mismatch"):
+                lead.payments.resolve(payment.id, "completed", "row 14", number)
+        corrected = scene.payments.resolve(payment.id, "completed", "row 14, read again", "0421-right")
+        assert corrected.awaiting == "second_person"
+        with refused("evidence_mismatch"):
+            lead.payments.resolve(payment.id, "completed", "row 14", "0421-typo")
+        assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
+        assert lead.payments.resolve(payment.id, "completed", "row 14", "0421-right").awaiting is None
+    after = scene.payment(payment.id)
+    assert (after.state, after.provider_payment_id) == ("completed", "0421-right")

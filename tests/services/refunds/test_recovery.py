@@ -63,6 +63,18 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     assert desk.agree(payment).refunded_minor == refund.amount_minor
 
 
+def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -> None:
+    """Only the number of the proposal that waits counts, not one that its person named for an earlier proposal."""
+    _, refund = unknown(desk, happened=True)
+    mute(desk)
+    desk.resolve(refund, "completed", "op-a", "1519")
+    assert desk.resolve(refund, "completed", "op-a", "1520").awaiting == "second_person"
+    assert code_of(lambda: desk.resolve(refund, "completed", "op-a", "1520")) == "same_person"
+    assert refusal_of(lambda: desk.resolve(refund, "completed", "lead-b", "1519")).detail["reason"] == "other_id"
+    settled = desk.resolve(refund, "completed", "lead-b", "1520")
+    assert settled.record.provider_refund_id == "1520"
+
+
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_one_person_where_a_read_confirms_it(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
     """The provider says that it is done, under that number: settled, with the person's evidence beside."""
