@@ -40,6 +40,8 @@ from console.store.refunds import approvals
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 LONGEST_PROVIDER_STATE_CHARACTERS = 40
+OTHER_PAYMENT_REASON = "other_payment"
+"""Reason for which a payment's outcome stays unknown: another payment of ours has the provider's id in the report."""
 ReportEffectName = Literal["booked", "changed", "unchanged", "unknown"]
 
 
@@ -127,8 +129,8 @@ def _refuse_shared_provider_id(
     if owner is None or owner.id == payment.id:
         return effect
     return ReportEffect(
-        unknown="other_payment",
-        case="other_payment",
+        unknown=OTHER_PAYMENT_REASON,
+        case=OTHER_PAYMENT_REASON,
         observed=f"{provider_id} of {owner.id}",
         is_newest=effect.is_newest,
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UsageProblem
+from console.domain.error_reasons import MismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
@@ -30,7 +30,12 @@ from console.services.payments import account_limits as account_money
 from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start
-from console.services.payments.apply_report import ReportWithSource, apply_report
+from console.services.payments.apply_report import (
+    OTHER_PAYMENT_REASON,
+    ReportEffectName,
+    ReportWithSource,
+    apply_report,
+)
 from console.services.payments.probe import PaymentProber, find_report
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
@@ -124,10 +129,15 @@ class PaymentResolver:
                 ErrorCode.EVIDENCE_MISMATCH,
                 {"record": payment, "reason": ForeignText(sourced_report.report.provider_state)},
             )
-        self._context.write(
+        effect = self._context.write(
             lambda tx: self._write_provider_answer(tx, payment, target, proof, person, sourced_report)
         )
-        return ResolveResult(self._payment_prober.read_payment(payment.id))
+        current = self._payment_prober.read_payment(payment.id)
+        if effect == "unknown":
+            is_of_other = current.error_code == OTHER_PAYMENT_REASON
+            reason = MismatchReason.USED_BY_OTHER_RECORD if is_of_other else MismatchReason.PROVIDER_SAYS_OTHERWISE
+            raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current, "reason": reason})
+        return ResolveResult(current)
 
     @payments.run_again_if_stale()
     def _write_provider_answer(
@@ -138,12 +148,19 @@ class PaymentResolver:
         proof: bytes,
         person: str,
         sourced_report: ReportWithSource,
-    ) -> None:
+    ) -> ReportEffectName:
+        """Apply the provider's answer, which confirms the decision of `person`, and return its effect. If the answer
+        can't be booked, because another payment of ours has the provider's id in it, the outcome stays unknown, and
+        the cases stay open."""
         context = self._context
         evidence.add_proof(tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, person, proof, context.now())
-        apply_report(context, tx, payment, sourced_report)
-        self._close_cases(tx, payment.id)
-        context.record_audit(tx, RESOLVE_ACTION, payment.id, {"as": target.value, "by": "read"}, kind=PAYMENT_KIND)
+        effect = apply_report(context, tx, payment, sourced_report).effect
+        if effect != "unknown":
+            self._close_cases(tx, payment.id)
+            context.record_audit(
+                tx, RESOLVE_ACTION, payment.id, {"as": target.value, "by": "read"}, kind=PAYMENT_KIND
+            )
+        return effect
 
     def _close_cases(self, tx: Transaction, payment_id: int) -> None:
         """Close the payment's cases and proposals and set its next work. Work that sets the payment's order to paid
@@ -180,6 +197,8 @@ class PaymentResolver:
             raise payments.StaleRow(payment.id)
         number = provider_id or _find_provider_payment_id(answer)
         is_completion = target is PaymentState.COMPLETED
+        if is_completion and number is not None:
+            _refuse_number_of_other_payment(tx, current, number)
         if answer is not None:
             reports.store_answer(context, tx, payment, EVIDENCE_CALL_NAME, answer)
 
@@ -299,6 +318,15 @@ def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:
 
 def _find_provider_payment_id(answer: Outcome[PaymentReport] | None) -> str | None:
     return answer.found.provider_payment_id if answer is not None and answer.found is not None else None
+
+
+def _refuse_number_of_other_payment(tx: Transaction, payment: Payment, number: str) -> None:
+    """Raise evidence_mismatch if another payment of ours has the provider's payment id `number`."""
+    owner = payments.find_by_provider_id(tx.conn, payment.provider, number)
+    if owner is not None and owner.id != payment.id:
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": MismatchReason.USED_BY_OTHER_RECORD}
+        )
 
 
 def _is_provider_id(text: str) -> bool:

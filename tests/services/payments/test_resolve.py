@@ -261,3 +261,24 @@ def test_both_people_name_the_same_number(scene: Scene, other: Callable[[str], O
         assert lead.payments.resolve(payment.id, "completed", "row 14", "0421-right").awaiting is None
     after = scene.payment(payment.id)
     assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
+
+
+def test_the_number_of_another_payment_decides_nothing(scene: Scene, other: Callable[[str], Other]) -> None:
+    """Neither two people nor one with the provider's word: it stays unknown, and its case stays open."""
+    first, second = unknown(scene), unknown(scene, "ORD-2")
+    scene.money.move_payment("paypay", "ORD-2", "paid")
+    number = scene.money.read_payment("paypay", "ORD-2")["id"]
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    scene.payments.resolve(first.id, "completed", "settlement, a row too low", number)
+    with other("lead-b") as lead:
+        assert lead.payments.resolve(first.id, "completed", "seen", number).awaiting is None
+    with refused("evidence_mismatch"):
+        scene.payments.resolve(second.id, "completed", "settlement", number)
+    assert scene.cases() == []
+    scene.control.clear_faults()
+    with pytest.raises(ConsoleError) as caught:
+        scene.payments.resolve(second.id, "completed", "the panel says so")
+    assert (caught.value.code, caught.value.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
+    after = scene.payment(second.id)
+    assert (after.certainty, after.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
+    assert scene.cases() == ["other_payment"]
