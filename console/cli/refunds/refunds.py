@@ -55,7 +55,8 @@ def _format_decision_lines(record: Refund, translator: Translator) -> Iterator[s
     """Yield a refund as text after the command that changed it: its state, the number of approvals it still needs,
     the time at which it will be sent, and its explanation."""
     yield translator(f"cli.refund.{record.state.value}", id=record.id)
-    missing_checkers = record.checkers_needed - len(record.checkers)
+    # At least one: the approval of somebody who is no approver any more doesn't count.
+    missing_checkers = max(record.checkers_needed - len(record.checkers), 1)
     if record.state.value == "requested":
         yield translator("cli.refund.checkers", n=missing_checkers, by=record.decide_by)
     if record.state.value == "approved" and record.sends_after is not None:

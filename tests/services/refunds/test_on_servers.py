@@ -121,6 +121,27 @@ def test_asked_approved_sent_and_followed_to_its_end(desks: Desks, control: Sand
     assert desks.agree(payment).refundable_minor == 0
 
 
+def test_who_is_no_approver_any_more_doesnt_count(desks: Desks, people: Team) -> None:
+    """The first of two lost the role: the next approval is the first one that counts, and another one sends."""
+    refund = desks.ask(desks.paid(900_000), "800000")
+    assert refund.checkers_needed == 2
+    desks.cooled_off(refund)
+    desks.approve(refund, "lead-b")
+    owner, roles = desks.of("owner"), "UPDATE operators SET roles = :roles WHERE name = :name"
+    owner.sql(roles, roles="operator", name=people.names["lead-b"])
+    owner.sql(roles, roles="approver", name=people.names["op-b"])
+    try:
+        half = desks.approve(refund, "lead-c")
+        assert (half.state, half.checkers) == (
+            RefundState.REQUESTED,
+            (people.names["lead-b"], people.names["lead-c"]),
+        )
+        assert desks.approve(refund, "op-b").state is RefundState.SUBMITTED
+    finally:
+        owner.sql(roles, roles="approver", name=people.names["lead-b"])
+        owner.sql(roles, roles="operator", name=people.names["op-b"])
+
+
 def test_two_checkers_for_a_large_one(desks: Desks) -> None:
     """The first approval leaves it requested; the second sends it, after the cooling-off by the server's clock."""
     payment = desks.paid(900_000)

@@ -61,3 +61,15 @@ def test_a_payment_of_unknown_age_needs_two(desk: RefundDesk) -> None:
     desk.sql("UPDATE payments SET paid_at = NULL, version = version + 1 WHERE id = :id", id=payment.id)
     set_condition(desk, "second_checker_age", 36_500)
     assert desk.ask(payment, "1000").checkers_needed == 2
+
+
+@pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
+def test_two_people_who_are_approvers_now(desk: RefundDesk, change: str) -> None:
+    """The approval of somebody who lost the role, or was disabled, is none of the two."""
+    desk.team()
+    set_condition(desk, "second_above_paypay", 999)
+    refund = desk.ask(desk.paid())
+    desk.approve(refund, "lead-b")
+    desk.sql(f"UPDATE operators SET {change} WHERE name = 'lead-b'")
+    assert desk.approve(refund, "lead-c").state.value == "requested"
+    assert desk.approve(refund, "lead-d").state.value == "submitted"
