@@ -21,6 +21,7 @@ from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.payments import payments
+from console.store.refunds import approvals
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 REFUSED_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
@@ -77,6 +78,7 @@ def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, s
     if payment.state is PaymentState.INITIALIZING:
         path = (PaymentState.TOKEN_GENERATED,)
     if payment.state in WAITING_STATES:
+        _close_proposals(context, tx, payment)
         work = payments.make_work_values(payment_work.make_poll_work(context, payment))
         values |= {"certainty": Certainty.KNOWN, "error_code": None, **work}
     payments.move_payment_along_path(tx.conn, payment, path, now, **values)
@@ -92,10 +94,18 @@ def _write_start_refused(context: ServiceContext, tx: Transaction, payment: Paym
     now = context.now()
     if payment.account_minor:
         account_money.release_amount(tx, payment)
+    _close_proposals(context, tx, payment)
     values = {"certainty": Certainty.KNOWN, "error_code": cause[:64], "account_minor": 0}
     path = (PaymentState.EXPIRED,)
     payments.move_payment_along_path(tx.conn, payment, path, now, **values, **payments.make_work_values(Work()))
     context.record_audit(tx, AuditAction.PAYMENT_NOT_BEGUN, payment.id, kind=PAYMENT_KIND, reason=cause[:64])
+
+
+def _close_proposals(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
+    """Close the open proposals about the unknown outcome of the payment's start, because the provider's answer has
+    made it known."""
+    if payment.certainty is Certainty.UNKNOWN:
+        approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment.id), context.now())
 
 
 def write_unknown_outcome(context: ServiceContext, tx: Transaction, payment: Payment, cause: str) -> None:

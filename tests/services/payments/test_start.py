@@ -7,6 +7,7 @@ import pytest
 from console.domain.records import Certainty, WorkState
 from console.sandbox.environment import credentials
 from console.services.process.failpoints import Failpoints
+from console.store.database import boot_clock
 from console.store.records import evidence
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.gone import Gone, going_away
@@ -271,6 +272,26 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.handle is not None) == ("token_generated", True)
+
+
+@pytest.mark.expects_log("an outcome that could not be recorded is told")
+def test_a_late_answer_closes_what_was_proposed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first person's word about a lost beginning isn't half of a decision about what becomes of it later."""
+    order, uptime = scene.order("ORD-1", 3300), boot_clock.read_uptime_ms
+    scene.context.failpoints = Broken("before_tx2")
+    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    scene.context.failpoints = Failpoints(None)
+    scene.place.age(timedelta(minutes=10))
+    monkeypatch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + 600_000)
+    payment = scene.of_number("paypay", "ORD-1")
+    assert payment is not None
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    assert scene.payments.resolve(payment.id, "payment_failed", "not on their screen").awaiting == "second_person"
+    entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
+    assert entry.answer is not None
+    assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
+    assert scene.payment(payment.id).certainty is Certainty.KNOWN
+    assert scene.console.recovery.list_proposals() == ()
 
 
 @pytest.mark.engines("sqlite")
