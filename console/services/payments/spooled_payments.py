@@ -2,6 +2,9 @@
 payment number in the spool, and insert the payment again in the state that the provider reports.
 """
 
+import hashlib
+import json
+
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode, make_outcome_error
@@ -35,6 +38,13 @@ def make_provider_key(provider: str, number: str) -> str:
     number.
     """
     return f"{provider}:{number}"
+
+
+def compute_start_fingerprint(order_number: str, provider: str, amount: Money) -> str:
+    """Return the fingerprint of the start of a payment for this order of this amount: the first 32 hex digits of a
+    SHA-256. The journal and the spool store it."""
+    facts = [order_number, provider, amount.minor, amount.currency]
+    return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
 class LostPaymentRestorer:
@@ -93,7 +103,7 @@ class LostPaymentRestorer:
         provider, _, number = (intent.provider_key or "").partition(":")
         payment = payments.find_by_merchant_id(tx.conn, provider, number)
         if payment is None:
-            order = _find_order(tx, number)
+            order = _find_order(tx, provider, number, amount, intent.fingerprint)
             is_id_used = intent.record_id is None or payments.find(tx.conn, intent.record_id) is not None
             new_payment = NewPayment(
                 provider,
@@ -145,11 +155,15 @@ class LostPaymentRestorer:
         return payment_work.require_payment(tx, applied.payment_id)
 
 
-def _find_order(tx: Transaction, number: str) -> Order | None:
-    """Return the order to which a payment number belongs; None if there is none. A payment number is the order's
-    number; from the second attempt on it has a suffix after a hyphen.
+def _find_order(tx: Transaction, provider: str, number: str, amount: Money, fingerprint: str) -> Order | None:
+    """Return the order for which the payment with the number `number` was started; None if the database has lost it,
+    too. The number is the order's number, or, from the second attempt on, it has a suffix after a hyphen; only the
+    fingerprint of the start tells which of the two it is.
     """
-    return orders.find_by_number(tx.conn, number) or orders.find_by_number(tx.conn, number.rpartition("-")[0])
+    for order_number in (number, number.rpartition("-")[0]):
+        if compute_start_fingerprint(order_number, provider, amount) == fingerprint:
+            return orders.find_by_number(tx.conn, order_number)
+    return None
 
 
 def _record_probe(

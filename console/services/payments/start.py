@@ -2,8 +2,6 @@
 pay. An order has at most one open code or token per provider.
 """
 
-import hashlib
-import json
 import logging
 from contextlib import suppress
 from typing import TypeAlias
@@ -30,7 +28,7 @@ from console.services.guarded.idempotency import find_stored_result, make_paymen
 from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
 from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
-from console.services.payments.spooled_payments import make_provider_key
+from console.services.payments.spooled_payments import compute_start_fingerprint, make_provider_key
 from console.services.payments.start_outcomes import (
     is_contradicting_answer,
     record_start,
@@ -235,7 +233,7 @@ class _StartAttempt:
         self._request = PaymentRequest(
             new_payment.merchant_payment_id, amount, now, order.merch_txn_id, corporation_number=number
         )
-        fingerprint = _compute_fingerprint([order.merch_txn_id, provider, order.total_minor, order.currency])
+        fingerprint = compute_start_fingerprint(order.merch_txn_id, provider, amount)
         _refuse_unfinished_start(tx.conn, earlier_key, fingerprint)
         stored_key = make_provider_key(provider, new_payment.merchant_payment_id)
         facts = {"payment": payment_id, "order": order.id, "provider": provider}
@@ -361,14 +359,13 @@ def _find_corporation_number(order: Order) -> str | None:
 
 def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
     """Return a payment number that is not used at the provider yet: the order's number for the first attempt, with a
-    suffix such as `-2` for later attempts.
+    suffix such as `-2` for later attempts. A later attempt doesn't get the number of another order, because imports
+    and notices find the order of a missing payment by this number.
     """
     number, attempt = order.merch_txn_id, 1
-    while payments.find_by_merchant_id(conn, provider, number) is not None:
+    while payments.find_by_merchant_id(conn, provider, number) is not None or (
+        attempt > 1 and orders.find_by_number(conn, number) is not None
+    ):
         attempt += 1
         number = f"{order.merch_txn_id[:56]}-{attempt}"
     return number
-
-
-def _compute_fingerprint(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()[:32]

@@ -78,3 +78,42 @@ def test_nobody_knows_is_not_failed(scene: Scene) -> None:
     with scene.place.acting(scene.console, "lead-b") as other:
         other.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
     assert shown(scene, operation).record.state is OperationState.FAILED
+
+
+def test_a_payment_comes_back_to_its_own_order_alone(scene: Scene) -> None:
+    """Its number may be that of a second attempt for another order: an order that is missing stays missing."""
+    scene.order("ORD", 3300)
+    payment = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
+    scene.money.move_payment("paypay", "ORD-2", "paid")
+    operation = forget(scene, payment, journal=True)
+    scene.place.unguard("orders")
+    scene.place.sql("DELETE FROM orders WHERE merch_txn_id = 'ORD-2'")
+    back = scene.console.recovery.probe("operation", operation)
+    assert isinstance(back, Payment)
+    assert (back.state.value, back.order_id) == ("completed", None)
+    assert scene.order_now("ORD").state.value == "pending"
+
+
+def test_a_second_attempt_comes_back_to_its_order(scene: Scene) -> None:
+    """Also where the shop has an order of that very number by now."""
+    scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
+    order = scene.order("ORD", 3300)
+    refusal(lambda: scene.payments.start(order, "paypay"))
+    payment = scene.payments.start(order, "paypay").payment
+    assert payment.merchant_payment_id == "ORD-2"
+    scene.money.move_payment("paypay", "ORD-2", "paid")
+    operation = forget(scene, payment, journal=True)
+    scene.order("ORD-2", 3300)
+    back = scene.console.recovery.probe("operation", operation)
+    assert isinstance(back, Payment)
+    assert (back.state.value, back.order_id) == ("completed", order)
+    assert (scene.order_now("ORD").state.value, scene.order_now("ORD-2").state.value) == ("paid", "pending")
+
+
+def test_the_number_of_an_order_is_left_to_it(scene: Scene) -> None:
+    """A second attempt doesn't take the number of another order, whose notices and imports go by it."""
+    scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
+    order = scene.order("ORD", 3300)
+    scene.order("ORD-2", 3300)
+    refusal(lambda: scene.payments.start(order, "paypay"))
+    assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-3"
