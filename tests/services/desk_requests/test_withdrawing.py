@@ -19,7 +19,7 @@ from console.domain.desk_requests.records import (
     TakenDeskRequest,
     make_request_id,
 )
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.guarded.answer_serialization import CallAnswer, serialize_answer
@@ -160,12 +160,12 @@ def test_what_is_being_taken_is_not_told_as_lapsed(
         taken = late.result(60)
         if taken is not None:
             answer = json.dumps(
-                {"answer": serialize_answer(CallAnswer(error=ConsoleError("not_found"))), "repeated": False}
+                {"answer": serialize_answer(CallAnswer(error=ConsoleError(ErrorCode.NO_OPERATOR))), "repeated": False}
             )
             worker._context.write(lambda tx: requests.store_answer(tx, taken, answer))
         with pytest.raises(ConsoleError) as told:
             bought.result(60)
-    assert told.value.code == ("worker_away" if taken is None else "not_found")
+    assert told.value.code == ("worker_away" if taken is None else "no_operator")
 
 
 def is_asking_for_withdrawal(place: Place) -> bool:
