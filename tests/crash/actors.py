@@ -20,10 +20,18 @@ def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: str, client: st
 
 def pause_when_answered(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
     """Buy, and stop between the provider's answer and its record until the parent says a word."""
+    _pause_at("answered", pipe, told, number)
 
+
+def pause_before_sending(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
+    """Buy, and stop between the claim and the request until the parent says a word."""
+    _pause_at("asking", pipe, told, number)
+
+
+def _pause_at(paused_step: str, pipe: Pipe, told: Mapping[str, str], number: str) -> None:
     def progress(step: str) -> None:
-        if step == "answered":
-            pipe.send("answered")
+        if step == paused_step:
+            pipe.send(step)
             pipe.recv()
 
     with open_console(Settings.load(dict(told))) as console:

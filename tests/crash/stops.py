@@ -4,6 +4,7 @@ import os
 import signal
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from sqlalchemy import text
 
@@ -12,7 +13,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
-from tests.crash.actors import CLIENT, pause_when_answered
+from tests.crash.actors import CLIENT, pause_before_sending, pause_when_answered
 from tests.support import truth
 from tests.support.children import Child, crowd
 from tests.support.invented import numbers
@@ -20,6 +21,9 @@ from tests.support.places import Place
 from tests.support.waiting import until
 
 _CASES = text("SELECT count(*) FROM alerts WHERE rule_id = 'contradicted' AND subject_id = :id")
+
+
+Meanwhile: TypeAlias = Literal["nothing", "lapse", "decision"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,41 @@ def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
                 for one in asleep:
                     _decide(place, console, one)
                 return _wake(console, sandbox, asleep)
+
+
+def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
+    """Stop a buyer before it sends, until its lease has run out; maybe note that, or decide and buy anew; wake it."""
+    (number,) = numbers(1, 7)
+    with Sandbox() as sandbox:
+        told = place.told(sandbox.url, LEASES="off")
+        with (
+            open_console(Settings.load(told)) as console,
+            crowd(pause_before_sending, [(told, number)]) as (child,),
+        ):
+            assert child.report() == "asking"
+            os.kill(child.pid, signal.SIGSTOP)
+            stopped = Stopped(number, meanwhile == "decision", told, child)
+            until(lambda: _all_lapsed(console, [stopped]), "its lease to run out")
+            if meanwhile != "nothing":
+                console.recovery.run_due()
+                _decide(place, console, stopped)
+            if stopped.decided:
+                assert console.credit_checks.purchase(PurchaseRequest(number, CLIENT)).state is CheckState.SUCCESS
+            os.kill(child.pid, signal.SIGCONT)
+            child.pipe.send("go")
+            assert child.report() == ("bought" if meanwhile == "nothing" else "provider_unreachable")
+            assert child.ended() == 0
+            states = [record.state for record in console.lookup.find_records(number).credit_checks]
+            assert (
+                states
+                == {
+                    "nothing": [CheckState.SUCCESS],
+                    "lapse": [CheckState.ERROR],
+                    "decision": [CheckState.SUCCESS, CheckState.ERROR],
+                }[meanwhile]
+            )
+            assert len(sandbox.ledger.list_charges_of_number(number)) == states.count(CheckState.SUCCESS)
+            truth.check_claims(truth.rows(console.database))
 
 
 def _stop(asleep: list[Stopped]) -> None:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from console.domain.clock import Clock
+from console.domain.process import sending_permission
 from console.providers.http.failure_classes import AddressNotAllowed
 
 Resolver = Callable[..., Sequence[tuple[Any, ...]]]
@@ -29,6 +30,7 @@ class SocketGuard:
     - `has_begun`: a byte of the request may have been sent
     - `is_budget_over`: the time budget is over
     - `is_interrupted`: this process was asked to end
+    - `is_forbidden`: this thread may send nothing any more (`sending_permission`)
     - `has_shut_down_socket`: this guard shut the socket down, so the end of the data isn't the server's
     """
 
@@ -48,6 +50,7 @@ class SocketGuard:
         self._timer = Timer(budget, self._handle_budget_end)
         self._timer.daemon = True
         self.has_begun = self.is_budget_over = self.is_interrupted = self.has_shut_down_socket = False
+        self.is_forbidden = False
         self._timer.start()
 
     def __enter__(self) -> Self:
@@ -136,13 +139,20 @@ class SocketGuard:
                 self._handle = None
 
     def record_first_byte(self) -> None:
-        """Record that the first byte of the request is about to be sent. Raises TimeoutError if the budget is over or
-        the process was asked to end.
+        """Record that the first byte of the request is about to be sent. Raises TimeoutError if the budget is over,
+        the process was asked to end, or this thread may send nothing any more.
         """
+        if not self.has_begun:
+            self._require_permission()
         with self._lock:
             if not self.has_begun:
                 self._require_time()
             self.has_begun = True
+
+    def _require_permission(self) -> None:
+        self.is_forbidden = not sending_permission.is_sending_allowed()
+        if self.is_forbidden:
+            raise TimeoutError("the lease was over before anything was sent")
 
     def _require_time(self) -> None:
         if self.is_interrupted:

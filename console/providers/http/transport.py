@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from console import __version__
 from console.domain.clock import Clock, TimeScale
 from console.domain.network.url_policy import Network, check_base_url, parse_base_url
-from console.domain.process import interrupts
+from console.domain.process import interrupts, sending_permission
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.failure_classes import AnswerTooLarge, TransportFailure, classify_exception
 from console.providers.http.socket_guard import Resolver, SocketGuard
@@ -173,9 +173,10 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
     """Return the failure for an exception: the result of `classify_exception`, corrected by the guard's facts.
     `status` is the HTTP status; None if no answer has begun.
 
-    If no byte of the request was sent, the class is FAILED_DEFINITE and `sent` is NO; an interrupt replaces the
-    reason. Otherwise an interrupt or the end of the time budget replaces the reason, unless no answer has begun and
-    the exception shows that nothing was sent. Once an answer has begun, the class is UNKNOWN and `sent` is YES.
+    If no byte of the request was sent, the class is FAILED_DEFINITE and `sent` is NO; an interrupt, or a missing
+    permission to send, replaces the reason. Otherwise an interrupt or the end of the time budget replaces the reason,
+    unless no answer has begun and the exception shows that nothing was sent. Once an answer has begun, the class is
+    UNKNOWN and `sent` is YES.
     """
     kind, reason, sent = classify_exception(error)
     cause = (
@@ -187,7 +188,10 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
     )
     if not socket_guard.has_begun:
         kind, sent = OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO
-        reason = interrupts.INTERRUPT_REASON if socket_guard.is_interrupted else reason
+        if socket_guard.is_forbidden:
+            reason = sending_permission.STOPPED_BEFORE_SENDING_REASON
+        elif socket_guard.is_interrupted:
+            reason = interrupts.INTERRUPT_REASON
     elif status is not None or (cause and sent is not SendingCertainty.NO):
         kind, sent = OutcomeClass.UNKNOWN, SendingCertainty.MAYBE if status is None else SendingCertainty.YES
         reason = cause or reason

@@ -11,6 +11,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
+from console.store.database import boot_clock
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations.leases import Lease
@@ -72,15 +73,33 @@ class GuardedOperation(Generic[T]):
     deliver: Callable[[str, Outcome[T]], bool]
 
 
+class LeaseDeadline:
+    """The time until which the lease of an operation's journal row is certainly live, by this machine's uptime, which
+    includes sleep. The thread of the operation and the heartbeat's threads may use it at the same time."""
+
+    def __init__(self, begun_at_ms: int, lease_seconds: float) -> None:
+        self._ends_at_ms = begun_at_ms + int(lease_seconds * 1000)
+
+    def extend(self, renewed_at_ms: int, lease_seconds: float) -> None:
+        """Note a renewal of the lease whose write began at `renewed_at_ms` (uptime in milliseconds)."""
+        self._ends_at_ms = max(self._ends_at_ms, renewed_at_ms + int(lease_seconds * 1000))
+
+    def is_live(self) -> bool:
+        """True if the lease is certainly live now."""
+        return boot_clock.read_uptime_ms() < self._ends_at_ms
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedOperation:
     """A guarded operation whose first transaction (tx1) is committed. `fence` is the fencing token of its journal
-    row; `subject` is the claimed record; `lease` is the named lease that it holds, None if it needs none."""
+    row; `subject` is the claimed record; `lease` is the named lease that it holds, None if it needs none; `deadline`
+    is that of the lease of its journal row."""
 
     operation_id: str
     fence: int
     subject: ClaimedRecord
     lease: Lease | None
+    deadline: LeaseDeadline
 
 
 class OutcomeUnrecorded(ConsoleError):

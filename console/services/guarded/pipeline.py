@@ -12,7 +12,7 @@ has arrived is recorded or spooled.
 
 import logging
 import uuid
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from threading import get_ident
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.domain.process import interrupts, log_events
 from console.domain.process.log_events import LogEvent
+from console.domain.process.sending_permission import STOPPED_BEFORE_SENDING_REASON, allow_sending_while
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import LeaseHolder
 from console.services.audit.refusals import make_holder_detail
@@ -32,6 +33,7 @@ from console.services.guarded.operation import (
     ClaimedOperation,
     ClaimedRecord,
     GuardedOperation,
+    LeaseDeadline,
     OutcomeUnrecorded,
     StepReporter,
     find_journal_state,
@@ -39,7 +41,7 @@ from console.services.guarded.operation import (
 from console.services.guarded.unsent_operations import make_not_sent_outcome
 from console.services.process.context import ServiceContext
 from console.services.process.heartbeat import Heartbeat
-from console.store.database import row_counters
+from console.store.database import boot_clock, row_counters
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.monitoring.recent_activity import WAITED_MS_KEY
@@ -155,6 +157,7 @@ class GuardedPipeline:
                 # The second transaction (tx2) needs auto-increment ids as well.
                 row_counters.require_remaining_ids(tx.conn)
             operation.check(tx.conn)
+            begun_at_ms = boot_clock.read_uptime_ms()
             lease = self._acquire_lease(tx, operation)
             subject = operation.claim(tx, operation_id)
             fence = self._insert_journal_row(tx, operation, operation_id, subject)
@@ -166,7 +169,8 @@ class GuardedPipeline:
                 **({WAITED_MS_KEY: int(waited_seconds * 1000)} if operation.lease else {}),
             }
             context.record_audit(tx, AuditAction(f"{operation.action}.started"), subject.id, facts, kind=subject.kind)
-            return ClaimedOperation(operation_id, fence, subject, lease)
+            deadline = LeaseDeadline(begun_at_ms, self._heartbeat.scale_lease_seconds)
+            return ClaimedOperation(operation_id, fence, subject, lease, deadline)
 
         try:
             return context.write(tx1)
@@ -242,7 +246,7 @@ class GuardedPipeline:
             progress("asking")
             self._context.failpoints.reach("before_send")
         except BaseException as error:
-            reason = error.code if isinstance(error, ConsoleError) else "stopped_before_sending"
+            reason = error.code if isinstance(error, ConsoleError) else STOPPED_BEFORE_SENDING_REASON
             # If this write fails too, the spool row stays `prepared`, and `unsent_operations` records it later.
             with suppress(Exception):
                 self._record_outcome(operation, claimed, make_not_sent_outcome(reason))
@@ -277,13 +281,15 @@ class GuardedPipeline:
     ) -> Outcome[T]:
         """Call the provider and return the outcome. If an exception ends the call, the outcome is unknown, because
         the provider may have received the request. If a signal ends the call, an answer that has arrived is
-        returned or recorded.
+        returned or recorded. An operation with effect is not sent if it has lapsed before the first byte.
         """
         if operation.has_effect and interrupts.is_interrupt_pending():
             return make_not_sent_outcome(interrupts.INTERRUPT_REASON)
         outcome: Outcome[T] | None = None
+        permission = allow_sending_while(lambda: self._may_send(claimed)) if operation.has_effect else nullcontext()
         try:
-            outcome = operation.call(claimed.subject)
+            with permission:
+                outcome = operation.call(claimed.subject)
             if outcome.kind is not OutcomeClass.UNKNOWN:
                 _report_step(progress, "answered")
             self._context.failpoints.reach("after_send")
@@ -300,6 +306,16 @@ class GuardedPipeline:
                 self._record_outcome(operation, claimed, last_outcome)
             raise
         return outcome
+
+    def _may_send(self, claimed: ClaimedOperation) -> bool:
+        """True if the operation's lease is live, or can be renewed because nobody has declared that it lapsed. After
+        that, people may have decided that it did not happen, and somebody may have begun it anew."""
+        if not claimed.deadline.is_live():
+            try:
+                self._renew_leases(claimed)
+            except Exception:
+                _log.warning("operation %s: its lease can't be renewed", claimed.operation_id, exc_info=True)
+        return claimed.deadline.is_live()
 
     # Recording
 
@@ -390,12 +406,15 @@ class GuardedPipeline:
     def _renew_leases(self, claimed: ClaimedOperation) -> None:
         context, seconds = self._context, self._heartbeat.scale_lease_seconds
 
-        def renew(tx: Transaction) -> None:
-            journal.renew_lease(tx.conn, claimed.operation_id, claimed.fence, seconds)
+        def renew(tx: Transaction) -> bool:
+            is_renewed = journal.renew_lease(tx.conn, claimed.operation_id, claimed.fence, seconds)
             if claimed.lease is not None:
                 leases.renew(tx.conn, claimed.lease, context.now(), seconds)
+            return is_renewed
 
-        context.write(renew)
+        begun_at_ms = boot_clock.read_uptime_ms()
+        if context.write(renew):
+            claimed.deadline.extend(begun_at_ms, seconds)
 
 
 def _report_step(progress: StepReporter, step: str) -> None:

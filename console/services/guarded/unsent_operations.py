@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from console.domain.errors import ConsoleError
+from console.domain.process.sending_permission import STOPPED_BEFORE_SENDING_REASON
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
 from console.services.process.context import ServiceContext
@@ -28,7 +29,7 @@ may still be running.
 _log = logging.getLogger("console.guard")
 
 
-def make_not_sent_outcome(reason: str = "stopped_before_sending") -> Outcome[Any]:
+def make_not_sent_outcome(reason: str = STOPPED_BEFORE_SENDING_REASON) -> Outcome[Any]:
     """Return the outcome of an operation whose request certainly did not reach the provider. `reason` is stored
     with the outcome."""
     return Outcome(OutcomeClass.FAILED_DEFINITE, reason, SendingCertainty.NO)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from console.domain.process.sending_permission import allow_sending_while
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import resets, says, sends, serving
@@ -146,6 +147,24 @@ def test_a_person_may_interrupt(interrupt: Callable[[], BaseException], monkeypa
         monkeypatch.setattr("console.providers.http.transport._read_answer", stop)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             send(transport(server.url))
+
+
+@pytest.mark.parametrize("answers", [[False], [True, False]])
+def test_without_permission_not_a_byte_is_sent(answers: list[bool]) -> None:
+    """It is asked for just before the first byte of each request; afterwards everybody may send again."""
+    with serving(sends(WHOLE)) as server, allow_sending_while(iter(answers).__next__):
+        for _ in answers[1:]:
+            assert send(transport(server.url)).status == 200
+        with pytest.raises(TransportFailure) as caught:
+            send(transport(server.url))
+        failure = caught.value
+        assert (failure.kind, failure.reason, failure.sent) == (
+            OutcomeClass.FAILED_DEFINITE,
+            "stopped_before_sending",
+            SendingCertainty.NO,
+        )
+    with serving(sends(WHOLE)) as server:
+        assert send(transport(server.url)).status == 200
 
 
 def test_nothing_stays_open(recwarn: pytest.WarningsRecorder) -> None:

@@ -1,0 +1,30 @@
+"""The permission of a thread to send a request to a provider. The pipeline of guarded operations grants it only while
+the operation's lease is certainly live; the transport asks for it before the first byte.
+
+A process may stand still between its claim and its request (a suspended machine, a stopped process). When its lease
+has run out, people may have decided that the operation did not happen, and somebody may have begun it anew.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+STOPPED_BEFORE_SENDING_REASON = "stopped_before_sending"
+"""Reason of an outcome for a call that was not sent, because its process stood still or ended before."""
+_is_allowed: ContextVar[Callable[[], bool] | None] = ContextVar("may_send", default=None)
+
+
+@contextmanager
+def allow_sending_while(is_allowed: Callable[[], bool]) -> Iterator[None]:
+    """Within the block, this thread may send requests to providers only while `is_allowed` returns True."""
+    token = _is_allowed.set(is_allowed)
+    try:
+        yield
+    finally:
+        _is_allowed.reset(token)
+
+
+def is_sending_allowed() -> bool:
+    """True if this thread may send a request now. Outside of `allow_sending_while` every thread may."""
+    is_allowed = _is_allowed.get()
+    return is_allowed is None or is_allowed()
