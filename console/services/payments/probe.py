@@ -11,7 +11,7 @@ from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import LeaseHolderFacts, ProviderAnswerFacts
 from console.domain.money import Money
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
@@ -287,3 +287,13 @@ def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
     if report is None or outcome.kind in USABLE_OUTCOME_CLASSES:
         return report
     return report if outcome.reason == "other_amount" and report.state in PAID_STATES else None
+
+
+def is_unpaid_outcome(outcome: Outcome[PaymentReport]) -> bool:
+    """True if the answer proves that the payer has not paid: the provider has no such payment, or only a code that
+    was not used.
+    """
+    report = find_report(outcome)
+    if report is None:
+        return outcome.kind is OutcomeClass.NOT_FOUND
+    return report.state in WAITING_STATES and not report.is_final and report.provider_payment_id is None

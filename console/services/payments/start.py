@@ -22,11 +22,12 @@ from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState
 from console.providers.payments.provider import PaymentProvider
+from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
 from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
-from console.services.payments.probe import PaymentProber
+from console.services.payments.probe import PaymentProber, is_unpaid_outcome
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import compute_start_fingerprint, make_provider_key
 from console.services.payments.start_outcomes import (
@@ -100,9 +101,11 @@ class _StartAttempt:
         """
         self._adapter = self._payment_providers.get_adapter(self._provider)
         database_fitness.require_safe_settings(self._context, self._provider)
-        return self._find_open_payment(
-            self._require_pending_order(self._order_id, self._adapter.capabilities.currency)
-        )
+        order = self._require_pending_order(self._order_id, self._adapter.capabilities.currency)
+        open_payment = self._find_open_payment(order)
+        if open_payment is None and order.state is OrderState.PENDING:
+            self._require_overdue_payments_unpaid(order)
+        return open_payment
 
     # Existing order and payments
 
@@ -155,6 +158,40 @@ class _StartAttempt:
                 or payment.certainty is Certainty.UNKNOWN
             )
         ]
+
+    def _require_overdue_payments_unpaid(self, order: Order) -> None:
+        """Ask the provider about each payment of the order whose expiry time has passed but which has not ended: the
+        payer may have paid in the last second. Return normally if the provider has not received its money, or has; in
+        the second case `check` refuses the start.
+
+        Raises in_progress if the answer does not tell, and provider_auth, rate_limited, provider_unreachable and
+        similar codes if the provider did not answer.
+        """
+        now = self._context.now()
+        with self._context.database.read() as conn:
+            order_payments = payments.find_by_order(conn, order.id)
+        for payment in order_payments:
+            is_overdue = payment.expires_at is not None and payment.expires_at <= now
+            if (
+                is_overdue
+                and payment.provider == self._provider
+                and payment.state in _OPEN_PAYMENT_STATES
+                and payment.certainty is Certainty.KNOWN
+            ):
+                self._require_unpaid(payment)
+
+    def _require_unpaid(self, overdue_payment: Payment) -> None:
+        # No lease is needed: reports may be applied in any sequence.
+        asked_at, outcome = self._context.now(), self._payment_prober.ask_provider(overdue_payment)
+        if outcome is not None:
+            self._payment_prober.apply_answer(overdue_payment, outcome, asked_at)
+        current = self._payment_prober.read_payment(overdue_payment.id)
+        if current.state not in _OPEN_PAYMENT_STATES or (outcome is not None and is_unpaid_outcome(outcome)):
+            return
+        code = None if outcome is None or outcome.found is not None else find_part_error_code(outcome)
+        if outcome is not None and code in NO_ANSWER_ERROR_CODES:
+            raise make_outcome_error(code, {"record": current, "reason": outcome.reason, "status": outcome.status})
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": current, "holder": None, "since": current.begun_at})
 
     def _find_payment(self, payment_id: int) -> Payment | None:
         try:

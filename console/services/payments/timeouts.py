@@ -26,7 +26,7 @@ from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start
-from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report
+from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report, is_unpaid_outcome
 from console.services.payments.timeout_start import (
     ASK_STEP,
     CANCEL_STEP,
@@ -395,16 +395,6 @@ class PaymentTimeoutSagas:
                 kind=orders.ORDER_KIND,
             )
         return StepDone()
-
-
-def is_unpaid_outcome(outcome: Outcome[PaymentReport]) -> bool:
-    """True if the answer proves that the payer has not paid: the provider has no such payment, or only a code that
-    was not used.
-    """
-    report = find_report(outcome)
-    if report is None:
-        return outcome.kind is OutcomeClass.NOT_FOUND
-    return report.state in WAITING_STATES and not report.is_final and report.provider_payment_id is None
 
 
 def can_still_be_paid(payment: Payment) -> bool:

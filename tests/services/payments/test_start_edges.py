@@ -109,3 +109,31 @@ def test_a_start_whose_process_went_away_is_unknown_and_read(
     clock.offset += timedelta(seconds=60)  # the provider asks for a clock that is right
     scene.console.recovery.run_due()
     assert (scene.payment(payment.id).state, scene.payment(payment.id).certainty) == ("user_payment", Certainty.KNOWN)
+
+
+def overdue(scene: Scene, clock: MovedClock) -> int:
+    """An order whose code is over by our clock, and nobody has asked since."""
+    order = scene.order("ORD-1", 3300)
+    scene.payments.start(order, "paypay")
+    scene.control.change_settings(advance_seconds=600)
+    clock.offset += timedelta(seconds=600)
+    return order
+
+
+def test_who_paid_in_the_last_second_gets_no_second_code(scene: Scene, clock: MovedClock) -> None:
+    """The code is over here and its money has not been heard of: the provider is asked before another one is made."""
+    order = overdue(scene, clock)
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    assert refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
+    assert scene.order_now("ORD-1").state == "paid"
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
+
+
+def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene: Scene, clock: MovedClock) -> None:
+    """No answer is no proof; what is said to be unpaid is begun anew."""
+    order = overdue(scene, clock)
+    scene.control.add_fault("status:503", call="paypay_payment", times=1)
+    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["record"].merchant_payment_id) == ("in_progress", "ORD-1")  # type: ignore[attr-defined]  # a payment
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
+    assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"

@@ -12,7 +12,8 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import Certainty
 from console.domain.tasks.states import SagaState
 from console.services.payments import timeout_start
-from console.services.payments.timeouts import can_still_be_paid, is_unpaid_outcome
+from console.services.payments.probe import is_unpaid_outcome
+from console.services.payments.timeouts import can_still_be_paid
 from tests.services.payments.test_timeout_start import PAYMENT
 from tests.services.payments.test_timeouts import OVER, begun, later
 from tests.support.desks import MovedClock
