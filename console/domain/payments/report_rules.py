@@ -75,7 +75,8 @@ def _compute_success_effect(
         return _make_contradiction_effect(report) if newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
         return _compute_repeated_success_effect(payment, report, source, newer=newer)
-    if not report.is_bookable or report.amount is None:
+    is_bookable = report.is_bookable or source is ReportSource.PEOPLE  # people may not know the provider's id
+    if not is_bookable or report.amount is None:
         return ReportEffect(unknown="not_bookable", is_newest=newer)
     if report.amount != Money(payment.asked_minor, payment.currency) and source is not ReportSource.PEOPLE:
         return ReportEffect(

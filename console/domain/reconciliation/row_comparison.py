@@ -69,7 +69,9 @@ def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
 
 def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
     money = payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
-    if money and row.provider_payment_id not in (None, payment.provider_payment_id):
+    # People may have decided that it is completed without the provider's id; a row brings it.
+    brings_number = payment.provider_payment_id is None and row.provider_payment_id is not None
+    if money and not brings_number and row.provider_payment_id not in (None, payment.provider_payment_id):
         return _STATE_CASE_ROW  # our payment id was paid twice at the provider
     if row.amount != Money(payment.captured_minor if money else payment.asked_minor, payment.currency):
         return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, Consequence.CASE if money else Consequence.FACT)
@@ -78,7 +80,11 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
     if not money:
         return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
     is_settled = payment.state is PaymentState.COMPLETED and payment.certainty is Certainty.KNOWN
-    return MATCHED_ROW if is_settled else ComparedRow(ReconciliationVerdict.MATCHED, Consequence.FACT)
+    return (
+        MATCHED_ROW
+        if is_settled and not brings_number
+        else ComparedRow(ReconciliationVerdict.MATCHED, Consequence.FACT)
+    )
 
 
 def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
@@ -101,8 +107,11 @@ def _has_newer_report(payment: Payment, at: datetime) -> bool:
 
 def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, source: ReportSource) -> bool:
     """True if the report, which came from `source` and was true at the instant `at`, would change the payment's
-    state, booked amount, certainty or error code."""
+    state, booked amount, certainty or error code, or brings the provider's payment id that a paid payment lacks."""
     effect = compute_report_effect(payment, report, at, source)
+    lacks_number = payment.provider_payment_id is None and payment.state in PAID_STATES
+    if lacks_number and report.provider_payment_id is not None and source is ReportSource.READ:
+        return True
     if effect.unknown is not None:
         return payment.error_code != effect.unknown or payment.certainty is not Certainty.UNKNOWN
     ends_unknown = payment.certainty is Certainty.UNKNOWN and (effect.is_newest or bool(effect.path))

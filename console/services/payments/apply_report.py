@@ -158,12 +158,15 @@ def _write_report(
         must_set_order_paid=must_set_order_paid,
     )
     values |= payments.make_work_values(work)
+    has_number_come = _is_missing_number_reported(tx, payment, sourced_report, effect)
+    if has_number_come:
+        values["provider_payment_id"] = sourced_report.report.provider_payment_id
     payments.move_payment_along_path(tx.conn, payment, effect.path, context.now(), **values)
     if effect.booked is not None:
         _book_amount(context, tx, payment, effect.booked)
     if must_set_order_paid:
         tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
-    elif payment.order_id is not None and effect.path:
+    elif payment.order_id is not None and (effect.path or has_number_come):
         tx.call_after_commit(lambda: order_columns.write_order_column_values(context, payment.id))
     if end_state is PaymentState.REVERSED and effect.path:
         account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
@@ -172,6 +175,23 @@ def _write_report(
     if is_end_of_unknown_outcome(effect, payment):
         _settle_operation(context, tx, payment, sourced_report)
     _write_audit_entry(context, tx, payment, sourced_report, effect, end_state)
+
+
+def _is_missing_number_reported(
+    tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
+) -> bool:
+    """True if people have decided that the payment is completed, without the provider's payment id, and this read
+    of the paid payment tells the id, which no other payment of ours has."""
+    report = sourced_report.report
+    return (
+        payment.provider_payment_id is None
+        and report.provider_payment_id is not None
+        and sourced_report.source_kind is ReportSource.READ
+        and payment.state in PAID_STATES
+        and report.state in PAID_STATES
+        and (effect.case, effect.unknown) == (None, None)
+        and payments.find_by_provider_id(tx.conn, payment.provider, report.provider_payment_id) is None
+    )
 
 
 def _settle_operation(

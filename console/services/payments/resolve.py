@@ -255,13 +255,14 @@ class PaymentResolver:
         now: datetime,
     ) -> None:
         """Book a payment that people have decided as completed. The booked amount is that of the provider's
-        answer, or the requested amount if the answer contains none.
+        answer, or the requested amount if the answer contains none. Without a number of the people or the answer,
+        the payment gets the provider's payment id from a later read, and can't be refunded until then.
         """
         read_report = answer.found if answer is not None and find_report(answer) is not None else None
         amount = read_report.amount if read_report is not None else None
         report = PaymentReport(
             payment.merchant_payment_id,
-            provider_id or f"people-{payment.id}",
+            provider_id,
             payment.provider_state or "people",
             PaymentState.PAYMENT_SUCCESS,
             True,

@@ -166,7 +166,10 @@ def check_refund_rules(
     results = [
         RuleCheck(
             ExceedsReason.NOT_CONFIRMED_AS_PAID,
-            payment.state in PAID_STATES and payment.certainty is Certainty.KNOWN,
+            # The provider's payment id is missing if people have decided that it is completed; a read brings it.
+            payment.state in PAID_STATES
+            and payment.certainty is Certainty.KNOWN
+            and payment.provider_payment_id is not None,
             {"state": payment.state},
         )
     ]

@@ -362,14 +362,15 @@ def test_paid_with_another_sum(amount: Money | None, case: str | None, newer: bo
 
 
 def test_people_may_book_another_sum() -> None:
-    """With evidence; a report that names no payment books nothing, whoever brings it."""
+    """With evidence, also without the provider's number; a provider's report without it, or any without a sum, books
+    nothing."""
     report, at, _ = fact(P.PAYMENT_SUCCESS, 1, minor=3000)
     news = compute_report_effect(BEGUN, report, at, ReportSource.PEOPLE)
     assert (news.booked, news.unknown, news.case) == (Money(3000, "JPY"), None, None)
-    assert (
-        compute_report_effect(BEGUN, replace(report, provider_payment_id=None), at, ReportSource.PEOPLE).unknown
-        == "not_bookable"
-    )
+    unnumbered = replace(report, provider_payment_id=None)
+    assert compute_report_effect(BEGUN, unnumbered, at, ReportSource.PEOPLE).booked == Money(3000, "JPY")
+    for odd, source in ((unnumbered, ReportSource.READ), (replace(report, amount=None), ReportSource.PEOPLE)):
+        assert compute_report_effect(BEGUN, odd, at, source).unknown == "not_bookable"
     other = compute_report_effect(BEGUN, report, at, ReportSource.READ)
     assert (other.observed, other.is_newest) == ("payment_success@1 3000 JPY", True)
 

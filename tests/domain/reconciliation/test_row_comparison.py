@@ -46,6 +46,8 @@ def row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str 
         (payment(P.PAYMENT_SUCCESS), row(), V.MATCHED, F.FACT),
         (payment(P.COMPLETED), row(minor=3301), V.DIFFERENT_AMOUNT, F.CASE),
         (payment(P.COMPLETED), row(theirs="0422"), V.DIFFERENT_STATE, F.CASE),
+        (payment(P.COMPLETED, provider_payment_id=None), row(), V.MATCHED, F.FACT),
+        (payment(P.COMPLETED, provider_payment_id=None), row(theirs=None), V.MATCHED, F.NOTHING),
         (payment(P.REVERSED, told_at=AFTER), row(), V.MATCHED, F.NOTHING),
         (payment(P.REVERSED, told_at=BEFORE), row(), V.DIFFERENT_STATE, F.CASE),
         (payment(P.REVERSED), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
@@ -82,6 +84,9 @@ def test_what_is_told_again_is_no_news() -> None:
     assert is_newer_report(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.READ)
     assert not is_newer_report(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.NOTICE)
     assert is_newer_report(payment(P.COMPLETED, certainty=Certainty.UNKNOWN), report(), AT, ReportSource.READ)
+    unnumbered = payment(P.COMPLETED, provider_payment_id=None)
+    assert is_newer_report(unnumbered, report(), AT, ReportSource.READ)
+    assert not is_newer_report(unnumbered, report(), AT, ReportSource.NOTICE)
     odd = payment(P.USER_PAYMENT)
     assert is_newer_report(odd, report(1), AT, ReportSource.READ)
     known = payment(P.USER_PAYMENT, certainty=Certainty.UNKNOWN, error_code="other_amount")

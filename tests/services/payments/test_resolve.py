@@ -282,3 +282,22 @@ def test_the_number_of_another_payment_decides_nothing(scene: Scene, other: Call
     after = scene.payment(second.id)
     assert (after.certainty, after.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
     assert scene.cases() == ["other_payment"]
+
+
+def test_a_number_that_nobody_named_comes_with_the_next_read(scene: Scene, other: Callable[[str], Other]) -> None:
+    """Decided on paper without one, none is invented: the provider's confirmation contradicts nothing, and brings it;
+    the number of another payment is none of this one's."""
+    payment, stranger = unknown(scene), unknown(scene, "ORD-2")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    for one in (payment, stranger):
+        scene.payments.resolve(one.id, "completed", "settlement, row 14")
+        with other("lead-b") as lead:
+            assert lead.payments.resolve(one.id, "completed", "settlement, row 14, seen").awaiting is None
+        decided = scene.payment(one.id)
+        assert (decided.state, decided.captured_minor, decided.provider_payment_id) == ("completed", 3300, None)
+        assert scene.console.refunds.make_plan(one.id).refusal_code is not None
+    scene.control.clear_faults()
+    confirmed = scene.payments.probe(payment.id)
+    assert confirmed.provider_payment_id == scene.money.read_payment("paypay", "ORD-1")["id"]
+    assert (confirmed.certainty, scene.cases()) == (Certainty.KNOWN, [])

@@ -291,6 +291,19 @@ def test_a_late_success_is_booked(days: Days) -> None:
 
 
 @pytest.mark.engines("sqlite")
+def test_a_number_that_nobody_named_comes_with_its_row(days: Days) -> None:
+    """Decided by people without the provider's id: neither paid twice nor missing there."""
+    theirs = days.there("ORD-1")
+    payment = days.here("ORD-1", theirs=theirs)
+    days.scene.place.unguard("payments")
+    days.scene.place.sql(f"UPDATE payments SET provider_payment_id = NULL WHERE id = {payment.id}")
+    days.announce()
+    assert counts(days.run()) == (1, 0, 0, 0, 0)
+    assert days.scene.payment(payment.id).provider_payment_id == payment.provider_payment_id
+    assert days.scene.cases() == []
+
+
+@pytest.mark.engines("sqlite")
 def test_completed_here_and_failed_there(days: Days) -> None:
     """Never put right in silence: our state stays, a person looks at it."""
     days.scene.control.change_settings(paypay_recon_failures=True)
