@@ -279,6 +279,27 @@ def test_two_restores_in_one_second_keep_both_files(
         assert conn.execute("SELECT COUNT(*) FROM hansha_alarmbox_credit_checks").fetchall() == [(2,)]
 
 
+@GAP
+def test_a_database_behind_a_link_is_exchanged_for_every_desk(
+    terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path
+) -> None:
+    """One desk names the file of the database, another one a link to it: both have the restored database, none the
+    earlier one.
+    """
+    file = tmp_path / "shared" / "console.db"
+    file.parent.mkdir(mode=0o700)
+    database(terminal).rename(file)
+    database(terminal).symlink_to(file)
+    other = Terminal(environment(tmp_path / "other", sandbox.url) | {"CONSOLE_DATABASE_URL": f"sqlite:///{file}"})
+    other.env["CONSOLE_DOCUMENTS_URL"] = f"file:{home(terminal)}/documents"
+    assert buy(other, NEW).status == 0
+    restored = terminal.json("db", "restore", str(backup)).data
+    assert database(terminal).is_symlink()
+    assert Path(restored["kept"]).parent == file.parent
+    assert [checks(desk, NEW) for desk in (terminal, other)] == [[], []]
+    assert buy(other, NEW).refused == (3, "database_went_back")
+
+
 def test_a_folder_of_somebody_else_stays(terminal: Terminal, tmp_path: Path) -> None:
     """Whatever its name is: a backup writes into a new folder of its own."""
     other = tmp_path / "mine.partial"

@@ -100,7 +100,11 @@ def replace_database_file(copy: Path, database: Path, kept_name: str) -> Path | 
     If the process is killed in between, `database` is either the former file or the new one. Raises
     database_locked (in_use) if another process has the former file open and it isn't damaged; storage_full if the
     files can't be written.
+
+    If `database` is a symbolic link, the file that it leads to is replaced: other desks may use that file under its
+    own path, and would otherwise go on with the former database.
     """
+    database = database.resolve()
     draft = database.with_name(f"{database.name}.restoring-{uuid4().hex[:12]}")
     try:
         with translate_errors(database):
