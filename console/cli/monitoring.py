@@ -51,9 +51,11 @@ class HealthCommand:
             checks = self.run_checks(open_health(writer.read_settings()))
         except ConsoleError as error:
             from console.domain.service_results import HealthCheck
+            from console.domain.setting_problems import SettingProblem
 
-            facts = {"code": error.code, **error.detail}
-            checks = (HealthCheck("profile", False, "doctor.profile.bad", "doctor.profile.next", facts),)
+            facts, problem = {"code": error.code, **error.detail}, error.detail.get("problem")
+            message = f"error.bad_profile.{problem}" if isinstance(problem, SettingProblem) else "doctor.profile.bad"
+            checks = (HealthCheck("profile", False, message, "doctor.profile.next", facts),)
         translator = writer.translator
         writer.write_answer(
             lambda: cli_json.build_health_checks_json(checks, translator),

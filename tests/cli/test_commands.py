@@ -1,6 +1,7 @@
 """Every command end to end: what is printed, and with which exit status."""
 
 import json
+import shutil
 import stat
 from hashlib import sha256
 from pathlib import Path
@@ -274,6 +275,65 @@ def test_doctor_always_ends_well(terminal: Terminal) -> None:
         (bad, *_) = [check for check in checks if not check["ok"]]
         assert bad["message"]
         assert bad["next"]
+
+
+def failed_checks(terminal: Terminal, **settings: str) -> dict[str, str]:
+    """The failed checks of `doctor`, with their messages; test switches are none of our business here."""
+    checks = terminal.json("doctor", **settings).data["checks"]
+    assert all(check["next"] for check in checks if not check["ok"])
+    return {check["name"]: check["message"] for check in checks if not check["ok"] and check["name"] != "switches"}
+
+
+def test_doctor_knows_the_store_key_of_the_database(terminal: Terminal) -> None:
+    """What a purchase would refuse is told before: another key than the one of the other desks."""
+    assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
+    assert failed_checks(terminal) == {}
+    other = {"SECRET_STORE_KEY": "another-key-of-another-desk"}
+    refusal = terminal.json("purchase", NUMBER, "--client", "2", **other).error
+    assert failed_checks(terminal, **other) == {"store_key": refusal["message"]}
+
+
+def test_doctor_tells_a_damaged_spool_apart_from_a_lost_database(terminal: Terminal) -> None:
+    """A file of this desk that can't be read says nothing about the database, and the file is named."""
+    spool = Path(terminal.env["CONSOLE_HOME"]) / "desk.db"
+    spool.write_bytes(b"no spool any more" * 500)
+    (told,) = failed_checks(terminal).values()
+    assert f"{spool} is damaged" in told
+    spool.unlink()
+    spool.mkdir()
+    (told,) = failed_checks(terminal).values()
+    assert f"{spool} can't be used" in told
+
+
+def test_doctor_names_file_and_line_of_a_wrong_profile(terminal: Terminal) -> None:
+    """As every other command does."""
+    profile = Path(terminal.env["CONSOLE_HOME"]) / "profile.toml"
+    profile.write_text('language = "en"\nlangauge = "ja"\n', encoding="utf-8")
+    refusal = terminal.json("lookup", NUMBER).error
+    assert refusal["detail"]["line"] == 2
+    assert failed_checks(terminal) == {"profile": refusal["message"]}
+
+
+def test_doctor_judges_a_home_that_does_not_exist_yet_by_the_folder_above(terminal: Terminal, tmp_path: Path) -> None:
+    """The program makes missing folders, so there is nothing to mend."""
+    assert failed_checks(terminal, HOME=str(tmp_path / "new" / "deep" / "home")) == {}
+
+
+def test_doctor_measures_the_disk_of_the_database(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be another one than that of the data folder, and is the one that stops purchases."""
+    full = tmp_path / "full disk"
+    full.mkdir(mode=0o700)
+    real = shutil.disk_usage
+
+    def full_there(folder: Path) -> object:
+        return real(folder)._replace(free=0) if folder == full else real(folder)
+
+    monkeypatch.setattr(shutil, "disk_usage", full_there)
+    told = failed_checks(terminal, DATABASE_URL=f"sqlite:///{full}/console.db")
+    assert list(told) == ["room"]
+    assert str(full) in told["room"]
 
 
 def test_doctor_lists_failpoints_to_whoever_misspelt_one(terminal: Terminal) -> None:

@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Callable
 from contextlib import closing
 from functools import cached_property
-from typing import TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
@@ -20,6 +21,7 @@ from console.services.desk_requests.desk_status import find_alive_worker, find_u
 from console.services.guarded import database_rollback
 from console.services.monitoring.installation import check_installed_files, find_installed_folder
 from console.services.monitoring.versions import SchemaVersions, read_versions
+from console.services.process.context import STORE_KEY_FINGERPRINT_NAME
 from console.settings.private_files import is_open_to_others
 from console.settings.settings import Settings
 from console.settings.urls import mask_password
@@ -28,10 +30,15 @@ from console.store.constraints import fitness
 from console.store.database import boot_clock
 from console.store.database.engine import Database
 from console.store.documents.documents import open_documents
+from console.store.documents.folder import parse_root_folder
 from console.store.migrations import upgrade as migrate
 from console.store.operations.provider_tokens import read_token
-from console.store.spool.spool import Spool
+from console.store.spool.cipher import Cipher
+from console.store.spool.spool import FILE_NAME, Spool
 from console.store.tasks import tasks
+
+if TYPE_CHECKING:
+    from console.domain.errors.details import BadProfileDetail
 
 ENOUGH_FREE_DISK_BYTES = 200 * 1024 * 1024
 _SIGN_IN_PROBLEMS = (
@@ -148,9 +155,8 @@ class HealthCheckService:
         try:
             facts = check()
         except ConsoleError as error:
-            verdict, next_step = self._make_wording_keys(name, error)
-            facts = {"code": error.code, **error.detail}
-            return HealthCheck(name, False, f"doctor.{verdict}.bad", f"doctor.{next_step}.next", facts)
+            message, next_step = self._make_wording_keys(name, error)
+            return HealthCheck(name, False, message, next_step, {"code": error.code, **error.detail})
         is_good = bool(facts.pop("ok", True))
         verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
         next_step = "" if verdict in ("ok", "unneeded") else f"doctor.{name}.next"
@@ -158,18 +164,25 @@ class HealthCheckService:
         return HealthCheck(name, is_good, f"doctor.{name}.{verdict}", next_step, facts)
 
     def _make_wording_keys(self, name: str, error: ConsoleError) -> tuple[str, str]:
-        """Return the middle parts of two wording keys: of the text about the failed check `name`, and of the text
-        about its next step. If the cause is an unavailable database or a missing sign-in, both texts are about
-        this cause only.
+        """Return two wording keys: of the text about the failed check `name`, and of the text about its next step.
+        If the cause is an unavailable database, a missing sign-in, this desk's spool or a wrong setting, the first
+        text is about this cause only.
         """
         problem = error.detail.get("problem")
         if problem in _SIGN_IN_PROBLEMS:
             error.detail["place"] = self._settings.sign_in.database_address
             verdict = name if name == "sign_in" else "unsigned"
-            return verdict, "unnamed" if problem == SettingProblem.ACCOUNT_NAME_MISSING else "sign_in"
+            is_unnamed = problem == SettingProblem.ACCOUNT_NAME_MISSING
+            return f"doctor.{verdict}.bad", "doctor.unnamed.next" if is_unnamed else "doctor.sign_in.next"
+        is_spool = Path(str(error.detail.get("file"))).name == FILE_NAME
+        next_step = "doctor.spool.next" if is_spool else f"doctor.{name}.next"
+        if error.code == ErrorCode.BAD_PROFILE and problem:
+            return f"error.bad_profile.{problem}", next_step
+        if is_spool:
+            return "doctor.spool.bad", next_step
         if error.code in _DATABASE_ERROR_CODES and name != "database":
-            return "unseen", "unseen"
-        return name, name
+            return "doctor.unseen.bad", "doctor.unseen.next"
+        return f"doctor.{name}.bad", next_step
 
     def _report_versions(self) -> _CheckFacts:
         """Report the versions of the program, its schema, Python and Qt. This check always passes."""
@@ -186,8 +199,7 @@ class HealthCheckService:
 
     def _check_home_folder(self) -> _CheckFacts:
         home = self._settings.home
-        writable = os.access(home if home.exists() else home.parent, os.W_OK)
-        return {"ok": writable, "folder": str(home)}
+        return {"ok": os.access(_find_existing_folder(home), os.W_OK | os.X_OK), "folder": str(home)}
 
     def _check_folder_privacy(self) -> _CheckFacts:
         """Check that other users of this machine have no access to the home folder and the folder of the database
@@ -199,9 +211,16 @@ class HealthCheckService:
         return {"ok": not open_folders, "folder": str(open_folders[0] if open_folders else home)}
 
     def _check_free_space(self) -> _CheckFacts:
-        home = self._settings.home
-        free_bytes = shutil.disk_usage(home if home.exists() else home.parent).free if home.parent.exists() else 0
-        return {"ok": free_bytes >= ENOUGH_FREE_DISK_BYTES, "free_mb": free_bytes // 1024**2}
+        """Check the free space on the disks of the home folder, the database file and the documents, and report the
+        disk with the least."""
+        home, file = self._settings.home, self._settings.database_path
+        url = self._settings.documents_url
+        stored = (parse_root_folder(url),) if url.startswith("file:") else ()
+        folders = (home, *((file.parent,) if file is not None else ()), *stored)
+        free_bytes = {folder: shutil.disk_usage(_find_existing_folder(folder)).free for folder in folders}
+        folder = min(folders, key=free_bytes.__getitem__)
+        free = free_bytes[folder]
+        return {"ok": free >= ENOUGH_FREE_DISK_BYTES, "free_mb": free // 1024**2, "folder": str(folder)}
 
     def _check_schema(self) -> _CheckFacts:
         state = migrate.ensure_schema(self._database)
@@ -232,14 +251,30 @@ class HealthCheckService:
             raise self._asks_worker
 
     def _check_store_key(self) -> _CheckFacts:
+        """Check that this desk has a store key, and that it is the key of the database if the database can be read.
+        Raises bad_profile otherwise."""
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
         try:
-            self._settings.read_store_key()
+            cipher = Cipher(self._settings.read_store_key())
         except ConsoleError:
             self._raise_worker_read_error()
             raise
+        if self._read_store_key_fingerprint() not in (None, cipher.fingerprint):
+            problem: BadProfileDetail = {
+                "variable": "CONSOLE_SECRET_STORE_KEY",
+                "problem": SettingProblem.OTHER_STORE_KEY,
+            }
+            raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
         return {}
+
+    def _read_store_key_fingerprint(self) -> str | None:
+        """Return the fingerprint of the store key that the desks of this database share; None if no desk has used a
+        store key yet, or if the database can't be read, because another check reports that."""
+        try:
+            return migrate.ensure_schema(self._database).get(STORE_KEY_FINGERPRINT_NAME)
+        except ConsoleError:
+            return None
 
     def _check_worker(self) -> _CheckFacts:
         """Check that a running worker makes the calls for this desk's person."""
@@ -420,6 +455,11 @@ class HealthCheckService:
             "on": ", ".join(active_test_switches) or "-",
             "failpoints": ", ".join(failpoint_names.ALL_FAILPOINTS),
         }
+
+
+def _find_existing_folder(folder: Path) -> Path:
+    """Return `folder`, or the nearest folder above it if it doesn't exist yet: there the program creates it."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def _make_health_check(finding: fitness.FitnessFinding) -> HealthCheck:

@@ -45,7 +45,7 @@ class DocumentFolder:
         an empty folder is refused when it is used, because it must be the wrong folder. Raises bad_profile for
         another URL.
         """
-        self.root = _parse_root_folder(url)
+        self.root = parse_root_folder(url)
         self.location = str(self.root)
         self._has_documents = has_documents
 
@@ -162,7 +162,8 @@ class DocumentFolder:
             raise make_unreachable_error(self.location, DocumentsReason.NOT_CONNECTED, error.strerror) from error
 
 
-def _parse_root_folder(url: str) -> Path:
+def parse_root_folder(url: str) -> Path:
+    """Return the folder that a URL `file:` names. Raises bad_profile for another URL."""
     scheme, colon, rest = url.partition(":")
     rest = unquote(rest.removeprefix("//localhost").removeprefix("//"))
     if os.name == "nt":
