@@ -300,6 +300,29 @@ def test_a_database_behind_a_link_is_exchanged_for_every_desk(
     assert buy(other, NEW).refused == (3, "database_went_back")
 
 
+@GAP
+def test_a_damaged_document_is_restored(terminal: Terminal, backup: Path) -> None:
+    """Not only a missing one; what was in its place stays beside it."""
+    (pdf,) = (home(terminal) / "documents").rglob("*.pdf")
+    good = pdf.read_bytes()
+    pdf.write_bytes(good[:100])
+    assert terminal.json("db", "restore", str(backup)).data["documents_restored"] == 1
+    assert pdf.read_bytes() == good
+    assert [file.read_bytes() for file in pdf.parent.glob("*.damaged-*")] == [good[:100]]
+    assert terminal.json("db", "restore", str(backup)).data["documents_restored"] == 0
+
+
+def test_a_backup_names_documents_that_are_missing(terminal: Terminal, tmp_path: Path) -> None:
+    """A record names a PDF that its folder has lost, or that can't be read: the backup is made, and says so."""
+    for number in (KEPT, NEW):
+        assert buy(terminal, number).status == 0
+    paths = [checks(terminal, number)[0]["pdf_file_path"] for number in (KEPT, NEW)]
+    for path, damage in zip(paths, (Path.unlink, lambda file: file.write_bytes(b"%PDF-")), strict=True):
+        damage(home(terminal) / "documents" / path)
+    made = terminal.json("db", "backup", str(tmp_path / "backup")).data
+    assert (made["documents"], made["unreadable_documents"]) == (0, sorted(paths))
+
+
 def test_a_folder_of_somebody_else_stays(terminal: Terminal, tmp_path: Path) -> None:
     """Whatever its name is: a backup writes into a new folder of its own."""
     other = tmp_path / "mine.partial"

@@ -25,10 +25,11 @@ from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.backup.archive import ArchiveWriter, BackupManifest
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import reads_views
-from console.store.documents.documents import Documents, is_path_of, open_documents
+from console.store.documents.documents import Documents, is_document_path, is_path_of, open_documents
 from console.store.migrations import upgrade as migrate
 from console.store.operations import idempotency
 from console.store.operations.request_ids import ANSWER_RETENTION
+from console.store.records import evidence
 from console.store.schema.core import SCHEMA_VERSION, metadata
 from console.store.spool import spool as spools
 from console.store.spool.cipher import Cipher
@@ -90,7 +91,9 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
         if spool.file_exists:
             sqlite_copy.copy_sqlite(spool.home / spools.FILE_NAME, writer.make_path(archive.SPOOL_FILE))
             writer.add(archive.SPOOL_FILE)
-        unreadable = _copy_documents(open_documents(settings.documents_url, database), writer)
+        with database.read() as conn:  # after the copy, so that no document of its records is left out
+            named_paths = evidence.list_document_paths(conn)
+        unreadable = _copy_documents(open_documents(settings.documents_url, database), writer, named_paths)
         manifest = BackupManifest(
             version=console.__version__,
             schema=state["schema"],
@@ -141,9 +144,9 @@ def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
 
 def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     """Check the backup in `folder` with `check_backup`, and replace this desk's database with it. The earlier file
-    of an SQLite database stays under another name; a server's database must be empty. Missing documents are
-    restored, existing ones stay. An existing spool of this desk stays, because it has operations that the
-    backup lacks.
+    of an SQLite database stays under another name; a server's database must be empty. Missing and damaged
+    documents are restored, other existing ones stay. An existing spool of this desk stays, because it has
+    operations that the backup lacks.
 
     After an interrupted restore, this desk has its earlier database, an incomplete database that no program uses,
     or the restored database with all its documents, which may lack upgrades. A repeated restore completes it, except
@@ -254,18 +257,21 @@ def _require_full_access(database: Database) -> None:
             raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.RIGHT_MISSING})
 
 
-def _copy_documents(documents: Documents, writer: ArchiveWriter) -> tuple[str, ...]:
+def _copy_documents(documents: Documents, writer: ArchiveWriter, named_paths: frozenset[str]) -> tuple[str, ...]:
     """Copy all documents to the backup, and return the paths of the documents that can't be read because they are
-    damaged."""
-    unreadable = []
+    damaged, or because they are missing although a record names them (`named_paths`)."""
+    copied = set()
+    unreadable = set(filter(is_document_path, named_paths))
     for path in documents.list_paths():
         try:
             writer.add_content(f"{archive.DOCUMENTS_FOLDER_NAME}/{path}", documents.read(path))
         except ConsoleError as error:
             if error.code is not ErrorCode.NOT_FOUND:
                 raise
-            unreadable.append(path)
-    return tuple(unreadable)
+            unreadable.add(path)
+        else:
+            copied.add(path)
+    return tuple(sorted(unreadable - copied))
 
 
 def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
@@ -359,9 +365,21 @@ def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
 
 
 def _restore_documents(documents: Documents, folder: Path, manifest: BackupManifest) -> int:
-    """Restore the documents of the backup that are missing at this installation, and return their number."""
+    """Restore the documents of the backup that are missing or damaged at this installation, and return their
+    number."""
     present = set(documents.list_paths())
-    missing = [path for path in manifest.documents if path not in present]
+    missing = [path for path in manifest.documents if path not in present or not _is_readable(documents, path)]
     for path in missing:
         documents.put_back(path, (folder / archive.DOCUMENTS_FOLDER_NAME / path).read_bytes())
     return len(missing)
+
+
+def _is_readable(documents: Documents, path: str) -> bool:
+    """Return True if the stored document can be read and is undamaged."""
+    try:
+        documents.read(path)
+    except ConsoleError as error:
+        if error.code is not ErrorCode.NOT_FOUND:
+            raise
+        return False
+    return True

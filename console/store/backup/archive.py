@@ -51,7 +51,7 @@ class BackupManifest:
     - `kind`: `sqlite` or `server`
     - `taken_at`: the instant before the copy of the database (RFC 3339, UTC)
     - `store_key`: the fingerprint of the store key, None if the database has none; the key itself is never copied
-    - `unreadable`: paths of documents that were damaged and are not in the backup
+    - `unreadable`: paths of documents that were missing or damaged and are not in the backup
     - `files`: length and SHA-256 of each file, by its path within the folder, with `/`
     """
 

@@ -32,9 +32,15 @@ _MANIFEST_PATH = "registry.json"
 """The only file that is replaced: it names the parts of the corporation registry (`console.store.registry`)."""
 
 
+def is_document_path(path: str) -> bool:
+    """True if `Documents.store` may have returned `path`; an adopted record may name a document that it never
+    stored."""
+    return _PATH_PATTERN.fullmatch(path) is not None
+
+
 def is_path_of(path: str, sha256: str) -> bool:
     """True if `path` is the path at which `Documents.store` stores a document with this SHA-256 (hex)."""
-    return _PATH_PATTERN.fullmatch(path) is not None and path[3:-4] == sha256
+    return is_document_path(path) and path[3:-4] == sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,11 @@ def has_documents(conn: Connection) -> bool:
     return conn.scalar(select(documents.c.id).limit(1)) is not None
 
 
+def list_document_paths(conn: Connection) -> frozenset[str]:
+    """Return the paths of all stored PDFs, of whatever records."""
+    return frozenset(conn.scalars(select(documents.c.path)))
+
+
 def list_documents(conn: Connection, kind: str, subject_id: int, current: str | None) -> tuple[Document, ...]:
     """Return the stored PDFs of a record, newest first. `current` is the path that the record's row has; the PDF
     with this path is marked as current."""
