@@ -368,6 +368,40 @@ def test_a_full_disk_says_so_and_leaves_nothing(
     assert list(tmp_path.glob("new*")) == []
 
 
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_an_empty_folder_is_filled_and_not_replaced(terminal: Terminal, tmp_path: Path, *, is_linked: bool) -> None:
+    """It may be the mount point of another disk, below a folder of another user, or the link to such a folder."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    folder = tmp_path / "link" if is_linked else disk
+    if is_linked:
+        folder.symlink_to(disk)
+    before = disk.stat().st_ino
+    assert terminal.json("db", "backup", str(folder)).status == 0
+    assert disk.stat().st_ino == before
+    assert terminal.json("db", "restore", str(folder), "--check").status == 0
+    assert list(tmp_path.rglob("*.partial")) == []
+
+
+def test_two_backups_at_once_into_one_empty_folder(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one sees the first one's files and is refused before it writes; the first one is whole."""
+    folder, real, inner = tmp_path / "both", archive.write_manifest, list[Ending]()
+
+    def second_first(*args: Any) -> None:
+        monkeypatch.setattr(archive, "write_manifest", real)
+        inner.append(terminal.json("db", "backup", str(folder)))
+        real(*args)
+
+    folder.mkdir()
+    monkeypatch.setattr(archive, "write_manifest", second_first)
+    outer = terminal.json("db", "backup", str(folder))
+    assert (outer.status, inner[0].refused) == (0, (2, "bad_backup"))
+    assert terminal.json("db", "restore", str(folder), "--check").status == 0
+    assert list(folder.glob("*.partial")) == []
+
+
 def test_a_folder_with_something_in_it_is_not_written_to(terminal: Terminal, backup: Path) -> None:
     before = content(backup)
     assert terminal.json("db", "backup", str(backup)).refused == (2, "bad_backup")

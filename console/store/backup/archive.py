@@ -1,7 +1,7 @@
 """The folder of a backup: its files, and the manifest that lists each of them with its length and SHA-256.
 
-The manifest is written last, and only after that the folder gets its final name. So a backup that was interrupted
-has another name and no manifest.
+The manifest is written last, and only after that the folder gets its final name, or an existing folder its files.
+So a backup that was interrupted has another name or no manifest.
 """
 
 import errno
@@ -106,20 +106,28 @@ class ArchiveWriter:
 @contextmanager
 def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
     """Yield the writer of a new backup. The files are written into a folder with a temporary name that no other
-    process uses. It is renamed to `folder` when the block ends without an exception; after an exception it is
-    deleted. The block must call `write_manifest` as its last step.
+    process uses. When the block ends without an exception, it is renamed to `folder`; if `folder` exists, its files
+    are moved there, the manifest last. After an exception it is deleted. The block must call `write_manifest` as its
+    last step.
 
-    Raises bad_backup (not_empty) if `folder` exists and isn't an empty folder; storage_full if the files can't be
-    written.
+    An existing folder is never replaced, because it may be a mount point, and its parent folder may belong to
+    another user. Raises bad_backup (not_empty) if `folder` exists and isn't an empty folder; storage_full if the
+    files can't be written.
     """
+    folder = folder.resolve()
     _require_empty_folder(folder)
+    is_present = folder.is_dir()
     with translate_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(PARTIAL_SUFFIX, f"{folder.name}.", folder.parent))
+        parent = folder if is_present else folder.parent
+        parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(PARTIAL_SUFFIX, f"{folder.name}.", parent))
     try:
         with translate_errors(folder):
             yield ArchiveWriter(partial)
-            _rename_finished_folder(partial, folder)
+            if is_present:
+                _move_finished_files(partial, folder)
+            else:
+                _rename_finished_folder(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -129,12 +137,22 @@ def _require_empty_folder(folder: Path) -> None:
         raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
 
 
+def _move_finished_files(partial: Path, folder: Path) -> None:
+    """Move the files of the finished folder `partial` into the folder around it, the manifest last: without one
+    the folder is no backup. Raises bad_backup (not_empty) if `folder` has got other files meanwhile."""
+    if any(entry != partial for entry in folder.iterdir()):
+        raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
+    for entry in sorted(partial.iterdir(), key=lambda entry: entry.name == MANIFEST_NAME):
+        if entry.name == MANIFEST_NAME:
+            sync_folder(folder)
+        entry.rename(folder / entry.name)
+    sync_folder(folder)
+
+
 def _rename_finished_folder(partial: Path, folder: Path) -> None:
     """Rename the finished folder `partial` to `folder`. Raises bad_backup (not_empty) if another process has
-    created `folder` with files meanwhile."""
+    created `folder` meanwhile."""
     try:
-        if folder.is_dir():
-            folder.rmdir()
         partial.rename(folder)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
