@@ -28,6 +28,7 @@ from console.store.audit import trail
 from console.store.database.sqlalchemy_names import Connection
 from console.store.reconciliation import our_records
 from console.store.reconciliation import runs as reconciliations
+from console.store.reconciliation.runs import Run
 from console.store.reports import daily_close as store
 from console.store.reports.provider_success import list_providers
 
@@ -47,14 +48,14 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     period = Period(day, day)
     unknown_at_start, has_all_at_start = store.list_records_with_unknown_outcome(conn, provider, period.start)
     unknown_at_end, has_all_at_end = store.list_records_with_unknown_outcome(conn, provider, min(period.end, now))
-    run = _read_reconciliation(conn, provider, day)
+    run = store.find_reconciliation(conn, provider, day)
     first_entry = _find_first_close_entry(conn, provider, day)
     close = DailyClose(
         provider,
         day,
         _read_money_per_currency(conn, provider, period, unknown_at_start, unknown_at_end),
         unknown_at_end,
-        run,
+        None if run is None else _read_reconciliation(conn, run),
         _list_open_points(day, unknown_at_end, run, now),
         now,
         None if first_entry is None else FirstClose(first_entry.at, first_entry.who),
@@ -96,10 +97,7 @@ def _sum_unknown_records(records: tuple[UnknownRecord, ...]) -> dict[str, CountA
     return sums
 
 
-def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseReconciliation | None:
-    run = store.find_reconciliation(conn, provider, day)
-    if run is None:
-        return None
+def _read_reconciliation(conn: Connection, run: Run) -> CloseReconciliation:
     differences = reconciliations.list_differences(
         conn, run.id, 0, MAX_LISTED_DIFFERENCES, VERDICTS_OF_PART[PART_ALL]
     )
@@ -110,12 +108,15 @@ def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseRec
 
 
 def _list_open_points(
-    day: date, unknown_at_end: tuple[UnknownRecord, ...], run: CloseReconciliation | None, now: datetime
+    day: date, unknown_at_end: tuple[UnknownRecord, ...], run: Run | None, now: datetime
 ) -> tuple[NotFinalReason, ...]:
+    """Return the reasons for which the close isn't final. A run that began while the day was still running hasn't
+    compared the rest of the day."""
+    end = get_end_of_day(day)
     points = {
-        NotFinalReason.DAY_RUNNING: now < get_end_of_day(day),
+        NotFinalReason.DAY_RUNNING: now < end,
         NotFinalReason.STILL_UNKNOWN: any(record.settled_at is None for record in unknown_at_end),
-        NotFinalReason.NOT_RECONCILED: run is None,
+        NotFinalReason.NOT_RECONCILED: run is None or run.begun_at < end,
     }
     return tuple(point for point, is_open in points.items() if is_open)
 

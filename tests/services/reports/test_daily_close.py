@@ -137,12 +137,14 @@ def plant_day(rows: Rows) -> None:
         rows.operation("refund", "refund.submit", "done", begun, **call)
 
 
-def plant_run(rows: Rows, place: Place, state: str, day: date = YESTERDAY, **counts: int) -> None:
+def plant_run(
+    rows: Rows, place: Place, state: str, day: date = YESTERDAY, begun_at: datetime = NOW, **counts: int
+) -> None:
     for table in ("reconciliations", "reconciliation_rows"):
         place.unguard(table)
     days = {"from_day": day.isoformat(), "to_day": day.isoformat()}
     ended = {"ended_at": NOW} if state != "running" else {}
-    begun = {"begun_at": NOW, "changed_at": NOW, "asked_by": "op-a", "phase": "ours"}
+    begun = {"begun_at": begun_at, "changed_at": NOW, "asked_by": "op-a", "phase": "ours"}
     rows.insert("reconciliations", {"provider": "paypay", **days, "state": state, **begun, **ended, **counts})
 
 
@@ -198,14 +200,15 @@ def test_a_close_with_many_lapsed_calls(console: Console, place: Place, monkeypa
 
 
 def test_when_a_close_is_final(console: Console, place: Place) -> None:
-    """The day is over, a complete run covers it, and nothing of its end is unknown any more. A run that broke off, or
-    of other days, is none; differences are listed and don't keep the close open.
+    """The day is over, a complete run covers it, and nothing of its end is unknown any more. A run that broke off, of
+    other days, or from before the end of the day, is none; differences are listed and don't keep the close open.
     """
     rows = Rows(place)
     rows.payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
     rows.payment("paypay", "user_payment", BEGIN, id=2, certainty="unknown", state_since=BEGIN)
     plant_run(rows, place, "failed")
     plant_run(rows, place, "done", YESTERDAY - DAY)
+    plant_run(rows, place, "done", begun_at=END - SECOND)
 
     def points() -> tuple[NotFinalReason, ...]:
         return console.reports.read_daily_close("paypay", YESTERDAY).open_points
