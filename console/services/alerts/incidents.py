@@ -4,6 +4,7 @@ on the incident."""
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import accumulate
 
 from console.domain.access.permissions import has_right, is_same_person
 from console.domain.alerts.incidents import (
@@ -355,8 +356,15 @@ def _group_alerts_by_incident(
 def _list_steps_of_incident(
     alert_group: tuple[Alert, ...], steps: Mapping[int, tuple[IncidentStep, ...]]
 ) -> tuple[IncidentStep, ...]:
-    own_steps = (step for alert in alert_group for step in steps.get(alert.id, ()))
-    return tuple(sorted(own_steps, key=lambda step: (step.at, step.position)))
+    """Return the steps of the incident in the order in which they were added. Steps of one alert keep their order
+    even if a clock was wrong; those of several alerts, whose incidents became one, are ordered by time."""
+    dated = [
+        (latest, step)
+        for alert in alert_group
+        for own_steps in (steps.get(alert.id, ()),)
+        for latest, step in zip(accumulate((step.at for step in own_steps), max), own_steps, strict=True)
+    ]
+    return tuple(step for _, step in sorted(dated, key=lambda found: (found[0], found[1].position)))
 
 
 def _names_person(steps: Iterable[IncidentStep], person: str) -> bool:

@@ -97,6 +97,20 @@ def test_owned_by_one(scene: Scene, clock: MovedClock) -> None:
 
 
 @pytest.mark.engines("sqlite")
+def test_the_last_step_counts_whatever_its_clock_said(scene: Scene, clock: MovedClock) -> None:
+    """A clock that was ten minutes ahead is put right between two steps: the second one is still the later one."""
+    behind(scene)
+    incidents, id = scene.console.incidents, the_only(scene).id
+    clock.offset += timedelta(minutes=10)
+    incidents.take(id)
+    incidents.snooze(id, scene.context.now() + DAY)
+    clock.offset -= timedelta(minutes=10)
+    assert incidents.release(id).owner is None
+    assert incidents.wake(id).state is IncidentState.OPEN
+    assert [step.position for step in the_only(scene).steps] == [1, 2, 3, 4]
+
+
+@pytest.mark.engines("sqlite")
 def test_put_aside_until_a_moment_or_worse(scene: Scene, clock: MovedClock) -> None:
     """A snooze ends by its time, by a new alert of the same cause, by more money; a resolution by a person ends
     likewise, and can be taken back with a reason. No alert and no record changes by it.
