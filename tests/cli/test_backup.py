@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import resource
 import shutil
 import sqlite3
@@ -487,6 +488,24 @@ def test_a_servers_database_goes_into_an_empty_one(
     assert restored["database_id"] == made["database_id"]
     assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []
     assert owner.json("lookup", KEPT).refused == (3, "not_allowed")  # it is no person: the database answers again
+
+
+def test_a_server_whose_first_node_is_down_is_backed_up_and_restored(
+    team: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the node that answers, and whatever the option files of the person say."""
+    owner, empty_it = team
+    assert owner.json("db", "upgrade").status == 0
+    node = re.search(r"127\.0\.0\.1:\d+", owner.env["CONSOLE_DATABASE_URL"])
+    assert node is not None
+    url = owner.env["CONSOLE_DATABASE_URL"].replace(node[0], "127.0.0.1:1")
+    owner.env["CONSOLE_DATABASE_URL"] = f"{url}{'&' if '?' in url else '?'}fallback={node[0]}"
+    (tmp_path / ".my.cnf").write_text("[client]\nhost=db.invalid\n[mysqldump]\nno-data\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = str(tmp_path / "backup")
+    assert owner.json("db", "backup", folder).status == 0
+    empty_it()
+    assert owner.json("db", "restore", folder).data["restored"] is True
 
 
 def test_a_restore_that_ends_before_its_last_statement_is_complete(

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -58,8 +58,8 @@ def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None
     (dump_program) if this machine lacks the server's program for dumps; database_unreachable if that program
     fails.
     """
-    program = _find_program(database, "mariadb-dump", "mysqldump")
-    command = [program, *_make_connection_options(database), *_DUMP_OPTIONS, _get_database_name(database), *tables]
+    client = make_client_command(database, "mariadb-dump", "mysqldump")
+    command = [*client, *_DUMP_OPTIONS, _get_database_name(database), *tables]
     with target.open("wb") as file:
         done = subprocess.run(
             command, env=_make_dump_environment(database), stdout=file, stderr=subprocess.PIPE, check=False
@@ -71,13 +71,8 @@ def load_dump(database: Database, dump: Path) -> None:
     """Execute the SQL file that `dump_tables` wrote. Raises bad_profile (dump_program) if this machine lacks the
     server's client program; database_unreachable if the server refuses a statement.
     """
-    program = _find_program(database, "mariadb", "mysql")
-    command = [
-        program,
-        *_make_connection_options(database),
-        "--default-character-set=utf8mb4",
-        _get_database_name(database),
-    ]
+    client = make_client_command(database, "mariadb", "mysql")
+    command = [*client, "--default-character-set=utf8mb4", _get_database_name(database)]
     with dump.open("rb") as file:
         done = subprocess.run(
             command, env=_make_dump_environment(database), stdin=file, capture_output=True, check=False
@@ -141,15 +136,28 @@ def drop_restore_mark(conn: Connection) -> None:
     conn.execute(text(f"DROP TABLE IF EXISTS {RESTORE_MARK}"))
 
 
-def _make_connection_options(database: Database) -> list[str]:
-    """Return the command options that name the server and the account. The password is passed in the environment,
-    because other users of the machine can read the arguments of a process."""
-    if database.server is None:
-        return []
-    (host, port), arguments = database.server.nodes[0], database.server.arguments
-    options = [f"--host={host}", f"--port={port}", f"--user={database.account or ''}", "--protocol=tcp"]
+def make_client_command(database: Database, mariadb: str, mysql: str) -> list[str]:
+    """Return the program of the server's kind (`mariadb` and `mysql` are its names) with the options that name
+    account and server: the node that answers this process. The password is passed in the environment, because other
+    users of the machine can read the arguments of a process.
+
+    The connection is verified as the driver's are: certificate chain and host name, or no TLS on this machine. No
+    option file is read, because its options could leave rows out or turn a protection off. Raises bad_profile
+    (dump_program) if this machine has no such program.
+    """
+    with database.read() as conn:
+        is_mariadb = "mariadb" in str(conn.scalar(text("SELECT VERSION()"))).lower()
+        driver: Any = conn.connection.dbapi_connection
+        node = [f"--host={driver.host}", f"--port={driver.port}"]
+    arguments = database.server.arguments if database.server else {}
     files = {name: arguments.get(name) for name in ("ssl_ca", "ssl_cert", "ssl_key")}
-    return [*options, *(f"--{name.replace('_', '-')}={file}" for name, file in files.items() if file)]
+    if arguments.get("ssl_disabled"):
+        tls = ["--skip-ssl"] if is_mariadb else ["--ssl-mode=DISABLED"]
+    else:
+        tls = ["--ssl", "--ssl-verify-server-cert"] if is_mariadb else ["--ssl-mode=VERIFY_IDENTITY"]
+        tls += (f"--{name.replace('_', '-')}={file}" for name, file in files.items() if file)
+    program = _find_program(mariadb, mysql, is_mariadb=is_mariadb)
+    return [program, "--no-defaults", *node, f"--user={database.account or ''}", "--protocol=tcp", *tls]
 
 
 def _make_dump_environment(database: Database) -> dict[str, str]:
@@ -160,13 +168,11 @@ def _get_database_name(database: Database) -> str:
     return database.url.database or ""
 
 
-def _find_program(database: Database, mariadb: str, mysql: str) -> str:
+def _find_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> str:
     """Return the path of the program on this machine that belongs to the kind of the connected server. `mariadb`
     and `mysql` are its names for the two kinds. MySQL can't load dumps that MariaDB's programs write, because
     of generated columns. Raises bad_profile (dump_program) if this machine has no such program.
     """
-    with database.read() as conn:
-        is_mariadb = "mariadb" in str(conn.scalar(text("SELECT VERSION()"))).lower()
     for name in (mariadb, mysql) if is_mariadb else (mysql,):
         program = shutil.which(name)
         if program is not None and is_mariadb == _is_mariadb_program(program):

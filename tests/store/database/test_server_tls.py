@@ -1,6 +1,8 @@
 """Demand 21: a server whose chain and name are not beyond doubt is not spoken to; only the verified one is."""
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -9,6 +11,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from console.domain.errors import ConsoleError
+from console.store.backup import server_dump
 from console.store.database import server as server_engine
 from console.store.database.engine import Database
 from tests.providers.certificates import Authority
@@ -53,6 +56,34 @@ def test_a_certificate_that_does_not_hold_is_refused(certificate: Tls) -> None:
     with servers.mariadb(tls=certificate) as server:
         assert server.authority is not None
         assert problem(server, server.authority) == "tls_unverified"
+
+
+def run_client(reached: servers.Server, options: list[str]) -> subprocess.CompletedProcess[str]:
+    """The dump's client, with these options, at another server than the one that was verified before."""
+    url = make_url(reached.admin_url)
+    command = [f"--port={url.port}" if option.startswith("--port=") else option for option in options]
+    return subprocess.run(
+        [*command, "-Ne", "SHOW STATUS LIKE 'Ssl_cipher'"],
+        env={**os.environ, "MYSQL_PWD": url.password or ""}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_dump_verifies_its_server_too(servers_tls: servers.Server, mariadb_server: servers.Server) -> None:
+    """The dump's program connects by itself: at a server without TLS, or with the certificate of somebody else, it
+    reads and writes nothing.
+    """
+    assert servers_tls.authority is not None
+    database = Database(f"{servers_tls.admin_url}mysql?ssl_ca={quote(str(servers_tls.authority))}")
+    try:
+        options = server_dump.make_client_command(database, "mariadb", "mysql")
+    finally:
+        database.close()
+    good = run_client(servers_tls, options)
+    assert (good.returncode, len(good.stdout.split())) == (0, 2), good.stderr
+    assert run_client(mariadb_server, options).returncode != 0
+    with servers.mariadb(tls=True) as impostor:
+        assert run_client(impostor, options).returncode != 0
+    assert str(servers_tls.authority) in " ".join(options)
 
 
 def test_an_old_protocol_is_refused() -> None:
