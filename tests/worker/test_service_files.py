@@ -1,10 +1,12 @@
-"""The worker's unit: systemd accepts it, and it may do little."""
+"""The files for a server: systemd accepts the unit, which may do little, and the proxies pass every notice on."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ UNIT = resources_dir() / "worker" / "support-console-worker.service"
 LARGEST_EXPOSURE = 2.0
 """Of 10, by `systemd-analyze security`: 10 is a service without any protection."""
 
-pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+need_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+OPENAPI = Path(__file__).parents[2] / "docs" / "reference" / "receiver.openapi.json"
 
 
 @pytest.fixture
@@ -31,13 +34,35 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env)
 
 
+@need_systemd
 def test_systemd_accepts_the_unit(unit: Path) -> None:
     done = analyze("verify", "--man=no", str(unit))
     assert (done.returncode, [line for line in done.stderr.splitlines() if unit.name in line]) == (0, [])
 
 
+@need_systemd
 def test_the_service_may_do_little(unit: Path) -> None:
     done = analyze("security", "--offline=true", str(unit))
     found = re.search(r"exposure level.*?: (\d+\.\d)", done.stdout)
     assert found is not None, done.stdout + done.stderr
     assert float(found[1]) <= LARGEST_EXPOSURE, done.stdout
+
+
+def test_the_proxies_pass_every_notice_on_and_nothing_else() -> None:
+    """What the receiver takes from outside is what a proxy of ours lets in: all POST paths, and the channel."""
+    methods_by_path = {path: set(item) for path, item in json.loads(OPENAPI.read_text("utf-8"))["paths"].items()}
+    outside = {path.replace("{source}", "bank") for path, methods in methods_by_path.items() if "post" in methods}
+    assert len(outside) == 3
+    inside = {path for path, methods in methods_by_path.items() if "post" not in methods} - {"/live"}
+    assert {"/metrics", "/healthz"} <= inside
+    nginx = (UNIT.parent / "nginx.conf").read_text("utf-8")
+    exact = re.findall(r"location = (\S+) \{", nginx)
+    patterns = [*map(re.escape, exact), *re.findall(r"location ~ (\S+) \{", nginx)]
+    assert re.findall(r"location ([^=~]\S*) \{\s+return 404;", nginx) == ["/"], "what isn't named is refused"
+    public = re.search(r"@public path (.+)", (UNIT.parent / "Caddyfile").read_text("utf-8"))
+    assert public is not None
+    globs = public[1].split()
+    for path in (*outside, "/live", *inside):
+        expected = path not in inside
+        assert any(re.search(f"^(?:{pattern})$", path) for pattern in patterns) is expected, path
+        assert any(fnmatchcase(path, glob) for glob in globs) is expected, path
