@@ -305,6 +305,19 @@ def test_doctor_tells_a_damaged_spool_apart_from_a_lost_database(terminal: Termi
     assert f"{spool} can't be used" in told
 
 
+def test_a_database_file_that_cannot_be_opened_is_no_lost_connection(unopened: Terminal) -> None:
+    """As on a disk that became read-only. Nothing is restored by itself, and nothing was saved that could be looked
+    at; `doctor` names the place.
+    """
+    place = Path(unopened.env["CONSOLE_HOME"]) / "console.db"
+    place.mkdir(parents=True)
+    for words in (("lookup", NUMBER), ("purchase", NUMBER, "--client", "1")):
+        ending = unopened.json(*words)
+        assert ending.refused == (6, "database_unreachable")
+        assert "lost" not in ending.error["message"]
+    assert str(place) in failed_checks(unopened)["database"]
+
+
 def test_doctor_names_file_and_line_of_a_wrong_profile(terminal: Terminal) -> None:
     """As every other command does."""
     profile = Path(terminal.env["CONSOLE_HOME"]) / "profile.toml"

@@ -156,7 +156,8 @@ class HealthCheckService:
             facts = check()
         except ConsoleError as error:
             message, next_step = self._make_wording_keys(name, error)
-            return HealthCheck(name, False, message, next_step, {"code": error.code, **error.detail})
+            facts = {"code": error.code, "url": self._settings.masked_database_url, **error.detail}
+            return HealthCheck(name, False, message, next_step, facts)
         is_good = bool(facts.pop("ok", True))
         verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
         next_step = "" if verdict in ("ok", "unneeded") else f"doctor.{name}.next"

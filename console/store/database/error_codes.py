@@ -101,14 +101,14 @@ def find_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
     number, words = find_error_number(error), str(error.orig)
     if _is_unnumbered_race(number, words):
         return ErrorCode.DATABASE_LOCKED
-    code = (
-        next((code for part, code in _CODE_OF_SQLITE_MESSAGE if part in words.lower()), None)
-        if number is None
-        else _CODE_BY_NUMBER.get(number)
-    )
+    code = _find_code_of_sqlite_message(words) if number is None else _CODE_BY_NUMBER.get(number)
     if code is None and error.connection_invalidated:
         return ErrorCode.DATABASE_UNREACHABLE
     return code
+
+
+def _find_code_of_sqlite_message(message: str) -> ErrorCode | None:
+    return next((code for part, code in _CODE_OF_SQLITE_MESSAGE if part in message.lower()), None)
 
 
 def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
@@ -128,8 +128,9 @@ def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Er
     problem: str | None = next((name for numbers, name in _PROBLEM_BY_NUMBER if number in numbers), None)
     if _is_unnumbered_race(number, str(error.orig)):
         problem = LockedProblem.LOST_EVERY_RACE
+    is_file_error = number is None and _find_code_of_sqlite_message(str(error.orig)) is not None
     if problem is None and code == ErrorCode.DATABASE_UNREACHABLE and number not in _CODE_BY_NUMBER:
-        problem = UnreachableProblem.CONNECTION_LOST
+        problem = None if is_file_error else UnreachableProblem.CONNECTION_LOST
     if _is_tls_failure(error):
         problem = UnreachableProblem.TLS_UNVERIFIED
     if code == ErrorCode.BAD_PROFILE:  # the database's message would show which part of the login was wrong
