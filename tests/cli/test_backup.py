@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,8 @@ from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.database.engine import Database
 from console.store.documents.documents import Documents
 from console.store.migrations import upgrade as migrate
+from console.store.spool import spool as spools
+from console.store.spool.spool import Spool
 from tests.cli.conftest import Ending, Terminal
 from tests.support import servers
 from tests.support.desks import environment
@@ -103,6 +106,44 @@ def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, bac
     assert len(checks(new, NEW)) == 1
     other = new.json("db", "restore", str(tmp_path), "--request-id", "r-1")
     assert other.refused == (3, "possible_repeat")
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
+    terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_old: bool
+) -> None:
+    """The backup is made while a purchase is claimed and not sent yet; then it is sent and bought. To the restored
+    desk it is unknown: what its spool says of that moment proves nothing any more. So it is with an old backup,
+    whose spool still says so.
+    """
+    folder, real = tmp_path / "backup", Spool.mark_calling
+    assert buy(terminal, NEW).status == 0  # so that the backup has tokens with which the restored desk could buy
+
+    def back_up_first(spool: Spool, operation_id: str) -> bool:
+        monkeypatch.setattr(Spool, "mark_calling", real)
+        with monkeypatch.context() as patch:
+            if is_old:
+                patch.setattr(spools, "mark_prepared_as_calling", lambda _file: None)
+            assert terminal.json("db", "backup", str(folder)).status == 0
+        return real(spool, operation_id)
+
+    monkeypatch.setattr(Spool, "mark_calling", back_up_first)
+    bought = buy(terminal, KEPT)
+    assert (bought.status, sandbox.ledger.charge_count) == (0, 2)
+    new = Terminal(environment(tmp_path / "new", sandbox.url))
+    assert new.json("db", "restore", str(folder)).data["spool"] == "restored"
+    wait_until_lapsed(new, bought.data["operation_id"])
+    assert buy(new, KEPT).refused in ((3, "already_purchased"), (3, "in_progress"))
+    new.json("worker", "--once")
+    assert buy(new, KEPT).refused == (3, "already_purchased")
+    assert (checks(new, KEPT)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
+
+
+def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
+    """Until the lease of a call that nobody makes any more has run out."""
+    deadline = time.monotonic() + 60
+    while terminal.json("show", "operation", operation).data["state"] == "calling":
+        assert time.monotonic() < deadline
 
 
 def altered(name: str, at: int = -9) -> Callable[[Path], None]:
@@ -272,7 +313,7 @@ def test_two_restores_in_one_second_keep_both_files(
     assert buy(terminal, NEW).status == 0
     real = sqlite_copy.replace_database_file
     monkeypatch.setattr(
-        sqlite_copy, "replace_database_file", lambda copy, file, _: real(copy, file, "console.db.kept")
+        sqlite_copy, "replace_database_file", lambda copy, file, *_: real(copy, file, "console.db.kept")
     )
     kept = [Path(terminal.json("db", "restore", str(backup)).data["kept"]) for _ in range(2)]
     assert kept[0] != kept[1]

@@ -89,7 +89,9 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
             sqlite_copy.copy_sqlite(database.file, writer.make_path(archive.SQLITE_FILE))
             writer.add(archive.SQLITE_FILE)
         if spool.file_exists:
-            sqlite_copy.copy_sqlite(spool.home / spools.FILE_NAME, writer.make_path(archive.SPOOL_FILE))
+            spool_copy = writer.make_path(archive.SPOOL_FILE)
+            sqlite_copy.copy_sqlite(spool.home / spools.FILE_NAME, spool_copy)
+            spools.mark_prepared_as_calling(spool_copy)
             writer.add(archive.SPOOL_FILE)
         with database.read() as conn:  # after the copy, so that no document of its records is left out
             named_paths = evidence.list_document_paths(conn)
@@ -314,7 +316,9 @@ def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path) -> 
         return "kept"
     if archive.SPOOL_FILE not in manifest.files:
         return "none"
-    sqlite_copy.replace_database_file(folder / archive.SPOOL_FILE, spool_file, "")
+    # again, because earlier versions of the program didn't do it when they made the backup
+    prepare = spools.mark_prepared_as_calling
+    sqlite_copy.replace_database_file(folder / archive.SPOOL_FILE, spool_file, "", prepare)
     return "restored"
 
 

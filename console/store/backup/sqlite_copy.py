@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -92,10 +92,12 @@ def _find_meta(file: Path) -> dict[str, str] | None:
         return {} if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR else None
 
 
-def replace_database_file(copy: Path, database: Path, kept_name: str) -> Path | None:
+def replace_database_file(
+    copy: Path, database: Path, kept_name: str, prepare: Callable[[Path], None] = lambda _draft: None
+) -> Path | None:
     """Replace the database file `database` by a copy of the file `copy`. The former database file stays in the
     same folder under the name `kept_name` (with a number if that name is used). Return the new path of the
-    former file; None if there was none.
+    former file; None if there was none. `prepare` may change the new file before it gets its name.
 
     If the process is killed in between, `database` is either the former file or the new one. Raises
     database_locked (in_use) if another process has the former file open and it isn't damaged; storage_full if the
@@ -111,6 +113,7 @@ def replace_database_file(copy: Path, database: Path, kept_name: str) -> Path | 
             make_private_folder(database.parent)
             make_private_file(draft)
             shutil.copyfile(copy, draft)
+            prepare(draft)
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
             kept = _keep_database_under_name(database, kept_name) if database.exists() else None

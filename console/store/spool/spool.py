@@ -8,7 +8,9 @@ and anchors: rows of the audit trail that this desk saw committed. All processes
 `desk.db`.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +24,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CheckReport
 from console.domain.setting_problems import SettingProblem
 from console.store.spool.cipher import Cipher, DecryptionFailed
-from console.store.spool.sqlite_file import LocalJournal, SqliteValue
+from console.store.spool.sqlite_file import APPLICATION_ID, LocalJournal, SqliteValue
 
 if TYPE_CHECKING:  # commands that only read need no answer codec
     from console.domain.errors.details import InternalErrorDetail
@@ -89,6 +91,8 @@ _INSERT_INTENT_SQL = (
 _INTENT_HAS_CLAIM_SQL = (
     "(client_id IS NOT NULL AND corporation_number IS NOT NULL OR payment_id IS NOT NULL OR provider_key IS NOT NULL)"
 )
+_BEGIN_CALLING_SQL = f"UPDATE intents SET state = 'calling', holds_claim = {_INTENT_HAS_CLAIM_SQL}"  # noqa: S608 (constants)
+_FIRST_VERSION_WITH_PREPARED = 4
 _UNSENT_ENTRY_CONDITION = "state IN ('prepared', 'void')"
 _MARK_ENDED_SQL = (
     "UPDATE intents SET state = 'ended', provider_id = COALESCE(?, provider_id),"  # noqa: S608  # constants
@@ -96,6 +100,19 @@ _MARK_ENDED_SQL = (
 )
 _LARGEST_ROW_ID = 2**63 - 1
 _DESK_ID_QUERY = "SELECT value FROM desk WHERE name = 'desk_id'"
+
+
+def mark_prepared_as_calling(file: Path) -> None:
+    """In a copy of a spool, change the state of each operation from `prepared` to `calling`. An operation that was
+    not sent when the copy was made may have been sent after that, so the copy doesn't prove that it wasn't.
+
+    The file must be in use by nobody. Raises sqlite3.Error if it can't be changed.
+    """
+    with closing(sqlite3.connect(file, isolation_level=None)) as copy:
+        ((application,),) = copy.execute("PRAGMA application_id")
+        ((version,),) = copy.execute("PRAGMA user_version")
+        if application == APPLICATION_ID and version >= _FIRST_VERSION_WITH_PREPARED:
+            copy.execute(f"{_BEGIN_CALLING_SQL} WHERE state = 'prepared'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +254,8 @@ class Spool:
         Return False if the state isn't `prepared` any more. Then the caller must not send the request, because
         another process may have reported the operation as unsent.
         """
-        begin = f"UPDATE intents SET state = 'calling', holds_claim = {_INTENT_HAS_CLAIM_SQL}"  # noqa: S608  # constants
         still = " WHERE operation_id = ? AND state = 'prepared'"
-        return self._file.write(begin + still, (operation_id,), durable=True) == 1
+        return self._file.write(_BEGIN_CALLING_SQL + still, (operation_id,), durable=True) == 1
 
     def mark_void(self, operation_id: str) -> bool:
         """Change the operation's state from `prepared` to `void`, durably. Return True if the state is `void` now:

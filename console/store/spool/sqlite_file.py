@@ -29,7 +29,7 @@ SqliteValue: TypeAlias = str | int | bytes | None
 
 LOCK_WAIT_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 0.002
-_APPLICATION_ID = 0x44534B31  # "DSK1"
+APPLICATION_ID = 0x44534B31  # "DSK1"
 _LOCKED_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _STORAGE_FULL_CODES = {
     sqlite3.SQLITE_FULL,
@@ -149,22 +149,22 @@ class LocalJournal:
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:
         """Create the tables of a new file, or upgrade the tables of an older version. Raises ConsoleError
         bad_profile for a file of another program or of a newer version."""
-        if _read_stamp(conn) == (_APPLICATION_ID, self._form):
+        if _read_stamp(conn) == (APPLICATION_ID, self._form):
             return
         with _write_transaction(conn):
             stamp = _read_stamp(conn)
-            if stamp == (_APPLICATION_ID, self._form):
+            if stamp == (APPLICATION_ID, self._form):
                 return
-            old = stamp[0] == _APPLICATION_ID and 0 < stamp[1] < self._form
+            old = stamp[0] == APPLICATION_ID and 0 < stamp[1] < self._form
             if not old and (stamp != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()):
                 raise self._make_unfit_error(
                     SettingProblem.FILE_OF_NEWER_VERSION
-                    if stamp[0] == _APPLICATION_ID
+                    if stamp[0] == APPLICATION_ID
                     else SettingProblem.FILE_OF_OTHER_PROGRAM
                 )
             for statement in itertools.chain(*self._added[stamp[1] - 1 :]) if old else self._tables:
                 conn.execute(statement)
-            conn.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+            conn.execute(f"PRAGMA application_id={APPLICATION_ID}")
             conn.execute(f"PRAGMA user_version={self._form}")
 
 
