@@ -359,8 +359,9 @@ def test_a_backup_names_documents_that_are_missing(terminal: Terminal, tmp_path:
     for number in (KEPT, NEW):
         assert buy(terminal, number).status == 0
     paths = [checks(terminal, number)[0]["pdf_file_path"] for number in (KEPT, NEW)]
-    for path, damage in zip(paths, (Path.unlink, lambda file: file.write_bytes(b"%PDF-")), strict=True):
-        damage(home(terminal) / "documents" / path)
+    lost, damaged = (home(terminal) / "documents" / path for path in paths)
+    lost.unlink()
+    damaged.write_bytes(b"%PDF-")
     made = terminal.json("db", "backup", str(tmp_path / "backup")).data
     assert (made["documents"], made["unreadable_documents"]) == (0, sorted(paths))
 
