@@ -485,6 +485,28 @@ def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Pat
     assert len(checks(terminal, KEPT)) == 1
 
 
+def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal: Terminal, backup: Path) -> None:
+    """A killed process leaves a log beside its file; somebody deletes the file and restores. The logs stay under
+    other names, and the restored files are those of the backup.
+    """
+    for name in ("console.db", "desk.db"):
+        file = home(terminal) / name
+        with closing(sqlite3.connect(file, isolation_level=None)) as killed:
+            killed.execute("PRAGMA journal_mode=WAL")
+            killed.execute("CREATE TABLE stale (x)")
+            log = file.with_name(f"{name}-wal").read_bytes()
+        assert log
+        file.unlink()
+        file.with_name(f"{name}-wal").write_bytes(log)
+    restored = terminal.json("db", "restore", str(backup)).data
+    assert (restored["kept"], restored["spool"]) == (None, "restored")
+    for name in ("console.db", "desk.db"):
+        with closing(sqlite3.connect(home(terminal) / name)) as conn:
+            assert conn.execute("SELECT name FROM sqlite_schema WHERE name = 'stale'").fetchall() == []
+        assert len(list(home(terminal).glob(f"{name}.before-restore-*-wal"))) == 1
+    assert len(checks(terminal, KEPT)) == 1
+
+
 @pytest.fixture
 def team(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[[], None]]:
     """The schema's owner on a MariaDB of their own, and what makes the database empty."""

@@ -159,20 +159,20 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
+    kept_suffix = f".before-restore-{clock.now():%Y%m%dT%H%M%SZ}"
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         if database.is_server != (manifest.kind == _SERVER):
             raise archive.make_bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
         with _prepare_restore_target(database, manifest):
-            spool_outcome = _restore_spool(folder, manifest, spool_file)
+            spool_outcome = _restore_spool(folder, manifest, spool_file, kept_suffix)
             # before the database: a loaded database of a server refuses a second restore, which would add the rest
             restored = _restore_documents(Documents(settings.documents_url), folder, manifest)
             kept = None
             if database.file is None:
                 _load_server_dump(database, folder)
             else:
-                stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
-                kept_name = f"{database.file.name}.before-restore-{stamp}"
+                kept_name = database.file.resolve().name + kept_suffix
                 kept = sqlite_copy.replace_database_file(folder / archive.SQLITE_FILE, database.file, kept_name)
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
@@ -309,16 +309,18 @@ def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Ite
         server_dump.drop_restore_mark(conn)
 
 
-def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path) -> str:
+def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path, kept_suffix: str) -> str:
     """Restore the spool of the backup to `spool_file` if this desk has no spool. Return the outcome as in
-    `RestoreResult.spool`: `kept`, `restored` or `none`."""
+    `RestoreResult.spool`: `kept`, `restored` or `none`. Side files that a deleted spool has left get a name with
+    `kept_suffix`."""
     if spool_file.exists():
         return "kept"
     if archive.SPOOL_FILE not in manifest.files:
         return "none"
     # again, because earlier versions of the program didn't do it when they made the backup
     prepare = spools.mark_prepared_as_calling
-    sqlite_copy.replace_database_file(folder / archive.SPOOL_FILE, spool_file, "", prepare)
+    kept_name = spool_file.name + kept_suffix
+    sqlite_copy.replace_database_file(folder / archive.SPOOL_FILE, spool_file, kept_name, prepare)
     return "restored"
 
 

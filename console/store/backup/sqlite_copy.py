@@ -117,6 +117,8 @@ def replace_database_file(
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
             kept = _keep_database_under_name(database, kept_name) if database.exists() else None
+            # also if the file is gone, but not its log: SQLite would write that into the new file
+            _rename_side_files(database, kept or database.with_name(f"{kept_name}-{draft.name[-12:]}"))
             draft.replace(database)
             sync_folder(database.parent)
             return kept
@@ -135,13 +137,15 @@ def _keep_database_under_name(database: Path, kept_name: str) -> Path:
             break
         except FileExistsError:
             kept = database.with_name(f"{kept_name}-{number}")
-    for (
-        suffix
-    ) in _SIDE_FILE_SUFFIXES:  # of a file that can't be read: they belong to it, and would damage the new one
-        side = database.with_name(database.name + suffix)
-        with suppress(FileNotFoundError):
-            side.rename(kept.with_name(kept.name + suffix))
     return kept
+
+
+def _rename_side_files(database: Path, kept: Path) -> None:
+    """Rename the side files of a database that was damaged or has been deleted, so that they belong to `kept`. They
+    would damage the new database."""
+    for suffix in _SIDE_FILE_SUFFIXES:
+        with suppress(FileNotFoundError):
+            database.with_name(database.name + suffix).rename(kept.with_name(kept.name + suffix))
 
 
 def require_unused_database(database: Path) -> None:
