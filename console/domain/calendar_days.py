@@ -5,28 +5,43 @@ from functools import cache
 
 JST = timezone(timedelta(hours=9), "JST")
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
+_END_OF_DAY_IN_UTC = time(15)
+"""Time of day in UTC at which a day ends in Japan, all the year round."""
 
 
 def get_start_of_day(day: date) -> datetime:
-    """Return the first instant (UTC) of a Japanese day."""
-    return datetime.combine(day, time(), JST).astimezone(UTC)
+    """Return the first instant (UTC) of a Japanese day. The very first day of the calendar has begun before the year
+    1 in UTC: the result is then the first instant of the year 1.
+    """
+    return get_end_of_day(day - timedelta(days=1)) if day > date.min else datetime.min.replace(tzinfo=UTC)
 
 
 def get_end_of_day(day: date) -> datetime:
     """Return the first instant (UTC) after a Japanese day. For the last valid day of a credit check this is its
     `expired_at`.
     """
-    return get_start_of_day(day + timedelta(days=1))
+    # Not the start of the next day: 9999-12-31, by which others mean "without end", has none in the calendar.
+    return datetime.combine(day, _END_OF_DAY_IN_UTC, UTC)
+
+
+def convert_to_local(at: datetime, zone: tzinfo) -> datetime:
+    """Return the date and time in `zone` at an aware instant. If it is outside of the years 1 to 9999, return the
+    first or the last second of these years: others store 9999-12-31 23:59:59 for "without end".
+    """
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return datetime(1, 1, 1, tzinfo=zone) if at.year == 1 else datetime(9999, 12, 31, 23, 59, 59, tzinfo=zone)
 
 
 def compute_last_valid_day(expired_at: datetime) -> date:
     """Return the last valid Japanese day of a credit check that expires at the instant `expired_at`."""
-    return (expired_at.astimezone(JST) - timedelta(microseconds=1)).date()
+    return (convert_to_local(expired_at, JST) - timedelta(microseconds=1)).date()
 
 
 def format_instant(at: datetime) -> str:
     """Return the instant in UTC as `2026-11-20T03:20:01Z`. All instants for other programs have this form."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 @cache
@@ -53,8 +68,8 @@ def convert_to_utc(local: datetime, name: str) -> datetime | None:
 
 
 def convert_to_zone(at: datetime, name: str) -> datetime:
-    """Return the local date and time (naive) of an instant in the time zone `name`; a naive instant is read as UTC.
-    Raises LookupError for an unknown zone.
+    """Return the local date and time (naive) of an instant in the time zone `name`, as `convert_to_local` does; a
+    naive instant is read as UTC. Raises LookupError for an unknown zone.
     """
     aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return aware.astimezone(find_zone(name)).replace(tzinfo=None)
+    return convert_to_local(aware, find_zone(name)).replace(tzinfo=None)

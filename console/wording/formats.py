@@ -4,7 +4,7 @@ amounts are computed with integers only."""
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from console.domain.calendar_days import JST, compute_last_valid_day
+from console.domain.calendar_days import JST, compute_last_valid_day, convert_to_local
 from console.domain.corporation_number import DIGIT_COUNT, group_digits
 
 TimeStyle = Literal["full", "short", "clock", "day", "until"]
@@ -29,14 +29,15 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
         return NO_VALUE
     if style == "until":
         return format_day(compute_last_valid_day(at))
-    return at.astimezone(JST).strftime(_STRFTIME_FORMAT_BY_STYLE[style])
+    local = convert_to_local(at, JST)
+    return local.strftime(_STRFTIME_FORMAT_BY_STYLE[style].replace("%Y", f"{local.year:04}"))  # %Y drops zeros
 
 
 def format_short_instant(at: datetime, now: datetime) -> str:
     """Return an instant as `11-20 15:04` in Japanese time, or as `2025-11-20 15:04` if it is in another year than
     `now`."""
     text = format_instant(at, "short")
-    year = at.astimezone(JST).year
+    year = convert_to_local(at, JST).year
     return text if year == now.astimezone(JST).year else f"{year}-{text}"
 
 

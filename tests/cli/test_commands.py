@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import stat
 from hashlib import sha256
 from pathlib import Path
@@ -509,3 +510,29 @@ def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
     other = ("documents", "save", record, "--to", str(tmp_path / "b.pdf"), "--sha256", "0" * 64)
     assert terminal.json(*other).refused == (2, "not_found")
     assert not (tmp_path / "b.pdf").exists()
+
+
+def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Terminal, tmp_path: Path) -> None:
+    """9999-12-31 23:59:59 for "without end" has no time in Japan: every list that holds such a record is shown."""
+    rows = [
+        (OTHER, "2026-01-01 00:00:00", "9999-12-31 23:59:59"),
+        (NUMBER, "9999-12-31 23:59:59", "0001-01-01 00:00:00"),
+    ]
+    with sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db")) as database:
+        database.executemany(
+            "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, purchased_at,"
+            " expired_at) VALUES (1, ?, 77, ?, ?)",
+            rows,
+        )
+    for number in (NUMBER, OTHER):
+        assert terminal("lookup", number).status == 0
+        for name in (f"{number}.csv", f"{number}.xlsx"):
+            assert terminal.json("export", "lookup", number, "--to", str(tmp_path / name)).status == 0
+    assert "9999-12-31" in (tmp_path / f"{OTHER}.csv").read_text("utf-8-sig")
+    assert terminal("queue", "incomplete").status == 0
+    assert terminal("show", "credit-check", "2").status == 0
+    told = [terminal.json("show", "credit-check", row).data for row in ("1", "2")]
+    assert [record["expired_at"] for record in told] == ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
+    renewed = terminal.json("purchase", OTHER, "--client", "1", "--renew")
+    assert renewed.refused == (3, "not_expired")
+    assert "9999-12-31" in renewed.error["message"]

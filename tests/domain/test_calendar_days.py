@@ -1,7 +1,7 @@
 """Days in Japan, instants in UTC, and what other programs wrote in a zone of their own."""
 
 import zoneinfo
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
@@ -29,6 +29,21 @@ def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
 def test_the_last_valid_day(ends: datetime, last: date) -> None:
     """What ends at midnight in Japan is valid on the day before, and a microsecond later on the day that begins."""
     assert dates.compute_last_valid_day(ends) == last
+
+
+def test_the_ends_of_the_calendar() -> None:
+    """9999-12-31, in whatever zone, is a day without end and no error; so is the first day of the calendar."""
+    last_second = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert dates.get_end_of_day(date.max) == datetime(9999, 12, 31, 15, tzinfo=UTC)
+    assert dates.get_start_of_day(date.min) == datetime(1, 1, 1, tzinfo=UTC)
+    assert dates.compute_last_valid_day(dates.get_end_of_day(date.max)) == date.max
+    assert dates.compute_last_valid_day(last_second) == date.max
+    assert dates.compute_last_valid_day(dates.get_end_of_day(date.min)) == date.min
+    assert dates.convert_to_local(last_second, dates.JST) == last_second.replace(tzinfo=dates.JST)
+    west = timezone(-timedelta(hours=5))
+    assert dates.convert_to_local(datetime(1, 1, 1, tzinfo=UTC), west) == datetime(1, 1, 1, tzinfo=west)
+    assert dates.convert_to_zone(dates.get_end_of_day(date.max), "Asia/Tokyo") == last_second.replace(tzinfo=None)
+    assert dates.format_instant(dates.get_end_of_day(date.min)) == "0001-01-01T15:00:00Z"
 
 
 def test_instants_are_told_in_utc() -> None:

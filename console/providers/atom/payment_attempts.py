@@ -15,6 +15,8 @@ from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.result_codes import CodeOutcome, make_unknown_verdict
 
+_LATEST_PAYMENT_YEAR = 2999
+"""A later time of payment counts as missing: no deadline could be computed from it."""
 AttemptVerdict: TypeAlias = tuple[CodeOutcome, PaymentReport | None]
 
 # Priority of an attempt by its outcome class: a success first, then an attempt that can still succeed, then an
@@ -135,7 +137,7 @@ def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
         is_final=PAYMENT_CODE_MEANINGS[code].is_final,
         amount=parse_rupees(pay_details.get("amount")),
         total=parse_rupees(pay_details.get("totalAmount")),
-        paid_at=next(filter(None, map(parse_ist, times)), None),
+        paid_at=next((at for at in map(parse_ist, times) if at and at.year <= _LATEST_PAYMENT_YEAR), None),
         method=read_sub_channel(payment_mode) or None,
         bank_reference=read_bank_id(payment_mode) or None,
         settlement=_parse_short_word(get_object(attempt, "settlementDetails").get("reconStatus")),

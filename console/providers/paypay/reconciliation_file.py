@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from console.domain.calendar_days import JST
+from console.domain.calendar_days import JST, convert_to_local
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
@@ -143,7 +143,7 @@ class DailyFileReader:
         state, refund = STATES_BY_LINE_STATUS[cells[_STATE_COLUMN]]
         amount = _parse_amount(cells[_AMOUNT_COLUMN], negative=refund is not None)
         at = _parse_instant(cells[_TIME_COLUMN])
-        _require_condition(at.astimezone(JST).date() == self._day, "other_day")
+        _require_condition(convert_to_local(at, JST).date() == self._day, "other_day")
         method = cells[_METHOD_COLUMN][:_LONGEST_METHOD_CHARACTERS] or None
         return HistoryRow(
             key, payment_id, merchant_payment_id, state, cells[_STATE_COLUMN], at, amount, refund, method

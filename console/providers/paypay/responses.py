@@ -53,7 +53,7 @@ LARGEST_AMOUNT = 99_999_999_999
 _RESULT_CODE_PATTERN = re.compile(r"[A-Z0-9_]{1,64}")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,64}")
-_LATEST_EPOCH_SECONDS = 253_402_300_799  # the end of the year 9999
+_LATEST_EPOCH_SECONDS = 32_503_679_999  # the end of the year 2999: a later time can have no refund window
 
 
 def make_paypay_converter(call: PayPayCall, read_content: DataReader[T]) -> AnswerConverter[T]:

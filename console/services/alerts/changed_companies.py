@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from console.domain.alerts.events import EventName
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import JST
+from console.domain.calendar_days import JST, convert_to_local
 from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import (
     CORPORATION_CHANGE_RULE,
@@ -249,7 +249,7 @@ class ChangedCompanyAlerts:
         corporations = registry.find_many(list(beginnings))
         present = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         first_days = {
-            number: begun_at.astimezone(JST).date()
+            number: convert_to_local(begun_at, JST).date()
             for number, begun_at in beginnings.items()
             if begun_at is not None and number in present
         }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 
-from console.domain.calendar_days import JST
+from console.domain.calendar_days import JST, convert_to_local
 from console.domain.corporation_number import DIGIT_COUNT, group_digits
 from console.domain.exports.tables import FORMULA_CHARACTERS, CellKind, CellValue
 
@@ -52,7 +52,7 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
         case None:
             return ""
         case datetime():
-            return value.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
+            return convert_to_local(value, JST).replace(tzinfo=None).isoformat(" ", "seconds")
         case date():
             return value.isoformat()
         case int():
@@ -70,7 +70,7 @@ def make_sheet_cell(value: CellValue) -> CellValue:
     because a workbook can't store a time zone."""
     match value:
         case datetime():
-            return value.astimezone(JST).replace(tzinfo=None, microsecond=0)
+            return convert_to_local(value, JST).replace(tzinfo=None, microsecond=0)
         case str():
             return make_spreadsheet_safe(value)
     return value

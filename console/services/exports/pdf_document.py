@@ -18,7 +18,7 @@ from itertools import groupby, islice
 from threading import Lock
 from typing import Any, BinaryIO
 
-from console.domain.calendar_days import JST
+from console.domain.calendar_days import JST, convert_to_local
 from console.domain.exports.tables import CellKind, CellValue, DocumentTable, ExportDocument
 from console.resource_paths import resources_dir
 from console.services.exports.cells import make_printable
@@ -54,7 +54,7 @@ def make_cell_text(kind: CellKind, value: CellValue) -> str:
         case None | "":
             return "–"
         case datetime():
-            return value.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
+            return convert_to_local(value, JST).replace(tzinfo=None).isoformat(" ", "seconds")
         case date():
             return value.isoformat()
         case int() | Decimal():

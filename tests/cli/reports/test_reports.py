@@ -78,8 +78,10 @@ def test_a_close_from_the_terminal(tmp_path: Path, sandbox: Sandbox) -> None:
         (*close, "--out", str(file)),
         (*close, "--out", str(tmp_path / "close.csv")),
         (*close[:3], "2999-01-01", *close[4:]),
+        (*close[:3], "9999-12-31", *close[4:]),
         (*close[:3], "yesterday", *close[4:]),
     )
-    assert [desk.json(*words).refused for words in refused] == [(2, "usage")] * 4
+    assert [desk.json(*words).refused for words in refused] == [(2, "usage")] * 5
+    assert desk.json(*close[:3], "0001-01-01", *close[4:]).data["day"] == "0001-01-01"
     assert desk.json(*close[:5], "nobody").refused == (2, "not_found")
     assert sorted(path.name for path in tmp_path.glob("close.*")) == ["close.pdf", "close.xlsx"]

@@ -84,6 +84,8 @@ def test_a_file_as_it_is_described() -> None:
         (PAID.replace("2026-11-19T", "2026-13-19T"), "time"),
         (PAID.replace("2026-11-19T12", "2026-11-20T12"), "other_day"),
         (PAID.replace("12:20:01+09:00", "15:20:01+00:00"), "other_day"),
+        (PAID.replace("2026-11-19T12:20:01+09:00", "9999-12-31T23:59:59+00:00"), "other_day"),
+        (PAID.replace("2026-11-19T12:20:01+09:00", "0001-01-01T00:00:00+00:00"), "other_day"),
         (PAID.replace("0421", "04 21"), "id"),
         (PAID.replace("ORD-1", "a b"), "id"),
         (PAID.replace(",1,", ",2,", 1), "other_merchant"),

@@ -385,6 +385,11 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
             None,
             {"expired_at": datetime(2026, 11, 1, 15, tzinfo=UTC)},
         ),
+        (
+            replace(REPORT, purchase_date=date.min, expiration_date=date.max),
+            None,
+            {"purchased_at": datetime(1, 1, 1, tzinfo=UTC), "expired_at": datetime(9999, 12, 31, 15, tzinfo=UTC)},
+        ),
     ],
 )
 def test_what_a_report_fills(report: CheckReport, held: datetime | None, values: dict[str, object]) -> None:
