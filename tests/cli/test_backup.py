@@ -627,3 +627,11 @@ def test_a_servers_restore_that_breaks_off_loses_no_document(
     assert owner.json("db", "upgrade").status == 0
     assert documents.read(stored.path) == b"%PDF-1.7 kept"
     assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []
+
+
+def test_a_folder_whose_name_no_file_system_takes(terminal: Terminal) -> None:
+    """Nothing can be there: no backup is found in it, and none can be made."""
+    folder = f"/tmp/{'x' * 5_000}"
+    assert terminal.json("db", "restore", folder, "--check").refused == (2, "bad_backup")
+    assert terminal.json("db", "restore", folder).refused == (2, "bad_backup")
+    assert terminal.json("db", "backup", folder).refused in ((2, "bad_backup"), (6, "storage_full"))

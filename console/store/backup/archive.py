@@ -114,10 +114,10 @@ def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
     another user. Raises bad_backup (not_empty) if `folder` exists and isn't an empty folder; storage_full if the
     files can't be written.
     """
-    folder = folder.resolve()
-    _require_empty_folder(folder)
-    is_present = folder.is_dir()
     with translate_errors(folder):
+        folder = folder.resolve()
+        _require_empty_folder(folder)
+        is_present = folder.is_dir()
         parent = folder if is_present else folder.parent
         parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(PARTIAL_SUFFIX, f"{folder.name}.", parent))
@@ -180,9 +180,9 @@ def read_manifest(folder: Path) -> BackupManifest:
     """Return the manifest of the backup at `folder`. Raises bad_backup with the problem incomplete (there is no
     manifest), manifest (it was altered or is no manifest) or format (a newer program made it)."""
     file = folder / MANIFEST_NAME
-    if not file.is_file():
-        raise make_bad_backup_error(BackupProblem.NO_MANIFEST, str(folder))
     try:
+        if not file.is_file():
+            raise make_bad_backup_error(BackupProblem.NO_MANIFEST, str(folder))
         wrapped = json.loads(file.read_bytes())
         content = wrapped["content"]
         text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
