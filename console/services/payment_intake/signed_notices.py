@@ -42,6 +42,7 @@ NO_NOTICE_KEY_REASON = "no_key"
 UNVERIFIED_NOTICE_RULE = WorkReason.UNVERIFIED_NOTICE
 """Alert rule of the case about a stored notice whose signature is wrong or missing."""
 NOTICE_SOURCE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+_MAX_NAMES_WITHOUT_KEY = 64
 _SIGNATURE_PATTERN = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _PRINTABLE_PATTERN = re.compile(r"[!-~]{1,128}")
 _INSTANT_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -75,7 +76,8 @@ class SignedNoticeHandler:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._keys: dict[str, str | None] = {}
+        self._keys: dict[str, str] = {}
+        self._names_without_key: set[str] = set()
         self._sources_without_key: set[str] = set()
 
     def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
@@ -191,14 +193,20 @@ class SignedNoticeHandler:
         )
 
     def _read_notice_key(self, source: str) -> str | None:
-        """Return the key of a source; None if this desk has none. The key is read once and then kept in memory,
-        because a keyring may be slow.
+        """Return the key of a source; None if this desk has none. Each answer is kept in memory, because a keyring
+        may be slow. Anybody may invent names of sources: of those without a key only some are kept, and however many
+        there are, the key of another source is still read.
         """
-        if source not in self._keys:
-            if not NOTICE_SOURCE_NAME_PATTERN.fullmatch(source) or len(self._keys) >= 64:
-                return None
-            self._keys[source] = self._context.settings.read_secret(f"NOTICE_{source.upper()}_KEY") or None
-        return self._keys[source]
+        if source in self._names_without_key or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(source):
+            return None
+        key = self._keys.get(source) or self._context.settings.read_secret(f"NOTICE_{source.upper()}_KEY")
+        if key:
+            self._keys[source] = key
+            return key
+        if len(self._names_without_key) >= _MAX_NAMES_WITHOUT_KEY:
+            self._names_without_key.clear()
+        self._names_without_key.add(source)
+        return None
 
     # Content
 

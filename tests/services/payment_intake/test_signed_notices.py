@@ -129,6 +129,15 @@ def test_whatever_is_wrong_gets_one_refusal(scene: Scene) -> None:
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "booked"
 
 
+def test_notices_of_invented_sources_keep_no_source_out(scene: Scene) -> None:
+    """Whoever names more sources than a desk remembers to lack a key is refused, and the bank is still heard."""
+    genuine = scene.bank("ev-1", "ORD-1")
+    scene.order("ORD-1", 3300)
+    for number in range(200):
+        assert scene.payments.receive_notice(replace(genuine, source=f"nobody{number}")) == REFUSED
+    assert scene.payments.receive_notice(genuine).done == "booked"
+
+
 @pytest.mark.parametrize("point", ["before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"])
 @pytest.mark.expects_log("what was tolerated is told")
 def test_a_notice_that_broke_off_is_booked_when_it_comes_again(scene: Scene, point: str) -> None:
