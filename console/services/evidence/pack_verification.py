@@ -39,7 +39,9 @@ _PACK_NAME_PATTERN = re.compile(r"packs/[a-z-]+-[0-9a-f-]+\.zip")
 _WHITE_SPACE_PATTERN = re.compile(r"[ \t\r\n]*")
 _AUDIT_FILE_NAME = "audit.json"
 _ACCEPTED_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Accepted compression methods. Others may need gigabytes of memory before the first byte."""
+"""Accepted compression methods. Others may need gigabytes of memory before the first byte, and raise exceptions of
+their own.
+"""
 JsonObject = dict[str, Any]
 
 
@@ -161,7 +163,7 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerifica
 def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> JsonObject | None:
     try:
         info = pack.getinfo(MANIFEST_NAME)
-        if info.file_size > _LARGEST_MANIFEST_BYTES:
+        if info.file_size > _LARGEST_MANIFEST_BYTES or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
             return None
         raw = pack.read(info)
         if any(raw.count(sign) > limit for sign, limit in _MAX_COUNT_BY_JSON_SIGN.items()):
@@ -256,8 +258,8 @@ def _iterate_audit_lines(pack: zipfile.ZipFile) -> Iterator[tuple[str, JsonObjec
     """Yield the key (`form`, `row`, `withheld` or `head`) and the value of each line of the pack's file with the
     audit entries."""
     info = pack.getinfo(_AUDIT_FILE_NAME)
-    if info.file_size > _LARGEST_AUDIT_BYTES:
-        raise ValueError("too large")
+    if info.file_size > _LARGEST_AUDIT_BYTES or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
+        raise ValueError("too large, or compressed by another method")
     with io.TextIOWrapper(pack.open(info), "utf-8") as file:
         for value in iterate_json_objects(file):
             ((kind, entry),) = value.items()

@@ -30,6 +30,8 @@ MAX_COMPRESSION_RATIO = 200
 """Highest accepted ratio of a CSV's size to its compressed size. The publisher's files have 5 to 10."""
 _MAX_BYTES_WITHOUT_RATIO_CHECK = 16 * 1024**2
 """A CSV up to this size is accepted with any ratio."""
+_ACCEPTED_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The publisher uses no others. They may need gigabytes of memory, and have exceptions of their own."""
 _LONGEST_LINE_BYTES = 64 * 1024
 _BLOCK_BYTES = 256 * 1024
 """Bytes of one read; the objects made of larger blocks don't fit into a processor's cache."""
@@ -170,14 +172,16 @@ def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.Z
 
 def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     """Return the entry of the only CSV of the ZIP. Raises bad_registry_file if the ZIP has no CSV or several, if it
-    has other files than a CSV and signatures (`.asc`), and if the CSV would become far larger than the publisher's
-    when it is unpacked."""
+    has other files than a CSV and signatures (`.asc`), if the CSV is compressed by an unusual method, and if it would
+    become far larger than the publisher's when it is unpacked."""
     members = [member for member in archive.infolist() if not member.is_dir()]
     found = [member for member in members if member.filename.lower().endswith(".csv")]
     others = [member for member in members if member not in found and not member.filename.lower().endswith(".asc")]
     if len(found) != 1 or others:
         raise make_bad_file_error(name, RegistryFileProblem.NOT_ONE_CSV)
     size, compressed = found[0].file_size, found[0].compress_size
+    if found[0].compress_type not in _ACCEPTED_COMPRESSION_METHODS:
+        raise make_bad_file_error(name, RegistryFileProblem.INCOMPLETE_ZIP)
     if size > MAX_CSV_BYTES or (size > _MAX_BYTES_WITHOUT_RATIO_CHECK and size > compressed * MAX_COMPRESSION_RATIO):
         raise make_bad_file_error(name, RegistryFileProblem.TOO_LARGE_UNPACKED)
     return found[0]

@@ -352,6 +352,23 @@ def test_a_manifest_is_no_bomb(tmp_path: Path, inside: bytes, packing: int) -> N
     assert (found["peak"] < _PEAK, found["seconds"] < _SECONDS) == (True, True), found  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("part", ["manifest.json", "audit.json"])
+def test_a_damaged_part_that_is_packed_in_another_way(tmp_path: Path, part: str) -> None:
+    """Not whole, and no error of the program: LZMA has exceptions of its own."""
+    parts = {"audit.json": b"[" + b'{"row": {}},' * 200 + b'{"row": {}}]'}
+    whole, file = zipped(tmp_path / "whole.zip", parts), tmp_path / "bad.zip"
+    with zipfile.ZipFile(whole) as pack, zipfile.ZipFile(file, "w") as other:
+        contents = {name: pack.read(name) for name in pack.namelist()}
+        other.writestr(part, contents[part], zipfile.ZIP_LZMA)
+        for name in contents.keys() - {part}:
+            other.writestr(name, contents[name])
+    raw = bytearray(file.read_bytes())
+    start = 30 + len(part) + 20
+    raw[start : start + 20] = b"\xff" * 20
+    file.write_bytes(raw)
+    assert not verify_pack(file).is_intact
+
+
 def test_the_sum_of_all_parts_is_bounded(tmp_path: Path) -> None:
     """Fifty parts of 48 MiB each, if they may be believed: none of them is unpacked."""
     file = zipped(tmp_path / "bomb.zip", {f"documents/{number}.pdf": b"x" * 777 for number in range(50)})

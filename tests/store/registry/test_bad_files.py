@@ -136,6 +136,21 @@ def bomb(folder: Path) -> Path:
     return write_zip(folder, NAME, csv_text(GOOD).encode() * 40_000)
 
 
+def damaged(packing: int) -> Callable[[Path], Path]:
+    """Write a ZIP packed in a way that the publisher doesn't use, with other bytes in the middle."""
+
+    def write(folder: Path) -> Path:
+        path = folder / f"{NAME}.zip"
+        with zipfile.ZipFile(path, "w", packing) as archive:
+            archive.writestr(f"{NAME}.csv", UTF8)
+        content = bytearray(path.read_bytes())
+        content[80:120] = b"\xff" * 40
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
 def renamed(zip_name: str, csv_name: str) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         path = folder / f"{zip_name}.zip"
@@ -165,6 +180,8 @@ ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
     "a flipped bit": (flipped, P.INCOMPLETE_ZIP),
     "encrypted": (marked(8, 1), P.INCOMPLETE_ZIP),
     "unknown compression": (marked(10, 97), P.INCOMPLETE_ZIP),
+    "damaged LZMA": (damaged(zipfile.ZIP_LZMA), P.INCOMPLETE_ZIP),
+    "damaged BZIP2": (damaged(zipfile.ZIP_BZIP2), P.INCOMPLETE_ZIP),
     "no ZIP": (plain_csv, P.INCOMPLETE_ZIP),
     "bomb": (bomb, P.TOO_LARGE_UNPACKED),
     "two CSV": (lambda folder: write_zip(folder, NAME, UTF8, {"more.csv": UTF8}), P.NOT_ONE_CSV),
