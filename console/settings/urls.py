@@ -84,8 +84,11 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     if not path or "?" in path or path.startswith((":memory:", "file:")):
         raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
     file = RawSetting(raw.name, unquote(path), raw.file).parse_path()
-    if file.is_dir():
-        raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
+    try:
+        if file.is_dir():
+            raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
+    except OSError as cause:  # a name that is too long, or a folder without permission
+        raise raw.make_error(SettingProblem.BAD_PATH) from cause
     return make_sqlite_url(file), file
 
 

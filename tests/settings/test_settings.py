@@ -274,6 +274,7 @@ BAD_VALUES = [
     ("CONSOLE_DATABASE_URL", "sqlite://"), ("CONSOLE_DATABASE_URL", "sqlite:///:memory:"),
     ("CONSOLE_DATABASE_URL", "sqlite:////tmp/a.db?mode=ro"), ("CONSOLE_DATABASE_URL", "sqlite:///file:a.db"),
     ("CONSOLE_DATABASE_URL", "postgresql://u:canary-9@h/db"), ("CONSOLE_DATABASE_URL", "/tmp/a.db"),
+    ("CONSOLE_DATABASE_URL", f"sqlite:////tmp/{'x' * 300}"), ("CONSOLE_DATABASE_URL", f"sqlite:////{'x/' * 3_000}a"),
     ("CONSOLE_DATABASE_URL", "sqlite:////tmp"), ("CONSOLE_DATABASE_URL", "sqlite:///a\0b"),
     ("CONSOLE_DOCUMENTS_URL", "file:"), ("CONSOLE_DOCUMENTS_URL", "file://server/share"),
     ("CONSOLE_DOCUMENTS_URL", "s3://bucket"), ("CONSOLE_DOCUMENTS_URL", "file:///etc/hostname"),
