@@ -319,6 +319,14 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     assert in_csv[-1][:2] == ["'0421000000000000000034", "10000000000000.25"]
 
 
+@pytest.mark.parametrize("text", ["1E5", "1e-5", "12.5E+3", "MAR-2026", "sep12", "12-SEP", "7 dec 26", "007", "1/2"])
+def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
+    """What a spreadsheet would take for a number, a month or a day gets an apostrophe."""
+    assert cells.make_csv_cell(CellKind.TEXT, text) == f"'{text}"
+    for longer in (f"ORD-{text}", f"{text}-A"):
+        assert cells.make_csv_cell(CellKind.TEXT, longer) == longer
+
+
 def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
     """Each sheet has the titles; no row is lost."""
     column = ExportColumn("n", CellKind.NUMBER, lambda row: row)
