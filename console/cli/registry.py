@@ -35,7 +35,7 @@ _SECONDS_BETWEEN_PROGRESS_LINES = 1.0
 
 
 def _find_corporations(console: "Console", args: Namespace, _: AnswerWriter) -> "RegistryMatches":
-    return console.registry.search_corporations(" ".join(args.text), args.prefecture, args.limit)
+    return console.registry.find(" ".join(args.text), args.prefecture, args.limit)
 
 
 def _build_registry_matches_json(matches: "RegistryMatches", translate: Translate) -> JsonObject:

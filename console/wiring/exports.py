@@ -174,7 +174,7 @@ def _make_search_list(services: ExportReadServices, request: ExportRequest, cont
 
 def _make_companies_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> RowPages:
-        yield services.registry.search_corporations(request.subject, request.part or None, _MAX_SEARCH_RESULTS).items
+        yield services.registry.find(request.subject, request.part or None, _MAX_SEARCH_RESULTS).items
 
     return _ExportList(lists.make_company_columns(context), read_pages)
 

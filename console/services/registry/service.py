@@ -48,11 +48,13 @@ class RegistryService:
 
     # Search and facts
 
-    def search_corporations(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
+    def find(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
         """Return the corporations that match `text`: a name or a part of it, its reading, an address or a
         postcode. All those with open records of ours come first; then those with other records of ours that are
         among the `MAX_MATCH_CANDIDATES` best matches; then the other matches, the best first. `prefecture` restricts
         the search; `limit` is at most 1,000. Raises not_allowed if the acting person may not read.
+
+        Other programs call this method: its name and its parameters are fixed.
         """
         limit = max(1, min(limit, MAX_REGISTRY_MATCHES))
         with self._context.database.read() as conn:

@@ -1,6 +1,7 @@
 """What the registry adds to records, on each engine: in one query a page, for who may read, and never in the way."""
 
 import csv
+import inspect
 import logging
 from collections.abc import Iterator
 from datetime import date
@@ -233,13 +234,22 @@ def test_open_records_come_first_whatever_matches_better(console: Console, tmp_p
     last = [close_company(make_company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in numbers(3)]
     rows = [*(row(index) for index in range(1_200)), *map(list, last)]
     give_registry(console, write_file(tmp_path, WHOLE, rows))
-    found = console.registry.search_corporations("見本", limit=5).items
+    found = console.registry.find("見本", limit=5).items
     assert {match.corporation.number for match in found if match.has_open_records} == {of_check, of_refund}
     assert [match.has_open_records for match in found] == [True, True, False, False, False]
-    assert of_order not in {
-        match.corporation.number for match in console.registry.search_corporations("見本", limit=150).items
+    assert of_order not in {match.corporation.number for match in console.registry.find("見本", limit=150).items}
+    assert console.registry.find("見本", prefecture="大阪").items == ()
+
+
+def test_programs_call_the_search_by_its_fixed_name(console: Console) -> None:
+    """Names and defaults as other programs write them; without a registry nothing is found."""
+    parameters = inspect.signature(console.registry.find).parameters
+    assert {name: one.default for name, one in parameters.items()} == {
+        "text": inspect.Parameter.empty,
+        "prefecture": None,
+        "limit": 50,
     }
-    assert console.registry.search_corporations("見本", prefecture="大阪").items == ()
+    assert console.registry.find("見本").items == ()
 
 
 def test_a_name_is_another_only_if_people_would_say_so() -> None:
