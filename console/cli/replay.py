@@ -18,6 +18,7 @@ from console.cli.audit import make_audit_broken_error, require_intact_evidence_p
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
+from console.domain.calendar_days import convert_to_local
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
@@ -228,7 +229,7 @@ def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall
     begun_at, paid_at = (payment[name] and _parse_instant(payment[name]) for name in ("begun_at", "paid_at"))
     number = _require_request_text(payment["merchant_payment_id"])
     if call.call in _CALLS_THAT_READ_PAYMENT or call.call == _CANCEL_CALL:
-        day = paid_at.astimezone(get_time_zone(call.provider)).date() if paid_at else None
+        day = convert_to_local(paid_at, get_time_zone(call.provider)).date() if paid_at else None
         send_call = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
         return lambda: adapter.cancel(send_call) if call.call == _CANCEL_CALL else adapter.read_payment(send_call)
     if call.call == _START_CALL:
@@ -265,7 +266,9 @@ def _require_own_id(value: object) -> int:
 
 
 def _parse_instant(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    from console.services.evidence.recorded_calls import parse_instant
+
+    return parse_instant(text)
 
 
 def build_replay_json(result: ReplayResult) -> JsonObject:

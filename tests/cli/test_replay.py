@@ -157,9 +157,14 @@ MALFORMED = {
     "no sum at all": changed("record.json", '"asked_minor"', '"other"'),
     "an unknown currency": changed("record.json", '"JPY"', '"XXX"'),
     "no instant": changed("record.json", '"2026-11-22T19:14:32Z"', '"yesterday"'),
+    "no zone": changed("record.json", '"2026-11-22T19:14:32Z"', '"2026-11-22T19:14:32"'),
+    "before the calendar": changed("record.json", '"2026-11-22T19:14:32Z"', '"0001-01-01T00:00:00+14:00"'),
     "a line in a number": changed("record.json", '"ORD-7"', r'"ORD\u0000-7"'),
     "half a character": changed("record.json", '"ORD-7"', r'"ORD\ud800"'),
     "no instant of an answer": changed("answers/payment-1/000000000006.json", '"2026-11-22T19:14:32Z"', '"\x1b[2J"'),
+    "no zone of an answer": changed(
+        "answers/payment-1/000000000006.json", '"2026-11-22T19:14:32Z"', '"0001-01-01 00:00:00"'
+    ),
     "an id that is a list": changed("answers/payment-1/000000000006.json", '"id": 6', '"id": [6]'),
 }
 

@@ -8,7 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +127,20 @@ def _make_recorded_call(
 
 
 def _require_instant(text: str) -> str:
-    """Return `text` if it is an instant in ISO 8601. Raises ValueError for another text."""
-    datetime.fromisoformat(text.replace("Z", "+00:00"))
+    parse_instant(text)
     return text
+
+
+def parse_instant(text: str) -> datetime:
+    """Return the instant (UTC) that a text of an evidence pack states in ISO 8601. Raises ValueError for another
+    text, also for a time without its zone or outside of the calendar in UTC."""
+    at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if at.tzinfo is None:
+        raise ValueError("no zone")
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("outside of the calendar") from None
 
 
 def _restore_answer(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], bytes | None]:
