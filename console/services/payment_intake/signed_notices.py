@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
-from console.domain.money import MINOR_DIGITS_BY_CURRENCY, InvalidAmountText, Money, parse_money
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY, InvalidAmountText, Money, make_stored_money, parse_money
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Order, Payment, PostedNotice
 from console.domain.payments.report_rules import ReportSource
@@ -232,11 +232,12 @@ class SignedNoticeHandler:
 
     def _find_or_insert_payment(self, tx: Transaction, notice: SignedNotice) -> Payment | None:
         """Return the payment of the notice. If only the order of the notice exists, insert the payment. Return None
-        if neither payment nor order exists.
+        if neither payment nor order exists, or if the shop has written an order with an amount or a currency that no
+        payment can have.
         """
         payment = payments.find_by_merchant_id(tx.conn, notice.source, notice.order_no)
         order = None if payment else orders.find_by_number(tx.conn, notice.order_no)
-        if order is None or order.currency not in MINOR_DIGITS_BY_CURRENCY:
+        if order is None or make_stored_money(order.total_minor, order.currency) is None:
             return payment
         new_payment = NewPayment(
             notice.source,

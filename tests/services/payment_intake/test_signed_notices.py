@@ -129,6 +129,19 @@ def test_whatever_is_wrong_gets_one_refusal(scene: Scene) -> None:
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "booked"
 
 
+@pytest.mark.parametrize(("minor", "currency"), [(-5, "JPY"), (10**15 + 1, "JPY"), (2**62, "INR"), (3300, "USD")])
+def test_an_order_of_an_impossible_amount_has_no_payment(scene: Scene, minor: int, currency: str) -> None:
+    """The shop wrote what no payment can have: the notice is kept, a case, and its sender needn't come again."""
+    scene.order("ORD-1", minor, currency)
+    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
+    assert scene.of_number("bank", "ORD-1") is None
+    assert scene.cases("notice") == ["unmatched_notice"]
+    assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 0
+    scene.place.sql("UPDATE orders SET total_amount = 3300, currency = 'JPY'")
+    assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 1
+    assert scene.cases("notice") == []
+
+
 def test_notices_of_invented_sources_keep_no_source_out(scene: Scene) -> None:
     """Whoever names more sources than a desk remembers to lack a key is refused, and the bank is still heard."""
     genuine = scene.bank("ev-1", "ORD-1")
