@@ -536,3 +536,27 @@ def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Term
     renewed = terminal.json("purchase", OTHER, "--client", "1", "--renew")
     assert renewed.refused == (3, "not_expired")
     assert "9999-12-31" in renewed.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("garbage", "1970-01-01T00:00:00Z"),
+        (1795161600, "1970-01-01T00:00:00Z"),
+        ("2026-11-20T12:20:01+09:00", "2026-11-20T03:20:01Z"),
+        ("2026-11-20T03:20:01Z", "2026-11-20T03:20:01Z"),
+        ("0001-01-01T00:00:00+09:00", "1970-01-01T00:00:00Z"),
+    ],
+)
+def test_an_order_whose_time_is_none(terminal: Terminal, written: object, shown: str) -> None:
+    """The shop writes what it likes into an embedded database: the order and its company can still be shown."""
+    with sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db")) as database:
+        database.execute(
+            "INSERT INTO orders (merch_txn_id, corporation_number, total_amount, created_at, updated_at)"
+            " VALUES ('ORD-1', ?, 3300, ?, ?)",
+            (NUMBER, written, written),
+        )
+    (order,) = terminal.json("lookup", NUMBER).data["orders"]
+    assert order["created_at"] == shown
+    for words in (("lookup", NUMBER), ("show", "order", "1"), ("queue", "pending"), ("find", "ORD-1")):
+        assert terminal(*words).status == 0

@@ -2,7 +2,7 @@
 other applications have written."""
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
@@ -25,6 +25,26 @@ class _LenientInstant(sqlite.DATETIME):
                 return strict(value) if strict else value
             except (TypeError, ValueError):
                 return None
+
+        return read
+
+
+class _ReadableInstant(_LenientInstant):
+    """Column type of an instant that the shop writes, on SQLite. A value that isn't an instant is returned as
+    EPOCH_START, so that the row can be read; one with a zone is converted to UTC.
+    """
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        lenient = super().result_processor(dialect, coltype)
+
+        def read(value: Any) -> datetime | None:
+            at = lenient(value) if lenient else value
+            if at is None:
+                return None if value is None else EPOCH_START
+            try:
+                return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
+            except OverflowError:
+                return EPOCH_START
 
         return read
 
@@ -77,6 +97,7 @@ def _compile_text_type(*_: object, **__: object) -> str:
 
 
 Instant = DateTime().with_variant(_MicrosecondInstant(), "mysql")
+ShopInstant = Instant.with_variant(_ReadableInstant(), "sqlite")  # type: ignore[no-untyped-call]  # as above
 UNKNOWN_INSTANT_SQL = "1970-01-01 00:00:00.000000"
 """Default of the columns `state_since`: the instant isn't known. It equals EPOCH_START, so these rows come first
 in an index, like the oldest rows, and a key never has a NULL. It has all its digits, because SQLite compares it
