@@ -38,8 +38,8 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "instants are exported in UTC",
         _CELLS,
-        'return value.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")',
-        'return value.strftime("%Y-%m-%d %H:%M:%S")',
+        'return convert_to_local(value, JST).replace(tzinfo=None).isoformat(" ", "seconds")',
+        'return value.replace(tzinfo=None).isoformat(" ", "seconds")',
     ),
     _mutant(
         "a cancelled export leaves its file",

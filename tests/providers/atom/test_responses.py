@@ -303,6 +303,7 @@ def test_a_payment_as_it_is_told() -> None:
 def test_a_time_of_payment_without_end() -> None:
     """9999-12-31 is no time from which a deadline can be computed: the next time counts."""
     found = verified(attempt(pay={"txnCompleteDate": "9999-12-31 23:59:59"})).found
+    assert found is not None
     assert found.paid_at == datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC)
 
 
