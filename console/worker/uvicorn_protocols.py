@@ -7,6 +7,7 @@ import socket
 import ssl
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from http import HTTPStatus
 from typing import Any, cast
 
 import h11
@@ -15,6 +16,7 @@ import uvicorn.lifespan.on  # uvicorn imports it by name only, so a frozen progr
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.http11 import Request
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import BadProfileDetail
@@ -291,6 +293,13 @@ class LiveFeedProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._slot.release()
         super().connection_lost(exc)
+
+    def handle_connect(self, event: Request) -> None:  # house: uvicorn calls this name
+        """Answer the handshake. Do nothing if it breaks the protocol: `HttpProtocol` then refuses the request like
+        every other one, without saying what is wrong with it, and counts the refusal.
+        """
+        if self.conn.accept(event).status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            super().handle_connect(event)
 
     def data_received(self, data: bytes) -> None:
         """Pass the received data on to the WebSocket. Abort the connection if the listener does not read its

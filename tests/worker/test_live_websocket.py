@@ -276,6 +276,30 @@ def _guess(receiver: Running, way: str) -> None:
         pass
 
 
+BAD_HANDSHAKES = {
+    "no version": b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+    "another version": b"sec-websocket-version: 99\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+    "no key": b"sec-websocket-version: 13",
+    "a short key": b"sec-websocket-version: 13\r\nsec-websocket-key: AAAA",
+    "two keys": b"sec-websocket-version: 13" + 2 * b"\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
+@pytest.mark.parametrize("title", BAD_HANDSHAKES)
+def test_a_handshake_that_is_none_is_refused_like_any_request(
+    scene: Scene, title: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the byte, without a word about what is wrong with it; and it counts."""
+    monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
+    monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
+    head = b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    with serving(scene.taker) as receiver:
+        for _ in range(3):
+            answer = receiver.say(head + BAD_HANDSHAKES[title] + b"\r\n\r\n")
+            assert (answer.status, answer.body) == (400, b"refused\n")
+        assert receiver.get("/healthz").status == 0
+
+
 def test_who_has_the_token_speaks_for_their_address(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind one address may be many: those who guess keep nobody out who knows."""
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
