@@ -1,11 +1,14 @@
 """Sends one request to a provider, once, and converts every failure into an outcome."""
 
+import html
+import json
 import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TypeVar
+from urllib.parse import quote, quote_plus
 
 from console.domain.errors import ConsoleError
 from console.domain.process import correlation as tracing
@@ -57,11 +60,21 @@ def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...]
     the JSON fields named in `fields`.
     """
     for secret in secrets:
-        if secret:
-            text = text.replace(secret, _MASKED_VALUE)
+        for form in _list_written_forms(secret):
+            text = text.replace(form, _MASKED_VALUE)
     return _BEARER_PATTERN.sub(
         rf"\1 {_MASKED_VALUE}", _make_fields_pattern(fields).sub(rf'\1"{_MASKED_VALUE}"', text)
     )
+
+
+def _list_written_forms(secret: str) -> list[str]:
+    """Return the forms in which a server may repeat a secret, the longest first: as it is, in JSON (with or without a
+    backslash before each slash), in a URL and in HTML. Empty for an empty secret.
+    """
+    in_json = json.dumps(secret)[1:-1]
+    in_url = (quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace"))
+    forms = {secret, in_json, in_json.replace("/", "\\/"), *in_url, html.escape(secret)} if secret else set()
+    return sorted(forms, key=len, reverse=True)
 
 
 @cache

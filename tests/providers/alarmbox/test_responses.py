@@ -12,6 +12,7 @@ from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.domain.provider_outcome import OutcomeClass as Kind
 from console.domain.records import CheckReport
 from console.providers.alarmbox.client import AlarmBox
+from console.providers.http.single_request import mask_secrets
 from tests.providers.parts import BOUGHT, CHECK, NUMBER, PAIR_ANSWER, REQUEST, MemoryTokens, alarmbox
 from tests.providers.raw_server import Script, http, says, sends, serving
 
@@ -255,6 +256,14 @@ def test_evidence_holds_no_secret() -> None:
     for secret in ("at-1", "rt-1", "s3cret", "at-9", "-9"):
         assert secret not in outcome.evidence
     assert "<pre>" in outcome.evidence
+
+
+@pytest.mark.parametrize(
+    "form", ['a/b+c&d"e=', r"a\/b+c&d\"e=", r"a/b+c&d\"e=", "a%2Fb%2Bc%26d%22e%3D", "a/b+c&amp;d&quot;e="]
+)
+def test_a_secret_is_masked_in_each_form_that_a_server_writes(form: str) -> None:
+    """In JSON, also with escaped slashes, in a URL and in HTML; a half character among the secrets harms nothing."""
+    assert mask_secrets(f"x {form} y", ("", "\ud800", 'a/b+c&d"e=')) == "x *** y"
 
 
 def test_detail_of_another_check_is_no_answer() -> None:
