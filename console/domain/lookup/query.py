@@ -48,7 +48,7 @@ _DAY_PATTERN_TEXT = (
 )
 _DAY_PATTERN = re.compile(_DAY_PATTERN_TEXT.format(1))
 _DAY_VALUE_PATTERN = re.compile(
-    rf"(?P<comparison>>=|<=|>|<|=)?{_DAY_PATTERN_TEXT.format(1)}(?:\.\.{_DAY_PATTERN_TEXT.format(2)})?"
+    rf"(?P<comparison>>=|<=|>|<|=|~)?{_DAY_PATTERN_TEXT.format(1)}(?:\.\.{_DAY_PATTERN_TEXT.format(2)})?"
 )
 _YEARS_BETWEEN_LEAP_DAYS = 8
 
@@ -270,7 +270,8 @@ def _read_days_without_operator(builder: _SearchBuilder) -> None:
 
 def _parse_days(value: str, today: date) -> DayRange | None:
     """Return the days that the value of a search operator (the text after `date:`) means: a day, `a..b`, or a
-    comparison sign and a day, such as `>2026-01-31`. None if it is none of these.
+    comparison sign and a day, such as `>2026-01-31`; `~` means the day with the day before and the day after it, for
+    a day that comes from another time zone or from memory. None if it is none of these.
     """
     match = _DAY_VALUE_PATTERN.fullmatch(value.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:
@@ -285,10 +286,12 @@ def _parse_days(value: str, today: date) -> DayRange | None:
             return DayRange(first if comparison == ">=" else _add_days(first, 1), date.max)
         case "<" | "<=":
             return DayRange(date.min, first if comparison == "<=" else _add_days(first, -1))
+        case "~":
+            return DayRange(_add_days(first, -1), _add_days(first, 1))
     return DayRange(first, last)
 
 
-_COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<="})
+_COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "〜": "~", "±": "~"})
 
 
 def _add_days(day: date, step: int) -> date:

@@ -28,6 +28,9 @@ THE_DAY = DayRange(date(2026, 11, 20), date(2026, 11, 20))
         ("day:11/01..11/20", "", DayRange(date(2026, 11, 1), THE_DAY.last), ""),
         ("day:>=2026-11-20", "", DayRange(THE_DAY.first, date.max), ""),
         ("<11/20", "", DayRange(date.min, date(2026, 11, 19)), ""),
+        ("day:~11/20", "", DayRange(date(2026, 11, 19), date(2026, 11, 21)), ""),  # one day off by another zone
+        ("ｄａｙ：～2026-11-20", "", DayRange(date(2026, 11, 19), date(2026, 11, 21)), ""),
+        ("day:±11/20", "", DayRange(date(2026, 11, 19), date(2026, 11, 21)), ""),
         ("day:11/23", "", DayRange(date(2025, 11, 23), date(2025, 11, 23)), ""),  # the latest one, never the future
         ("day:2/29", "", DayRange(date(2024, 2, 29), date(2024, 2, 29)), ""),
         ("provider:atom 2026.11.20", "provider:atom", THE_DAY, ""),
@@ -66,6 +69,7 @@ def test_a_search_is_read_as_typed(text: str, conditions: str, days: DayRange | 
         ("¥5 2/30", "unclear_day", ""),
         ("day:11/31", "unclear_day", ""),
         ("day:11/20..11/01", "unclear_day", ""),
+        ("day:~11/01..11/20", "unclear_day", ""),
         ("¥5 11/20 11/21", "second_day", ""),
         ("day:11/20 day:11/21", "second_day", ""),
         ("day:11/20 >=11/21", "second_day", ""),
