@@ -7,9 +7,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
+from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.views.money.tabs import MoneyTabs
 from console.views.presenters import money_view as money_facts
+from console.views.presenters import records as case_words
 from console.views.records.page import RecordPage
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
@@ -73,6 +75,22 @@ class MoneyPage(RecordPage[MoneyView]):
         block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap=8)
         content.setLayout(make_column(block, None, gap=16, margins=(16, 12, 16, 12)))
         self.facts_panel.setWidget(content)
+
+    def make_copyable_fact(self, name: str, text: str | None) -> QWidget | None:
+        """Return a widget with the shortened identifier `text` and a button that copies the full one; `name` is
+        the wording key of its label, without `field.`. Return None if `text` is None or empty."""
+        short_form = case_words.shorten_identifier(text) if text else ""
+        return self.make_copyable_id(self.context.translate(f"field.{name}"), short_form, text) if text else None
+
+    def make_code_facts(self, record: Payment | Refund) -> list[tuple[str, QWidget | None]]:
+        """Return the label and the value of the provider's code for the record's state, and of the code of the last
+        failed call if there is one."""
+        codes = {"gateway_code": record.provider_state, "error_code": record.error_code}
+        return [
+            (self.context.translate(f"field.{name}"), self.make_copyable_fact(name, code))
+            for name, code in codes.items()
+            if code or name == "gateway_code"
+        ]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

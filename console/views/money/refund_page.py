@@ -3,8 +3,6 @@ checkers and actions."""
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QWidget
-
 from console.domain.access.permissions import is_same_person
 from console.domain.payments.service_results import RefundDetails
 from console.domain.payments.states import RefundState
@@ -69,24 +67,16 @@ class RefundPage(MoneyPage[RefundDetails]):
                 translate("case.names", names=record.checkers) if record.checkers else None,
             ),
             (translate("field.payer"), case_words.mask_payer(view.payment.payer)),
-            (translate("field.refund_key"), self._make_copyable_id("refund_key", record.provider_refund_key)),
+            (translate("field.refund_key"), self.make_copyable_fact("refund_key", record.provider_refund_key)),
             (
                 translate("field.provider_refund_id"),
-                self._make_copyable_id("provider_refund_id", record.provider_refund_id),
+                self.make_copyable_fact("provider_refund_id", record.provider_refund_id),
             ),
+            *self.make_code_facts(record),
             (translate("field.sent"), self._format_sending_time(view)),
             (translate("field.version"), str(record.version)),
         )
         self.show_aside_panel(translate("case.this_refund"), facts)
-
-    def _make_copyable_id(self, name: str, text: str | None) -> QWidget | None:
-        """Return a widget with the shortened identifier `text` and a button that copies the full one; `name` is
-        the wording key of its label, without `field.`. Return None if `text` is None or empty."""
-        return (
-            self.make_copyable_id(self.context.translate(f"field.{name}"), case_words.shorten_identifier(text), text)
-            if text
-            else None
-        )
 
     def _format_sending_time(self, view: RefundDetails) -> str | None:
         record = view.record

@@ -78,17 +78,28 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
     the title of the panel. The text says why there is no state: for example, the refund wasn't sent, or the
     provider has refused it, doesn't know it, or hasn't answered.
     """
-    translate = context.translate
+    translate, sent_text = context.translate, _format_sending_age(record, context)
     if isinstance(record, Refund) and not record.sent_count:
         return ShownSide(name, translate("money.side.not_sent"), "dash", "muted")
     if isinstance(record, Refund) and record.state is RefundState.FAILED:
-        return ShownSide(name, translate("record.side.refused"), "cross", "bad")
+        return ShownSide(name, translate("record.side.refused"), "cross", "bad", fact=sent_text)
     if isinstance(record, Refund) and record.not_found:
-        return ShownSide(name, translate("record.side.not_found"), "cross", "muted")
+        return ShownSide(name, translate("record.side.not_found"), "cross", "muted", fact=sent_text)
     word = "no_answer" if isinstance(record, Refund) else case_words.get_unanswered_side_key_end(record)
     if word == "no_answer":
-        return ShownSide(name, translate(f"record.side.{word}"), "question", "unknown")
+        return ShownSide(name, translate(f"record.side.{word}"), "question", "unknown", fact=sent_text)
     return ShownSide(name, translate(f"record.side.{word}"), "dash", "muted")
+
+
+def _format_sending_age(record: Payment | Refund, context: WindowContext) -> str:
+    """Return the text with the instant at which the record's call was sent to the provider, and its age; "" if this
+    instant isn't stored."""
+    at = record.last_sent_at if isinstance(record, Refund) else record.begun_at
+    if at is None:
+        return ""
+    return context.translate(
+        "money.side.sent_age", at=format_time_in_sentence(at, context), age=context.format_age(at)
+    )
 
 
 def _format_marked_amount(side: ComparedSide, context: WindowContext) -> str:
