@@ -203,6 +203,7 @@ class UsageProblem(Reason):
     CURRENCY_NOT_ACCEPTED = "currency"
     UNREADABLE_CURSOR = "cursor"
     INVALID_DEAL_CODE = "deal"
+    INVALID_DECISION_REASON = "decision_reason"
     DECLINE_REASON_MISSING = "decline_words"
     DESK_NEEDS_OWN_CREDENTIALS = "desk_acts"
     UNKNOWN_DOCUMENT_FORMAT = "document_format"

@@ -17,6 +17,7 @@ from console.domain.payments.limits import LIMIT_KIND, make_limit_subject
 from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.queues.saved_views import VIEW_KIND, ViewContent
 from console.domain.records import PurchaseRequest
+from console.domain.recovery.decision_reasons import StatedReason
 from console.services.access.read_only import ReadOnlySwitchService
 from console.services.alerts.inbox import AlertService
 from console.services.alerts.incidents import IncidentService
@@ -133,14 +134,16 @@ def _make_refund_runners(refund_service: RefundService) -> Mapping[str, CommandR
 
 def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, CommandRunner]:
     def resolve(call: CommandCall) -> object:
-        kind, id, as_state, evidence, provider_id, expected_version = call.arguments
+        kind, id, as_state, evidence, provider_id, expected_version, reason = call.arguments
         is_number = (
             provider_id is not None
             and kind in (credit_checks.CREDIT_CHECK_KIND, "operation")
             and provider_id.isdecimal()
         )
         number = int(provider_id) if is_number else provider_id
-        return recovery.resolve(kind, id, as_state, evidence, number, expected_version, request_id=call.request_id)
+        return recovery.resolve(
+            kind, id, as_state, evidence, number, expected_version, reason, request_id=call.request_id
+        )
 
     def run_due(_call: CommandCall) -> object:
         """Run the due tasks as the worker, for a person whose roles allow this. Raises not_allowed if the acting
@@ -282,7 +285,9 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
         (int, bool, bool, int | None), _make_facts_reader_of_kind(credit_checks.CREDIT_CHECK_KIND)
     ),
     "probe": DeskRequestForm((str, str), _make_record_facts),
-    "resolve": DeskRequestForm((str, str, str, str | Path, str | None, int | None), _make_decision_facts),
+    "resolve": DeskRequestForm(
+        (str, str, str, str | Path, str | None, int | None, StatedReason | None), _make_decision_facts
+    ),
     "take": DeskRequestForm((str, int), _make_record_facts),
     "give up": DeskRequestForm((str, int), _make_record_facts),
     "hand over": DeskRequestForm((str, int, str), _make_record_facts),

@@ -15,6 +15,7 @@ from console.domain.payments.service_results import (
     StartResult,
 )
 from console.domain.records import Certainty
+from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.guarded.action import GuardedService
@@ -173,6 +174,7 @@ class PaymentService:
         evidence: str | Path,
         provider_id: str | None = None,
         expected_version: int | None = None,
+        reason: StatedReason | None = None,
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
@@ -180,8 +182,18 @@ class PaymentService:
         return self._request_ids.act_once(
             "resolve",
             request_id,
-            (payments.PAYMENT_KIND, str(id), target_state, evidence, provider_id, expected_version),
-            lambda: self._payment_decisions.resolve(id, target_state, evidence, provider_id, expected_version),
+            (
+                payments.PAYMENT_KIND,
+                str(id),
+                target_state,
+                evidence,
+                provider_id,
+                expected_version,
+                *list_reason_arguments(reason),
+            ),
+            lambda: self._payment_decisions.resolve(
+                id, target_state, evidence, provider_id, expected_version, reason
+            ),
             record_answers.make_resolve_answer_finder(self._context, payments.PAYMENT_KIND, id),
         )
 

@@ -16,6 +16,7 @@ from console.domain.queues.causes import CausePage
 from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder
 from console.domain.records import CreditCheck, LeaseHolder, Operation
+from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.recovery.records import DecisionChoice, WaitingProposal
 from console.domain.service_results import QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
@@ -294,10 +295,11 @@ class RecoveryService:
 
     def resolve(
         self, kind: str, id: int | str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
-        expected_version: int | None = None, *, request_id: str | None = None,
+        expected_version: int | None = None, reason: StatedReason | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
-        """Decide an unknown outcome with evidence: the path of a file, or a written statement. Raises the errors
-        of the method `resolve` of the service for this kind of record.
+        """Decide an unknown outcome with evidence: the path of a file, or a written statement. `reason` is the
+        person's reason, None for a script without one. Raises the errors of the method `resolve` of the service for
+        this kind of record.
 
         `provider_id` is a number for credit checks, a text for payments and refunds. For an order,
         nothing_to_resolve is raised, because only its payments can be decided.
@@ -306,8 +308,8 @@ class RecoveryService:
         return self._request_ids.act_once(
             "resolve",
             request_id,
-            (kind, str(id), target_state, evidence, provider_text, expected_version),
-            lambda: self._resolve_record(kind, id, target_state, evidence, provider_id, expected_version),
+            (kind, str(id), target_state, evidence, provider_text, expected_version, *list_reason_arguments(reason)),
+            lambda: self._resolve_record(kind, id, target_state, evidence, provider_id, expected_version, reason),
             record_answers.make_resolve_answer_finder(self._context, kind, id),
         )
 
@@ -319,24 +321,25 @@ class RecoveryService:
         evidence: str | Path,
         provider_id: int | str | None,
         expected_version: int | None,
+        reason: StatedReason | None,
     ) -> ResolveResult:
         provider_text = None if provider_id is None else str(provider_id)
         match kind:
             case "operation":
-                return self._operations.resolve(str(id), target_state, evidence, provider_id)
+                return self._operations.resolve(str(id), target_state, evidence, provider_id, reason)
             case "payment":
                 return self._payments.resolve(
-                    _parse_record_id(kind, id), target_state, evidence, provider_text, expected_version
+                    _parse_record_id(kind, id), target_state, evidence, provider_text, expected_version, reason
                 )
             case "refund":
                 return self._refunds.resolve(
-                    _parse_record_id(kind, id), target_state, evidence, provider_text, expected_version
+                    _parse_record_id(kind, id), target_state, evidence, provider_text, expected_version, reason
                 )
             case "order":
                 self._payments.resolve_order(_parse_record_id(kind, id))
         number = _parse_provider_check_id(provider_id)
         return self._checks.decisions.resolve(
-            _parse_check_id(kind, id), target_state, evidence, number, expected_version
+            _parse_check_id(kind, id), target_state, evidence, number, expected_version, reason
         )
 
 

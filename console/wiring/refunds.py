@@ -6,6 +6,7 @@ from pathlib import Path
 from console.domain.payments.records import Refund, RefundRequest
 from console.domain.payments.service_results import ApprovalInbox, RefundDetails, RefundPlan, RefundRequestSummary
 from console.domain.payments.states import RefundState
+from console.domain.recovery.decision_reasons import StatedReason, list_reason_arguments
 from console.domain.views.any_record import ResolveResult
 from console.services.guarded.action import GuardedService
 from console.services.guarded.operation import StepReporter
@@ -129,6 +130,7 @@ class RefundService:
         evidence: str | Path,
         provider_id: str | None = None,
         expected_version: int | None = None,
+        reason: StatedReason | None = None,
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
@@ -136,8 +138,16 @@ class RefundService:
         return self._request_ids.act_once(
             "resolve",
             request_id,
-            (refunds.REFUND_KIND, str(id), target_state, evidence, provider_id, expected_version),
-            lambda: self._refund_recovery.resolve(id, target_state, evidence, provider_id, expected_version),
+            (
+                refunds.REFUND_KIND,
+                str(id),
+                target_state,
+                evidence,
+                provider_id,
+                expected_version,
+                *list_reason_arguments(reason),
+            ),
+            lambda: self._refund_recovery.resolve(id, target_state, evidence, provider_id, expected_version, reason),
             record_answers.make_resolve_answer_finder(self._context, refunds.REFUND_KIND, id),
         )
 

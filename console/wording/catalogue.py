@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY, Money
 from console.domain.payments.provider_registry import ProviderTraits, list_providers_as
+from console.domain.recovery.decision_reasons import parse_reason
 from console.resource_paths import resources_dir
 from console.wording import findings
 from console.wording.formats import (
@@ -238,6 +239,22 @@ def format_finding(text: str, language: str, other_text: str | None = None) -> s
         return translate(key, language, **facts)
 
     return findings.format_finding(text, translate_fact, findings.find_currency(text, other_text))
+
+
+def format_evidence_summary(summary: str, language: str) -> str:
+    """Return the stored summary of evidence as words: the reason that a person stated for a decision, or the outcome
+    of a provider's answer."""
+    return format_stated_reason(summary, language) or format_finding(summary, language)
+
+
+def format_stated_reason(summary: str, language: str) -> str:
+    """Return the reason in the summary of a person's evidence as the word for its code and the person's words; "" if
+    the summary has none."""
+    reason = parse_reason(summary)
+    if reason is None:
+        return ""
+    word = translate(f"decision_reason.{reason.code}", language)
+    return translate("refund_reason.line", language, reason=word, words=reason.words)
 
 
 def format_age(age: timedelta | None, language: str) -> str:

@@ -87,6 +87,9 @@ def format_event_sentence(event: TimelineEvent, language: str) -> str:
     facts = wording.convert_amount_facts(event.facts)
     if facts.get("reason") == "answered":  # it says no more than the outcome
         facts = {**facts, "reason": None}
+    if event.step is TimelineEventKind.PROOF:
+        summary = str(facts.get("summary") or "")
+        facts = {**facts, "summary": wording.format_stated_reason(summary, language) or summary}
     if event.step in _EVENT_KINDS_WITH_OWN_SENTENCE and event.source != _AUDIT_LOG_SOURCE:
         return wording.translate(f"story.{event.step.value}", language, **facts)
     if event.source != _AUDIT_LOG_SOURCE:

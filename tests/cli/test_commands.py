@@ -155,13 +155,20 @@ def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbo
     assert terminal.json("probe", *which).refused == (4, "outcome_unknown")
     proof = tmp_path / "panel.txt"
     proof.write_text("no such purchase", encoding="utf-8")
-    first = terminal.json("resolve", *which, "--as", "error", "--evidence", str(proof)).data
+    decide = ("resolve", *which, "--as", "error", "--evidence", str(proof), "--reason-code", "not_listed")
+    assert terminal.json(*decide).refused == (2, "usage")
+    first = terminal.json(*decide, "--reason", "20 purchases there").data
     assert (first["awaiting"], first["certainty"]) == ("second_person", "unknown")
     again = ("resolve", *which, "--as", "error", "--evidence", "their letter 26-118")
     assert terminal.json(*again).refused == (3, "same_person")
     second = terminal.json(*again, OPERATOR="lead-b").data
     assert (second["awaiting"], second["state"], second["certainty"]) == (None, "error", "known")
     assert terminal.json(*again, OPERATOR="lead-c").refused == (3, "nothing_to_resolve")
+    evidence = terminal.json("show", *which).data["evidence"]
+    assert [one["summary"] for one in evidence if one["source"] == "person"] == [
+        "[not_listed] 20 purchases there",
+        "their letter 26-118",
+    ]
 
 
 def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, sandbox: Sandbox) -> None:

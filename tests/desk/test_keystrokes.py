@@ -139,7 +139,9 @@ def test_a_re_fetch(person: CountingPerson, desk: Furnished) -> None:
 
 @pytest.mark.parametrize(("choose", "evidence"), [(("Space",), "12345"), (("Down", "Down"), "not on their list")])
 def test_resolving(person: CountingPerson, desk: Furnished, choose: tuple[str, ...], evidence: str) -> None:
-    """E, the evidence, its words, the act: the only result that the evidence carries is chosen. Six."""
+    """E, the evidence, its words, the reason, the act: the only result that the evidence carries is chosen. A
+    statement is the words of the reason too. Nine.
+    """
     at_check(person, desk.of("unknown")[2].id)
     person.press("E")
     dialog = person.dialog(ResolveDialog)
@@ -147,14 +149,20 @@ def test_resolving(person: CountingPerson, desk: Furnished, choose: tuple[str, .
         person.press(key)
     person.press("Tab")
     person.type_in(evidence)
-    person.until(dialog.act_button.isEnabled)
     assert dialog.form.outcome in ("success", "error")
+    person.press("Tab")
+    assert QApplication.focusWidget() is dialog.form.reason
+    person.press("Down")
+    if evidence.isdecimal():
+        person.press("Tab")
+        person.type_in("seen on their list")
+    person.until(dialog.act_button.isEnabled)
     person.press("Tab")
     assert QApplication.focusWidget() is dialog.act_button
     person.press("Enter")
     assert dialog.is_busy or dialog.act_button.text() == "Open record"
     person.until(lambda: not dialog.is_busy)
-    assert person.keys <= 6
+    assert person.keys <= 9
 
 
 def test_a_refund(person: CountingPerson, desk: Furnished) -> None:

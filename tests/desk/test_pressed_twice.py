@@ -502,6 +502,7 @@ def resolve_money(stage: Stage) -> Press:
     dialog.form.kinds["text"].setChecked(True)
     fill(dialog.form.text, "Their support says that it went through.")
     dialog.form.outcomes["completed"].setChecked(True)
+    dialog.form.reason.setCurrentIndex(0)
     fill(dialog.form.completed_number, f"15{stage.number}")
     return ready(stage, dialog)
 

@@ -15,6 +15,7 @@ from console.views.lookup.page import LookupPage
 from console.views.money.payment_page import PaymentPage
 from console.views.pages.base import Page
 from console.views.queues.page import QueuesPage
+from console.views.records.evidence_wizard import EvidenceForm
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import CreditCheckRoute, LookupRoute, PaymentRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
@@ -45,11 +46,18 @@ def read(console: Console, id: int) -> CreditCheck:
     return console.credit_checks.read_credit_check(id).record
 
 
+def state_reason(form: EvidenceForm, words: str = "20 purchases there, not this one") -> None:
+    """The first code of the list, and words of one's own; a statement that is the evidence has said them."""
+    form.reason.setCurrentIndex(0)
+    form.reason_words.edit.setText(words)  # type: ignore[union-attr]  # a line
+
+
 def prepare_error(dialog: ResolveDialog, words: str) -> None:
     """Evidence in words, and that it was not bought."""
     dialog.form.kinds["text"].setChecked(True)
     dialog.form.text.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
     dialog.form.unbought.setChecked(True)
+    state_reason(dialog.form)
 
 
 def test_what_somebody_else_changed_is_said(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -123,6 +131,12 @@ def test_not_bought_takes_two_people(
     assert isinstance(first.form.file.edit, LineEdit)
     first.form.file.edit.setText(str(proof))
     first.form.unbought.setChecked(True)
+    reasons = {first.form.find_disabled_reason()}
+    first.form.reason.setCurrentIndex(first.form.reason.findData("not_listed"))
+    reasons.add(first.form.find_disabled_reason())
+    assert reasons == {"Select a reason.", "Explain the reason."}
+    assert not first.act_button.isEnabled()
+    first.form.reason_words.edit.setText("20 purchases there, not this one")  # type: ignore[union-attr]  # a line
     person.until(first.act_button.isEnabled)
     first.act_button.click()
     person.until(lambda: first.windowTitle() == "Outcome proposed")
@@ -142,6 +156,11 @@ def test_not_bought_takes_two_people(
     seats.confirm(person, "lead-b")
     person.until(lambda: second.windowTitle() == "Resolved")
     assert read(console, record.id).state == "error"
+    proofs = [item for item in console.credit_checks.read_credit_check(record.id).evidence if item.source == "person"]
+    assert [proof.summary for proof in proofs] == [
+        "[not_listed] 20 purchases there, not this one",
+        "[provider_screen] checked by phone",
+    ]
 
 
 def test_who_has_no_right_sees_why(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:

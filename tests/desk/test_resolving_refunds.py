@@ -44,12 +44,14 @@ def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: 
     assert form.completed_number.isVisible()
     assert not dialog.act_button.isEnabled()
     form.completed_number.edit.setText("1519")  # type: ignore[union-attr]  # a line
+    form.reason.setCurrentIndex(form.reason.findData("provider_reply"))
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     person.until(lambda: dialog.windowTitle() == "Outcome proposed")
     view = seats.console.refunds.read_refund(refund.id)
     assert view.record.certainty is Certainty.UNKNOWN
-    assert any("1519" in item.body and "support says" in item.body for item in view.evidence)
+    (kept,) = [item for item in view.evidence if "1519" in item.body and "support says" in item.body]
+    assert kept.summary == "[provider_reply] Their support says that it went through."
 
 
 def asked_providers(person: Person) -> list[str]:

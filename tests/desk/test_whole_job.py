@@ -69,6 +69,10 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.press("Tab")
     person.type_in(str(provider_id(sandbox, UNANSWERED)))
     assert settling.form.outcome == "success", "the only result that this evidence carries"
+    person.tab_to("Reason")
+    person.press("Down")
+    person.press("Tab")
+    person.type_in("seen on their list")
     person.until(settling.act_button.isEnabled)
     person.tab_to("Resolve")
     person.press("Return")
@@ -119,6 +123,8 @@ def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: San
     entry = QAccessible.Role.EditableText
     person.control("AlarmBox number", settling, entry).write(str(provider_id(sandbox, UNANSWERED)))
     person.control("Bought", settling, QAccessible.Role.RadioButton).toggle()
+    settling.form.reason.setCurrentIndex(0)
+    person.control("Reason in words", settling, entry).write("seen on their list")
     person.until(settling.act_button.isEnabled)
     person.control("Resolve", settling, button).press()
     person.until(lambda: settling.windowTitle() == "Resolved")

@@ -224,6 +224,8 @@ def resolve_money(stage: Stage) -> None:
     dialog.form.file.edit.setText("atom-refund-1120.png")  # type: ignore[union-attr]  # a line
     dialog.form.outcomes["completed"].setChecked(True)
     dialog.form.completed_number.edit.setText("1519")  # type: ignore[union-attr]  # a line
+    dialog.form.reason.setCurrentIndex(0)
+    dialog.form.reason_words.edit.setText("精算明細 11 月 20 日分")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-resolve-refund")
     dialog.reject()

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 from datetime import date
+from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from console.domain.errors import ConsoleError, ErrorCode
@@ -11,6 +12,7 @@ from console.domain.payments.limits import LARGEST_LIMIT
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.reason import ForeignText
+from console.domain.recovery.decision_reasons import DecisionReason
 
 if TYPE_CHECKING:
     from console.domain.errors.details import UsageDetail
@@ -282,6 +284,8 @@ def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> N
     resolve.add_argument("--as", dest="as_state", required=True, metavar="STATE")
     resolve.add_argument("--evidence", default="", metavar="FILE|TEXT", help=translate("cli.help.evidence"))
     resolve.add_argument("--provider-id", metavar="ID")
+    _add_reason_code_option(resolve, translate, DecisionReason)
+    resolve.add_argument("--reason", metavar="T", help=translate("cli.help.decision_reason"))
     _add_expected_version_option(resolve, translate)
 
 
@@ -314,15 +318,19 @@ def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> N
     reconcile.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
 
 
+def _add_reason_code_option(command: argparse.ArgumentParser, translate: Translate, codes: type[StrEnum]) -> None:
+    names = tuple(code.value for code in codes)
+    code_help = f"{translate('cli.help.reason_code')}: {', '.join(names)}"
+    command.add_argument("--reason-code", choices=names, metavar="CODE", help=code_help)
+
+
 def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_command_group(commands, "refund", translate)
     request = _add_changing_command(actions, "request", translate, "refund.request")
     request.add_argument("payment", metavar="PAYMENT")
     request.add_argument("--amount", required=True, metavar="N", help=translate("cli.help.amount"))
     request.add_argument("--reason", metavar="T")
-    codes = tuple(code.value for code in RefundReason)
-    code_help = f"{translate('cli.help.reason_code')}: {', '.join(codes)}"
-    request.add_argument("--reason-code", choices=codes, metavar="CODE", help=code_help)
+    _add_reason_code_option(request, translate, RefundReason)
     request.add_argument("--intended-repeat", action="store_true", help=translate("cli.help.intended_repeat"))
     request.add_argument("--ticket", metavar="T", help=translate("cli.help.ticket"))
     _add_expected_version_option(request, translate)

@@ -10,7 +10,9 @@ from console.cli.json_output.records import AnyRecord
 from console.cli.process.command import Command, ServiceCommand, parse_provider_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
+from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.recovery.decision_reasons import LONGEST_REASON_WORDS, DecisionReason, StatedReason
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -29,7 +31,19 @@ def _probe_record(console: "Console", args: Namespace, _: AnswerWriter) -> AnyRe
 def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "ResolveResult":
     proof, provider_record_id = _parse_evidence(args.evidence), parse_provider_id(args.kind, args.provider_id)
     arguments = (args.kind, args.id, args.as_state, proof, provider_record_id, args.saw)
-    return console.recovery.resolve(*arguments, request_id=args.request_id)
+    return console.recovery.resolve(*arguments, _parse_reason(args), request_id=args.request_id)
+
+
+def _parse_reason(args: Namespace) -> StatedReason | None:
+    """Return the reason of the options `--reason-code` and `--reason`; None without both, because scripts may leave
+    it out. Raises ConsoleError `usage` if only one of them is given."""
+    if args.reason_code is None and args.reason is None:
+        return None
+    if args.reason_code is None or args.reason is None:
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_DECISION_REASON, "longest": LONGEST_REASON_WORDS}
+        )
+    return StatedReason(DecisionReason(args.reason_code), args.reason)
 
 
 def _parse_evidence(argument: str) -> str | Path:

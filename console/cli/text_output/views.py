@@ -112,7 +112,7 @@ def _format_evidence_table(items: Iterable[EvidenceItem], language: str) -> Iter
             wording.format_instant(item.at),
             item.who,
             evidence_words.format_evidence_source(item.source, language),
-            wording.format_finding(item.summary, language),
+            wording.format_evidence_summary(item.summary, language),
         )
         for item in items
     )

@@ -3,6 +3,7 @@ a success is stored, a read at the provider must confirm it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
@@ -13,6 +14,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState, WorkReason
 from console.domain.recovery.decidable import make_undecidable_error
+from console.domain.recovery.decision_reasons import LONGEST_REASON_WORDS, PersonProof, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
@@ -53,17 +55,18 @@ class PurchaseResolver:
         proof: str | Path,
         provider_id: int | None = None,
         expected_version: int | None = None,
+        reason: StatedReason | None = None,
     ) -> ResolveResult:
         """Decide the outcome of an unknown purchase in the acting person's name.
 
         `target_state` is "success" or "error"; `proof` is the path of a file or the text of a statement;
-        `expected_version` is the version of the credit check on the caller's screen (None: any version). Both
-        states need evidence. "success" needs one person and the provider's id of the credit check, which a read at
-        the provider must confirm. "error" needs two people, the second one an approver. Raises usage,
-        nothing_to_resolve, in_progress, not_allowed, same_person, evidence_mismatch, no_evidence, stale_view,
-        not_found, outcome_unknown and the codes of a failed read.
+        `expected_version` is the version of the credit check on the caller's screen (None: any version); `reason` is
+        the person's reason, None for a script without one. Both states need evidence. "success" needs one person and
+        the provider's id of the credit check, which a read at the provider must confirm. "error" needs two people,
+        the second one an approver. Raises usage, nothing_to_resolve, in_progress, not_allowed, same_person,
+        evidence_mismatch, no_evidence, stale_view, not_found, outcome_unknown and the codes of a failed read.
         """
-        proof_bytes = read_proof(proof)
+        person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
@@ -71,13 +74,13 @@ class PurchaseResolver:
         if target_state == "success" and provider_id is None:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ALARMBOX_ID_MISSING})
         with refusals.audit_refusals(self._context, RESOLVE_ACTION, record_id, {"as": target_state}):
-            return self._resolve_record(record_id, target_state, proof_bytes, provider_id, expected_version)
+            return self._resolve_record(record_id, target_state, person_proof, provider_id, expected_version)
 
     def _resolve_record(
         self,
         record_id: int,
         target_state: str,
-        proof_bytes: bytes,
+        person_proof: PersonProof,
         provider_id: int | None,
         expected_version: int | None,
     ) -> ResolveResult:
@@ -85,9 +88,9 @@ class PurchaseResolver:
         with self.hold_lease_of_unknown_record(record_id, expected_version) as record:
             self._context.failpoints.reach("before_resolve")
             if provider_id is not None and target_state == "success":
-                result = ResolveResult(self._confirm_purchase(record, provider_id, proof_bytes))
+                result = ResolveResult(self._confirm_purchase(record, provider_id, person_proof))
             else:
-                result = self._decide_not_bought(record, proof_bytes, person.name)
+                result = self._decide_not_bought(record, person_proof, person.name)
             self._context.failpoints.reach("after_resolve")
         return result
 
@@ -145,7 +148,7 @@ class PurchaseResolver:
 
     # Bought, confirmed by a read
 
-    def _confirm_purchase(self, record: CreditCheck, provider_id: int, proof: bytes) -> CreditCheck:
+    def _confirm_purchase(self, record: CreditCheck, provider_id: int, proof: PersonProof) -> CreditCheck:
         outcome = self._open_reader().read_detail(provider_id)
         report = outcome.found
         context = self._context
@@ -159,7 +162,12 @@ class PurchaseResolver:
         return check_records.read_current_credit_check(self._context, record.id)
 
     def _settle_by_report(
-        self, tx: Transaction, record: CreditCheck, proof: bytes, outcome: Outcome[CheckReport], report: CheckReport
+        self,
+        tx: Transaction,
+        record: CreditCheck,
+        proof: PersonProof,
+        outcome: Outcome[CheckReport],
+        report: CheckReport,
     ) -> MismatchReason | None:
         """Settle the credit check as bought with the report in the provider's answer, and return None. If the
         report doesn't fit the credit check, leave the credit check unchanged and return the reason."""
@@ -203,7 +211,7 @@ class PurchaseResolver:
 
     # Not bought, decided by two people
 
-    def _decide_not_bought(self, record: CreditCheck, proof: bytes, person: str) -> ResolveResult:
+    def _decide_not_bought(self, record: CreditCheck, proof: PersonProof, person: str) -> ResolveResult:
         if self._context.write(lambda tx: self._write_decision(tx, record, proof, person)):
             return ResolveResult(
                 check_records.read_current_credit_check(self._context, record.id), awaiting="second_person"
@@ -211,7 +219,7 @@ class PurchaseResolver:
         self._end_spooled_operation(record, is_bought=False)
         return ResolveResult(check_records.read_current_credit_check(self._context, record.id))
 
-    def _write_decision(self, tx: Transaction, record: CreditCheck, proof: bytes, person: str) -> bool:
+    def _write_decision(self, tx: Transaction, record: CreditCheck, proof: PersonProof, person: str) -> bool:
         """Write the person's decision that the credit check was not bought: the first person proposes it; the
         second person confirms it, which settles the credit check. Return True if a second person must still
         decide.
@@ -272,11 +280,15 @@ def make_unconfirmed_error(
     return make_outcome_error(code if code in unchanged_codes else ErrorCode.OUTCOME_UNKNOWN, detail)
 
 
-def read_proof(proof: str | Path) -> bytes:
-    """Return the bytes of a person's evidence: the content of the file if `proof` is a path, otherwise the text
-    `proof` in UTF-8. Raises no_evidence if the evidence is empty, unreadable or larger than
-    LARGEST_EVIDENCE_BYTES.
+def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonProof:
+    """Return a person's evidence with the person's reason: the content of the file if `proof` is a path, otherwise
+    the text `proof` in UTF-8. Raises no_evidence if the evidence is empty, unreadable or larger than
+    LARGEST_EVIDENCE_BYTES, and usage if the reason has no words or too many.
     """
+    if reason is not None and not 0 < len(reason.words.strip()) <= LONGEST_REASON_WORDS:
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_DECISION_REASON, "longest": LONGEST_REASON_WORDS}
+        )
     if isinstance(proof, Path):
         try:
             with proof.open("rb") as file:
@@ -291,4 +303,4 @@ def read_proof(proof: str | Path) -> bytes:
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "too_large", "largest": LARGEST_EVIDENCE_BYTES})
     if not content.strip():
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "empty"})
-    return content
+    return PersonProof(content, None if reason is None else replace(reason, words=reason.words.strip()))

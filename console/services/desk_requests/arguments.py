@@ -17,14 +17,16 @@ _LARGEST_INTEGER_ARGUMENT = 2**63 - 1
 
 def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) -> tuple[Any, ...]:
     """Return the arguments in the JSON list `text`; `argument_types` are their required types. `file` replaces the
-    argument that stands for a file; None if the request has no file.
+    argument that stands for a file; None if the request has no file. Arguments that are missing at the end are None,
+    because a desk leaves out those that it doesn't need or, as an earlier version, doesn't know.
 
     Raises ValueError if `text` is not a JSON list of arguments with these types.
     """
     try:
         values = json.loads(text, parse_constant=_refuse_json_constant)
-        if not isinstance(values, list) or len(values) != len(argument_types):
+        if not isinstance(values, list) or len(values) > len(argument_types):
             raise ValueError("another number of arguments")
+        values += [None] * (len(argument_types) - len(values))
         arguments = tuple(
             file if file and _is_file_placeholder(value) else answer_serialization.deserialize_value(value)
             for value in values

@@ -10,6 +10,7 @@ from console.domain.error_reasons import MismatchReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import AnyRecord, NotAllowedDetail
 from console.domain.records import Person
+from console.domain.recovery.decision_reasons import PersonProof
 from console.domain.recovery.records import WaitingProposal
 from console.services.process.context import ServiceContext, require_confirmation
 from console.store.database.engine import Transaction
@@ -26,7 +27,7 @@ class PersonDecision:
     """A person's decision that an unknown outcome is `target`, as the first or as the second of two people.
 
     `subject` is the kind and the id of the record `record`; for an operation whose row is lost, the id is None and
-    `operation_id` identifies the operation. `proof` is the content of the evidence to store. `refusal_facts` are
+    `operation_id` identifies the operation. `proof` is the evidence to store. `refusal_facts` are
     added to the detail of the refusal not_allowed. `may_replace_proposal` is True if the decision may replace an
     open proposal with another target; if False, it is refused in that case.
 
@@ -39,7 +40,7 @@ class PersonDecision:
     person: str
     record: AnyRecord
     operation_id: str | None
-    proof: bytes
+    proof: PersonProof
     refusal_facts: NotAllowedDetail
     may_replace_proposal: bool = False
     needs_number: bool = False
@@ -133,10 +134,12 @@ def _require_second_person(
         )
 
 
-def _prepend_number(number: str | None, proof: bytes) -> bytes:
+def _prepend_number(number: str | None, proof: PersonProof) -> PersonProof:
     """Return the proof with the provider's number as its first line, because this number is part of the evidence.
     Without a number, return the proof unchanged."""
-    return proof if number is None else f"{_NUMBER_LINE_START}{number}\n".encode() + proof
+    if number is None:
+        return proof
+    return replace(proof, content=f"{_NUMBER_LINE_START}{number}\n".encode() + proof.content)
 
 
 def _read_proposed_number(tx: Transaction, proposal: StoredProposal) -> str | None:

@@ -22,6 +22,7 @@ from console.domain.recovery.decidable import (
     find_payment_decision_refusal,
     make_undecidable_error,
 )
+from console.domain.recovery.decision_reasons import PersonProof, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
@@ -68,15 +69,17 @@ class PaymentResolver:
         proof: str | Path,
         provider_id: str | None = None,
         expected_version: int | None = None,
+        reason: StatedReason | None = None,
     ) -> ResolveResult:
         """Decide the outcome of a payment. Return the payment, and whether a second person must still agree.
 
         `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is a file or a written statement; `provider_id` is
         the provider's id of the payment, None if the person doesn't have it; `expected_version` is the payment's
-        version on the person's screen, None to skip the comparison. Raises nothing_to_resolve, in_progress,
-        same_person, not_allowed, evidence_mismatch, stale_view, no_evidence, not_found and usage.
+        version on the person's screen, None to skip the comparison; `reason` is the person's reason, None for a
+        script without one. Raises nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch,
+        stale_view, no_evidence, not_found and usage.
         """
-        proof_bytes = read_proof(proof)
+        person_proof = read_proof(proof, reason)
         if target_state not in DECIDABLE_PAYMENT_STATES:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": list(DECIDABLE_PAYMENT_STATES)}
@@ -90,12 +93,12 @@ class PaymentResolver:
             with self._payment_prober.hold_payment_lease(payment_id) as payment:
                 _require_decidable(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
-                result = self._resolve_payment(payment, PaymentState(target_state), proof_bytes, person, provider_id)
+                result = self._resolve_payment(payment, PaymentState(target_state), person_proof, person, provider_id)
                 self._context.failpoints.reach("after_resolve")
         return result
 
     def _resolve_payment(
-        self, payment: Payment, target: PaymentState, proof: bytes, person: str, provider_id: str | None
+        self, payment: Payment, target: PaymentState, proof: PersonProof, person: str, provider_id: str | None
     ) -> ResolveResult:
         """Ask the provider, and record the decision of `person` that the payment's state is `target`. If the answer
         contains the payment's state and no unexpected amount, one person is enough, but the answer must confirm the
@@ -119,7 +122,12 @@ class PaymentResolver:
     # Confirmed by a read
 
     def _settle_by_provider_answer(
-        self, payment: Payment, target: PaymentState, proof: bytes, person: str, sourced_report: ReportWithSource
+        self,
+        payment: Payment,
+        target: PaymentState,
+        proof: PersonProof,
+        person: str,
+        sourced_report: ReportWithSource,
     ) -> ResolveResult:
         if not _is_confirmed_by(sourced_report.report, target):
             self._context.write(
@@ -145,7 +153,7 @@ class PaymentResolver:
         tx: Transaction,
         payment: Payment,
         target: PaymentState,
-        proof: bytes,
+        proof: PersonProof,
         person: str,
         sourced_report: ReportWithSource,
     ) -> ReportEffectName:
@@ -181,7 +189,7 @@ class PaymentResolver:
         tx: Transaction,
         payment: Payment,
         target: PaymentState,
-        proof: bytes,
+        proof: PersonProof,
         person: str,
         answer: Outcome[PaymentReport] | None,
         provider_id: str | None,

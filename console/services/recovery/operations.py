@@ -11,6 +11,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, Refund
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, Operation, OperationState
+from console.domain.recovery.decision_reasons import PersonProof, StatedReason
 from console.domain.service_results import Explanation, NextStep, OperationDetails
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
@@ -43,8 +44,9 @@ class RecordRecovery(Protocol):
     def probe(self, id: int, /) -> Payment | Refund: ...
 
     def resolve(
-        self, id: int, target_state: str, evidence: str | Path, provider_id: str | None = None, /
-    ) -> ResolveResult: ...
+        self, id: int, target_state: str, evidence: str | Path, provider_id: str | None = None,
+        expected_version: int | None = None, reason: StatedReason | None = None, /,
+    ) -> ResolveResult: ...  # fmt: skip
 
 
 class OperationRecovery:
@@ -115,20 +117,21 @@ class OperationRecovery:
             self._spooled_refunds.probe(entry, operation)
             return self._find_operation(operation.id)
         if entry is not None and entry.provider_id is not None:
-            return self._restore_credit_check(entry, entry.provider_id, b"")
+            return self._restore_credit_check(entry, entry.provider_id, None)
         raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS})
 
     def resolve(
-        self, operation_id: str, target_state: str, proof: str | Path, provider_id: int | str | None = None
-    ) -> ResolveResult:
+        self, operation_id: str, target_state: str, proof: str | Path, provider_id: int | str | None = None,
+        reason: StatedReason | None = None,
+    ) -> ResolveResult:  # fmt: skip
         """Store a person's decision about the outcome of an operation. If the database has the operation's record,
         the decision is about that record; otherwise it is about the operation's entry in the spool of a desk.
 
         For an entry in a spool, two people can decide that a refund is `failed`, or that the start of a payment is
         `payment_failed`; `completed` needs the provider's confirmation. `proof` is a file or a written statement;
-        `provider_id` is the provider's id of the purchase or refund. Raises not_found, not_allowed,
-        nothing_to_resolve, evidence_mismatch, no_evidence, same_person, usage, and the errors of `resolve` of the
-        record's service.
+        `provider_id` is the provider's id of the purchase or refund; `reason` is the person's reason, None for a
+        script without one. Raises not_found, not_allowed, nothing_to_resolve, evidence_mismatch, no_evidence,
+        same_person, usage, and the errors of `resolve` of the record's service.
         """
         facts = {"as": target_state[:40]}
         with refusals.audit_refusals(
@@ -139,14 +142,16 @@ class OperationRecovery:
             recovery = self._recoveries.get(operation.subject_kind)
             if operation.source == "database" and recovery is not None:
                 identifier = None if provider_id is None else str(provider_id)
-                return recovery.resolve(operation.subject_id or 0, target_state, proof, identifier)
+                return recovery.resolve(operation.subject_id or 0, target_state, proof, identifier, None, reason)
             if recovery is not None:
-                return self._resolve_lost_money_operation(operation, target_state, read_proof(proof))
+                return self._resolve_lost_money_operation(operation, target_state, read_proof(proof, reason))
             return self._resolve_purchase_operation(
-                operation, target_state, proof, _parse_credit_check_id(provider_id)
+                operation, target_state, proof, _parse_credit_check_id(provider_id), reason
             )
 
-    def _resolve_lost_money_operation(self, operation: Operation, target_state: str, proof: bytes) -> ResolveResult:
+    def _resolve_lost_money_operation(
+        self, operation: Operation, target_state: str, proof: PersonProof
+    ) -> ResolveResult:
         person = self._context.require_right("resolve")
         entry = self._find_spool_entry(operation.id)
         if entry is None or not entry.holds_claim:
@@ -175,29 +180,34 @@ class OperationRecovery:
         return self._record_no_effect_decision(operation, proof, person.name)
 
     def _resolve_purchase_operation(
-        self, operation: Operation, target_state: str, proof: str | Path, provider_id: int | None
+        self,
+        operation: Operation,
+        target_state: str,
+        proof: str | Path,
+        provider_id: int | None,
+        reason: StatedReason | None,
     ) -> ResolveResult:
         operation_id = operation.id
         if operation.source == "database":
-            return self._recovery.resolve(operation.subject_id or 0, target_state, proof, provider_id)
+            return self._recovery.resolve(operation.subject_id or 0, target_state, proof, provider_id, None, reason)
         person = self._context.require_right("resolve")
-        proof_bytes = read_proof(proof)
+        person_proof = read_proof(proof, reason)
         entry = self._find_spool_entry(operation_id)
         if entry is None or not entry.holds_claim:
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         if target_state == "success":
             if provider_id is None:
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ALARMBOX_ID_MISSING})
-            return ResolveResult(self._restore_credit_check(entry, provider_id, proof_bytes))
+            return ResolveResult(self._restore_credit_check(entry, provider_id, person_proof))
         if target_state != "error":
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
-        return self._record_no_effect_decision(operation, proof_bytes, person.name)
+        return self._record_no_effect_decision(operation, person_proof, person.name)
 
-    def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: bytes) -> CreditCheck:
+    def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: PersonProof | None) -> CreditCheck:
         """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check of the spool entry
-        again if the answer confirms the purchase. `proof` is a person's evidence, empty for a probe. Return the
+        again if the answer confirms the purchase. `proof` is a person's evidence, None for a probe. Return the
         credit check. Raises evidence_mismatch if the answer is about another corporation or purchase,
         already_purchased, and the errors of a failed read.
         """
@@ -217,7 +227,7 @@ class OperationRecovery:
                     reason=reason,
                 )
             )
-            raise make_unconfirmed_error(placeholder, outcome, deciding=bool(proof))
+            raise make_unconfirmed_error(placeholder, outcome, deciding=proof is not None)
         if report.corporation_number != intent.corporation_number:
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH, {"record": placeholder, "reason": MismatchReason.OTHER_NUMBER}
@@ -230,7 +240,7 @@ class OperationRecovery:
                     {"record": placeholder, "reason": MismatchReason.USED_BY_OTHER_RECORD},
                 )
             record_id = self._insert_lost_credit_check(tx, entry, outcome, report)
-            if proof:
+            if proof is not None:
                 subject, operator = (credit_checks.CREDIT_CHECK_KIND, record_id), context.make_holder().operator
                 evidence.add_proof(tx.conn, subject, intent.operation_id, operator, proof, context.now())
             return record_id
@@ -276,7 +286,7 @@ class OperationRecovery:
             outcomes.write_successful_purchase(context, tx, record, report, {"by": "desk", **start_facts})
         return record_id
 
-    def _record_no_effect_decision(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
+    def _record_no_effect_decision(self, operation: Operation, proof: PersonProof, person: str) -> ResolveResult:
         """Record a person's decision, with the evidence `proof`, that the operation had no effect at the provider.
         After the second person's decision, mark the operation's entry in this desk's spool as ended; it then no
         longer stops other operations. Return the operation.
@@ -287,7 +297,7 @@ class OperationRecovery:
         context.spool.mark_ended(operation.id, holds_claim=False)
         return ResolveResult(self._find_operation(operation.id))
 
-    def _write_decision(self, tx: Transaction, operation: Operation, proof: bytes, person: str) -> bool:
+    def _write_decision(self, tx: Transaction, operation: Operation, proof: PersonProof, person: str) -> bool:
         """Write the first person's proposal that the operation had no effect, or settle the operation with the
         second person's decision. `proof` is the person's evidence. Return True if a second person must still
         decide.

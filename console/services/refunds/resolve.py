@@ -11,6 +11,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
+from console.domain.recovery.decision_reasons import PersonProof, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
@@ -49,6 +50,7 @@ class RefundResolver:
         proof: str | Path,
         provider_id: str | None = None,
         expected_version: int | None = None,
+        reason: StatedReason | None = None,
     ) -> ResolveResult:
         """Decide the outcome of an unknown refund as the acting person: `target_state` is `completed` or `failed`.
         Return the refund, and whether a second person must still agree.
@@ -56,11 +58,11 @@ class RefundResolver:
         The provider is asked first, and its answer settles the refund. If it gives no definite answer, two people
         decide with evidence; the second one must be an approver. `proof` is a file or a written statement;
         `provider_id` is the provider's number of the refund, which `completed` needs; `expected_version` is the
-        version that the person's screen shows. Raises usage, nothing_to_resolve, in_progress, same_person,
-        not_allowed, evidence_mismatch (the provider contradicts the person, or the second person gives another
-        number), no_evidence, not_found and stale_view.
+        version that the person's screen shows; `reason` is the person's reason, None for a script without one. Raises
+        usage, nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch (the provider contradicts
+        the person, or the second person gives another number), no_evidence, not_found and stale_view.
         """
-        proof_bytes = read_proof(proof)
+        person_proof = read_proof(proof, reason)
         state, number = _parse_decision(target_state, provider_id)
         with refusals.audit_refusals(
             self._context, RESOLVE_ACTION, refund_id, {"as": target_state}, kind=REFUND_KIND
@@ -68,12 +70,12 @@ class RefundResolver:
             person = self._context.require_right("resolve").name
             with self._leases.hold_refund_lease(refund_id, expected_version) as pair:
                 self._context.failpoints.reach("before_resolve")
-                awaiting = self._decide_refund(pair, state, number, proof_bytes, person)
+                awaiting = self._decide_refund(pair, state, number, person_proof, person)
                 self._context.failpoints.reach("after_resolve")
         return ResolveResult(refund_records.read_refund(self._context, refund_id), awaiting=awaiting)
 
     def _decide_refund(
-        self, pair: RefundWithPayment, state: RefundState, number: str | None, proof: bytes, person: str
+        self, pair: RefundWithPayment, state: RefundState, number: str | None, proof: PersonProof, person: str
     ) -> str | None:
         context, refund = self._context, pair.refund
         reader = self._payment_providers.get_reader(pair.payment.provider)
@@ -101,7 +103,7 @@ class RefundResolver:
         outcome: Outcome[RefundReport],
         state: RefundState,
         number: str | None,
-        proof: bytes,
+        proof: PersonProof,
     ) -> MismatchReason | None:
         """Settle the refund `decided` with the provider's answer, and store the person's evidence `proof`. Return
         None if the answer confirms the person's decision `state`, otherwise the reason of the mismatch.
@@ -158,7 +160,7 @@ class RefundResolver:
         outcome: Outcome[RefundReport],
         state: RefundState,
         number: str | None,
-        proof: bytes,
+        proof: PersonProof,
         person: str,
     ) -> bool:
         """Write the first person's proposal that the refund's state is `state`, or settle the refund with the

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import Document, EvidenceItem
+from console.domain.recovery.decision_reasons import PersonProof
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.core import documents, evidence
@@ -67,16 +68,17 @@ def add_proof(
     subject: tuple[str, int | None],
     operation_id: str | None,
     actor: str,
-    proof: bytes,
+    proof: PersonProof,
     now: datetime,
 ) -> int:
-    """Store a text or file that a person handed in as evidence: its SHA-256 and its readable text. Return the id
-    of the evidence. `subject` is the kind and id of the record; `operation_id` the operation that the proof is
-    about.
+    """Store a text or file that a person handed in as evidence: its SHA-256, its readable text, and as summary the
+    person's reason, or without one the beginning of the text. Return the id of the evidence. `subject` is the kind
+    and id of the record; `operation_id` the operation that the proof is about.
     """
-    text = proof.decode("utf-8", errors="replace").replace("\x00", "")
-    digest = hashlib.sha256(proof).hexdigest()
-    return _insert_evidence(conn, subject, operation_id, "person", actor, digest, text[:200], text, now)
+    text = proof.content.decode("utf-8", errors="replace").replace("\x00", "")
+    digest = hashlib.sha256(proof.content).hexdigest()
+    summary = text[:200] if proof.reason is None else proof.reason.format_summary()
+    return _insert_evidence(conn, subject, operation_id, "person", actor, digest, summary, text, now)
 
 
 def _insert_evidence(

@@ -124,18 +124,19 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         kind, id = ref = case_words.get_subject_kind_and_id(record)
         expected_version = None if isinstance(record, Operation) else record.version
         outcome, evidence, provider_id = form.outcome, form.get_evidence(), form.provider_id
+        reason = form.stated_reason
         self.set_busy(context.translate("dialog.resolve.busy"))
         form.setEnabled(False)
         context.run_acting_call(
             lambda services, request_id: services.recovery.resolve(
-                kind, id, outcome, evidence, provider_id, expected_version, request_id=request_id
+                kind, id, outcome, evidence, provider_id, expected_version, reason, request_id=request_id
             ),
             self._show_result,
             self._show_failure,
             owner=self,
             label=self._label,
             describe=lambda result: _make_decision_toast(context, result),
-            attempt=("resolve", kind, id, outcome, evidence, provider_id, expected_version),
+            attempt=("resolve", kind, id, outcome, evidence, provider_id, expected_version, reason),
             key=ref,
             provider=self._provider,
         )

@@ -1,4 +1,5 @@
-"""The form for a decision by evidence, in three steps: give evidence, choose the result, check the effect."""
+"""The form for a decision by evidence, in four steps: give evidence, choose the result, state the reason, check the
+effect."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,13 +9,14 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QSizePolicy, QWidget
 
 from console.domain.access.permissions import is_same_person
+from console.domain.recovery.decision_reasons import LONGEST_REASON_WORDS, DecisionReason, StatedReason
 from console.domain.recovery.records import DecisionChoice
 from console.views.runtime.context import WindowContext
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import PaintedWidget, Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.inputs import Field, LineEdit, RadioButton
+from console.views.widgets.inputs import DropDownList, Field, LineEdit, RadioButton
 from console.wording import catalogue as wording
 
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
@@ -24,8 +26,9 @@ _PERSON_DEPENDENT_REASON_CODES = frozenset({"reason.own_first_half", "reason.oth
 
 
 class EvidenceForm(QWidget):
-    """The form in which a person settles an unknown outcome in three numbered steps: give evidence, choose the
-    result, check the effect. A subclass defines the kinds of evidence, the results and their effects.
+    """The form in which a person settles an unknown outcome in four numbered steps: give evidence, choose the
+    result, state the reason, check the effect. A subclass defines the kinds of evidence, the results and their
+    effects.
 
     Signals:
     - changed: an input has changed, so `find_disabled_reason` may return another reason.
@@ -47,6 +50,11 @@ class EvidenceForm(QWidget):
         self.file = Field(context.translate("field.evidence_file"))
         self.choose = KeyButton(context.translate("action.choose_file"), kind="tool")
         self.text = Field(context.translate("field.evidence_text"), area=True)
+        self.reason = DropDownList(
+            context.translate("field.reason"), empty=context.translate("dialog.refund.choose_reason")
+        )
+        self.reason_words = Field(context.translate("dialog.resolve.reason_words"))
+        self._fill_reason_inputs()
         self._reason_labels = {name: TextLabel("", "small", "muted", wrap=True) for name in outcomes}
         self.effect = TextLabel("", wrap=True)
         self.order_effect, self.money_effect = TextLabel("", wrap=True), TextLabel("", wrap=True)
@@ -56,6 +64,13 @@ class EvidenceForm(QWidget):
         self._kinds, self._results = self._make_button_group(kinds), self._make_button_group(outcomes)
         self._build_layout()
         self._connect_signals()
+
+    def _fill_reason_inputs(self) -> None:
+        for code in DecisionReason:
+            self.reason.addItem(self._context.translate(f"decision_reason.{code}"), code)
+        self.reason.setCurrentIndex(-1)
+        if isinstance(self.reason_words.edit, LineEdit):
+            self.reason_words.edit.setMaxLength(LONGEST_REASON_WORDS)
 
     def _make_button_group(self, buttons: Mapping[str, RadioButton]) -> QButtonGroup:
         group = QButtonGroup(self)
@@ -70,6 +85,7 @@ class EvidenceForm(QWidget):
         parts = {
             "evidence": self._make_evidence_step(),
             "outcome": self._make_result_step(),
+            "reason": make_column(make_row(self.reason, None), self.reason_words, gap=4, margins=(0, 10, 0, 12)),
             "effect": self._make_effect_step(),
         }
         for number, (name, content) in enumerate(parts.items()):
@@ -126,14 +142,18 @@ class EvidenceForm(QWidget):
             radio.toggled.connect(self._update_result_buttons)
         for field in (self.number, self.file, self.text):
             field.edit.textChanged.connect(self._update_result_buttons)
+        self.reason.currentIndexChanged.connect(self.changed)
+        self.reason_words.edit.textChanged.connect(self.changed)
         self.choose.clicked.connect(self._choose_evidence_file)
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
-        """Return the widgets whose contents a draft stores, by the name of the input. The results come last, because
-        a draft fills the inputs in this order, and a result can be selected only after its evidence is given."""
+        """Return the widgets whose contents a draft stores, by the name of the input. The results come after
+        the evidence, because a draft fills the inputs in this order, and a result can be selected only after its
+        evidence is given."""
         kinds = {f"kind.{name}": radio for name, radio in self.kinds.items()}
         outcomes = {f"outcome.{name}": radio for name, radio in self.outcomes.items()}
-        return {**kinds, "number": self.number, "file": self.file, "text": self.text, **outcomes}
+        evidence = {"number": self.number, "file": self.file, "text": self.text}
+        return {**kinds, **evidence, **outcomes, "reason": self.reason, "reason_words": self.reason_words}
 
     # -- choices
 
@@ -152,6 +172,16 @@ class EvidenceForm(QWidget):
         none."""
         return None
 
+    @property
+    def stated_reason(self) -> StatedReason | None:
+        """The person's reason: the selected code with the person's words; None if one of them is missing. A
+        statement that is the evidence is also the words of the reason."""
+        is_statement = self.evidence_kind == TEXT_EVIDENCE
+        words = " ".join((self.text if is_statement else self.reason_words).text().split())[:LONGEST_REASON_WORDS]
+        if not words or self.reason.currentIndex() < 0:
+            return None
+        return StatedReason(DecisionReason(self.reason.currentData()), words)
+
     def get_evidence(self) -> str | Path:
         """Return the evidence that the person has given: the path of a file, or a text."""
         if self.evidence_kind == FILE_EVIDENCE:
@@ -163,11 +193,16 @@ class EvidenceForm(QWidget):
         return self.number.text().strip()
 
     def find_disabled_reason(self) -> str:
-        """Return why the person can't send the decision yet: evidence or result is missing. Return "" if both are
-        given."""
+        """Return why the person can't send the decision yet: evidence, result or reason is missing. Return "" if all
+        are given."""
         if not self._has_evidence():
             return self._context.translate("dialog.resolve.needs_evidence")
-        return "" if self.outcome else self._context.translate("dialog.resolve.needs_outcome")
+        if not self.outcome:
+            return self._context.translate("dialog.resolve.needs_outcome")
+        if self.stated_reason is None:
+            missing = "reason" if self.reason.currentIndex() < 0 else "words"
+            return self._context.translate(f"dialog.resolve.needs_{missing}")
+        return ""
 
     def _has_evidence(self) -> bool:
         fields = {NUMBER_EVIDENCE: self.number, FILE_EVIDENCE: self.file, TEXT_EVIDENCE: self.text}
@@ -181,6 +216,7 @@ class EvidenceForm(QWidget):
         with its reason."""
         for name, widget in self._inputs.items():
             widget.setVisible(name == self.evidence_kind)
+        self.reason_words.setVisible(self.evidence_kind != TEXT_EVIDENCE)
         missing_evidence = "" if self._has_evidence() else self._context.translate("dialog.resolve.needs_evidence")
         for name in self.outcomes:
             self._enable_result_button(

@@ -224,7 +224,7 @@ class EvidenceView(QWidget):
                 "summary",
                 translate("column.summary"),
                 200,
-                lambda item: wording.format_finding(item.summary, context.language),
+                lambda item: wording.format_evidence_summary(item.summary, context.language),
                 is_stretched=True,
             ),
         ]

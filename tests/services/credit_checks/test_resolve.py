@@ -1,14 +1,18 @@
 """Re-fetch, probe, resolve, due tasks: settling what hangs, without ever buying."""
 
+import hashlib
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.sandbox.server import Sandbox
 from console.services.credit_checks.readings import CreditCheckPartReader, FetchedPart
+from console.wording.timelines import format_event_sentence
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.places import Place
 from tests.support.refusals import code_of
@@ -87,6 +91,35 @@ def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, p
     assert isinstance(second.record, CreditCheck)
     assert (second.record.state, second.awaiting) == ("error", None)
     assert buy(console).state == "success"
+
+
+def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, place: Place) -> None:
+    """Code and words stand at the evidence, whose hash is that of the evidence alone; without words it is refused."""
+    record = make_unknown(console, sandbox, "status:500")
+    for words in ("  ", "x" * 201):
+        unsaid = StatedReason(DecisionReason.OTHER, words)
+        decide = partial(
+            console.recovery.resolve, "credit-check", record.id, "error", "letter 26", None, None, unsaid
+        )
+        assert code_of(decide) == "usage"
+    first = StatedReason(DecisionReason.PROVIDER_REPLY, " their letter 26 ")
+    console.recovery.resolve("credit-check", record.id, "error", "letter 26", None, None, first)
+    with place.acting(console, "lead-b") as other:
+        second = StatedReason(DecisionReason.NOT_LISTED, "20 purchases there")
+        other.recovery.resolve("credit-check", record.id, "error", "the list", None, None, second)
+        proofs = [
+            item for item in other.credit_checks.read_credit_check(record.id).evidence if item.source == "person"
+        ]
+    assert [(one.summary, one.body) for one in proofs] == [
+        ("[provider_reply] their letter 26", "letter 26"),
+        ("[not_listed] 20 purchases there", "the list"),
+    ]
+    assert [one.sha256 for one in proofs] == [
+        hashlib.sha256(text).hexdigest() for text in (b"letter 26", b"the list")
+    ]
+    timeline = console.recovery.read_timeline("credit-check", record.id)
+    told = [format_event_sentence(event, "en") for event in timeline.events if event.source == "evidence"]
+    assert "Added evidence: Reply of the provider: their letter 26" in told
 
 
 @pytest.mark.parametrize("empty", ["", "  \n"])

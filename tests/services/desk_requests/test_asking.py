@@ -10,6 +10,7 @@ from console.domain.payments.records import RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import RefundState
 from console.domain.records import CheckState, CreditCheck, PurchaseRequest
+from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.sandbox.server import Sandbox
 from console.store.desk_requests import requests
 from tests.support.asking import ask_only, executing, typing
@@ -92,13 +93,15 @@ def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_pa
         assert unknown.value.code == "outcome_unknown"
         record = unknown.value.detail["record"]
         assert isinstance(record, CreditCheck)
-        first = maker.recovery.resolve("credit-check", record.id, "error", proof)
+        reason = StatedReason(DecisionReason.NOT_LISTED, "20 purchases there")
+        first = maker.recovery.resolve("credit-check", record.id, "error", proof, reason=reason)
         with typing(place, "lead-b"):
             second = checker.recovery.resolve("credit-check", record.id, "error", "not on the bill")
         assert isinstance(second.record, CreditCheck)
-        kept = [item.body for item in worker.credit_checks.read_credit_check(record.id).evidence]
+        kept = {item.body: item.summary for item in worker.credit_checks.read_credit_check(record.id).evidence}
     assert (first.awaiting, second.record.state) == ("second_person", CheckState.ERROR)
-    assert any("their list is empty" in body for body in kept)
+    assert kept["their list is empty"] == "[not_listed] 20 purchases there"
+    assert kept["not on the bill"] == "not on the bill", "a script may leave the reason out"
 
 
 def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> None:

@@ -1,0 +1,58 @@
+"""The reason that a person states for a decision about an unknown outcome: a code and words. The terminal offers the
+codes without reading any record."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+LONGEST_REASON_WORDS = 200  # characters
+
+
+class DecisionReason(StrEnum):
+    """Codes of the reason for which a person decides an unknown outcome. The catalogue of wordings has a text
+    `decision_reason.<code>` for each.
+    """
+
+    PROVIDER_SCREEN = "provider_screen"
+    NOT_LISTED = "not_listed"
+    SETTLEMENT_REPORT = "settlement_report"
+    PROVIDER_REPLY = "provider_reply"
+    BANK_STATEMENT = "bank_statement"
+    OTHER = "other"
+
+
+_SUMMARY_PATTERN = re.compile(rf"\[({'|'.join(DecisionReason)})\] (.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class StatedReason:
+    """A person's reason for a decision: a code and the person's own words."""
+
+    code: DecisionReason
+    words: str
+
+    def format_summary(self) -> str:
+        """Return the reason as the summary of the person's evidence, such as `[not_listed] 20 purchases, not this
+        one`."""
+        return f"[{self.code}] {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonProof:
+    """The evidence that a person hands in for a decision: the content of a file, or a statement in UTF-8, and the
+    reason that the person states. The reason is None if the decision comes from a script without one."""
+
+    content: bytes
+    reason: StatedReason | None = None
+
+
+def parse_reason(summary: str) -> StatedReason | None:
+    """Return the reason in the summary of a person's evidence; None if the summary has none."""
+    match = _SUMMARY_PATTERN.fullmatch(summary)
+    return StatedReason(DecisionReason(match[1]), match[2]) if match else None
+
+
+def list_reason_arguments(reason: StatedReason | None) -> tuple[StatedReason, ...]:
+    """Return the arguments that a reason adds to those of a decision: none without a reason, so that the request id
+    of a script without one still names the same request as in an earlier version."""
+    return () if reason is None else (reason,)
