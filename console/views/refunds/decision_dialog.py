@@ -354,12 +354,13 @@ def make_decision_content(context: WindowContext, refund: Refund | None, bar: QW
 
 
 def format_dialog_subtitle(context: WindowContext, view: RefundDetails) -> str:
-    """Return the subtitle of a decision dialog: the number, corporation and provider of the payment, and the maker
-    and time of the refund request."""
+    """Return the subtitle of a decision dialog: the number, order, corporation and provider of the payment, and the
+    maker and time of the refund request."""
     payment = view.payment
     return context.translate(
         "dialog.decide.subtitle",
         number=payment.merchant_payment_id,
+        order=view.order.merch_txn_id if view.order is not None else wording.NO_VALUE,
         corporation=payment.corporation_number,
         provider=case_words.get_provider_name(payment.provider, context),
         maker=view.record.maker,

@@ -370,4 +370,5 @@ def _format_dialog_subtitle(context: WindowContext, plan: RefundPlan) -> str:
         amount=wording.format_amount(payment.captured_minor, payment.currency),
         at=payment.paid_at,
         payer=case_words.mask_payer(payment.payer),
+        order=plan.order.merch_txn_id if plan.order is not None else wording.NO_VALUE,
     )

@@ -18,6 +18,7 @@ from console.views.refunds.request_dialog import RefundDialog
 from console.views.refunds.request_form import EXACT_LOOK_ALIKE_RULE, RefundForm
 from console.views.refunds.request_review import OrderNumberCheck
 from console.views.runtime.context import WindowContext
+from console.views.widgets.base import TextLabel
 from console.views.widgets.money_strip import MoneyPanel
 from console.views.widgets.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
@@ -158,6 +159,21 @@ def open_dialog(parent: QWidget, qtbot: QtBot, made: RefundPlan) -> tuple[Refund
     dialog.form.reason.setCurrentIndex(0)
     dialog.open()
     return dialog, desk, at
+
+
+def test_two_alike_are_told_apart_by_their_orders(parent: QWidget, qtbot: QtBot) -> None:
+    """Order, company, amount, time and payer stand in the form and in the review; no order is told, too."""
+    at_order, without = (open_dialog(parent, qtbot, made)[0] for made in (plan(), plan(order=None)))
+    rest = " · 2 0104 0190 7731 · PayPay · paid ¥12,000 at 2026-11-20 15:04:05 JST by ****1234"
+    assert f"order A-10442{rest}" in shown_texts(at_order)
+    assert f"order –{rest}" in shown_texts(without)
+    qtbot.waitUntil(at_order.act_button.isEnabled)
+    at_order.act_button.click()
+    assert f"order A-10442{rest}" in shown_texts(at_order)
+
+
+def shown_texts(dialog: RefundDialog) -> list[str]:
+    return [label.plain for label in dialog.findChildren(TextLabel)]
 
 
 def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtbot: QtBot) -> None:
