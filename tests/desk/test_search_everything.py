@@ -141,6 +141,18 @@ def commands(palette: CommandPalette) -> list[WindowCommand]:
     return [entry.key for entry in entries(palette) if isinstance(entry.key, WindowCommand)]
 
 
+def test_the_empty_box_has_the_last_twenty(seats: Seats, sit: Sit) -> None:
+    """Twenty-one records were opened: the empty box lists the newest twenty, the last one first."""
+    records = [buy(seats.console, number) for number in numbers(21, 74)]
+    person = sit()
+    for record in records:
+        person.opening.context.add_visit(record)
+    palette = open_box(person)
+    person.until(lambda: any(isinstance(entry.key, CreditCheckRoute) for entry in entries(palette)))
+    listed = [entry.key.id for entry in entries(palette) if isinstance(entry.key, CreditCheckRoute)]
+    assert listed == [record.id for record in reversed(records[1:])]
+
+
 def test_commands(sit: Sit) -> None:
     """Found by their words in both languages, with their keys; what was used last comes first; what can't be done
     says why.

@@ -353,9 +353,7 @@ class CommandPalette(QObject):
         return translate("search.corporation_of", day=registry_date.isoformat(), publisher=REGISTRY_PUBLISHER)
 
     def _make_recent_groups(self) -> list[ResultGroup]:
-        entries = tuple(
-            self.make_record_entry(visit.record) for visit in self._context.visits[:_MAX_ENTRIES_PER_GROUP]
-        )
+        entries = tuple(self.make_record_entry(visit.record) for visit in self._context.visits)
         return [ResultGroup(self._context.translate("search.recent"), entries)]
 
     def _make_command_group(self) -> ResultGroup:
