@@ -1,8 +1,9 @@
 """Line breaks of Japanese text: a line may end between phrases (bunsetsu), never inside a word or a number.
 
 Qt may end a line between any two Japanese letters. For the text of a label, `keep_phrases_whole` prevents this
-inside phrases with invisible characters. These characters belong on the screen only: no text that is copied,
-exported, spoken or compared contains them.
+inside phrases with invisible characters, except in phrases that are too long for a line. Qt never ends a line inside
+a Latin word; `allow_breaks_in_long_words` lets it do so in words that are too long. The invisible characters belong
+on the screen only: no text that is copied, exported, spoken or compared contains them.
 """
 
 import re
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from budoux.parser import Parser
 
 WORD_JOINER = "\N{WORD JOINER}"
+POSSIBLE_BREAK = "\N{ZERO WIDTH SPACE}"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 _JAPANESE_LETTER_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]")
@@ -38,6 +40,10 @@ _ADVERBS_WITHOUT_HIRAGANA = ("再度", "毎回", "最近", "長時間", "現在"
 _SHORT_TEXT_IN_BRACKETS_PATTERN = re.compile(r"（[^）]{1,2}）")
 # A long number or name of a variable may stand on another line than the noun before it.
 _LONG_LATIN_TEXT_PATTERN = re.compile(r"[!-~¥₹\xa0]{9,}")
+# What is longer than this has no room in a dialog at 200 % text size: a name, or a line that a person has typed.
+_LONGEST_WHOLE_PHRASE = 24
+_UNBROKEN_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{48,}")  # an address of the web, a line of a log
+_PIECE_OF_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{16}(?=[!-~])")
 
 
 @lru_cache(maxsize=4096)
@@ -46,7 +52,14 @@ def keep_phrases_whole(text: str) -> str:
     without Japanese letters is returned unchanged."""
     if not _JAPANESE_LETTER_PATTERN.search(text):
         return text
-    return "".join(map(_insert_joiners_between_letters, split_phrases(text)))
+    return "".join(map(_keep_phrase_whole, split_phrases(text)))
+
+
+def allow_breaks_in_long_words(text: str) -> str:
+    """Return the text with an invisible space after every 16 characters of a Latin word that no line has room for."""
+    return _UNBROKEN_LATIN_TEXT_PATTERN.sub(
+        lambda word: _PIECE_OF_LATIN_TEXT_PATTERN.sub(rf"\g<0>{POSSIBLE_BREAK}", word.group()), text
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -61,8 +74,9 @@ def split_phrases(text: str) -> tuple[str, ...]:
 
 
 def remove_line_break_marks(text: str) -> str:
-    """Return the text of a label without the characters that `keep_phrases_whole` has added."""
-    return text.replace(WORD_JOINER, "").replace(NO_BREAK_SPACE, " ")
+    """Return the text of a label without the characters that `keep_phrases_whole` and `allow_breaks_in_long_words`
+    have added."""
+    return text.replace(WORD_JOINER, "").replace(POSSIBLE_BREAK, "").replace(NO_BREAK_SPACE, " ")
 
 
 @cache
@@ -111,6 +125,13 @@ def _may_phrase_end(text: str, place: int, *, is_found: bool) -> bool:
     if is_japanese_after:  # inside a compound of kanji and katakana, or before its particle
         return is_found and text.endswith(_ADVERBS_WITHOUT_HIRAGANA, 0, place)
     return _LONG_LATIN_TEXT_PATTERN.match(text, place) is not None
+
+
+def _keep_phrase_whole(phrase: str) -> str:
+    """Return a phrase with joiners, or unchanged if it has too many Japanese letters for one line. Then Qt may end a
+    line between any two of them."""
+    is_too_long = len(_JAPANESE_LETTER_PATTERN.findall(phrase)) > _LONGEST_WHOLE_PHRASE
+    return phrase if is_too_long else _insert_joiners_between_letters(phrase)
 
 
 def _insert_joiners_between_letters(phrase: str) -> str:

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from console.views.theme.mixed_font_text import prevent_line_ends_in_numbers, split_font_runs
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
-from console.wording.line_breaks import WORD_JOINER, keep_phrases_whole
+from console.wording.line_breaks import POSSIBLE_BREAK, WORD_JOINER, keep_phrases_whole
 from tests.legible.line_ends import lines_of, wrong_ends
 
 SENTENCE = (
@@ -32,11 +32,23 @@ def test_a_label_of_any_width_ends_its_lines_between_phrases(width: int) -> None
         assert any(whole in line for line in lines), whole
 
 
-def test_marks_take_no_room() -> None:
-    """The word joiners are as wide as nothing, whatever the font."""
+@pytest.mark.parametrize(
+    "text", ["株式会社" + "国際総合情報技術研究開発機構" * 10, "https://desk.example/" + "0123456789abcdef" * 12]
+)
+def test_a_label_wraps_a_name_without_spaces(text: str) -> None:
+    """Otherwise a page or dialog with the longest name of a company, or with a typed address, is too wide."""
+    label = TextLabel(text, wrap=True)
+    assert label.minimumSizeHint().width() < 300
+    label.resize(300, 400)
+    assert "".join(lines_of(label)) == text
+
+
+@pytest.mark.parametrize("mark", [WORD_JOINER, POSSIBLE_BREAK])
+def test_marks_take_no_room(mark: str) -> None:
+    """They are as wide as nothing, whatever the font."""
     for role in ("small", "body", "section", "title"):
         metrics = current_appearance().font_metrics(role)
-        assert metrics.horizontalAdvance(WORD_JOINER.join("結果が不明")) == metrics.horizontalAdvance("結果が不明")
+        assert metrics.horizontalAdvance(mark.join("結果が不明")) == metrics.horizontalAdvance("結果が不明")
 
 
 def test_figures_keep_their_font() -> None:
@@ -46,16 +58,17 @@ def test_figures_keep_their_font() -> None:
     assert {piece for piece, is_figure in split_font_runs(marked) if is_figure} == figures
 
 
-def test_what_is_copied_spoken_or_asked_for_is_plain() -> None:
+@pytest.mark.parametrize(("text", "mark"), [(SENTENCE, WORD_JOINER), ("https://desk.example/" * 4, POSSIBLE_BREAK)])
+def test_what_is_copied_spoken_or_asked_for_is_plain(text: str, mark: str) -> None:
     """A selection on the clipboard, the accessible name and the label's own text have no marks."""
-    label = TextLabel(SENTENCE, wrap=True, selectable=True)
+    label = TextLabel(text, wrap=True, selectable=True)
     label.resize(300, 400)
     label.show()
     label.activateWindow()
     assert QTest.qWaitForWindowActive(label)
     label.setFocus()
-    assert WORD_JOINER in label.text()
+    assert mark in label.text()
     QTest.keyClick(label, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     QTest.keyClick(label, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
-    assert QGuiApplication.clipboard().text() == SENTENCE
-    assert label.plain == label.accessibleName() == SENTENCE
+    assert QGuiApplication.clipboard().text() == text
+    assert label.plain == label.accessibleName() == text

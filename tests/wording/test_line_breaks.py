@@ -5,7 +5,9 @@ import pytest
 from console.wording.catalogue import read_sentences
 from console.wording.line_breaks import (
     NO_BREAK_SPACE,
+    POSSIBLE_BREAK,
     WORD_JOINER,
+    allow_breaks_in_long_words,
     keep_phrases_whole,
     remove_line_break_marks,
     split_phrases,
@@ -49,6 +51,21 @@ def test_a_text_has_its_phrases(text: str, phrases: str) -> None:
 def test_a_line_can_end_between_phrases_alone(text: str, kept: str) -> None:
     """`~` stands for a word joiner, `_` for a no-break space. Punctuation needs none: no line begins with it."""
     assert keep_phrases_whole(text) == kept.replace("~", WORD_JOINER).replace("_", NO_BREAK_SPACE)
+
+
+def test_a_phrase_that_is_too_long_for_a_line_may_end_anywhere() -> None:
+    """Names of companies have up to 150 letters without a hiragana; the phrases beside them stay whole."""
+    name = "東京国際総合情報技術研究開発機構関東甲信越地域統括事業本部"
+    assert keep_phrases_whole(f"決済、{name}") == f"決{WORD_JOINER}済、{name}"
+
+
+def test_a_latin_word_that_is_too_long_for_a_line_may_end_inside() -> None:
+    """An address of the web that somebody has typed as a reason; an id of 32 characters stays whole."""
+    address = "https://desk.example/" + 5 * "0123456789abcdef"
+    marked = allow_breaks_in_long_words(f"See {address}.")
+    assert max(map(len, marked.split(POSSIBLE_BREAK))) <= len("See ") + 16
+    assert remove_line_break_marks(marked) == f"See {address}."
+    assert allow_breaks_in_long_words("f" * 32) == "f" * 32
 
 
 def test_every_sentence_comes_back() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -44,6 +44,14 @@ from console.wording.company import format_company_summary
 _MIN_WIDTH_WITH_PANEL_PX = 900  # px at text size 1
 _RECORD_KINDS_OF_COMPANY = ("credit-check", "payment", "order", "refund")
 _CREDIT_CHECK_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
+
+
+class _NameLabel(TextLabel):
+    """A name that is on one line where it has room, and wraps where it has not."""
+
+    def sizeHint(self) -> QSize:
+        width = self.measure_line_width()
+        return QSize(width, self.heightForWidth(width))
 
 
 class CompanyPanel(QWidget):
@@ -92,10 +100,10 @@ class CompanyPanel(QWidget):
 
     def _make_company_head(self) -> QWidget:
         translate = self._context.translate
-        self.name = TextLabel("", "title", heading=2)
+        self.name = _NameLabel("", "title", heading=2, wrap=True)
         self.copyable = CopyableId("", "", translate("field.corporation_number"), copy_word=translate("action.copy"))
         self.copyable.copied.connect(self._acts.show_copied_toast)
-        self.furigana = TextLabel("", "small", "muted")
+        self.furigana = _NameLabel("", "small", "muted", wrap=True)
         self.registry_facts = CorporationFactsView(self._context)
         self.registry_facts.number_requested.connect(self.number_requested)
         self.totals = CompanyTotalsPanel(self._context)

@@ -12,7 +12,7 @@ from PySide6.QtGui import QPainter
 from console.views.theme.design_tokens import FontPurpose, TypeRoleName, tokens
 from console.views.theme.fonts import list_font_families
 from console.views.theme.theme import current_appearance
-from console.wording.line_breaks import keep_phrases_whole
+from console.wording.line_breaks import allow_breaks_in_long_words, keep_phrases_whole
 
 _FIGURES_FONT_PATTERN = re.compile(
     r"[−-]?[¥₹][ \xa0]?\d[\d,]*(?:\.\d+)?"  # amounts
@@ -79,9 +79,9 @@ def format_rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool 
 
     With `sentences`, the text may wrap: the lines have the line height of the role, because the line height of the
     bundled fonts is too small; and no line ends inside a number, an identifier or a Japanese phrase, or between a
-    number and its unit.
+    number and its unit. What is too long for a line may end anywhere.
     """
-    pieces = split_font_runs(keep_phrases_whole(prevent_line_ends_in_numbers(text)) if sentences else text)
+    pieces = split_font_runs(_set_line_ends(text) if sentences else text)
     line_px = current_appearance().line_height(role) if sentences and text else 0
     if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
         return text
@@ -92,6 +92,11 @@ def format_rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool 
     )
     style = f"margin:0;line-height:{line_px}px" if line_px else "margin:0"
     return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
+
+
+def _set_line_ends(text: str) -> str:
+    """Return the text with the invisible characters that say where a line may end and where not."""
+    return keep_phrases_whole(prevent_line_ends_in_numbers(allow_breaks_in_long_words(text)))
 
 
 def _add_font_purpose_to_runs(pieces: tuple[FontRun, ...]) -> Iterator[tuple[str, FontPurpose]]:

@@ -4,7 +4,7 @@ numbers on one line."""
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QClipboard, QGuiApplication
 
-from console.wording.line_breaks import WORD_JOINER, remove_line_break_marks
+from console.wording.line_breaks import POSSIBLE_BREAK, WORD_JOINER, remove_line_break_marks
 
 
 def install_plain_clipboard() -> None:
@@ -15,9 +15,10 @@ def install_plain_clipboard() -> None:
 
 @Slot(QClipboard.Mode)
 def _remove_clipboard_marks(mode: QClipboard.Mode) -> None:
-    """Remove the invisible characters from the text on the clipboard if it contains a word joiner and this
+    """Remove the invisible characters from the text on the clipboard if it contains one of them and this
     application is active, so that it has copied the text itself. Qt calls this after each change of the clipboard."""
     clipboard = QGuiApplication.clipboard()
     is_active = QGuiApplication.applicationState() is Qt.ApplicationState.ApplicationActive
-    if is_active and WORD_JOINER in (text := clipboard.text(mode)):
+    text = clipboard.text(mode) if is_active else ""
+    if WORD_JOINER in text or POSSIBLE_BREAK in text:
         clipboard.setText(remove_line_break_marks(text), mode)

@@ -1,11 +1,13 @@
 """The tabs of a company that are read when they are opened, its totals, and the summary for a ticket."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
@@ -124,3 +126,13 @@ def test_totals_and_summary(qtbot: QtBot, the_look: object, language: Literal["j
         assert fact in text, (fact, text)
     for secret in ("Hanako", "op-a", "op-c", "company_page."):
         assert secret not in text
+
+
+def test_a_long_name_of_a_company_wraps(qtbot: QtBot, the_look: object) -> None:
+    """With the longest name of the registry the page fits into a small window."""
+    view = view_of(qtbot, LookupService())
+    named = replace(CHECK, company_name=("株式会社" + "国際総合情報技術研究開発機構" * 11)[:150])
+    view.show_result(LookupResult(CHECK.corporation_number, (named,), totals=TOTALS))
+    assert view.name.plain == named.company_name
+    QApplication.processEvents()  # the layouts are told of the new size
+    assert view.minimumSizeHint().width() <= 1080
