@@ -11,6 +11,7 @@ from console.domain.payments.records import Order, Payment, PaymentRelations, Re
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, CreditCheck
+from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
 from console.wording import catalogue as wording
 from console.wording import credit_checks as check_words
 from console.wording.text_context import TextContext
@@ -52,8 +53,10 @@ def get_work_badge_key(record: ShownRecord, now: datetime) -> str:
 
 def get_unanswered_side_key_end(payment: Payment) -> str:
     """Return the last part of the wording key `record.side.…` for a payment whose state the provider hasn't
-    reported: `no_answer` if the payment's outcome is unknown, otherwise `never_asked_short`."""
-    return "no_answer" if payment.certainty is Certainty.UNKNOWN else "never_asked_short"
+    reported: `no_answer` if the payment's outcome is unknown, or if two people had to decide it, otherwise
+    `never_asked_short`."""
+    is_without_answer = payment.certainty is Certainty.UNKNOWN or payment.error_code == RESOLVED_BY_PEOPLE_CAUSE
+    return "no_answer" if is_without_answer else "never_asked_short"
 
 
 def format_short_title(record: ShownRecord, context: TextContext) -> str:

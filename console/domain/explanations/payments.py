@@ -43,6 +43,7 @@ from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.row_comparison import COMPARISON_RULES
 from console.domain.records import Certainty, WorkReason, WorkState
+from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
 
@@ -153,6 +154,8 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
         return _explain_waiting_payment(record, facts)
     if record.state in _FINAL_EXPLANATIONS:
         verdict, reason, following = _FINAL_EXPLANATIONS[record.state]
+        if record.error_code == RESOLVED_BY_PEOPLE_CAUSE:
+            reason = "why.payment_decided_by_people"
         return Explanation(verdict, reason, NextStep(following, facts), facts)
     return _explain_paid_payment(record, relations, facts, now)
 

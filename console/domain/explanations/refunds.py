@@ -17,7 +17,7 @@ from console.domain.money import Money
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
-from console.domain.recovery.decidable import is_decidable_refund
+from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE, is_decidable_refund
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS
 
@@ -174,14 +174,20 @@ def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanatio
 
 
 def _explain_ended(record: Refund, facts: Facts) -> Explanation:
+    """Explain a refund that has ended. Where two people have decided the outcome, the gateway is not named as the
+    source of it."""
     following = "next.nothing"
     if record.state is RefundState.FAILED:
         following = "next.refund_final" if record.error_code in FINAL_REFUSAL_REASONS else "next.refund_ask_anew"
     elif record.state is RefundState.EXPIRED:
         following = "next.refund_ask_anew"
-    return Explanation(
-        f"verdict.refund_{record.state}", f"why.refund_{record.state}", NextStep(following, facts), facts
-    )
+    is_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
+    verdict, reason = f"verdict.refund_{record.state}", f"why.refund_{record.state}"
+    if is_by_people and record.state is RefundState.FAILED:
+        verdict = "verdict.refund_not_made"
+    if is_by_people:
+        reason = "why.refund_decided_by_people"
+    return Explanation(verdict, reason, NextStep(following, facts), facts)
 
 
 def _format_show_command(record: Refund) -> str:

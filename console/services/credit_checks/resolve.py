@@ -13,7 +13,7 @@ from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState, WorkReason
-from console.domain.recovery.decidable import make_undecidable_error
+from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE, make_undecidable_error
 from console.domain.recovery.decision_reasons import LONGEST_REASON_WORDS, PersonProof, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
@@ -245,13 +245,13 @@ class PurchaseResolver:
 
     def _settle_as_not_bought(self, tx: Transaction, record: CreditCheck, proposer: str) -> None:
         outcome: Outcome[CheckReport] = Outcome(
-            OutcomeClass.FAILED_DEFINITE, "resolved_by_people", SendingCertainty.MAYBE
+            OutcomeClass.FAILED_DEFINITE, RESOLVED_BY_PEOPLE_CAUSE, SendingCertainty.MAYBE
         )
         if record.operation_id:
             journal.settle_operation(
                 tx.conn, record.operation_id, OperationState.FAILED, outcome, self._context.now()
             )
-        outcomes.write_failed_purchase(self._context, tx, record, "resolved_by_people", {"first": proposer})
+        outcomes.write_failed_purchase(self._context, tx, record, RESOLVED_BY_PEOPLE_CAUSE, {"first": proposer})
 
     def _end_spooled_operation(self, record: CreditCheck, *, is_bought: bool, provider_id: int | None = None) -> None:
         if record.operation_id:

@@ -18,6 +18,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, OperationState
 from console.domain.recovery.decidable import (
+    RESOLVED_BY_PEOPLE_CAUSE,
     find_decision_path,
     find_payment_decision_refusal,
     make_undecidable_error,
@@ -291,7 +292,7 @@ class PaymentResolver:
         path = find_decision_path(payment.state, target)
         if payment.account_minor and target in ENDED_UNPAID_STATES:
             account_money.release_amount(tx, payment)
-        values = {"certainty": Certainty.KNOWN, "error_code": "resolved_by_people", "account_minor": 0}
+        values = {"certainty": Certainty.KNOWN, "error_code": RESOLVED_BY_PEOPLE_CAUSE, "account_minor": 0}
         payments.move_payment_along_path(tx.conn, payment, path, now, **values)
         if target in ENDED_UNPAID_STATES and path:
             timeout_start.begin_timeout_saga_at_cancellation(self._context, tx, payment)
@@ -304,7 +305,7 @@ def _make_people_outcome(report: PaymentReport | None = None) -> Outcome[Payment
     None.
     """
     kind = OutcomeClass.SUCCEEDED if report is not None else OutcomeClass.FAILED_DEFINITE
-    return Outcome(kind, "resolved_by_people", SendingCertainty.MAYBE, report)
+    return Outcome(kind, RESOLVED_BY_PEOPLE_CAUSE, SendingCertainty.MAYBE, report)
 
 
 def _require_decidable(payment: Payment, target_state: str, expected_version: int | None) -> None:

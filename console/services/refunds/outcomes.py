@@ -146,13 +146,21 @@ def mark_refund_completed(
     report: RefundReport | None,
     facts: Mapping[str, object] | None = None,
     provider_id: str | None = None,
+    cause: str | None = None,
 ) -> None:
     """Set the refund to completed: the payer has the money back. If the provider has no id of its own for the
-    refund, store our idempotency key as the provider's refund id. `facts` are more values for the audit entry."""
+    refund, store our idempotency key as the provider's refund id. `facts` are more values for the audit entry;
+    `cause` is stored in the column `error_code`: why the outcome is known if the provider didn't confirm it."""
     now = context.now()
     number = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
     _write_known_state(
-        context, tx, refund, RefundState.COMPLETED, report, refund_txn_id=number or refund.provider_refund_key
+        context,
+        tx,
+        refund,
+        RefundState.COMPLETED,
+        report,
+        refund_txn_id=number or refund.provider_refund_key,
+        error_code=cause,
     )
     _require_reserved_amount_moved(
         payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund

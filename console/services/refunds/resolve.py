@@ -11,6 +11,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
+from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.recovery.decision_reasons import PersonProof, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
@@ -203,14 +204,16 @@ class RefundResolver:
     ) -> None:
         context, is_completed = self._context, state is RefundState.COMPLETED
         kind = OutcomeClass.SUCCEEDED if is_completed else OutcomeClass.FAILED_DEFINITE
-        outcome: Outcome[RefundReport] = Outcome(kind, "resolved_by_people", SendingCertainty.MAYBE)
+        outcome: Outcome[RefundReport] = Outcome(kind, RESOLVED_BY_PEOPLE_CAUSE, SendingCertainty.MAYBE)
         refund_outcomes.end_submission(context, tx, refund, outcome)
         if is_completed:
             refund_outcomes.mark_refund_completed(
-                context, tx, refund, None, {"by": "people", "first": proposer}, number
+                context, tx, refund, None, {"by": "people", "first": proposer}, number, cause=RESOLVED_BY_PEOPLE_CAUSE
             )
         else:
-            refund_outcomes.mark_refund_failed(context, tx, refund, "resolved_by_people", None, {"first": proposer})
+            refund_outcomes.mark_refund_failed(
+                context, tx, refund, RESOLVED_BY_PEOPLE_CAUSE, None, {"first": proposer}
+            )
 
 
 def _get_settled_facts(refund: Refund) -> tuple[RefundState, Certainty, str | None]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import RefundState
+from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.runtime.context import WindowContext
@@ -81,7 +82,8 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
     translate, sent_text = context.translate, _format_sending_age(record, context)
     if isinstance(record, Refund) and not record.sent_count:
         return ShownSide(name, translate("money.side.not_sent"), "dash", "muted")
-    if isinstance(record, Refund) and record.state is RefundState.FAILED:
+    is_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
+    if isinstance(record, Refund) and record.state is RefundState.FAILED and not is_by_people:
         return ShownSide(name, translate("record.side.refused"), "cross", "bad", fact=sent_text)
     if isinstance(record, Refund) and record.not_found:
         return ShownSide(name, translate("record.side.not_found"), "cross", "muted", fact=sent_text)

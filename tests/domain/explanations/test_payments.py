@@ -119,6 +119,10 @@ RULES = {
             (P.EXPIRED, "expired", "may_begin_again", None), (P.REVERSED, "reversed", None, None),
         )
     },
+    "decided by people: not paid": (
+        replace(DONE, state=P.PAYMENT_FAILED, error_code="resolved_by_people"), BEHIND, "failed",
+        "decided_by_people", "may_begin_again", None, NOBODY,
+    ),
     "waits, and is asked about": (
         replace(DONE, state=P.USER_PAYMENT, work=DUE), None, "waiting", "waiting", "probe_waiting", PROBE, NOBODY,
     ),

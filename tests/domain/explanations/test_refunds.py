@@ -85,6 +85,14 @@ RULES = {
     "rejected": (replace(ASKED, state=R.REJECTED), "rejected", "rejected", "nothing", None, NOBODY),
     "withdrawn": (replace(ASKED, state=R.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None, NOBODY),
     "expired": (replace(ASKED, state=R.EXPIRED), "expired", "expired", "ask_anew", None, NOBODY),
+    "decided by people: made": (
+        replace(SENT, state=R.COMPLETED, error_code="resolved_by_people"), "completed", "decided_by_people",
+        "nothing", None, NOBODY,
+    ),
+    "decided by people: not made": (
+        replace(SENT, state=R.FAILED, error_code="resolved_by_people"), "not_made", "decided_by_people", "ask_anew",
+        None, NOBODY,
+    ),
     "refused": (replace(SENT, state=R.FAILED), "failed", "failed", "ask_anew", None, NOBODY),
     **{
         f"refused for good: {reason}": (

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Payment, Refund
@@ -60,6 +61,8 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     assert refusal_of(lambda: desk.resolve(refund, "completed", "lead-b", "1520")).detail["reason"] == "other_id"
     settled = desk.resolve(refund, "completed", "lead-b", "1519")
     assert (settled.record.state, settled.record.provider_refund_id) == (RefundState.COMPLETED, "1519")
+    told = explain_refund(settled.record, desk.context.now())
+    assert told.why == "why.refund_decided_by_people", "the gateway confirmed nothing"
     assert desk.agree(payment).refunded_minor == refund.amount_minor
 
 

@@ -54,10 +54,13 @@ def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
         (refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN), "No answer"),
         (refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=1), "Not found"),
         (refund(sent_count=1, state=RefundState.FAILED), "Refused"),
+        (refund(sent_count=1, state=RefundState.FAILED, error_code="resolved_by_people"), "No answer"),
+        (payment(state=PaymentState.PAYMENT_FAILED, error_code="resolved_by_people"), "No answer"),
     ],
 )
 def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Payment | Refund, word: str) -> None:
-    """A call without an answer isn't "not asked", and a refusal isn't "no answer"."""
+    """A call without an answer isn't "not asked", and a refusal isn't "no answer". What people had to decide,
+    the gateway has neither refused nor was it never asked."""
     _, gateway, _ = money_facts.make_shown_sides(sides(None), window_context(), provider="paypay", record=record)
     assert gateway.word == word
 
