@@ -38,6 +38,7 @@ from console.domain.payments.records import (
     Payment,
     PaymentRelations,
     Refund,
+    RefundRelations,
 )
 from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState, RefundState
@@ -427,14 +428,21 @@ def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: 
     being sent, or accepted by the provider."""
     code = f"payment_refund_{refund.state}"
     step = _choose_next_step_of_refund(refund, facts, relations.read_only)
+    refusal = refund.relations.approval_refusal if refund.relations is not None else None
+    if refusal is not None:
+        return Explanation(f"verdict.{code}", "why.refund_not_approvable", step, {**facts, "refusal": refusal})
     return Explanation(f"verdict.{code}", f"why.{code}", step, facts)
 
 
 def _choose_next_step_of_refund(refund: Refund, facts: Facts, switch: ReadOnlySwitch | None) -> NextStep:
-    """Return the next step of a payment that has the pending refund `refund`: a probe of the refund, its approval,
-    its sending, or a wait for the provider. `switch` is the read-only switch that stops the approval and the
-    sending; None if none does.
+    """Return the next step of a payment that has the pending refund `refund`: a probe of the refund, a second
+    person's decision, its approval, its sending, or a wait for the provider. `switch` is the read-only switch that
+    stops the approval and the sending; None if none does.
     """
+    refund_relations = refund.relations or RefundRelations()
+    if refund_relations.awaits_second_person:
+        command = f"support-console show refund {refund.id}"
+        return NextStep("next.payment_refund_second_person", facts, command, OPEN_REFUND_ACTION)
     if refund.certainty is Certainty.UNKNOWN:
         scheduled = refund.work.state is WorkState.SCHEDULED and refund.work.at is not None
         code = "next.payment_refund_probe_scheduled" if scheduled else "next.payment_refund_unknown"
@@ -442,6 +450,8 @@ def _choose_next_step_of_refund(refund: Refund, facts: Facts, switch: ReadOnlySw
     code = f"next.payment_refund_{refund.state}"
     if switch is not None and refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
         code, facts = f"{code}_read_only", {**facts, **make_prefixed_switch_facts(switch)}
+    elif refund_relations.approval_refusal is not None:
+        code = "next.payment_refund_not_approvable"
     return NextStep(code, facts, f"support-console show refund {refund.id}", OPEN_REFUND_ACTION)
 
 

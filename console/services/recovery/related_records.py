@@ -185,7 +185,12 @@ class RelatedRecordCompleter:
         )
         paid_ids = [payment.id for payment in records if payment.captured_minor]
         refunds_of = _group_items_by(
-            refunds.find_by_payments(conn, paid_ids, lapsed.get(refunds.REFUND_KIND, frozenset())),
+            self._complete_waiting_refunds(
+                conn,
+                refunds.find_by_payments(conn, paid_ids, lapsed.get(refunds.REFUND_KIND, frozenset())),
+                lapsed,
+                find_switch,
+            ),
             lambda refund: refund.payment_id,
         )
         ids = [str(payment.id) for payment in records]
@@ -215,6 +220,19 @@ class RelatedRecordCompleter:
                 relations = replace(relations, refund_refusal=refusal)
             completed.append(replace(payment, relations=relations))
         return tuple(completed)
+
+    def _complete_waiting_refunds(
+        self, conn: Connection, records: Sequence[Refund], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
+    ) -> Iterable[Refund]:
+        """Return the refunds; those that wait for an approver or have an unknown outcome with their relations, from
+        which the payment is explained as the refund itself."""
+        waiting = [
+            refund
+            for refund in records
+            if refund.state is RefundState.REQUESTED or refund.certainty is Certainty.UNKNOWN
+        ]
+        completed = {refund.id: refund for refund in self._complete_refunds(conn, waiting, lapsed, find_switch)}
+        return [completed.get(refund.id, refund) for refund in records]
 
     def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
         """True if the provider's recent statement about the payment contradicts the state that a first person has

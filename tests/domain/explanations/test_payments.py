@@ -8,7 +8,15 @@ import pytest
 from console.domain.explanations.payments import explain_order, explain_payment, find_reversal_deadline
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, PaymentRelations, Refund
+from console.domain.payments.records import (
+    Order,
+    OrderRelations,
+    OrderState,
+    Payment,
+    PaymentRelations,
+    Refund,
+    RefundRelations,
+)
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import CertaintyBadge
@@ -272,6 +280,20 @@ UNSURE_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certainty=Cert
     ("refund", "verdict", "following", "certainty", "work"),
     [
         (OPEN_REFUND, "refund_requested", "refund_requested", "known", "waiting_for_approval"),
+        (
+            replace(OPEN_REFUND, relations=RefundRelations(approval_refusal="refund_window")),
+            "refund_requested",
+            "refund_not_approvable",
+            "known",
+            "possible",
+        ),
+        (
+            replace(UNSURE_REFUND, work=person("probes_ended"), relations=RefundRelations(awaits_second_person=True)),
+            "refund_unknown",
+            "refund_second_person",
+            "unknown",
+            "waiting_for_approval",
+        ),
         (UNSURE_REFUND, "refund_unknown", "refund_unknown", "unknown", "possible"),
         (replace(UNSURE_REFUND, work=DUE), "refund_unknown", "refund_probe_scheduled", "unknown", "possible"),
         (replace(UNSURE_REFUND, work=BARE_DUE), "refund_unknown", "refund_unknown", "unknown", "possible"),

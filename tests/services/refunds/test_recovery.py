@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from console.domain.explanations.payments import explain_payment
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundReport
@@ -58,6 +59,8 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     mute(desk)
     assert code_of(lambda: desk.resolve(refund, "completed", "op-a")) == "usage", "the number is missing"
     assert desk.resolve(refund, "completed", "op-a", "1519").awaiting == "second_person"
+    shown = desk.readers.payment_details.read_payment(payment.id).record
+    assert explain_payment(shown, desk.context.now()).next_step.code == "next.payment_refund_second_person"
     assert refusal_of(lambda: desk.resolve(refund, "completed", "lead-b", "1520")).detail["reason"] == "other_id"
     settled = desk.resolve(refund, "completed", "lead-b", "1519")
     assert (settled.record.state, settled.record.provider_refund_id) == (RefundState.COMPLETED, "1519")
