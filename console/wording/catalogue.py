@@ -55,6 +55,8 @@ LANGUAGES = ("ja", "en")
 
 _MAX_FACT_LENGTH = 300
 _AMOUNT_FACT_NAMES = frozenset({"minor", "left", "limit", "today"})
+_PERSON_FACT_NAMES = frozenset({"checkers", "holder", "maker", "owner", "person", "switch_by", "who"})
+_WORKER_NAME = "worker"  # the name under which the program acts by itself
 _MESSAGE_VARIANT_FACT_NAMES = ("source", "reason", "problem", "state")
 _PLACEHOLDER_TIME_STYLES: tuple[TimeStyle, ...] = ("full", "short", "clock", "day", "until")
 _log = logging.getLogger("console.wording")
@@ -309,7 +311,12 @@ class _SentenceFormatter(string.Formatter):
         return text
 
     def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
-        return kwargs.get(str(key))
+        value = kwargs.get(str(key))
+        if key not in _PERSON_FACT_NAMES:
+            return value
+        if isinstance(value, list | tuple):
+            return [self._get_person_name(name) for name in value]
+        return self._get_person_name(value)
 
     def format_field(self, value: object, format_spec: str) -> str:
         if value is None or value in ("", (), []):
@@ -325,6 +332,9 @@ class _SentenceFormatter(string.Formatter):
         if format_spec == "changes" and isinstance(value, Mapping):
             return self._format_changes(value)
         return self._format_fact(value, format_spec)
+
+    def _get_person_name(self, name: object) -> object:
+        return self._translate("role.worker") if name == _WORKER_NAME else name
 
     def _translate(self, key: str, **facts: object) -> str:
         return translate(key, self._language, **facts)

@@ -80,6 +80,24 @@ def test_a_stored_finding_is_words_and_money(stored: str) -> None:
             assert text.strip() == expected
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_program_acts_under_a_word_in_every_sentence(language: str) -> None:
+    """Its refunds, leases and proposals stand beside those of people; a Japanese sentence has no English word."""
+    acts = {"maker", "who", "holder", "person", "owner"}
+    sentences = {
+        key: text
+        for key, text in wording.read_sentences(language).items()
+        if any(f"{{{act}}}" in text for act in acts)
+    }
+    assert len(sentences) > 20
+    for key in sentences:
+        told = wording.translate(key, language, **dict.fromkeys(acts, "worker"))
+        assert language == "en" or "worker" not in told, (key, told)
+    assert wording.translate("why.refund_approved", "ja", checkers=("worker", "lead-b")).startswith(
+        "自動処理、lead-b"
+    )
+
+
 def test_only_words_of_one_kind_are_translated() -> None:
     """A provider's word that means one thing for payments and another for refunds stays as it is."""
     prefix = "provider_state."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from console.cli.json_output.records import RECORD_KIND_BY_TYPE, AnyRecord, explain_present_state
 from console.cli.text_output.translator import Lines, Translator
+from console.domain.access.permissions import WORKER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
 from console.wording import catalogue as wording
@@ -89,7 +90,7 @@ def _make_refund_row(record: Refund, translator: Translator) -> TableRow:
         _get_payment_number(record),
         wording.format_amount(record.amount_minor, record.currency),
         *_get_badge_words(record, translator),
-        record.maker,
+        translator("who.worker") if record.maker == WORKER else record.maker,
         " ".join(record.checkers) or wording.NO_VALUE,
     )
 

@@ -9,6 +9,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import records as case_words
+from console.views.presenters.credit_checks import get_actor_name
 from console.views.records.page import make_record_key_hints
 from console.views.runtime.routes import ApprovalsRoute, PaymentRoute
 from console.wording import catalogue as wording
@@ -61,7 +62,7 @@ class RefundPage(MoneyPage[RefundDetails]):
         facts = make_fact_list(
             (translate("field.reason"), record_texts.format_refund_reason(record, self.context)),
             (translate("field.ticket"), record.ticket),
-            (translate("field.maker"), record.maker),
+            (translate("field.maker"), get_actor_name(record.maker, self.context)),
             (
                 translate("field.checkers"),
                 translate("case.names", names=record.checkers) if record.checkers else None,

@@ -264,7 +264,7 @@ class RecordPreview(Surface):
             ]
         elif isinstance(record, Refund):
             lines += [
-                (translate("field.maker"), record.maker),
+                (translate("field.maker"), words.get_actor_name(record.maker, context)),
                 (translate("field.reason"), record_texts.format_refund_reason(record, context)),
                 (translate("field.refund_key"), record.provider_refund_key),
             ]

@@ -223,7 +223,11 @@ def make_approval_columns(context: TextContext) -> ExportColumns:
         make_amount_column(context, "column.amount", read_amount),
         make_currency_column(context, lambda row: read_amount(row)[1]),
         make_text_column(context, "column.state", lambda row: _format_approval_state(row, context)),
-        make_text_column(context, "column.maker", lambda row: row.maker if isinstance(row, Refund) else row.person),
+        make_text_column(
+            context,
+            "column.maker",
+            lambda row: check_words.get_actor_name(row.maker if isinstance(row, Refund) else row.person, context),
+        ),
         make_text_column(
             context, "column.checkers", lambda row: " ".join(row.checkers) if isinstance(row, Refund) else None
         ),

@@ -76,7 +76,7 @@ def make_record_columns(context: TextContext, get_record: Callable[[Any], ShownR
         make_instant_column(context, "column.since", apply_to_record(lambda record: record.state_since)),
         make_instant_column(context, "column.began", apply_to_record(record_words.get_creation_time)),
         make_text_column(context, "field.payer", apply_to_record(_get_masked_payer)),
-        make_text_column(context, "column.maker", apply_to_record(_get_refund_maker)),
+        make_text_column(context, "column.maker", apply_to_record(lambda record: _get_refund_maker(record, context))),
         make_text_column(context, "column.checkers", apply_to_record(_format_refund_checkers)),
         make_text_column(
             context, "column.result", apply_to_record(lambda record: _format_credit_check_result(record, context))
@@ -115,8 +115,8 @@ def _get_masked_payer(record: ShownRecord) -> str | None:
     return record_words.mask_payer(record.payer) if isinstance(record, Payment) else None
 
 
-def _get_refund_maker(record: ShownRecord) -> str | None:
-    return record.maker if isinstance(record, Refund) else None
+def _get_refund_maker(record: ShownRecord, context: TextContext) -> str | None:
+    return check_words.get_actor_name(record.maker, context) if isinstance(record, Refund) else None
 
 
 def _format_refund_checkers(record: ShownRecord) -> str | None:

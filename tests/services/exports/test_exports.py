@@ -19,7 +19,8 @@ from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import CellKind, ExportColumn, ExportRequest, ExportTable, ListName
 from console.domain.payments.records import Refund
-from console.domain.records import CreditCheck
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty, CreditCheck, Work
 from console.services.exports import cells
 from console.services.exports.csv_table import write_csv_table
 from console.services.exports.workbook import write_workbook
@@ -27,6 +28,7 @@ from console.services.process.context import act_as
 from console.wiring.exports import make_export_table
 from console.wording import reports as report_words
 from console.wording.exports.columns import convert_amount_to_major_units
+from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.text_context import FileTextContext
 from tests.support.furnished import Furnished, furnished
@@ -351,3 +353,11 @@ def test_memory_is_that_of_a_page(tmp_path: Path) -> None:
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
         assert peak < 3_000_000, (name, peak)
+
+
+def test_the_program_is_named_in_a_list_as_on_the_screen() -> None:
+    """The column of requesters has the screen's word for a refund that the program requested."""
+    refund = Refund(9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "worker", (), None, None, 1)
+    context = FileTextContext("ja", lambda: datetime(2026, 11, 20, tzinfo=UTC))
+    columns = {column.title: column.value for column in make_record_columns(context, lambda row: row)}
+    assert columns["申請者"](refund) == "自動"
