@@ -69,9 +69,12 @@ def _make_shown_side(
 
 
 def _find_own_state_word(side: ComparedSide, word: str) -> str:
-    """Return the word that the side itself uses for its state, such as the provider's word. Return "" if the side
-    has no such word or if it equals `word`, the window's own text for the state; case is ignored."""
-    return "" if side.word is None or side.word.casefold() == word.casefold() else side.word
+    """Return the word that the side itself uses for its state, such as the provider's word. Return "" for our own
+    side, whose code means what `word` (the window's text for the state) says; if the side has no word; or if it
+    equals `word`; case is ignored."""
+    if side.name == "ours" or side.word is None:
+        return ""
+    return "" if side.word.casefold() == word.casefold() else side.word
 
 
 def _make_unanswered_side(name: str, context: WindowContext, record: Payment | Refund) -> ShownSide:
