@@ -41,7 +41,7 @@ _SHORT_TEXT_IN_BRACKETS_PATTERN = re.compile(r"（[^）]{1,2}）")
 # A long number or name of a variable may stand on another line than the noun before it.
 _LONG_LATIN_TEXT_PATTERN = re.compile(r"[!-~¥₹\xa0]{9,}")
 # What is longer than this has no room in a dialog at 200 % text size: a name, or a line that a person has typed.
-_LONGEST_WHOLE_PHRASE = 24
+LONGEST_WHOLE_PHRASE = 24
 _UNBROKEN_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{48,}")  # an address of the web, a line of a log
 _PIECE_OF_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{16}(?=[!-~])")
 
@@ -130,7 +130,7 @@ def _may_phrase_end(text: str, place: int, *, is_found: bool) -> bool:
 def _keep_phrase_whole(phrase: str) -> str:
     """Return a phrase with joiners, or unchanged if it has too many Japanese letters for one line. Then Qt may end a
     line between any two of them."""
-    is_too_long = len(_JAPANESE_LETTER_PATTERN.findall(phrase)) > _LONGEST_WHOLE_PHRASE
+    is_too_long = len(_JAPANESE_LETTER_PATTERN.findall(phrase)) > LONGEST_WHOLE_PHRASE
     return phrase if is_too_long else _insert_joiners_between_letters(phrase)
 
 

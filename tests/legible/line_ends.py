@@ -7,7 +7,13 @@ from PySide6.QtGui import QTextDocument
 
 from console.views.theme.mixed_font_text import prevent_line_ends_in_numbers
 from console.views.widgets.base import TextLabel
-from console.wording.line_breaks import remove_line_break_marks, split_phrases
+from console.wording.line_breaks import (
+    LONGEST_WHOLE_PHRASE,
+    POSSIBLE_BREAK,
+    allow_breaks_in_long_words,
+    remove_line_break_marks,
+    split_phrases,
+)
 
 _JAPANESE = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff]")
 
@@ -49,9 +55,13 @@ def wrong_ends(label: TextLabel) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _phrase_ends(text: str) -> frozenset[int]:
-    """Return the places after which a line may end, as the number of characters before them without spaces."""
+    """Return the places after which a line may end, as the number of characters before them without spaces. What is
+    too long for a line may end inside."""
     ends, place = {0}, 0
-    for phrase in split_phrases(prevent_line_ends_in_numbers(text)):
-        place += len("".join(remove_line_break_marks(phrase).split()))
-        ends.add(place)
+    for phrase in split_phrases(prevent_line_ends_in_numbers(allow_breaks_in_long_words(text))):
+        is_too_long = len(_JAPANESE.findall(phrase)) > LONGEST_WHOLE_PHRASE
+        pieces = list(phrase) if is_too_long else phrase.split(POSSIBLE_BREAK)
+        for piece in pieces:
+            place += len("".join(remove_line_break_marks(piece).split()))
+            ends.add(place)
     return frozenset(ends)
