@@ -26,6 +26,7 @@ _FIGURES_FONT_PATTERN = re.compile(
     re.ASCII,  # a figure also ends where kana or kanji follow without a space
 )
 _DIGITS_PATTERN = re.compile(r"(\d+)")
+_LETTER_PATTERN = re.compile(r"[^\W\d_]")
 _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)", re.ASCII)  # lead-b
 _WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
 FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
@@ -65,9 +66,12 @@ def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
 def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
     """Split an identifier into font runs: whole words such as "Check", and the names of people, use the text font;
     everything else uses the figures font. A shortened identifier (with "…") uses only the figures font. A text that
-    contains an amount is split by `split_font_runs`."""
+    contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a queue or a code,
+    uses only the text font, because some of its words look like an identifier to the pattern ("In progress")."""
     if "…" in text:
         return ((text, True),)
+    if _LETTER_PATTERN.search(text) and not _DIGITS_PATTERN.search(text):
+        return ((text, False),)
     if _CURRENCY_PATTERN.search(text):
         return split_font_runs(text)
     return tuple((piece, _WORD_PATTERN.fullmatch(piece) is None) for piece in _WORD_PATTERN.split(text) if piece)

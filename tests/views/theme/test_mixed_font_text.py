@@ -12,6 +12,7 @@ from console.views.theme.mixed_font_text import (
     prevent_line_ends_in_numbers,
     split_amount_font_runs,
     split_font_runs,
+    split_identifier_font_runs,
 )
 from console.views.theme.theme import current_appearance
 
@@ -35,6 +36,18 @@ def test_figures_are_found(text: str, figures: list[str]) -> None:
     runs = split_font_runs(text)
     assert [piece for piece, is_figure in runs if is_figure] == figures
     assert "".join(piece for piece, _ in runs) == text
+
+
+@pytest.mark.parametrize("words", ["In progress", "Needs a person", "returned", "ordered_twice", "処理中"])
+def test_words_in_a_column_of_identifiers_are_words(words: str) -> None:
+    """A cell without a digit is drawn in one font, and codes side by side look alike."""
+    assert split_identifier_font_runs(words) == ((words, False),)
+
+
+@pytest.mark.parametrize("identifier", ["S-100028", "2 0104 0190 7731", "7f3c…d2a1", "-"])
+def test_identifiers_are_figures(identifier: str) -> None:
+    """Identifiers, shortened ones and the mark of an empty cell stand in the figures font."""
+    assert split_identifier_font_runs(identifier) == ((identifier, True),)
 
 
 def test_a_comma_is_no_figure() -> None:
