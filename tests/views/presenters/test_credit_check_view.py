@@ -54,6 +54,18 @@ LACKING = check(
 )
 
 
+def test_a_renewed_check_is_renewed_since_its_renewal() -> None:
+    """Its stored state began with the purchase, a year before; "Renewed since" that day would be untrue."""
+    renewed_at = NOW - timedelta(hours=3)
+    details = view(check(superseded_by=18, state_since=NOW - timedelta(days=400)))
+    line = TimelineEntry(renewed_at, "op-a", "credit-check.superseded")
+    ours, _, _ = facts.make_compared_sides(replace(details, timeline=(*details.timeline, line)), window_context())
+    assert ours.word == "Renewed"
+    assert ours.fact.endswith("3 h")
+    live, _, _ = facts.make_compared_sides(view(check(state_since=renewed_at)), window_context())
+    assert live.fact == ours.fact
+
+
 @pytest.mark.parametrize(
     ("answer", "word"),
     [
