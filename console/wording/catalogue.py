@@ -322,7 +322,10 @@ class _SentenceFormatter(string.Formatter):
         if value is None or value in ("", (), []):
             return NO_VALUE
         if isinstance(value, list | tuple | set | frozenset):
-            return self._translate("list.separator").join(self.format_field(item, format_spec) for item in value)
+            is_choice = format_spec.startswith("any@")
+            separator = self._translate("list.choice_separator" if is_choice else "list.separator")
+            item_spec = format_spec.removeprefix("any") if is_choice else format_spec
+            return separator.join(self.format_field(item, item_spec) for item in value)
         if format_spec.startswith("@"):
             return self._format_code(format_spec[1:], value)
         if "/" in format_spec:

@@ -28,11 +28,25 @@ def test_health_schedules_and_reasons(sit: Sit, console: Console) -> None:
     tasks = [row.task.name for row in page.task_table.all_rows]
     assert set(tasks) == {task.name for task in console.scheduler.read_states()}
     assert list(page.reason_table.all_rows) == list(RefundReason)
-    for place, table in ((3, page.health_table), (4, page.task_table), (5, page.reason_table)):
+    shown_tasks = page.task_table if tasks else page.no_tasks  # words instead of a head without rows
+    for place, shown in ((3, page.health_table), (4, shown_tasks), (5, page.reason_table)):
         page.tabs.setCurrentIndex(place)
         person.rest()
-        assert table.isVisible()
+        assert shown.isVisible()
         assert not any(button.isVisible() for button in (page.switch_button, page.limit_button))
+
+
+def test_schedules_before_the_first_run(sit: Sit, console: Console) -> None:
+    """Before any task has run, the tab says so instead of showing a head without rows."""
+    assert not console.scheduler.read_states()
+    person = sit()
+    person.frame.show_route(AdminRoute())
+    page = person.page(AdminPage)
+    person.until(lambda: bool(page.people_table.all_rows))
+    page.tabs.setCurrentIndex(4)
+    person.rest()
+    assert page.no_tasks.isVisible() is not bool(page.task_table.all_rows)
+    assert page.task_table.isVisible() is bool(page.task_table.all_rows)
 
 
 def test_an_administrator_without_another_role(seats: Seats, sit: Sit) -> None:
@@ -51,7 +65,7 @@ def test_an_administrator_without_another_role(seats: Seats, sit: Sit) -> None:
         assert shown is not None
         assert shown.accessibleName() == "Only operators, approvers and auditors can see the schedules."
     else:
-        assert shown is page.task_table
+        assert shown is (page.task_table if page.task_table.all_rows else page.no_tasks)
     page.tabs.setCurrentIndex(1)
     assert page.limit_button.isVisible()
     assert page.limit_button.isEnabled()

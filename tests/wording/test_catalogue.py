@@ -216,6 +216,15 @@ def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
     assert translate("record.side.result", "ja", result=None) == "結果 –"
 
 
+def test_roles_of_which_one_suffices_are_joined_by_or() -> None:
+    """Either role is enough; "administrator, approver" would read as if one person needed both."""
+    facts = {"needs": ["admin", "approver"], "people": ["lead-b", "lead-c"]}
+    assert (
+        translate("reason.role_people", "en", **facts) == "Needs the role administrator or approver: lead-b, lead-c."
+    )
+    assert translate("reason.role_people", "ja", **facts) == "管理者または承認者の権限が必要です（lead-b、lead-c）。"
+
+
 def test_a_code_without_a_word_is_shown_itself() -> None:
     """A provider's own code is never swallowed."""
     assert translate("why.no_answer", "en", sent_at=NOW, cause="http_599").endswith("(HTTP 599).")

@@ -108,10 +108,12 @@ class AdminPage(Page):
         self._refusals = {
             name: EmptyState(translate(f"admin.no_{name}"), shape="lock") for name in ("limits", "tasks")
         }
+        self.no_tasks = EmptyState(translate("admin.tasks_none"), translate("admin.tasks_none.detail"), shape="clock")
         self.stack = QStackedWidget()
-        for part in (*self._tables.values(), *self._refusals.values()):
+        for part in (*self._tables.values(), *self._refusals.values(), self.no_tasks):
             self.stack.addWidget(part)
         self._refused_tabs: frozenset[str] = frozenset()
+        self._has_no_tasks = False
         self.add_content(self.head)
         self.add_content(tab_line)
         self.add_content(self.stack, 1)
@@ -186,6 +188,7 @@ class AdminPage(Page):
         self.limit_table.show_rows(contents.limits or ())
         self.people_table.show_rows(contents.people)
         self.task_table.show_rows(contents.tasks or ())
+        self._has_no_tasks = contents.tasks == ()
         self.reason_table.show_rows(ALL_REFUND_REASONS)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         set_switches = tuple(scope.switch for scope in contents.scopes if scope.switch is not None)
@@ -197,7 +200,10 @@ class AdminPage(Page):
     @Slot()
     def _show_tab(self) -> None:
         name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
-        self.stack.setCurrentWidget(self._refusals[name] if name in self._refused_tabs else self._tables[name])
+        shown: QWidget = self._refusals[name] if name in self._refused_tabs else self._tables[name]
+        if shown is self.task_table and self._has_no_tasks:
+            shown = self.no_tasks
+        self.stack.setCurrentWidget(shown)
         self._update_buttons()
         self.restore_focus()
 

@@ -186,9 +186,8 @@ class CompanyPanel(QWidget):
                 self.tabs.set_count(tab.place, "")
         self.copyable.show_id(wording.format_corporation_number(self.number), self.number)
         clients = sorted({record.client_id for record in self.records}, key=int)
-        self.facts.show_text(
-            context.translate("lookup.facts", n=len(self.records), clients=clients) if clients else ""
-        )
+        facts_key = "lookup.facts" if len(clients) == 1 else "lookup.facts_of_several"
+        self.facts.show_text(context.translate(facts_key, n=len(self.records), clients=clients) if clients else "")
         lists = {"payments": result.payments, "refunds": result.refunds, "orders": result.orders}
         for place, (name, records) in enumerate(lists.items()):
             self.money[name].show_rows(records, is_automatic=is_automatic)

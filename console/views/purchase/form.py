@@ -194,11 +194,8 @@ class PurchaseForm(QWidget):
         translate, live = self._context.translate, self.live_check
         if live is None:
             client_ids = sorted({record.client_id for record in self._plan.live}, key=int)
-            words = (
-                translate("dialog.purchase.live_others", clients=client_ids)
-                if client_ids
-                else translate("dialog.purchase.none")
-            )
+            others_key = "dialog.purchase.live_other" if len(client_ids) == 1 else "dialog.purchase.live_others"
+            words = translate(others_key, clients=client_ids) if client_ids else translate("dialog.purchase.none")
             self._live.show_text(words)
         elif self.is_renewal:
             self._live.show_text(translate("dialog.purchase.last_renewal", expired_at=live.expired_at))
