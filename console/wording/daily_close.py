@@ -107,8 +107,10 @@ def get_daily_sum_name(name: str, language: str) -> str:
 
 
 def format_unknown_record(record: UnknownRecord, language: str) -> str:
-    """Return the kind and id of a record whose outcome was unknown at the end of the day of a daily close."""
-    return f"{translate(f'kind.{record.kind}', language)} {record.id}"
+    """Return the kind of a record whose outcome was unknown at the end of the day of a daily close, for a refund
+    with its number. The number of a payment stands beside it; its id is known to no screen."""
+    kind = translate(f"kind.{record.kind}", language)
+    return f"{kind} R-{record.id}" if record.kind == "refund" else kind
 
 
 def format_settled_outcome(record: UnknownRecord, language: str) -> str:

@@ -244,7 +244,7 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
     assert "NOT YET FINAL: 2 outcomes are still unknown, no complete reconciliation covers this day." in first[0]
     assert "This is the first close of this day." in first[0]
     for cells in ("Captured 2 6,600 JPY", "Reversed on this day 1 3,300 JPY", "Captured 1 700.00 INR",
-                  "Captured less refunded – 5,600 JPY", "Refund 33"):  # fmt: skip
+                  "Captured less refunded – 5,600 JPY", "Refund R-33"):  # fmt: skip
         assert cells in "\n".join(first), cells
     again, third = write("again.pdf"), write("third.pdf")
     assert again.read_bytes() == third.read_bytes()
@@ -313,7 +313,7 @@ def compare_workbook(file: Path, close: DailyClose) -> None:
     assert [row[1:] for row in found] == expected
     titles, *found = unknown.values
     assert [(row[0], row[2]) for row in found] == [
-        (f"{record.kind.capitalize()} {record.id}", record.minor) for record in close.unknown
+        (f"Refund R-{record.id}" if record.kind == "refund" else "Payment", record.minor) for record in close.unknown
     ]
     assert found[-1][-1] == datetime(2026, 11, 20, 12, tzinfo=UTC).replace(tzinfo=None), "known since, in Japan"
     assert [row[0].value for row in changes.iter_rows()] == ["What"], "nothing has changed"

@@ -235,7 +235,10 @@ def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja
     """
     nothing, one = CountAndSum(), CountAndSum(2, 6_600)
     money = (DailyCloseMoney("JPY", one, nothing, nothing, nothing, _ONE), DailyCloseMoney("INR", *(nothing,) * 5))
-    unknown = (UnknownRecord("payment", 8, "ORD-8", "JPY", 9_900, NOW),)
+    unknown = (
+        UnknownRecord("payment", 8, "ORD-8", "JPY", 9_900, NOW),
+        UnknownRecord("refund", 26, "ORD-9", "JPY", 500, NOW),
+    )
     points = (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)
     changes = (DailyCloseChange("captured", "JPY", nothing, one), DailyCloseChange("unknown", before="refund 3"))
     first = FirstClose(NOW, "fin-d")
@@ -255,7 +258,9 @@ def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja
     assert reports.asked[-1] == ("atom", yesterday)
     assert {"ja": "未確定", "en": "NOT YET FINAL"}[language] in section.state.plain
     assert "fin-d" in section.about.plain
-    assert "ORD-8" in str([column.text(unknown[0]) for column in section.unknown.rows.columns])
+    shown = [[column.text(record) for column in section.unknown.rows.columns[:2]] for record in unknown]
+    kinds = {"ja": ("決済", "返金 R-26"), "en": ("Payment", "Refund R-26")}[language]
+    assert shown == [[kinds[0], "ORD-8"], [kinds[1], "ORD-9"]]
     assert len(section.sums.all_rows) == 12
     assert "¥6,600" in section.changes.plain
     section.provider.setCurrentIndex(1)
