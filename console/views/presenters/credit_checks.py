@@ -130,8 +130,10 @@ def format_company_name(record: CreditCheck, context: WindowContext) -> str:
 
 def format_explanation(explanation: Explanation, context: WindowContext) -> tuple[str, str, str]:
     """Return the three sentences of a record's explanation: the verdict, the reason for the verdict, and the next
-    step."""
-    facts = explanation.facts
+    step. A sentence about a refund that the worker requested names no requester, because the worker is no person."""
+    facts = dict(explanation.facts)
+    if facts.get("maker") == "worker":
+        del facts["maker"]
     return (
         context.translate(explanation.verdict, **facts),
         context.translate(explanation.why, **facts),

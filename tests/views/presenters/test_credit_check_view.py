@@ -21,6 +21,7 @@ from console.domain.views.any_record import CreditCheckDetails
 from console.views.presenters import credit_check_view as facts
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import list_offered_actions
+from console.views.presenters.credit_checks import format_explanation
 from tests.views.invented_checks import NOW, check, window_context
 
 PDF = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, current=True)
@@ -52,6 +53,21 @@ LACKING = check(
     error_code="pdf_no_end",
     work=Work(WorkState.SCHEDULED, NOW + timedelta(minutes=54), "incomplete", 1),
 )
+
+
+@pytest.mark.parametrize(
+    ("maker", "why"),
+    [
+        ("op-a", "The payment is confirmed. op-a requested its refund, which is waiting for an approver's decision."),
+        ("worker", "The payment is confirmed. Its refund is waiting for an approver's decision."),
+    ],
+)
+def test_the_worker_is_no_person_who_requests(maker: str, why: str) -> None:
+    """A refund of money set aside is requested by the program, whose internal name no sentence shows."""
+    explanation = replace(
+        explain_credit_check(check(), NOW), why="why.payment_refund_requested", facts={"maker": maker}
+    )
+    assert format_explanation(explanation, window_context())[1] == why
 
 
 def test_a_renewed_check_is_renewed_since_its_renewal() -> None:
