@@ -44,6 +44,7 @@ from console.views.runtime.routes import (
     Route,
 )
 from console.views.theme.theme import current_appearance
+from console.views.widgets.base import TextLabel
 from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person, name_of
@@ -111,6 +112,20 @@ def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sa
         dialog.show()
         person.rest()
         assert nameless(dialog) == []
+        dialog.reject()
+
+
+def test_a_refetch_keeps_only_a_copy_that_exists(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Before a re-fetch the dialog promises to keep the older copy, unless no copy is stored."""
+    lacking, complete = buy_without_pdf(console, sandbox, NUMBER), buy(console, OTHER)
+    person = sit()
+    context, window = person.opening.context, person.window
+    for record, is_promised in ((lacking, False), (complete, True)):
+        dialog = RefetchDialog(context, record, window)
+        dialog.show()
+        person.rest()
+        labels = [label.plain for label in dialog.findChildren(TextLabel)]
+        assert (context.translate("dialog.refetch.old_copy") in labels) is is_promised
         dialog.reject()
 
 

@@ -67,7 +67,8 @@ class RefetchDialog(DialogFrame):
             facts.add_fact(
                 translate("column.cause"), TextLabel(case_words.format_record_problem(record, self._context))
             )
-        facts.add_fact(translate("dialog.refetch.kept_label"), TextLabel(translate("dialog.refetch.old_copy")))
+        if record.pdf_file_path:  # without a stored copy there is none to keep
+            facts.add_fact(translate("dialog.refetch.kept_label"), TextLabel(translate("dialog.refetch.old_copy")))
         form = QWidget()
         free = NotificationBar(
             translate("dialog.refetch.free_lead"), translate("dialog.refetch.free"), tone="good", shape="check"
