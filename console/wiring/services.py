@@ -3,7 +3,7 @@ time."""
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from console.domain.alerts.events import AlertPublisher
 from console.domain.records import CreditCheck, PurchaseRequest
@@ -58,7 +58,8 @@ from console.wiring.record_readers import RecordReaders
 from console.wiring.records import AnyRecordServices, CreditCheckRecoveryServices, RecoveryService
 from console.wiring.refunds import RefundService, RefundServiceBuilder
 
-if TYPE_CHECKING:  # see `_registry_updates`
+if TYPE_CHECKING:  # see `_registry_updates` and `_write_pdf`
+    from console.domain.exports.tables import ExportDocument
     from console.services.registry.updates import RegistryUpdater
 
 
@@ -244,7 +245,7 @@ class ServiceBuilder:
         """The services for records of every kind; each access builds new objects."""
         complete_records = self.readers.complete_records
         timelines = TimelineService(self._context, self.read_log, complete_records)
-        packs = EvidencePackWriter(self._context, _load_timeline_words, complete_records)
+        packs = EvidencePackWriter(self._context, _load_timeline_words, complete_records, _write_pdf)
         return AnyRecordServices(
             self.readers.choices,
             AssignmentService(self._context),
@@ -344,6 +345,12 @@ class ServiceBuilder:
         """Write the collected audit entries about records that people opened, and stop the heartbeat."""
         self.read_log.flush()
         self._heartbeat.close()
+
+
+def _write_pdf(file: BinaryIO, document: "ExportDocument") -> None:
+    from console.services.exports.pdf_document import write_pdf_document  # imported at its first use
+
+    write_pdf_document(file, document)
 
 
 def _load_timeline_words() -> TimelineText:

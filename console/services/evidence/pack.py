@@ -5,14 +5,16 @@ The same facts always give the same bytes, independent of the time of writing. F
 of fixed words, our ids and hashes, never of text from providers or people. PDFs are copied as stored.
 """
 
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from console.domain.access.permissions import AUDITOR
 from console.domain.audit.actions import AuditAction
@@ -45,11 +47,17 @@ from console.store.payments import payments
 from console.store.records import evidence
 from console.store.records.history import OPERATION_KIND
 
+if TYPE_CHECKING:
+    from console.domain.exports.tables import ExportDocument
+
 LARGEST_PACK_BYTES = 256 * 1024 * 1024
 """Largest sum of the parts before compression, in bytes. An answer or PDF that would exceed it is left out and
 listed in the manifest; all other parts are written even if they exceed it.
 """
 MAX_EVENTS_PER_PACK = 100_000
+MAX_LINES_PER_PDF = 5_000
+"""Most lines of timelines that a pack has as a PDF, both languages together; the PDF is made in memory."""
+PdfWriter: TypeAlias = "Callable[[BinaryIO, ExportDocument], None]"
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
 PACK_EXPORT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
@@ -95,13 +103,16 @@ class EvidencePackWriter:
         context: ServiceContext,
         texts: Callable[[], TimelineText],
         complete_records: RecordsCompleter,
+        write_pdf: PdfWriter,
         largest: int = LARGEST_PACK_BYTES,
     ) -> None:
-        """`texts` returns the object that writes a timeline as text. `complete_records` adds the related records to
-        records, because the first lines of a timeline explain the record with them. `largest` is the largest size
-        of a pack before compression, in bytes, at which answers and PDFs are still added.
+        """`texts` returns the object that writes a timeline as text, `write_pdf` writes a PDF. `complete_records`
+        adds the related records to records, because the first lines of a timeline explain the record with them.
+        `largest` is the largest size of a pack before compression, in bytes, at which answers and PDFs are still
+        added.
         """
         self._context, self._texts, self._complete_records = context, texts, complete_records
+        self._write_pdf = write_pdf
         self._largest_bytes = largest
 
     def write(self, kind: str, id: int | str, path: Path) -> WrittenPack:
@@ -125,7 +136,9 @@ class EvidencePackWriter:
             family = read_related_records(context, conn, kind, id)
             only_person = None if AUDITOR in person.roles else person.name
             head = make_timeline_head(conn, family, self._complete_records, _find_last_change_time(family))
-            packing = _PackDraft(context, conn, family, head, only_person, self._texts(), self._largest_bytes)
+            packing = _PackDraft(
+                context, conn, family, head, only_person, self._texts(), self._write_pdf, self._largest_bytes
+            )
             files, omitted = packing.write(file)
         return PackContent(
             get_record_kind(family.record), family.record.id, packing.titles, packing.last_event_at, files, omitted
@@ -159,9 +172,10 @@ class _PackDraft:
         head: Mapping[str, object],
         only_person: str | None,
         texts: TimelineText,
+        write_pdf: PdfWriter,
         largest: int,
     ) -> None:
-        self._texts = texts
+        self._texts, self._write_pdf = texts, write_pdf
         self._context, self._conn, self._related, self._largest_bytes = context, conn, related, largest
         self._only_person = only_person
         self._plain_values = pack_text.PlainValueMaker(related.payer_names)
@@ -197,6 +211,7 @@ class _PackDraft:
             for language, text in (("en", en), ("ja", ja)):
                 pack.add_file(_make_text_file_name("timeline", language), iterate_chunks(text))
             pack.add_file(_make_json_file_name("timeline"), iterate_chunks(event_lines))
+            self._add_timeline_pdf(pack, (ja, en))
             pack.add_file("verify.txt", [pack_text.encode_pack_verification_text()])
             pack.close_with_manifest(self._make_manifest_fields(proof))
         return len(pack.parts), tuple(str(part["name"]) for part in self._omitted_files)
@@ -231,6 +246,21 @@ class _PackDraft:
                 yield self._plain_values.make_event_fields(event)
 
         event_lines.writelines(encode_json_list(events()))
+
+    def _add_timeline_pdf(self, pack: PackWriter, texts: Sequence[BinaryIO]) -> None:
+        """Add the timeline's texts as one PDF for people to read and print, or name it as left out if they have too
+        many lines for it."""
+        from console.domain.exports.tables import ExportDocument
+
+        sizes = [text.seek(0, os.SEEK_END) for text in texts]
+        name = _make_pdf_file_name("timeline")
+        lines = [line for text in texts for line in islice(_read_lines(text), MAX_LINES_PER_PDF + 1)]
+        if len(lines) > MAX_LINES_PER_PDF:
+            self._add_to_omitted_files(name, sum(sizes), "too_large", None)
+            return
+        content = BytesIO()
+        self._write_pdf(content, ExportDocument(lines[0], lines[1:], ()))
+        pack.add_file(name, [content.getvalue()])
 
     def _iterate_events(self) -> Iterator[TimelineEvent]:
         events = walk_events(self._conn, self._related)
@@ -338,6 +368,16 @@ def _make_json_file_name(name: str) -> str:
 
 def _make_text_file_name(name: str, language: str) -> str:
     return f"{name}.{language}.txt"
+
+
+def _make_pdf_file_name(name: str) -> str:
+    return f"{name}.pdf"
+
+
+def _read_lines(text: BinaryIO) -> Iterator[str]:
+    text.seek(0)
+    for line in text:
+        yield line.decode("utf-8", "replace").rstrip("\n")
 
 
 def iterate_chunks(file: BinaryIO) -> Iterator[bytes]:

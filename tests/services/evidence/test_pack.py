@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
 
+import pypdfium2
 import pytest
 from sqlalchemy import text
 
@@ -24,6 +25,7 @@ from console.services.evidence.pack import EvidencePackWriter, WrittenPack
 from console.services.evidence.pack_archive import PACK_FORMAT_NAME, compute_digest, encode_json
 from console.services.evidence.pack_verification import PackVerification, verify_pack
 from console.services.evidence.recorded_calls import read_journal
+from console.services.exports.pdf_document import write_pdf_document
 from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.wording import timelines
@@ -117,7 +119,8 @@ def test_a_pack_has_everything_and_is_whole(bench: Bench) -> None:
     written = bench.pack()
     contents = parts(Path(written.file))
     names = set(contents)
-    assert {"audit.json", "record.json", "timeline.en.txt", "timeline.ja.txt", "timeline.json", "verify.txt"} <= names
+    texts = {"timeline.en.txt", "timeline.ja.txt", "timeline.json", "timeline.pdf", "verify.txt"}
+    assert {"audit.json", "record.json", *texts} <= names
     assert list(contents)[-1] == "manifest.json"
     assert [*contents][:-1] == sorted([*contents][:-1])
     assert any(name.startswith(f"answers/credit-check-{bench.record.id}/") for name in names)
@@ -128,6 +131,21 @@ def test_a_pack_has_everything_and_is_whole(bench: Bench) -> None:
     assert verdict.audit_row_count == len(json.loads(contents["audit.json"])) - 2  # its form and one head
     assert json.loads(contents["record.json"])["record"]["credit_check_id"] == bench.record.credit_check_id
     assert (Path(written.file).stat().st_size, Path(written.file).stat().st_mode & 0o777) == (written.bytes, 0o600)
+
+
+def test_the_timeline_is_there_on_paper(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One PDF with each line of both languages; one that would have too many lines is left out by name."""
+    contents = parts(Path(bench.pack("a.zip").file))
+    paper = pypdfium2.PdfDocument(contents["timeline.pdf"])
+    shown = "".join("".join(page.get_textpage().get_text_bounded().split()) for page in paper)
+    for language in ("ja", "en"):
+        for line in contents[f"timeline.{language}.txt"].decode().splitlines():
+            assert "".join(line.split()) in shown
+    monkeypatch.setattr("console.services.evidence.pack.MAX_LINES_PER_PDF", 5)
+    written = bench.pack("b.zip")
+    assert written.left_out == ("timeline.pdf",)
+    assert "timeline.pdf" not in parts(Path(written.file))
+    assert verify_pack(Path(written.file), written.sha256).is_intact
 
 
 def test_the_same_facts_give_the_same_bytes(bench: Bench) -> None:
@@ -415,7 +433,7 @@ def test_hostile_texts_stay_texts(bench: Bench) -> None:
 def test_a_document_that_is_gone_or_too_large_is_said_to_be_left_out(bench: Bench) -> None:
     """The pack is written, and its manifest names what is not in it, with its hash and why."""
     small = EvidencePackWriter(
-        bench.console._context, lambda: timelines, bench.console._complete_records, largest=2_500
+        bench.console._context, lambda: timelines, bench.console._complete_records, write_pdf_document, largest=2_500
     )
     with bench.console.acting_as("aud-e"):
         written = small.write("credit-check", bench.record.id, bench.folder / "small.zip")
@@ -435,7 +453,7 @@ def test_the_largest_pack_that_is_written_can_be_read(bench: Bench) -> None:
     whole = parts(Path(bench.pack().file))
     room = sum(len(whole[name]) for name in whole if name.startswith(("answers/", "audit.json", "documents/")))
     full = EvidencePackWriter(
-        bench.console._context, lambda: timelines, bench.console._complete_records, largest=room
+        bench.console._context, lambda: timelines, bench.console._complete_records, write_pdf_document, largest=room
     )
     with bench.console.acting_as("aud-e"):
         written = full.write("credit-check", bench.record.id, bench.folder / "full.zip")
