@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 import stat
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -525,7 +526,7 @@ def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Term
         (OTHER, "2026-01-01 00:00:00", "9999-12-31 23:59:59"),
         (NUMBER, "9999-12-31 23:59:59", "0001-01-01 00:00:00"),
     ]
-    with sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db")) as database:
+    with closing(sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db"))) as database, database:
         database.executemany(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, purchased_at,"
             " expired_at) VALUES (1, ?, 77, ?, ?)",
@@ -557,7 +558,7 @@ def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Term
 )
 def test_an_order_whose_time_is_none(terminal: Terminal, written: object, shown: str) -> None:
     """The shop writes what it likes into an embedded database: the order and its company can still be shown."""
-    with sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db")) as database:
+    with closing(sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db"))) as database, database:
         database.execute(
             "INSERT INTO orders (merch_txn_id, corporation_number, total_amount, created_at, updated_at)"
             " VALUES ('ORD-1', ?, 3300, ?, ?)",

@@ -7,12 +7,12 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from console.domain.error_reasons import LockedProblem, UnreachableProblem
@@ -94,6 +94,7 @@ class Database:
         self._path = str(self.file) if self.file else None
         self._identity: tuple[int, int] | None = None
         self._has_connected = False
+        self._is_closed = False
 
     def _open_engines(self) -> tuple[Engine, Engine]:
         if self.server is None:
@@ -127,7 +128,7 @@ class Database:
         self._report_transaction_change(+1)
         try:
             if self.is_server:
-                with self._reader.connect() as conn:
+                with self._reader.connect() as conn, self._closing_afterwards(conn):
                     self._has_connected = True
                     yield conn
             else:
@@ -204,7 +205,7 @@ class Database:
         """Open one write transaction and commit it at the end of the block. On SQLite it holds the write lock from
         the start."""
         if self.is_server:
-            with self.engine.connect() as conn:
+            with self.engine.connect() as conn, self._closing_afterwards(conn):
                 self._has_connected = True
                 self._check_database_if_due(conn)
                 self._set_executed_request(conn)
@@ -289,7 +290,7 @@ class Database:
         tenth slower.
         """
         self._require_same_file()
-        with self.engine.connect() as conn, conn.begin():
+        with self.engine.connect() as conn, self._closing_afterwards(conn), conn.begin():
             conn.exec_driver_sql(begin_statement)
             if self._identity is None:
                 self._require_same_file()
@@ -320,8 +321,21 @@ class Database:
         if self.observer is not None:
             self.observer(step)
 
+    @contextmanager
+    def _closing_afterwards(self, conn: Connection) -> Iterator[None]:
+        """If the database is closed at the end of the block, let the end of the transaction close the connection: the
+        pool to which it would return is gone."""
+        try:
+            yield
+        finally:
+            if self._is_closed and not conn.closed:
+                with suppress(InvalidRequestError):  # the server has closed it
+                    conn.detach()
+
     def close(self) -> None:
-        """Close all connections to the database."""
+        """Close all connections to the database. A transaction that is running in another thread closes its own at
+        its end, and so does each later one."""
+        self._is_closed = True
         self.engine.dispose()
         self._reader.dispose()
 

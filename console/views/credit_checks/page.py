@@ -49,7 +49,6 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         tabs, margin = CreditCheckTabs(context), tokens().px("spacing", "page_margin")
         super().__init__(context, tabs, below=(make_column(self.documents, margins=(margin, 4, margin, 12)),))
         self._provider_id = self.make_copyable_id(translate("field.provider_id"), role="small", tone="muted")
-        self._error_code = self.make_copyable_id(translate("field.error_code"), role="small", tone="muted")
         self.pdf_button.clicked.connect(self._open_pdf)
         tabs.pdf_requested.connect(self._open_stored_pdf)
         tabs.comparison_requested.connect(self._compare_stored_pdf)
@@ -77,14 +76,12 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         self.head.show_identity(record.corporation_number, company, client, badges)
         self.show_sides(
             facts.make_compared_sides(view, context),
-            {_PROVIDER_SIDE_INDEX: (self._provider_id, self._error_code, self.answers)},
+            {_PROVIDER_SIDE_INDEX: (self._provider_id, self.answers)},
         )
         self.answers.setVisible(bool(view.evidence))
         number = record.credit_check_id
         self._provider_id.setVisible(number is not None)
         self._provider_id.show_id(context.translate("record.side.number", credit_check_id=number), str(number or ""))
-        self._error_code.setVisible(record.error_code is not None)
-        self._error_code.show_id(record.error_code or "", record.error_code or "")
         self.documents.show_documents(facts.make_document_summaries(view, context))
         self.tabs.show_view(view)
         # One button for one action: the line "you can" has it, if the PDF is what helps now.

@@ -82,15 +82,10 @@ class MoneyPage(RecordPage[MoneyView]):
         short_form = case_words.shorten_identifier(text) if text else ""
         return self.make_copyable_id(self.context.translate(f"field.{name}"), short_form, text) if text else None
 
-    def make_code_facts(self, record: Payment | Refund) -> list[tuple[str, QWidget | None]]:
-        """Return the label and the value of the provider's code for the record's state, and of the code of the last
-        failed call if there is one."""
-        codes = {"gateway_code": record.provider_state, "error_code": record.error_code}
-        return [
-            (self.context.translate(f"field.{name}"), self.make_copyable_fact(name, code))
-            for name, code in codes.items()
-            if code or name == "gateway_code"
-        ]
+    def make_code_fact(self, record: Payment | Refund) -> tuple[str, QWidget | None]:
+        """Return the label and the value of the provider's code for the record's state."""
+        label = self.context.translate("field.gateway_code")
+        return label, self.make_copyable_fact("gateway_code", record.provider_state)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -126,7 +126,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
                 translate("field.provider_payment_id"),
                 self.make_copyable_fact("provider_payment_id", record.provider_payment_id),
             ),
-            *self.make_code_facts(record),
+            self.make_code_fact(record),
             (translate("field.currency"), record.currency),
             (translate("field.asked"), wording.format_amount(record.asked_minor, record.currency)),
         ]

@@ -73,7 +73,7 @@ class RefundPage(MoneyPage[RefundDetails]):
                 translate("field.provider_refund_id"),
                 self.make_copyable_fact("provider_refund_id", record.provider_refund_id),
             ),
-            *self.make_code_facts(record),
+            self.make_code_fact(record),
             (translate("field.sent"), self._format_sending_time(view)),
             (translate("field.version"), str(record.version)),
         )

@@ -1,5 +1,6 @@
 """Transactions on SQLite: who waits, what is lost, what a trouble is called."""
 
+import gc
 import multiprocessing
 import sqlite3
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
+from tests.support import guards
 
 PROCESSES, TURNS = 8, 25
 
@@ -89,6 +91,19 @@ def test_durable_by_setting(database: Database) -> None:
     with database.read() as conn:
         assert conn.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
         assert conn.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+
+
+def test_what_still_runs_when_it_is_closed_leaves_nothing_open(database: Database) -> None:
+    """A window's thread that reads while the desk closes, and one that begins to read afterwards."""
+    with database.read() as conn:
+        database.close()
+        conn.scalar(text("SELECT count(*) FROM console_meta"))
+    with database.write_without_retries() as tx:
+        migrate.write_meta(tx.conn, "written", "afterwards")
+    del conn, tx
+    gc.collect()
+    assert guards.unclosed_connections == []
+    assert [one for one in gc.get_objects() if isinstance(one, guards.WatchedConnection) and not one.is_closed] == []
 
 
 @pytest.mark.parametrize(
