@@ -86,7 +86,7 @@ def test_a_renewed_check_is_renewed_since_its_renewal() -> None:
     ("answer", "word"),
     [
         ("", "Not asked yet"),
-        ("UNKNOWN read_timeout", "No answer"),
+        ("UNKNOWN read_timeout", "No valid answer"),
         ("HTTP 404 NOT_FOUND not_found", "Not found"),
         ("HTTP 422 FAILED_DEFINITE http_422", "Refused"),
     ],

@@ -49,13 +49,13 @@ def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
 @pytest.mark.parametrize(
     ("record", "word"),
     [
-        (payment(certainty=Certainty.UNKNOWN), "No answer"),
+        (payment(certainty=Certainty.UNKNOWN), "No valid answer"),
         (refund(), "Not sent yet"),
-        (refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN), "No answer"),
+        (refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN), "No valid answer"),
         (refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=1), "Not found"),
         (refund(sent_count=1, state=RefundState.FAILED), "Refused"),
-        (refund(sent_count=1, state=RefundState.FAILED, error_code="resolved_by_people"), "No answer"),
-        (payment(state=PaymentState.PAYMENT_FAILED, error_code="resolved_by_people"), "No answer"),
+        (refund(sent_count=1, state=RefundState.FAILED, error_code="resolved_by_people"), "No valid answer"),
+        (payment(state=PaymentState.PAYMENT_FAILED, error_code="resolved_by_people"), "No valid answer"),
     ],
 )
 def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Payment | Refund, word: str) -> None:
