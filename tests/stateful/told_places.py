@@ -45,7 +45,6 @@ REASONS_OF_A_PERSON = frozenset(
         "role",
         "may_not_buy",
         "own_first_half",
-        "other_proposal",
         "refund_own",
         "refund_approved_by_you",
         "provider_says_otherwise",

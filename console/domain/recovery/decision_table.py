@@ -120,18 +120,17 @@ def _make_decided_payment_rule(target: PaymentState) -> RefusalFinder:
     return lambda facts: find_payment_decision_refusal(_require_payment(facts), target)
 
 
-def _make_proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> RefusalFinder:
+def _make_proposed_already_rule(target: str) -> RefusalFinder:
     """Return a rule about a decision for the state `target` that needs two people. It refuses the decision of a
-    person who has already proposed this state, because another person must confirm it. With
-    `excludes_other_proposals`, it also refuses the decision while a proposal of another state is open.
+    person who has already proposed this state, because another person must confirm it. A decision for another state
+    replaces the open proposal.
     """
 
     def check(facts: ChoiceFacts) -> str | None:
         if facts.proposed is None or facts.person is None or not _needs_document(facts):
             return None
-        if facts.proposed.state != target:
-            return "other_proposal" if excludes_other_proposals else None
-        return "own_first_half" if is_same_person(facts.person.name, facts.proposed.person) else None
+        is_own = facts.proposed.state == target and is_same_person(facts.person.name, facts.proposed.person)
+        return "own_first_half" if is_own else None
 
     return check
 
@@ -249,7 +248,7 @@ def _make_payment_decision_rule(target: PaymentState) -> ChoiceRule:
         _find_call_running_or_leased_reason,
         _make_decided_payment_rule(target),
         lambda facts: "provider_says_otherwise" if is_decision_denied(target, facts.statement) else None,
-        _make_proposed_already_rule(target.value, excludes_other_proposals=True),
+        _make_proposed_already_rule(target.value),
     )
     return _make_decision_rule(target, rules, lambda facts: choice_effects.compute_payment_effect(facts, target))
 
@@ -259,7 +258,7 @@ def _make_refund_decision_rule(target: RefundState) -> ChoiceRule:
         _find_decided_refund_reason,
         _find_not_set_up_reason,
         _find_call_running_or_leased_reason,
-        _make_proposed_already_rule(target.value, excludes_other_proposals=False),
+        _make_proposed_already_rule(target.value),
     )
     return _make_decision_rule(target, rules, lambda facts: choice_effects.compute_refund_effect(facts, target))
 
@@ -305,7 +304,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             (
                 _find_decided_check_reason,
                 _find_call_running_or_leased_reason,
-                _make_proposed_already_rule("error", excludes_other_proposals=False),
+                _make_proposed_already_rule("error"),
             ),
             lambda _facts: DOCUMENT_EVIDENCE,
             lambda _facts: True,

@@ -13,6 +13,7 @@ from console.domain.records import Person
 from console.domain.recovery.decision_reasons import PersonProof
 from console.domain.recovery.records import WaitingProposal
 from console.services.process.context import ServiceContext, require_confirmation
+from console.store.access import operators as people
 from console.store.database.engine import Transaction
 from console.store.records import evidence
 from console.store.refunds import approvals
@@ -60,18 +61,21 @@ def decide_with_second_person(
 
     For the second person, this function calls `settle` with the first person's name. For the first person it calls
     `propose` with the id of the stored evidence; `propose` changes the record and returns the facts of the audit
-    entry. A first person who names another number replaces their own proposal. Raises same_person, not_allowed, and
-    evidence_mismatch (detail.reason other_proposal or other_id).
+    entry. Raises same_person, not_allowed, and evidence_mismatch (detail.reason other_proposal or other_id).
+
+    A decision that replaces the open proposal makes its person the first one; another person must then agree. That
+    applies to a decision for another target if `may_replace_proposal` is True. A decision for the same target with
+    another number replaces only a proposal of the same person, or of a person who can't correct it any more
+    because the person is disabled or has lost the right to resolve; otherwise it is refused (other_id).
     """
     kind, number = decision.subject
     subject_id = str(number) if number is not None else decision.operation_id or ""
     now, proposal = context.now(), approvals.find_open_proposal(tx.conn, kind, subject_id)
-    is_second = proposal is not None and proposal.proposed == decision.target
-    if proposal is not None and is_second:
+    is_second = False
+    if proposal is not None and proposal.proposed == decision.target:
         is_number_agreed = not decision.needs_number or _read_proposed_number(tx, proposal) == decision.number
-        if is_same_person(decision.person, proposal.person) and decision.number is not None and not is_number_agreed:
-            is_second = False
-        else:
+        is_second = is_number_agreed or not _may_replace_number(context, tx, decision, proposal.person)
+        if is_second:
             _require_second_person(context, decision, proposal.person, is_number_agreed=is_number_agreed)
     elif proposal is not None and not decision.may_replace_proposal:
         raise ConsoleError(
@@ -107,6 +111,14 @@ def _find_refusal(person: Person | None, proposer: str) -> str | None:
         return "own_first_half"
     may_decide = person is not None and has_right(person, "resolve") and has_right(person, "resolve_second")
     return None if may_decide else "role"
+
+
+def _may_replace_number(context: ServiceContext, tx: Transaction, decision: PersonDecision, proposer: str) -> bool:
+    """True if a decision for the proposed target with another number replaces the proposal of `proposer`."""
+    if is_same_person(decision.person, proposer):
+        return decision.number is not None
+    person = people.find(tx.conn, proposer, admit_unlisted=context.admits_unlisted_names)
+    return person is None or not has_right(person, "resolve")
 
 
 def _require_second_person(

@@ -21,7 +21,7 @@ from console.wording import catalogue as wording
 
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
 _STEP_INDENT_PX = 24
-_PERSON_DEPENDENT_REASON_CODES = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
+_PERSON_DEPENDENT_REASON_CODES = frozenset({"reason.own_first_half", "reason.role"})
 """Codes of the reasons that exclude a result for this person, but not for another person."""
 
 

@@ -263,6 +263,47 @@ def test_both_people_name_the_same_number(scene: Scene, other: Callable[[str], O
     assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
 
 
+def test_another_end_replaces_the_proposal(scene: Scene, other: Callable[[str], Other]) -> None:
+    """The first person was mistaken: who proposes another end is then the first of two, and can't confirm it."""
+    payment = unknown(scene)
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-typo")
+    with other("lead-b") as lead:
+        replaced = lead.payments.resolve(payment.id, "payment_failed", "the row is another payment's")
+        assert replaced.awaiting == "second_person"
+        with refused("same_person"):
+            lead.payments.resolve(payment.id, "payment_failed", "I say so again")
+    assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
+    with other("lead-c") as third:
+        assert third.payments.resolve(payment.id, "payment_failed", "seen").awaiting is None
+    assert (scene.payment(payment.id).state, scene.payment(payment.id).captured_minor) == ("payment_failed", 0)
+    proposed = scene.place.sql("SELECT who FROM audit_log WHERE what = 'payment.resolve_proposed' ORDER BY id")
+    assert [str(who).partition(".")[0] for (who,) in proposed] == ["op-a", "lead-b"]
+
+
+@pytest.mark.engines("sqlite")
+def test_the_number_of_a_person_who_has_left_is_replaced(scene: Scene, other: Callable[[str], Other]) -> None:
+    """Nobody else can correct it; two people of today must still name the same one."""
+    for name in (scene.context.operator, "lead-b", "lead-c"):
+        scene.place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', 'operator,approver', 0)")
+    payment = unknown(scene)
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-typo")
+    with other("lead-b") as lead, other("lead-c") as third:
+        with refused("evidence_mismatch"):
+            lead.payments.resolve(payment.id, "completed", "row 14", "0421-right")
+        leaves = f"disabled_at = '2026-11-20 00:00:00' WHERE name = '{scene.context.operator}'"
+        scene.place.sql(f"UPDATE operators SET {leaves}")
+        assert lead.payments.resolve(payment.id, "completed", "row 14", "0421-right").awaiting == "second_person"
+        with refused("same_person"):
+            lead.payments.resolve(payment.id, "completed", "row 14", "0421-right")
+        with refused("evidence_mismatch"):
+            third.payments.resolve(payment.id, "completed", "row 14", "0421-typo")
+        assert third.payments.resolve(payment.id, "completed", "row 14", "0421-right").awaiting is None
+        after = third.payments.read_payment(payment.id).record
+    assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
+
+
 def test_the_number_of_another_payment_decides_nothing(scene: Scene, other: Callable[[str], Other]) -> None:
     """Neither two people nor one with the provider's word: it stays unknown, and its case stays open."""
     first, second = unknown(scene), unknown(scene, "ORD-2")

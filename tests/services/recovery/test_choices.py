@@ -26,7 +26,7 @@ CODES: dict[str, str | tuple[str, ...]] = {
     "no_payment": "nothing_to_resolve", "payment_no_order": "nothing_to_resolve",
     "payment_not_paid": "nothing_to_resolve", "order_knows": "nothing_to_resolve",
     "order_not_covered": "nothing_to_resolve", "provider_says_otherwise": "evidence_mismatch",
-    "other_proposal": "evidence_mismatch", "own_first_half": "same_person", "role": "not_allowed",
+    "own_first_half": "same_person", "role": "not_allowed",
     "may_not_buy": "not_allowed", "in_progress": "in_progress", "not_bought": "not_refetchable",
     "viewing_over": "viewing_period_over", "bought_already": "already_purchased",
     "bought_perhaps": ("already_purchased", "not_refetchable"), "no_provider_id": "not_refetchable",
