@@ -13,6 +13,8 @@ from pathlib import Path
 from console.domain.clock import SystemClock
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+# Linux, then macOS. CLOCK_MONOTONIC_RAW excludes sleep on Linux, and CLOCK_BOOTTIME is missing on macOS.
+_CLOCKS_WITH_SLEEP = ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW")
 
 
 @cache
@@ -30,7 +32,7 @@ def read_boot_id() -> str:
 
 
 def read_uptime_ms() -> int:
-    """Return the milliseconds since this machine was started. The time for which it slept is included if the
-    system has CLOCK_BOOTTIME."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.clock_gettime_ns(clock) // 1_000_000 if clock is not None else time.monotonic_ns() // 1_000_000
+    """Return the milliseconds since this machine was started, with the time for which it slept. On macOS, Python's
+    monotonic clock stops during sleep, so a system clock that counts on is read; on Windows it counts on."""
+    clock = next((getattr(time, name) for name in _CLOCKS_WITH_SLEEP if hasattr(time, name)), None)
+    return (time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)) // 1_000_000
