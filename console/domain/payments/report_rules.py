@@ -136,6 +136,9 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, source: Rep
         return ReportEffect(find_payment_path(payment.state, PaymentState.PAYMENT_FAILED))
     if payment.state not in PAID_STATES:
         return ReportEffect()
+    if source is ReportSource.READ and payment.provider_payment_id is None and report.provider_payment_id is not None:
+        # People decided this payment without a number: the answer may be about this attempt or about another one.
+        return _make_contradiction_effect(report)
     if source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a read will tell the state of this payment
     path = find_payment_path(payment.state, PaymentState.REVERSED)

@@ -260,6 +260,19 @@ def test_another_attempt_that_failed_takes_nothing_back() -> None:
         assert (news.path, news.is_newest) == (path, bool(path))
 
 
+@pytest.mark.parametrize(
+    ("way", "case"),
+    [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)],
+)
+def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSource, case: str | None) -> None:
+    """People decided that it is paid, without the provider's number: the failed attempt may be this one or another
+    one, so a person looks at it; it takes nothing back."""
+    paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=None)
+    report, at, _ = fact(P.PAYMENT_FAILED, 1)
+    news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, way)
+    assert (news.path, news.case, news.is_newest) == ((), case, case is not None)
+
+
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
 def test_said_to_have_expired(state: PaymentState, way: ReportSource) -> None:

@@ -304,6 +304,22 @@ def test_the_number_of_a_person_who_has_left_is_replaced(scene: Scene, other: Ca
     assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
 
 
+def test_a_failed_attempt_contradicts_two_people_without_a_number(
+    scene: Scene, other: Callable[[str], Other]
+) -> None:
+    """They decided that it is paid, and named no number. The provider then says that it failed: a case."""
+    payment = unknown(scene)
+    scene.money.move_payment("paypay", "ORD-1", "failed")
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    scene.payments.resolve(payment.id, "completed", "settlement, row 14")
+    with other("lead-b") as lead:
+        assert lead.payments.resolve(payment.id, "completed", "settlement, row 14, seen").awaiting is None
+    scene.control.clear_faults()
+    after = scene.payments.probe(payment.id)
+    assert (after.state, after.captured_minor, after.provider_payment_id) == ("completed", 3300, None)
+    assert scene.cases() == ["contradicted"]
+
+
 def test_the_number_of_another_payment_decides_nothing(scene: Scene, other: Callable[[str], Other]) -> None:
     """Neither two people nor one with the provider's word: it stays unknown, and its case stays open."""
     first, second = unknown(scene), unknown(scene, "ORD-2")
