@@ -21,6 +21,7 @@ from console.store.refunds.approvals import StoredProposal
 
 MAX_LISTED_PROPOSALS = 1_000
 _NUMBER_LINE_START = "number "
+_NO_NUMBER_LINE = "no number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +149,12 @@ def _require_second_person(
 
 def _prepend_number(number: str | None, proof: PersonProof) -> PersonProof:
     """Return the proof with the provider's number as its first line, because this number is part of the evidence.
-    Without a number, return the proof unchanged."""
-    if number is None:
+    Without a number, return the proof unchanged, unless its own first line could be read as a number; a line before
+    it then says that there is none."""
+    if number is None and not proof.content.startswith(_NUMBER_LINE_START.encode()):
         return proof
-    return replace(proof, content=f"{_NUMBER_LINE_START}{number}\n".encode() + proof.content)
+    line = _NO_NUMBER_LINE if number is None else f"{_NUMBER_LINE_START}{number}"
+    return replace(proof, content=f"{line}\n".encode() + proof.content)
 
 
 def _read_proposed_number(tx: Transaction, proposal: StoredProposal) -> str | None:

@@ -320,6 +320,19 @@ def test_a_failed_attempt_contradicts_two_people_without_a_number(
     assert scene.cases() == ["contradicted"]
 
 
+@pytest.mark.engines("sqlite")
+def test_a_line_of_the_evidence_is_no_number(scene: Scene, other: Callable[[str], Other]) -> None:
+    """The first person named none; the words of the statement name none for them."""
+    payment = unknown(scene)
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    scene.payments.resolve(payment.id, "completed", "number 77\nis the row of the settlement")
+    with other("lead-b") as lead:
+        with refused("evidence_mismatch"):
+            lead.payments.resolve(payment.id, "completed", "row 77", "77")
+        assert lead.payments.resolve(payment.id, "completed", "row 77").awaiting is None
+    assert scene.payment(payment.id).provider_payment_id is None
+
+
 def test_the_number_of_another_payment_decides_nothing(scene: Scene, other: Callable[[str], Other]) -> None:
     """Neither two people nor one with the provider's word: it stays unknown, and its case stays open."""
     first, second = unknown(scene), unknown(scene, "ORD-2")
