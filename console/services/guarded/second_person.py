@@ -116,7 +116,8 @@ def _find_refusal(person: Person | None, proposer: str) -> str | None:
 
 def _may_replace_number(context: ServiceContext, tx: Transaction, decision: PersonDecision, proposer: str) -> bool:
     """True if a decision for the proposed target with another number replaces the proposal of `proposer`."""
-    if is_same_person(decision.person, proposer):
+    is_own = is_same_person(decision.person, proposer)
+    if is_own:
         return decision.number is not None
     person = people.find(tx.conn, proposer, admit_unlisted=context.admits_unlisted_names)
     return person is None or not has_right(person, "resolve")
