@@ -30,14 +30,17 @@ def format_daily_close_state(close: DailyClose, language: str) -> str:
     """Return a sentence which says whether the daily close is final, and if not, why."""
     if close.is_final:
         return translate("close.final", language)
-    still_unknown = sum(record.settled_at is None for record in close.unknown)
-    reasons = [
-        translate(f"close.point.{point}", language, n=still_unknown)
-        if point is NotFinalReason.STILL_UNKNOWN
-        else translate(f"close.point.{point}", language)
-        for point in close.open_points
-    ]
+    reasons = [_format_open_point(close, point, language) for point in close.open_points]
     return translate("close.not_final", language, reasons=translate("list.separator", language).join(reasons))
+
+
+def _format_open_point(close: DailyClose, point: NotFinalReason, language: str) -> str:
+    if point is NotFinalReason.STILL_UNKNOWN:
+        still_unknown = sum(record.settled_at is None for record in close.unknown)
+        return translate(f"close.point.{point}", language, n=still_unknown)
+    if point is NotFinalReason.NOT_RECONCILED and close.reconciliation is not None:
+        return translate("close.point.reconciled_early", language, id=close.reconciliation.run_id)
+    return translate(f"close.point.{point}", language)
 
 
 def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
 from console.domain.audit.actions import AuditAction
+from console.domain.calendar_days import JST
 from console.domain.clock import is_in_future
 from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -379,11 +380,18 @@ class ReconciliationService:
                 latest_runs = reconciliations.list_latest_runs(conn, provider, _MAX_LISTED_LATEST_RUNS)
             due_days += unfinished_days
             for day in self._find_comparable_days(provider):
-                if not any(
-                    run.from_day <= day <= run.to_day and not self._has_future_start(run) for run in latest_runs
-                ):
+                if not any(self._covers_day(run, day) for run in latest_runs):
                     due_days.append((provider, day, day))
         return due_days
+
+    def _covers_day(self, run: Run, day: date) -> bool:
+        """True if the day needn't be compared again after this run. A run that began before the end of the day
+        hasn't compared the rest of it, so it counts only until the day is over."""
+        if not run.from_day <= day <= run.to_day or self._has_future_start(run):
+            return False
+        return _is_day_over(run.provider, day, run.begun_at) or not _is_day_over(
+            run.provider, day, self._context.now()
+        )
 
     def _has_future_start(self, run: Run) -> bool:
         """True if a clock was ahead when the run began, so that its stored start time is still in the future. The
@@ -422,6 +430,12 @@ def _make_utc_span(provider: str, first_day: date, last_day: date) -> tuple[date
     zone = get_time_zone(provider)
     begins_at = datetime.combine(first_day, time(), zone).astimezone(UTC)
     return begins_at, datetime.combine(last_day + timedelta(days=1), time(), zone).astimezone(UTC)
+
+
+def _is_day_over(provider: str, day: date, at: datetime) -> bool:
+    """True if the day was over at this instant both in the provider's time zone, whose days a run compares, and in
+    Japan, whose days a daily close covers."""
+    return all(at.astimezone(zone).date() > day for zone in (get_time_zone(provider), JST))
 
 
 def _get_run_days(run: Run) -> tuple[date, date]:

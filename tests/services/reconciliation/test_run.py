@@ -1,10 +1,11 @@
 """A reconciliation finds what differs and nothing else, puts right only what is a fact, and goes on where it was."""
 
 import tracemalloc
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 
+from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport
 from console.domain.tasks.records import ReconcileReport
@@ -393,6 +394,27 @@ def test_days_are_compared_by_themselves(days: Days) -> None:
     assert days.scene.of_number("paypay", "ORD-1") is not None
     assert reconciliation.run_due() == 0
     assert counts(reconciliation.list_latest("paypay")[0]) == (0, 1, 0, 0, 0)
+
+
+@pytest.mark.engines("sqlite")
+def test_a_day_that_was_compared_before_its_end_is_due_once_more(scene: Scene, clock: MovedClock) -> None:
+    """A person compares the day while it still runs: it is due once after its end, so that the rest of it is
+    compared too; a run that began later covers it.
+    """
+    midnight = datetime.combine(scene.context.now().astimezone(JST).date() + timedelta(days=1), time(), JST)
+    noon, day = midnight + timedelta(hours=12), midnight.date()
+    clock.offset = noon - scene.context.now()
+    scene.order("ORD-1", 3300)
+    assert not scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=noon.isoformat())).refused
+    reconciliation = scene.console.reconciliation
+    assert counts(reconciliation.run("bank", day, day)) == (1, 0, 0, 0, 0)
+    assert reconciliation.run_due() == 0
+    clock.offset += timedelta(hours=13)
+    assert (reconciliation.run_due(), reconciliation.run_due()) == (1, 0)
+    newest, early = reconciliation.list_latest("bank")
+    assert (newest.from_day, newest.to_day, early.from_day) == (day, day, day)
+    assert newest.begun_at is not None
+    assert newest.begun_at >= midnight + timedelta(days=1)
 
 
 # Others

@@ -22,6 +22,7 @@ from console.domain.reports.refund_funnel import CountAndSum
 from console.sandbox import start_sandbox
 from console.services.exports.pdf_document import write_pdf_document
 from console.store.reports import daily_close as store
+from console.wording.daily_close import format_daily_close_state
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -214,6 +215,8 @@ def test_when_a_close_is_final(console: Console, place: Place) -> None:
         return console.reports.read_daily_close("paypay", YESTERDAY).open_points
 
     assert points() == (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)
+    early = console.reports.read_daily_close("paypay", YESTERDAY)
+    assert "reconciliation 3 started before the day was over" in format_daily_close_state(early, "en")
     plant_run(rows, place, "done", matched=1, missing_there=1)
     run = place.sql("SELECT max(id) FROM reconciliations")[0][0]
     difference = {"run_id": run, "row_key": "P-1", "verdict": "missing_there", "payment_id": 1}
