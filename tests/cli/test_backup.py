@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import sqlite3
+import stat
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -424,6 +425,23 @@ def test_an_empty_folder_is_filled_and_not_replaced(terminal: Terminal, tmp_path
     assert disk.stat().st_ino == before
     assert terminal.json("db", "restore", str(folder), "--check").status == 0
     assert list(tmp_path.rglob("*.partial")) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_a_backup_in_a_folder_that_others_can_read_is_private(terminal: Terminal, tmp_path: Path) -> None:
+    """Every file is readable by the current user alone, and every folder too, whatever the umask is."""
+    buy(terminal, KEPT)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o755)
+    umask = os.umask(0o022)
+    try:
+        assert terminal.json("db", "backup", str(folder)).status == 0
+    finally:
+        os.umask(umask)
+    entries = list(folder.rglob("*"))
+    assert {stat.S_IMODE(entry.stat().st_mode) for entry in entries if entry.is_file()} == {0o600}
+    assert {stat.S_IMODE(entry.stat().st_mode) for entry in entries if entry.is_dir()} == {0o700}
 
 
 def test_two_backups_at_once_into_one_empty_folder(

@@ -19,7 +19,7 @@ from typing import Any
 
 from console.domain.error_reasons import BackupProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.settings.private_files import make_private_folder
+from console.settings.private_files import make_private_file, make_private_folder
 from console.store.spool.sqlite_file import sync_folder, translate_errors
 
 FORMAT_NAME = "support-console-backup/1"
@@ -84,16 +84,22 @@ class ArchiveWriter:
         self.files: dict[str, BackupFile] = {}
 
     def make_path(self, name: str) -> Path:
-        """Return the path at which the file of this name must be written, and create the folder for the file."""
-        file = self.folder.joinpath(*PurePosixPath(name).parts)
-        make_private_folder(file.parent)
+        """Return the path at which the file of this name must be written. The file is created, empty and with mode
+        0600, and so are its folders (0700): they may be moved into a folder that others can read."""
+        file = self._get_path(name)
+        for folder in reversed(file.relative_to(self.folder).parents):
+            make_private_folder(self.folder / folder)
+        make_private_file(file)
         return file
+
+    def _get_path(self, name: str) -> Path:
+        return self.folder.joinpath(*PurePosixPath(name).parts)
 
     def add(self, name: str) -> None:
         """Add the file that the caller has written at `make_path(name)`: sync the file to the disk, and store its
         length and SHA-256 in `files`.
         """
-        file = self.make_path(name)
+        file = self._get_path(name)
         _sync_file(file)
         self.files[name] = BackupFile(file.stat().st_size, hash_file(file))
 
