@@ -135,8 +135,8 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
         payment_method=method,
         atom_token_id=token,
         atom_txn_id=transaction,
-        created_at=read_as_utc(created),
-        changed_at=read_as_utc(updated),
+        created_at=convert_to_known_instant(created),
+        changed_at=convert_to_known_instant(updated),
         state_since=convert_to_known_instant(since),
         work=work,
     )
