@@ -13,15 +13,19 @@ from console.domain.exports.tables import FORMULA_CHARACTERS, CellKind, CellValu
 
 LONGEST_CELL_CHARACTERS = 32_000
 """Largest number of characters of a cell; Excel refuses more than 32,767."""
-_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_MONTHS = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    "|nov(?:ember)?|dec(?:ember)?"
+)
 _NUMBER_LIKE_TEXT_PATTERN = re.compile(
     r"0\d+|\d{12,}|\d+[-/.:]\d+(?:[-/.:]\d+)?|\d+(?:\.\d+)?e[-+]?\d+"
-    rf"|(?:{_MONTHS})[a-z]*[-/ ]?\d+|\d+[-/ ]?(?:{_MONTHS})[a-z]*(?:[-/ ]?\d+)?",
+    rf"|(?:{_MONTHS})[-/ ]?\d+|\d+[-/ ]?(?:{_MONTHS})(?:[-/ ]?\d+)?"
+    r"|\d+年\d+月(?:\d+日)?|\d+月\d+日",
     re.IGNORECASE,
 )
 """Texts that a spreadsheet would read from a CSV file as a number, a day or a time, and so show or round differently:
 numbers with a leading zero or of more than eleven digits, `1-2`, `12:30`, `1E5`, `1E-5`, and an English month with a
-number, such as `MAR-2026`.
+number, such as `MAR-2026`, and a Japanese day, such as `11月20日`.
 """
 
 

@@ -321,12 +321,31 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     assert in_csv[-1][:2] == ["'0421000000000000000034", "10000000000000.25"]
 
 
-@pytest.mark.parametrize("text", ["1E5", "1e-5", "12.5E+3", "MAR-2026", "sep12", "12-SEP", "7 dec 26", "007", "1/2"])
+_DATE_LIKE_TEXTS = [
+    "MAR-2026",
+    "sep12",
+    "12-SEP",
+    "7 dec 26",
+    "March 3",
+    "1/2",
+    "11月20日",
+    "2026年11月",
+    "2026年11月20日",
+]
+
+
+@pytest.mark.parametrize("text", ["1E5", "1e-5", "12.5E+3", "007", *_DATE_LIKE_TEXTS])
 def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
     """What a spreadsheet would take for a number, a month or a day gets an apostrophe."""
     assert cells.make_csv_cell(CellKind.TEXT, text) == f"'{text}"
     for longer in (f"ORD-{text}", f"{text}-A"):
         assert cells.make_csv_cell(CellKind.TEXT, longer) == longer
+
+
+@pytest.mark.parametrize("text", ["DECO-0012", "MARKET-123", "Marketing 24", "12 Mayer", "20日", "11月"])
+def test_a_text_that_only_starts_like_a_month_is_left_alone(text: str) -> None:
+    """A number of an order isn't a day because its first letters are those of a month."""
+    assert cells.make_csv_cell(CellKind.TEXT, text) == text
 
 
 def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
