@@ -485,6 +485,8 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
     if record.refunded_minor:
         return Explanation("verdict.payment_partly", "why.payment_partly", NextStep("next.nothing", facts), facts)
     reason = "why.payment_complete" if record.order_id is not None else "why.payment_complete_alone"
+    if record.error_code == RESOLVED_BY_PEOPLE_CAUSE and relations.provider_meaning not in PAID_STATES:
+        reason = "why.payment_decided_by_people"  # until a later read, the gateway has confirmed nothing
     return Explanation("verdict.payment_complete", reason, NextStep("next.nothing", facts), facts)
 
 

@@ -17,7 +17,9 @@ from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CreditCheck, WorkState
+from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
 
 FilteredRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
@@ -207,9 +209,12 @@ def get_certainty(record: FilteredRecord) -> Certainty:
 
 def find_cause(record: FilteredRecord) -> str | None:
     """Return the code of the record's problem: the cause of its last failed call, else the reason of its work; None
-    if there is no problem.
+    if there is no problem. It is no problem that people have decided that a payment or refund is completed.
     """
     failed_call = None if isinstance(record, Order) else record.error_code
+    if isinstance(record, Payment | Refund) and failed_call == RESOLVED_BY_PEOPLE_CAUSE:
+        is_completed = record.state in (PaymentState.COMPLETED, RefundState.COMPLETED)
+        failed_call = None if is_completed else failed_call
     return failed_call or record.work.reason
 
 

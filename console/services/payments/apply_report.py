@@ -242,7 +242,9 @@ def _make_column_values(
     if effect.unknown is not None:
         return values | {"certainty": Certainty.UNKNOWN, "error_code": effect.unknown}
     if is_end_of_unknown_outcome(effect, payment) or effect.path:
-        cause = sourced_report.answer.reason[:64] if effect.path and effect.path[-1] in ENDED_UNPAID_STATES else None
+        is_end_unpaid = bool(effect.path) and effect.path[-1] in ENDED_UNPAID_STATES
+        has_cause = is_end_unpaid or sourced_report.source_kind is ReportSource.PEOPLE
+        cause = sourced_report.answer.reason[:64] if has_cause else None
         values |= {"certainty": Certainty.KNOWN, "error_code": cause}
     if effect.booked is not None:
         values |= {

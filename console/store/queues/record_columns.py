@@ -9,10 +9,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, String, case, func, literal, null
+from sqlalchemy import BigInteger, String, and_, case, func, literal, null
 from sqlalchemy.sql.elements import ColumnElement
 
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
+from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
 
 Expression = ColumnElement[Any]
 NO_TEXT: Expression = null()
@@ -74,10 +76,16 @@ class ShownColumns:
 
     @property
     def cause(self) -> Expression:
-        """The code of the record's problem, as `cause_of` of the domain returns it: the stored error code,
-        otherwise the reason of its work (LAPSED for a lapsed row); NULL if there is neither."""
-        reason = self._make_shown_sql(self.columns.work_reason, WorkReason.LAPSED.value)
-        return func.coalesce(func.nullif(self.columns.error_code, ""), reason)
+        """The code of the record's problem, as `find_cause` of the domain returns it: the stored error code (except
+        that of a payment or refund that people have decided as completed), otherwise the reason of its work (LAPSED
+        for a lapsed row); NULL if there is neither."""
+        columns, reason = self.columns, self._make_shown_sql(self.columns.work_reason, WorkReason.LAPSED.value)
+        is_good_end = and_(
+            is_one_of(columns.error_code, (RESOLVED_BY_PEOPLE_CAUSE,)),
+            is_one_of(columns.status, (PaymentState.COMPLETED, RefundState.COMPLETED)),
+        )
+        failed_call = case((is_good_end, literal(None, String)), else_=func.nullif(columns.error_code, ""))
+        return func.coalesce(failed_call, reason)
 
 
 def is_one_of(value: Expression, codes: Collection[str]) -> ColumnElement[bool]:

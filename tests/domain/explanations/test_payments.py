@@ -131,6 +131,9 @@ RULES = {
         replace(DONE, state=P.PAYMENT_FAILED, error_code="resolved_by_people"), BEHIND, "failed",
         "decided_by_people", "may_begin_again", None, NOBODY,
     ),
+    "decided by people: paid": (
+        replace(DONE, error_code="resolved_by_people"), ORDER, "complete", "decided_by_people", None, None, NOBODY,
+    ),
     "waits, and is asked about": (
         replace(DONE, state=P.USER_PAYMENT, work=DUE), None, "waiting", "waiting", "probe_waiting", PROBE, NOBODY,
     ),

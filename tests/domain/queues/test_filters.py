@@ -17,6 +17,7 @@ from console.domain.queues.filters import (
     AmountRange,
     FilteredRecord,
     RecordFilter,
+    find_cause,
     matches_filter,
 )
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
@@ -37,6 +38,18 @@ CHECK = CreditCheck(
     None, None, None, None, None, None, (), None, None, 1, state_since=HELD,
 )  # fmt: skip
 RECORDS: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "order": ORDER, "check": CHECK}
+
+
+def test_only_a_bad_end_that_people_decided_is_a_problem() -> None:
+    """Completed, it needs nothing; the reason of its work stays the cause."""
+    known = {"error_code": "resolved_by_people", "certainty": Certainty.KNOWN, "work": Work()}
+    paid = replace(PAYMENT, state=PaymentState.COMPLETED, **known)  # type: ignore[arg-type]  # its own fields
+    refunded = replace(REFUND, state=RefundState.COMPLETED, **known)  # type: ignore[arg-type]  # likewise
+    assert (find_cause(paid), find_cause(refunded)) == (None, None)
+    work = Work(WorkState.NEEDS_REVIEW, None, "contradicted")
+    assert find_cause(replace(paid, work=work)) == "contradicted"
+    assert find_cause(replace(paid, state=PaymentState.PAYMENT_FAILED)) == "resolved_by_people"
+    assert find_cause(replace(refunded, state=RefundState.FAILED)) == "resolved_by_people"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment
+from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, WorkState
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
@@ -366,8 +367,13 @@ def test_a_number_that_nobody_named_comes_with_the_next_read(scene: Scene, other
             assert lead.payments.resolve(one.id, "completed", "settlement, row 14, seen").awaiting is None
         decided = scene.payment(one.id)
         assert (decided.state, decided.captured_minor, decided.provider_payment_id) == ("completed", 3300, None)
-        assert scene.console.refunds.make_plan(one.id).refusal_code is not None
+        assert scene.console.refunds.make_plan(one.id).refusal_code == "refund_no_number"
+        told = scene.payments.read_payment(one.id).explanation
+        assert told.why == "why.payment_decided_by_people", "the gateway confirmed nothing"
+        assert find_cause(decided) is None, "a completed payment has no problem"
     scene.control.clear_faults()
     confirmed = scene.payments.probe(payment.id)
     assert confirmed.provider_payment_id == scene.money.read_payment("paypay", "ORD-1")["id"]
     assert (confirmed.certainty, scene.cases()) == (Certainty.KNOWN, [])
+    told = scene.payments.read_payment(payment.id).explanation
+    assert told.why == "why.payment_complete", "now the gateway has confirmed it"

@@ -33,6 +33,7 @@ CODES: dict[str, str | tuple[str, ...]] = {
     "payment_unknown": "exceeds_captured",
     "no_list_call": "outcome_unknown", "taken": "in_progress", "refund_unknown": "in_progress",
     "refund_open": "in_progress", "refund_not_paid": "exceeds_captured", "refund_nothing_left": "exceeds_captured",
+    "refund_no_number": "exceeds_captured",
 }  # fmt: skip
 """What a service answers to what the table rules out, by the table's reason."""
 TRIED = ("done", "outcome_unknown", "provider_unreachable")

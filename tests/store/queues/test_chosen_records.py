@@ -36,6 +36,7 @@ OWNERS = {
 FILTERS = (
     "", "provider:atom", "provider:paypay,alarmbox", "status:pending,failed,submitting", "certainty:unknown",
     "work:needs_review", "work:none,scheduled", "cause:timeout", "cause:-", "cause:lapsed,TIMEOUT,poll",
+    "cause:resolved_by_people",
     "amount:>3300", "amount:<=3300", "amount:1000..5000INR", "amount:=0.5JPY", "age:>24h", "age:<40h", "age:20h..45h",
     "since:2026-11-19", "since:>=2026-11-20", "since:<=2026-11-19 provider:atom",
     "since:2026-11-18..2026-11-20 age:>30h",
@@ -64,6 +65,9 @@ def _vary(opened: Database) -> None:
         for table in (checks, p, r):
             tx.conn.execute(update(table).where(table.c.id % 3 == 0).values(error_code="timeout"))
             tx.conn.execute(update(table).where(table.c.id % 5 == 0).values(work_reason="poll"))
+        for table in (p, r):  # what people have decided is no problem where it is completed
+            decided = update(table).where(table.c.id.in_((43, 64, 104, 106, 110, 112)))
+            tx.conn.execute(decided.values(error_code="resolved_by_people"))
         tx.conn.execute(update(p).where(p.c.id % 4 == 0).values(provider="atom", currency="INR", order_id=p.c.id))
         tx.conn.execute(update(p).where(p.c.id % 7 == 0).values(captured_minor=3_301 * p.c.id))
         tx.conn.execute(update(r).where(r.c.id % 4 == 0).values(currency="INR", payment_id=r.c.id))
