@@ -1,7 +1,7 @@
 """Input widgets: a field with label and message, check box, radio button, drop-down list, filter chip."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -245,6 +245,14 @@ class DropDownList(QComboBox):
         self.setAccessibleName(name)
         self.setPlaceholderText(empty)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # not WheelFocus: the wheel scrolls the page
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Change the value only in a list with the focus, so that scrolling a page changes none unseen."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
     def sizeHint(self) -> QSize:
         words = [self.itemText(i) for i in range(self.count())] + [self.placeholderText()]

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
@@ -12,7 +13,7 @@ from console.views.theme.theme import Appearance
 from console.views.widgets.base import ElidedLabel, TextLabel
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.focus_ring import FocusRing
-from console.views.widgets.inputs import Field
+from console.views.widgets.inputs import DropDownList, Field
 from console.views.widgets.notification_bars import ToastFrame, ToastStack
 from console.views.widgets.placeholders import ReadingNote
 from console.views.widgets.record_parts import RecordSide, RecordSideStrip
@@ -278,3 +279,25 @@ def test_no_name_of_the_status_bar_is_cut(the_look: Appearance, qtbot: QtBot) ->
         qtbot.waitUntil(
             lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells.values()), timeout=30_000
         )
+
+
+def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: Shown) -> None:
+    """Over another list, the wheel scrolls the page and changes no value unseen."""
+
+    def turn_wheel() -> bool:
+        event = QWheelEvent(
+            QPointF(5, 5), QPointF(5, 5), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(reasons, event)
+        return event.isAccepted()
+
+    reasons = DropDownList("Reason")
+    reasons.addItems(["first", "second", "third"])
+    show_widget(reasons)
+    reasons.clearFocus()
+    assert (turn_wheel(), reasons.currentIndex()) == (False, 0)
+    assert reasons.focusPolicy() == Qt.FocusPolicy.StrongFocus
+    reasons.setFocus()
+    turn_wheel()
+    assert reasons.currentIndex() == 1
