@@ -97,14 +97,17 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
 
 
 def _format_sending_age(record: Payment | Refund, context: WindowContext) -> str:
-    """Return the text with the instant at which the record's call was sent to the provider, and its age; "" if this
-    instant isn't stored."""
-    at = record.last_sent_at if isinstance(record, Refund) else record.begun_at
+    """Return the text with the instant at which the refund was sent to the provider, or at which the console started
+    the payment (its call was sent later), and its age; "" if this instant isn't stored, or if the console did not
+    start the payment."""
+    if isinstance(record, Refund):
+        key, at = "money.side.sent_age", record.last_sent_at
+    else:
+        # a payment from a notice or an import has no operation
+        key, at = "money.side.started_age", record.begun_at if record.operation_id is not None else None
     if at is None:
         return ""
-    return context.translate(
-        "money.side.sent_age", at=format_time_in_sentence(at, context), age=context.format_age(at)
-    )
+    return context.translate(key, at=format_time_in_sentence(at, context), age=context.format_age(at))
 
 
 def _format_marked_amount(side: ComparedSide, context: WindowContext) -> str:

@@ -67,10 +67,12 @@ def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Paym
 
 
 def test_a_call_without_an_answer_has_its_age() -> None:
-    """The instant of the sending stands where the provider's answer is missing; nothing was sent: no instant."""
+    """The instant of the sending, or of the payment's start, stands where the provider's answer is missing; nothing
+    was sent, or the payment came by a notice or an import: no instant."""
     sent = {"sent_count": 1, "state": RefundState.SUBMITTING, "certainty": Certainty.UNKNOWN}
     records = (
         refund(**sent, last_sent_at=NOW - timedelta(hours=7)),
+        payment(certainty=Certainty.UNKNOWN, begun_at=NOW - timedelta(minutes=3), operation_id="o-1"),
         payment(certainty=Certainty.UNKNOWN, begun_at=NOW - timedelta(minutes=3)),
         refund(),
     )
@@ -78,7 +80,12 @@ def test_a_call_without_an_answer_has_its_age() -> None:
         money_facts.make_shown_sides(sides(None), window_context(), provider="paypay", record=record)[1]
         for record in records
     ]
-    assert [gateway.fact for gateway in gateways] == ["sent 08:04:05 · 7 h ago", "sent 15:01:05 · 3 min ago", ""]
+    assert [gateway.fact for gateway in gateways] == [
+        "sent 08:04:05 · 7 h ago",
+        "started 15:01:05 · 3 min ago",
+        "",
+        "",
+    ]
 
 
 def test_a_code_that_repeats_the_word_is_left_out() -> None:
