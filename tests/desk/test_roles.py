@@ -23,7 +23,7 @@ from tests.desk.test_window import nameless
 from tests.support.desks import NUMBERS
 
 NUMBER, FREE = NUMBERS[0], NUMBERS[1]
-MAY_PROBE = "Needs the role approver, operator: lead-b, op-a, op-c."
+MAY_PROBE = "Needs the role approver or operator: lead-b, op-a, op-c."
 
 
 def off(root: QWidget) -> dict[str, str]:
@@ -53,7 +53,7 @@ def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: 
         person.frame.show_route(route)
         page = person.page(NoRightPage)
         person.rest()
-        assert page.reason_text.plain.startswith("Needs the role approver, auditor, operator")
+        assert page.reason_text.plain.startswith("Needs the role approver or auditor or operator")
         assert "lead-b" in page.reason_text.plain
         assert "db accounts apply" in page.advice_text.plain
         assert nameless(person.window) == []
@@ -103,7 +103,7 @@ def test_an_auditor_looks_and_changes_nothing(seats: Seats, sit: Sit, console: C
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
     person.rest()
-    assert lookup.company.buy_button.reason == "Needs the role approver, operator: lead-b, op-a."
+    assert lookup.company.buy_button.reason == "Needs the role approver or operator: lead-b, op-a."
     person = seats.become(person, "op-a")
     person.until(person.page(LookupPage).company.buy_button.isEnabled)
 
