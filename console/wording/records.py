@@ -11,7 +11,7 @@ from console.domain.payments.records import Order, Payment, PaymentRelations, Re
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.wording import catalogue as wording
 from console.wording import credit_checks as check_words
 from console.wording.text_context import TextContext

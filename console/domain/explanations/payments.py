@@ -44,7 +44,7 @@ from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.row_comparison import COMPARISON_RULES
 from console.domain.records import Certainty, WorkReason, WorkState
-from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
 

@@ -17,7 +17,8 @@ from console.domain.money import Money
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
-from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE, is_decidable_refund
+from console.domain.recovery.decidable import is_decidable_refund
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS
 

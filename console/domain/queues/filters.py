@@ -19,7 +19,7 @@ from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CreditCheck, WorkState
-from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 
 FilteredRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 

@@ -16,9 +16,6 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 WORK_REASONS_OF_CONTRADICTION = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
 """Work reasons of a refund whose state the provider contradicts."""
 
-RESOLVED_BY_PEOPLE_CAUSE = "resolved_by_people"
-"""Error code of a record whose outcome two people have decided with evidence, because the provider gave none."""
-
 
 def is_decidable_check(check: CreditCheck) -> bool:
     """True if people may decide the outcome of a credit check: this is the case if the outcome is unknown."""

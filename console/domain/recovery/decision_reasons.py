@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LONGEST_REASON_WORDS = 200  # characters
+RESOLVED_BY_PEOPLE_CAUSE = "resolved_by_people"
+"""Error code of a record whose outcome two people have decided with evidence, because the provider gave none."""
 
 
 class DecisionReason(StrEnum):

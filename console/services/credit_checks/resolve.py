@@ -13,8 +13,13 @@ from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState, WorkReason
-from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE, make_undecidable_error
-from console.domain.recovery.decision_reasons import LONGEST_REASON_WORDS, PersonProof, StatedReason
+from console.domain.recovery.decidable import make_undecidable_error
+from console.domain.recovery.decision_reasons import (
+    LONGEST_REASON_WORDS,
+    RESOLVED_BY_PEOPLE_CAUSE,
+    PersonProof,
+    StatedReason,
+)
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals

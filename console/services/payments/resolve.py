@@ -18,12 +18,11 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, OperationState
 from console.domain.recovery.decidable import (
-    RESOLVED_BY_PEOPLE_CAUSE,
     find_decision_path,
     find_payment_decision_refusal,
     make_undecidable_error,
 )
-from console.domain.recovery.decision_reasons import PersonProof, StatedReason
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonProof, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof

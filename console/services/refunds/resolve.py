@@ -11,8 +11,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
-from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
-from console.domain.recovery.decision_reasons import PersonProof, StatedReason
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonProof, StatedReason
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof

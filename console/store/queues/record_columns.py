@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
-from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 
 Expression = ColumnElement[Any]
 NO_TEXT: Expression = null()

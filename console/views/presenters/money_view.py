@@ -7,7 +7,7 @@ from datetime import datetime
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import RefundState
-from console.domain.recovery.decidable import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.runtime.context import WindowContext
