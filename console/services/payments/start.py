@@ -164,9 +164,8 @@ class _StartAttempt:
         payer may have paid in the last second. Return normally if the provider has not received its money, or has; in
         the second case `check` refuses the start.
 
-        Raises in_progress if the provider can't be asked or its answer does not tell, outcome_unknown if the answer
-        can't be used, and provider_auth, rate_limited, provider_unreachable and similar codes if the provider did not
-        answer.
+        Raises in_progress if the answer does not tell, and provider_auth, rate_limited, provider_unreachable and
+        similar codes if the provider did not answer.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
@@ -189,12 +188,9 @@ class _StartAttempt:
         current = self._payment_prober.read_payment(overdue_payment.id)
         if current.state not in _OPEN_PAYMENT_STATES or (outcome is not None and is_unpaid_outcome(outcome)):
             return
-        if outcome is not None and outcome.found is None:
-            code = find_part_error_code(outcome)
-            raise make_outcome_error(
-                code if code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN,
-                {"record": current, "reason": outcome.reason, "status": outcome.status},
-            )
+        code = None if outcome is None or outcome.found is not None else find_part_error_code(outcome)
+        if outcome is not None and code in NO_ANSWER_ERROR_CODES:
+            raise make_outcome_error(code, {"record": current, "reason": outcome.reason, "status": outcome.status})
         raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": current, "holder": None, "since": current.begun_at})
 
     def _find_payment(self, payment_id: int) -> Payment | None:
