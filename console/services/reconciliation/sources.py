@@ -121,7 +121,8 @@ class FileHistory:
         end.
         """
         self._read_all_files()
-        return self._index.has_payment(payment.provider_payment_id, payment.merchant_payment_id)
+        provider_id = payment.provider_payment_id
+        return provider_id is not None and self._index.has_payment(provider_id)
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the payment's completed refunds of this amount (minor units), in the rows that were

@@ -9,10 +9,8 @@ from console.domain.reconciliation.provider_rows import HistoryRow
 
 _CACHE_KIB = 1_024
 _KIND_OF_PAID_ROWS = "paid"
-_KIND_OF_OWN_NUMBERS = "paid by our number"  # next to the row itself, which may have the provider's id
 _CREATE_INDEX_TABLE = """CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT,
     PRIMARY KEY (payment, refund, minor, at)) WITHOUT ROWID"""
-_INSERT_ROW = "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)"
 _HAS_PAYMENT_QUERY = "SELECT 1 FROM told WHERE payment = ? AND refund = ? LIMIT 1"
 _REFUND_TIMES_QUERY = "SELECT at FROM told WHERE payment = ? AND refund = ? AND minor = ? ORDER BY at"
 
@@ -40,18 +38,15 @@ class HistoryIndex:
         identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
         if row.refund is not None:
             identity = (row.refund.value, row.amount.minor, row.at.isoformat())
-        added = self._connection.execute(_INSERT_ROW, (payment, *identity))
-        if _get_row_kind(row) == _KIND_OF_PAID_ROWS and row.merchant_payment_id is not None:
-            self._connection.execute(_INSERT_ROW, (row.merchant_payment_id, _KIND_OF_OWN_NUMBERS, 0, ""))
+        added = self._connection.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)", (payment, *identity))
         return added.rowcount == 1
 
-    def has_payment(self, provider_payment_id: str | None, merchant_payment_id: str) -> bool:
-        """True if an added row reports that the payment with this provider's id succeeded; if that id is None, the
-        payment with our number `merchant_payment_id`."""
-        identity = (provider_payment_id, _KIND_OF_PAID_ROWS)
-        if provider_payment_id is None:
-            identity = (merchant_payment_id, _KIND_OF_OWN_NUMBERS)
-        return self._connection.execute(_HAS_PAYMENT_QUERY, identity).fetchone() is not None
+    def has_payment(self, provider_payment_id: str) -> bool:
+        """True if an added row reports that the payment with this provider's id succeeded."""
+        return (
+            self._connection.execute(_HAS_PAYMENT_QUERY, (provider_payment_id, _KIND_OF_PAID_ROWS)).fetchone()
+            is not None
+        )
 
     def list_refund_times(
         self, provider_payment_id: str, amount_minor: int, state: RefundState

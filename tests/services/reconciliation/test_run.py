@@ -558,14 +558,3 @@ def test_notices_that_say_nothing_of_a_payment(days: Days) -> None:
     scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=at, type="account.changed"))
     report = days.run(provider="bank")
     assert (counts(report), report.refused, report.cases) == ((0, 0, 0, 0, 0), 0, ())
-
-
-@pytest.mark.engines("sqlite")
-def test_a_dry_run_finds_a_payment_without_a_number(days: Days) -> None:
-    """People decided it without the provider's number; its row in the file has our number, so it isn't missing."""
-    payment = days.here("ORD-1", theirs=days.there("ORD-1"))
-    days.scene.place.unguard("payments")
-    days.scene.place.sql(f"UPDATE payments SET provider_payment_id = NULL WHERE id = {payment.id}")
-    days.announce()
-    report = days.run(dry_run=True)
-    assert [difference for difference in report.differences if difference.verdict == "missing_there"] == []
