@@ -7,12 +7,12 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, InvalidRequestError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from console.domain.error_reasons import LockedProblem, UnreachableProblem
@@ -128,7 +128,7 @@ class Database:
         self._report_transaction_change(+1)
         try:
             if self.is_server:
-                with self._reader.connect() as conn, self._closing_afterwards(conn):
+                with self._connect(self._reader) as conn:
                     self._has_connected = True
                     yield conn
             else:
@@ -205,7 +205,7 @@ class Database:
         """Open one write transaction and commit it at the end of the block. On SQLite it holds the write lock from
         the start."""
         if self.is_server:
-            with self.engine.connect() as conn, self._closing_afterwards(conn):
+            with self._connect(self.engine) as conn:
                 self._has_connected = True
                 self._check_database_if_due(conn)
                 self._set_executed_request(conn)
@@ -265,7 +265,7 @@ class Database:
         deadline = time.monotonic() + COMMIT_CHECK_SECONDS
         while True:
             try:
-                with self.engine.connect() as conn:
+                with self._connect(self.engine) as conn:
                     return server_engine.was_committed(conn, tx.proof, session)
             except DBAPIError as later_error:
                 time_limit = (
@@ -290,7 +290,7 @@ class Database:
         tenth slower.
         """
         self._require_same_file()
-        with self.engine.connect() as conn, self._closing_afterwards(conn), conn.begin():
+        with self._connect(self.engine) as conn, conn.begin():
             conn.exec_driver_sql(begin_statement)
             if self._identity is None:
                 self._require_same_file()
@@ -322,15 +322,16 @@ class Database:
             self.observer(step)
 
     @contextmanager
-    def _closing_afterwards(self, conn: Connection) -> Iterator[None]:
-        """If the database is closed at the end of the block, let the end of the transaction close the connection: the
-        pool to which it would return is gone."""
+    def _connect(self, engine: Engine) -> Iterator[Connection]:
+        """Open a connection of this engine's pool. If the database was closed meanwhile, close it after the block:
+        `close` can't reach a connection that is in use."""
+        pool = engine.pool
         try:
-            yield
+            with engine.connect() as conn:
+                yield conn
         finally:
-            if self._is_closed and not conn.closed:
-                with suppress(InvalidRequestError):  # the server has closed it
-                    conn.detach()
+            if self._is_closed:
+                pool.dispose()
 
     def close(self) -> None:
         """Close all connections to the database. A transaction that is running in another thread closes its own at
