@@ -152,7 +152,8 @@ def _prepend_number(number: str | None, proof: PersonProof) -> PersonProof:
     """Return the proof with the provider's number as its first line, because this number is part of the evidence.
     Without a number, return the proof unchanged, unless its own first line could be read as a number; a line before
     it then says that there is none."""
-    if number is None and not proof.content.startswith(_NUMBER_LINE_START.encode()):
+    stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_proof` stores it
+    if number is None and not stored_content.startswith(_NUMBER_LINE_START.encode()):
         return proof
     line = _NO_NUMBER_LINE if number is None else f"{_NUMBER_LINE_START}{number}"
     return replace(proof, content=f"{line}\n".encode() + proof.content)

@@ -157,12 +157,14 @@ class PaymentResolver:
         person: str,
         sourced_report: ReportWithSource,
     ) -> ReportEffectName:
-        """Apply the provider's answer, which confirms the decision of `person`, and return its effect. If the answer
-        can't be booked, because another payment of ours has the provider's id in it, the outcome stays unknown, and
-        the cases stay open."""
+        """Apply the provider's answer, which confirms the decision of `person`, and return its effect. The effect is
+        `unknown`, and the cases stay open, if the answer can't be booked: another payment of ours has the provider's
+        id in it, or it may be about another attempt to pay."""
         context = self._context
         evidence.add_proof(tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, person, proof, context.now())
         effect = apply_report(context, tx, payment, sourced_report).effect
+        if not _is_decided_as(payment_work.require_payment(tx, payment.id).state, target):
+            return "unknown"
         if effect != "unknown":
             self._close_cases(tx, payment.id)
             context.record_audit(
@@ -324,6 +326,12 @@ def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:
     return report.state is PaymentState.PAYMENT_FAILED or (
         target is PaymentState.PAYMENT_FAILED and report.state is PaymentState.EXPIRED
     )
+
+
+def _is_decided_as(state: PaymentState, target: PaymentState) -> bool:
+    if target is PaymentState.COMPLETED:
+        return state in PAID_STATES
+    return state is target or (target is PaymentState.PAYMENT_FAILED and state is PaymentState.EXPIRED)
 
 
 def _find_provider_payment_id(answer: Outcome[PaymentReport] | None) -> str | None:

@@ -56,7 +56,7 @@ def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
         (refund(sent_count=1, state=RefundState.FAILED), "Refused"),
         (refund(sent_count=1, state=RefundState.FAILED, error_code="resolved_by_people"), "No valid answer"),
         (payment(state=PaymentState.PAYMENT_FAILED, error_code="resolved_by_people"), "No valid answer"),
-        (payment(state=PaymentState.COMPLETED, error_code="resolved_by_people"), "No answer"),
+        (payment(state=PaymentState.COMPLETED, error_code="resolved_by_people"), "No valid answer"),
     ],
 )
 def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Payment | Refund, word: str) -> None:
