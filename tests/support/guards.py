@@ -193,7 +193,9 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
 
     def watched_connect(*args: Any, factory: type = sqlite3.Connection, **kwargs: Any) -> Any:
         connection = connect(*args, factory=_watched(factory), **kwargs)
-        connection.opened_at, connection.is_closed = _caller(), False
+        # A window's thread may still open one while its desk closes, which then waits for the collector of garbage.
+        if threading.current_thread() is threading.main_thread():
+            connection.opened_at, connection.is_closed = _caller(), False
         return connection
 
     patch.setattr(sqlite3, "connect", watched_connect)

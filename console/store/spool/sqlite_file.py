@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -65,6 +65,7 @@ class LocalJournal:
         self._added = added
         self._form = 1 + len(added)
         self._idle: deque[_Connection] = deque()
+        self._is_closed = False
         self._identity: tuple[int, int] | None = None
 
     def read(self, sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
@@ -100,9 +101,15 @@ class LocalJournal:
                 conn.executemany(sql, rows)
 
     def close(self) -> None:
-        """Close all idle connections. A later statement opens a new one."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close all idle connections. A statement that is running in another thread closes its own at its end, and
+        so does each later one."""
+        self._is_closed = True
+        self._close_idle_connections()
+
+    def _close_idle_connections(self) -> None:
+        with suppress(IndexError):  # another thread may close them at the same time
+            while True:
+                self._idle.pop().close()
 
     @contextmanager
     def _borrowed_connection(self) -> Iterator[_Connection]:
@@ -114,12 +121,14 @@ class LocalJournal:
                 conn.close()
                 raise
             self._idle.append(conn)
+            if self._is_closed:
+                self._close_idle_connections()
 
     def _borrow_connection(self) -> _Connection:
         """Return an idle connection, or a new one. Raises ConsoleError bad_profile if the file was removed or
         replaced, because writes to the old file would be lost."""
         if self._identity is not None and self._identity != _read_file_identity(self.path):
-            self.close()
+            self._close_idle_connections()
             raise self._make_unfit_error(SettingProblem.DESK_FILE_REMOVED)
         try:
             return self._idle.pop()

@@ -1,5 +1,6 @@
 """The desk's file in trouble: full, read-only, damaged, of others, taken away. Each is said, none is silent."""
 
+import gc
 import json
 import os
 import sqlite3
@@ -12,6 +13,7 @@ from console.store.spool.cipher import Cipher
 from console.store.spool.spool import FILE_NAME, ChainHead, Spool
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
+from tests.support import guards
 
 
 def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:
@@ -22,6 +24,18 @@ def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path, None)
     assert all(spool.find(operation) for operation in end["promised"])
     spool.close()
+
+
+def test_what_reads_after_the_file_was_closed_leaves_nothing_open(tmp_path: Path) -> None:
+    """A thread may still read while the desk closes: its connection is closed with the reading."""
+    spool = Spool(tmp_path, None)
+    assert spool.read_value("absent") is None
+    spool.close()
+    gc.collect()
+    before = {id(one) for one in gc.get_objects() if isinstance(one, guards.WatchedConnection) and not one.is_closed}
+    assert spool.read_value("absent") is None
+    opened = [one for one in gc.get_objects() if isinstance(one, guards.WatchedConnection) and not one.is_closed]
+    assert {id(one) for one in opened} <= before
 
 
 def _code(home: Path) -> tuple[str, object]:
