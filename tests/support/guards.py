@@ -159,7 +159,7 @@ class WatchedConnection(sqlite3.Connection):
     Python 3.13 and newer warn about such a connection, older ones do not; Windows can't delete its file meanwhile.
     """
 
-    opened_at = ""
+    opened_at = opened_by = ""
     is_closed = True
 
     def close(self) -> None:
@@ -169,9 +169,14 @@ class WatchedConnection(sqlite3.Connection):
 
     def __del__(self) -> None:
         if not self.is_closed:
-            unclosed_connections.append(self.opened_at)
+            if self.opened_by == _present_test():  # a later test has nothing to do with it
+                unclosed_connections.append(self.opened_at)
             with suppress(sqlite3.ProgrammingError):  # another thread opened it
                 self.close()
+
+
+def _present_test() -> str:
+    return os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
 
 
 _watched_factories: dict[type, type[WatchedConnection]] = {}
@@ -195,7 +200,7 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
         connection = connect(*args, factory=_watched(factory), **kwargs)
         # A window's thread may still open one while its desk closes, which then waits for the collector of garbage.
         if threading.current_thread() is threading.main_thread():
-            connection.opened_at, connection.is_closed = _caller(), False
+            connection.opened_at, connection.opened_by, connection.is_closed = _caller(), _present_test(), False
         return connection
 
     patch.setattr(sqlite3, "connect", watched_connect)
