@@ -376,10 +376,12 @@ def test_a_folder_of_somebody_else_stays(terminal: Terminal, tmp_path: Path) -> 
     assert (other / "thesis.txt").read_text() == "four years"
 
 
+@pytest.mark.parametrize("is_present", [False, True])
 def test_two_backups_at_once_into_one_folder(
-    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_present: bool
 ) -> None:
-    """One is whole and has the name, the other one is refused, and nothing else is left."""
+    """One is whole and has the name, the other one is refused, and nothing else is left: into a new folder the one
+    that ends first, into an empty one the one that began first, because the other sees its files."""
     folder, real, inner = tmp_path / "both", archive.write_manifest, list[Ending]()
 
     def second_first(*args: Any) -> None:
@@ -387,11 +389,15 @@ def test_two_backups_at_once_into_one_folder(
         inner.append(terminal.json("db", "backup", str(folder)))
         real(*args)
 
+    if is_present:
+        folder.mkdir()
     monkeypatch.setattr(archive, "write_manifest", second_first)
     outer = terminal.json("db", "backup", str(folder))
-    assert (inner[0].status, outer.refused) == (0, (2, "bad_backup"))
+    whole, refused = (outer, inner[0]) if is_present else (inner[0], outer)
+    assert (whole.status, refused.refused) == (0, (2, "bad_backup"))
     assert terminal.json("db", "restore", str(folder), "--check").status == 0
     assert list(tmp_path.glob("both*")) == [folder]
+    assert list(folder.glob("*.partial")) == []
 
 
 @pytest.mark.parametrize("command", ["backup", "restore"])
@@ -442,25 +448,6 @@ def test_a_backup_in_a_folder_that_others_can_read_is_private(terminal: Terminal
     entries = list(folder.rglob("*"))
     assert {stat.S_IMODE(entry.stat().st_mode) for entry in entries if entry.is_file()} == {0o600}
     assert {stat.S_IMODE(entry.stat().st_mode) for entry in entries if entry.is_dir()} == {0o700}
-
-
-def test_two_backups_at_once_into_one_empty_folder(
-    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second one sees the first one's files and is refused before it writes; the first one is whole."""
-    folder, real, inner = tmp_path / "both", archive.write_manifest, list[Ending]()
-
-    def second_first(*args: Any) -> None:
-        monkeypatch.setattr(archive, "write_manifest", real)
-        inner.append(terminal.json("db", "backup", str(folder)))
-        real(*args)
-
-    folder.mkdir()
-    monkeypatch.setattr(archive, "write_manifest", second_first)
-    outer = terminal.json("db", "backup", str(folder))
-    assert (outer.status, inner[0].refused) == (0, (2, "bad_backup"))
-    assert terminal.json("db", "restore", str(folder), "--check").status == 0
-    assert list(folder.glob("*.partial")) == []
 
 
 def test_a_folder_with_something_in_it_is_not_written_to(terminal: Terminal, backup: Path) -> None:
