@@ -67,15 +67,21 @@ def sent_meanwhile(people: Team) -> Iterator[Any]:
         owner.commit()
 
 
-def test_an_old_snapshot_frees_nothing(people: Team, sent_meanwhile: Any) -> None:
-    """Sums are of what is there now: who began before a refund was sent doesn't free what it holds."""
+@pytest.mark.parametrize(
+    ("guarded", "refusal"), [(0, "hold stays reserved"), (1, "Record has changed since last read")]
+)
+def test_an_old_snapshot_frees_nothing(people: Team, sent_meanwhile: Any, guarded: int, refusal: str) -> None:
+    """Sums are of what is there now: who began before a refund was sent doesn't free what it holds. A server that
+    guards snapshots, as MariaDB does by default from 11.6 on, refuses the statement before the trigger does.
+    """
     with people.connect("op-a") as old, old.cursor() as cursor:
+        cursor.execute(f"SET SESSION innodb_snapshot_isolation = {guarded}")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
         sent_meanwhile.commit()
         cursor.execute("SELECT COUNT(*) FROM refunds WHERE id = 99")
         assert cursor.fetchone() == (0,)
-        assert "hold stays reserved" in said(cursor, payment(FREE, reserved_minor="0"))
+        assert refusal in said(cursor, payment(FREE, reserved_minor="0"))
         old.rollback()
 
 
