@@ -18,7 +18,7 @@ from tests.bench import filling, plans
 from tests.bench.plans import Ask
 from tests.support.servers import Server
 
-WATCHED, PAYMENTS, CHANGED = 100_000, 10_000, 6_000
+WATCHED, PAYMENTS, CHANGED = 100_000, 40_000, 6_000
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 NUMBERS = [filling.number_of(row) for row in range(1, ROWS_PER_PAGE + 1)]
 PLACED = [compute_subject_id(number) for number in NUMBERS]
