@@ -2,9 +2,10 @@
 
 import os
 import re
+import stat
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from console.domain.errors import ConsoleError
 from console.domain.network.addresses import is_this_machine
@@ -84,11 +85,9 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     if not path or "?" in path or path.startswith((":memory:", "file:")):
         raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
     file = RawSetting(raw.name, unquote(path), raw.file).parse_path()
-    try:
-        if file.is_dir():
-            raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
-    except OSError as cause:  # a name that is too long, or a folder without permission
-        raise raw.make_error(SettingProblem.BAD_PATH) from cause
+    mode = raw.find_mode(file)
+    if mode is not None and stat.S_ISDIR(mode):
+        raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
     return make_sqlite_url(file), file
 
 
@@ -137,7 +136,10 @@ def parse_documents_url(raw: RawSetting) -> str:
 
 def make_folder_url(folder: Path) -> str:
     """Return the `file:` URL of a folder; `folder` is an absolute path."""
-    return folder.as_uri()
+    if os.name == "nt":
+        return folder.as_uri()
+    # Not as_uri: from Python 3.14 on it imports http.client, which every command would wait for.
+    return f"file://{quote(os.fsencode(folder))}"
 
 
 def mask_password(url: str) -> str:

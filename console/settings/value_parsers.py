@@ -1,6 +1,7 @@
 """Parsers of settings: each converts a text from an environment variable or the profile file to a validated value."""
 
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,12 +122,22 @@ class RawSetting:
     def parse_folder(self) -> Path:
         """Return the absolute path of a folder, which needn't exist. Raises bad_profile if the path is a file."""
         path = self.parse_path()
-        try:
-            if path.exists() and not path.is_dir():
-                raise self.make_error(SettingProblem.NOT_A_FOLDER)
-        except OSError as cause:  # a name that is too long, or a folder without permission
-            raise self.make_error(SettingProblem.BAD_PATH) from cause
+        mode = self.find_mode(path)
+        if mode is not None and not stat.S_ISDIR(mode):
+            raise self.make_error(SettingProblem.NOT_A_FOLDER)
         return path
+
+    def find_mode(self, path: Path) -> int | None:
+        """Return the mode of the file or folder at `path` (as in `os.stat_result.st_mode`); None if nothing is there.
+        Raises bad_profile if that can't be found out: the name is too long, or a folder above it can't be read.
+        (`Path.exists` and `Path.is_dir` return False then, from Python 3.14 on.)
+        """
+        try:
+            return path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as cause:
+            raise self.make_error(SettingProblem.BAD_PATH) from cause
 
 
 def make_choice_parser(*allowed_words: ChoiceT) -> Callable[[RawSetting], ChoiceT]:

@@ -443,6 +443,7 @@ def test_a_folder_with_a_space_becomes_a_proper_url(env: dict[str, str], tmp_pat
     spaced = tmp_path / "調査 100%"
     assert Settings.load({"CONSOLE_HOME": str(spaced)}).documents_url.endswith("%20100%25/documents")
     encoded = spaced.as_uri()
+    assert Settings.load({"CONSOLE_HOME": str(spaced)}).documents_url == f"{encoded}/documents"
     assert Settings.load(env | {"CONSOLE_DOCUMENTS_URL": encoded}).documents_url == encoded
     assert Settings.load(env | {"CONSOLE_DOCUMENTS_URL": "gs://papers/desk/"}).documents_url == "gs://papers/desk"
 
