@@ -7,6 +7,7 @@ or a type can't be read, `Unreadable` names the line: annotate the variable ther
 import ast
 import functools
 import importlib
+import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import is_dataclass
@@ -493,7 +494,7 @@ def attribute_of(source: Shape, name: str) -> Shape | None:
 
 def _declared_in(base: type, source: Typed, name: str) -> Shape | None:
     """Return the shape of the attribute that this class declares: a field, a property or a method."""
-    if name in vars(base).get("__annotations__", {}):
+    if name in inspect.get_annotations(base):
         return Typed(hints_of(base)[name])
     declared = vars(base).get(name)
     if isinstance(declared, property | functools.cached_property):

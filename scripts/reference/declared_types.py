@@ -35,6 +35,8 @@ def names_of_module(name: str) -> dict[str, Any]:
     """Return the names of a module, with those that only its type checker imports."""
     module = importlib.import_module(name)
     found = dict(vars(module))
+    if not name.startswith("console."):
+        return found  # others may have deleted some of the names that their source sets
     tree = ast.parse(inspect.getsource(module))
     late = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
     body = [*tree.body, *(part for node in late for part in node.body)]

@@ -21,6 +21,7 @@ class Authority:
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
         self._own = (
             self._builder(self._name, self._key.public_key(), 365)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)
             .sign(self._key, hashes.SHA256())
@@ -48,9 +49,12 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
         alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
+        # From Python 3.13 on, a client refuses a certificate that doesn't name its authority's key.
+        authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         signed = (
             self._builder(subject, key.public_key(), days)
             .add_extension(alternatives, critical=False)
+            .add_extension(authority_key, critical=False)
             .sign(self._key, hashes.SHA256())
         )
         file = self._folder / f"{signed.serial_number}.pem"
