@@ -1,14 +1,12 @@
 """Sends one request to a provider, once, and converts every failure into an outcome."""
 
 import html
-import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TypeVar
-from urllib.parse import quote, quote_plus
 
 from console.domain.errors import ConsoleError
 from console.domain.process import correlation as tracing
@@ -53,33 +51,82 @@ class SingleRequest:
 TOKEN_FIELDS = ("access_token", "refresh_token", "client_secret", "client_id", "code", "password")
 _BEARER_PATTERN = re.compile(r"(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]+")
 _MASKED_VALUE = "***"
+_ESCAPE_PATTERN = re.compile(
+    r"(?:%[0-9A-Fa-f]?|\\(?:u[0-9A-Fa-f]{0,3})?|&[#0-9A-Za-z]{0,10})\Z"
+    r"|%([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})|\\([/\"\\])|(&(?:#[0-9]{1,9}|#[xX][0-9A-Fa-f]{1,8}|[A-Za-z]{2,8});?)"
+)
+"""Matches one escaped character: the beginning of one at the end of the text, or one in a URL, in JSON (two forms)
+or in HTML."""
+_MOST_ESCAPES = 3  # how many times a page may have escaped a credential, for example as JSON in HTML
+_SHORTEST_CUT_SECRET = 4  # characters
 
 
 def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...] = TOKEN_FIELDS) -> str:
     """Return the text with `***` in place of each of the `secrets`, of the token after `Bearer`, and of the values of
-    the JSON fields named in `fields`.
+    the JSON fields named in `fields`. A secret is also found if it is escaped as in a URL, in JSON or in HTML, and if
+    the end of the text cuts it off.
     """
-    for secret in secrets:
-        for form in _list_written_forms(secret):
-            text = text.replace(form, _MASKED_VALUE)
+    spans = sorted(_find_secrets(text, {form for secret in secrets if secret for form in _list_forms(secret)}))
+    for start, end in reversed(_merge_spans(spans)):
+        text = text[:start] + _MASKED_VALUE + text[end:]
     return _BEARER_PATTERN.sub(
         rf"\1 {_MASKED_VALUE}", _make_fields_pattern(fields).sub(rf'\1"{_MASKED_VALUE}"', text)
     )
 
 
-def _list_written_forms(secret: str) -> list[str]:
-    """Return the forms in which a server may repeat a secret, the longest first: as it is, in JSON (with or without a
-    backslash before each slash), in a URL and in HTML. Empty for an empty secret.
-    """
-    in_json = json.dumps(secret)[1:-1]
-    in_url = (quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace"))
-    forms = {secret, in_json, in_json.replace("/", "\\/"), *in_url, html.escape(secret)} if secret else set()
-    return sorted(forms, key=len, reverse=True)
+def _list_forms(secret: str) -> list[str]:
+    """Return the secret as its characters and as its bytes in UTF-8 (a URL escapes bytes, JSON and HTML characters),
+    each also with the plus signs that a URL has for spaces."""
+    forms = (secret, secret.encode("utf-8", "replace").decode("latin-1"))
+    return [written for form in forms for written in (form, form.replace(" ", "+"))]
+
+
+def _find_secrets(text: str, forms: Collection[str]) -> Iterator[tuple[int, int]]:
+    """Yield the start and the end of each of the `forms` in the text, and in the text without its escapes."""
+    positions: Sequence[int] = range(len(text) + 1)
+    for _ in range(_MOST_ESCAPES + 1):
+        for form in forms:
+            for match in re.finditer(re.escape(form), text):
+                yield positions[match.start()], positions[match.end()]
+            for length in range(len(form) - 1, _SHORTEST_CUT_SECRET - 1, -1):
+                if text.endswith(form[:length]):
+                    yield positions[-1 - length], positions[-1]
+                    break
+        if not _ESCAPE_PATTERN.search(text):
+            return
+        text, positions = _unescape(text, positions)
+
+
+def _unescape(text: str, positions: Sequence[int]) -> tuple[str, list[int]]:
+    """Return the text with each escape replaced by its character, and the position in the original text of each of
+    its characters and of its end. `positions`: the same positions for `text`."""
+    characters: list[str] = []
+    kept_positions: list[int] = []
+    end = 0
+    for match in _ESCAPE_PATTERN.finditer(text):
+        in_url, in_json, after_backslash, in_html = match.groups("")
+        plain = chr(int(in_url or in_json, 16)) if in_url or in_json else after_backslash or html.unescape(in_html)
+        characters += text[end : match.start()] + plain
+        kept_positions += positions[end : match.start()]
+        kept_positions += [positions[match.start()]] * len(plain)
+        end = match.end()
+    return "".join(characters) + text[end:], [*kept_positions, *positions[end:]]
+
+
+def _merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the sorted spans with those that overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 @cache
 def _make_fields_pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(rf'("(?:{"|".join(fields)})"\s*:\s*)"(?:[^"\\]|\\.)*"')
+    return re.compile(rf'("(?:{"|".join(fields)})"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
 
 
 def send_once(

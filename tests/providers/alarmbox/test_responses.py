@@ -258,12 +258,43 @@ def test_evidence_holds_no_secret() -> None:
     assert "<pre>" in outcome.evidence
 
 
+ODD_SECRET = 'a/b+c&d"e= f'
+
+
 @pytest.mark.parametrize(
-    "form", ['a/b+c&d"e=', r"a\/b+c&d\"e=", r"a/b+c&d\"e=", "a%2Fb%2Bc%26d%22e%3D", "a/b+c&amp;d&quot;e="]
+    "form",
+    [
+        ODD_SECRET,
+        r"a\/b+c&d\"e= f",
+        r"a\u002fb\u002Bc\u0026d\u0022e= f",
+        "a%2Fb%2Bc%26d%22e%3D%20f",
+        "a%2fb%2bc%26d%22e%3d+f",
+        "a%252Fb%252bc%2526d%2522e%253D%2520f",
+        "a/b+c&amp;d&quot;e= f",
+        "a&#47;b&#x2b;c&#X0026;d&#034;e&#61&#32;f",
+        r"a\/b+c&amp;d\&quot;e= f",
+        "&#97;%2F&#98;%2bc&d&quot;e=+f",
+    ],
 )
 def test_a_secret_is_masked_in_each_form_that_a_server_writes(form: str) -> None:
-    """In JSON, also with escaped slashes, in a URL and in HTML; a half character among the secrets harms nothing."""
-    assert mask_secrets(f"x {form} y", ("", "\ud800", 'a/b+c&d"e=')) == "x *** y"
+    """In JSON, in a URL and in HTML, also one in another; a half character among the secrets harms nothing."""
+    page = f"100%25 &amp; x {form} {form} y {form}z"
+    assert mask_secrets(page, ("", "\ud800", "b+c", ODD_SECRET)) == "100%25 &amp; x *** *** y ***z"
+
+
+@pytest.mark.parametrize("form", [ODD_SECRET, "a%2fb%2bc%26d%22e%3d+f", "a&#47;b&#x2b;c&amp;d&quot;e= f"])
+def test_a_secret_is_masked_where_the_answer_is_cut(form: str) -> None:
+    """Only the beginning of a long answer is stored: the end may cut a credential, also within an escape."""
+    for length in range(form.index("c"), len(form)):
+        assert mask_secrets(f"<pre>{form[:length]}", (ODD_SECRET,)) == "<pre>***"
+    assert mask_secrets('{"access_token":"at-9\\') == '{"access_token":"***"'
+
+
+def test_a_secret_is_masked_after_a_page_of_broken_escapes() -> None:
+    """Pages of beginnings of escapes and of the credential itself; their masking ends."""
+    for part in ("%25", "&", "&#0", "\\", "\\u002", "a%2f", '"code":"\\'):
+        masked = mask_secrets(part * (65_536 // len(part)) + ODD_SECRET, (ODD_SECRET,))
+        assert "b+c" not in masked
 
 
 def test_detail_of_another_check_is_no_answer() -> None:
