@@ -318,9 +318,10 @@ class DocumentNotFoundReason(Reason):
 
 class BackupProblem(Reason):
     """Problems of the error `bad_backup` (`detail.problem`). FILE_ALTERED, FILE_MISSING: a file differs from the
-    manifest. NO_MANIFEST: the backup was broken off, or the folder is no backup. OTHER_KIND_OF_DATABASE: a backup
-    of a server database for an embedded one, or the reverse. FOLDER_NOT_EMPTY: the folder for a new backup
-    contains something. DATABASE_NOT_EMPTY: the server database to restore into has tables.
+    manifest. FILE_UNREADABLE: this program may not read a file or a folder. NO_MANIFEST: the backup was broken off,
+    or the folder is no backup. OTHER_KIND_OF_DATABASE: a backup of a server database for an embedded one, or the
+    reverse. FOLDER_NOT_EMPTY: the folder for a new backup contains something. DATABASE_NOT_EMPTY: the server database
+    to restore into has tables.
     """
 
     FILE_ALTERED = "altered"
@@ -332,6 +333,7 @@ class BackupProblem(Reason):
     FILE_MISSING = "missing"
     FOLDER_NOT_EMPTY = "not_empty"
     DATABASE_NOT_EMPTY = "target_not_empty"
+    FILE_UNREADABLE = "unreadable"
 
 
 class RegistryFileProblem(Reason):

@@ -9,14 +9,15 @@ import shutil
 import sqlite3
 import stat
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.database.engine import Database
@@ -250,6 +251,40 @@ def test_a_bad_backup_changes_nothing(terminal: Terminal, backup: Path, name: st
             assert desk.json("db", "restore", str(backup), *more).refused == refusal
     assert content(home(terminal)) == before
     assert not (home(new) / "desk.db").exists()
+
+
+@contextmanager
+def without_rights(path: Path) -> Iterator[None]:
+    """Take away all permissions of a file or folder, also from root, who is another user meanwhile."""
+    mode, is_root = path.stat().st_mode, os.geteuid() == 0
+    folders = [folder for folder in path.parents if is_root and folder.stat().st_mode & 0o077 == 0]
+    for folder in folders:
+        folder.chmod(0o711)
+    path.chmod(0)
+    if is_root:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        path.chmod(mode)
+        for folder in folders:
+            folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("name", ["", "manifest.json", "database.sqlite", "documents"])
+def test_a_backup_that_may_not_be_read_is_not_called_damaged(backup: Path, name: str) -> None:
+    """The refusal names the permissions, so that no good backup is thrown away."""
+    manifest = archive.read_manifest(backup)
+    for folder in (backup, *backup.rglob("*/")):
+        folder.chmod(0o755)
+    for file in manifest.files:
+        (backup / file).chmod(0o644)
+    (backup / "manifest.json").chmod(0o644)
+    with without_rights(backup / name), pytest.raises(ConsoleError) as refused:
+        archive.require_intact_files(backup, archive.read_manifest(backup))
+    assert refused.value.detail["problem"] == "unreadable"
 
 
 def test_another_databases_backup_is_refused(sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
 
 def read_manifest(folder: Path) -> BackupManifest:
     """Return the manifest of the backup at `folder`. Raises bad_backup with the problem incomplete (there is no
-    manifest), manifest (it was altered or is no manifest) or format (a newer program made it)."""
+    manifest), manifest (it was altered or is no manifest), format (a newer program made it) or unreadable."""
     file = folder / MANIFEST_NAME
     try:
         if not file.is_file():
@@ -197,6 +197,8 @@ def read_manifest(folder: Path) -> BackupManifest:
         if content.pop("format") != FORMAT_NAME:
             raise make_bad_backup_error(BackupProblem.NEWER_FORMAT, MANIFEST_NAME)
         return _parse_manifest(content)
+    except PermissionError:
+        raise make_bad_backup_error(BackupProblem.FILE_UNREADABLE, str(file)) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME) from None
 
@@ -223,8 +225,8 @@ def _parse_backup_file(bytes: int, sha256: str) -> BackupFile:
 
 def require_intact_files(folder: Path, manifest: BackupManifest) -> None:
     """Read every file of the backup and compare it with the manifest. Raises bad_backup with the name of the first
-    wrong file: missing (there is no such file) or altered (its length or SHA-256 isn't that of the manifest, or
-    it can't be read).
+    wrong file: missing (there is no such file), unreadable (this program may not read it) or altered (its length or
+    SHA-256 isn't that of the manifest, or the disk can't read it).
     """
     for name, expected in manifest.files.items():
         file = folder.joinpath(*PurePosixPath(name).parts)
@@ -233,7 +235,9 @@ def require_intact_files(folder: Path, manifest: BackupManifest) -> None:
                 raise make_bad_backup_error(BackupProblem.FILE_MISSING, name)
             if file.stat().st_size != expected.bytes or hash_file(file) != expected.sha256:
                 raise make_bad_backup_error(BackupProblem.FILE_ALTERED, name)
-        except OSError:  # it can't be read, or no file can have this name
+        except PermissionError:
+            raise make_bad_backup_error(BackupProblem.FILE_UNREADABLE, str(file)) from None
+        except OSError:  # the disk can't read it, or no file can have this name
             raise make_bad_backup_error(BackupProblem.FILE_ALTERED, name) from None
 
 
