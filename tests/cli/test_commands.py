@@ -160,7 +160,8 @@ def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbo
     assert terminal.json(*decide).refused == (2, "usage")
     first = terminal.json(*decide, "--reason", "20 purchases there").data
     assert (first["awaiting"], first["certainty"]) == ("second_person", "unknown")
-    again = ("resolve", *which, "--as", "error", "--evidence", "their letter 26-118")
+    letter = "[other] letter 26-118 states no reason"
+    again = ("resolve", *which, "--as", "error", "--evidence", letter)
     assert terminal.json(*again).refused == (3, "same_person")
     second = terminal.json(*again, OPERATOR="lead-b").data
     assert (second["awaiting"], second["state"], second["certainty"]) == (None, "error", "known")
@@ -168,8 +169,11 @@ def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbo
     evidence = terminal.json("show", *which).data["evidence"]
     assert [one["summary"] for one in evidence if one["source"] == "person"] == [
         "[not_listed] 20 purchases there",
-        "their letter 26-118",
+        f" {letter}",
     ]
+    shown_text = terminal("show", *which, LANGUAGE="en").out.decode()
+    assert "[not_listed]" not in shown_text
+    assert letter in shown_text
 
 
 def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, sandbox: Sandbox) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import Document, EvidenceItem
-from console.domain.recovery.decision_reasons import PersonProof
+from console.domain.recovery.decision_reasons import PersonProof, parse_reason
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.core import documents, evidence
@@ -72,12 +72,16 @@ def add_proof(
     now: datetime,
 ) -> int:
     """Store a text or file that a person handed in as evidence: its SHA-256, its readable text, and as summary the
-    person's reason, or without one the beginning of the text. Return the id of the evidence. `subject` is the kind
-    and id of the record; `operation_id` the operation that the proof is about.
+    person's reason, or without one the beginning of the text, which never reads as a reason. Return the id of the
+    evidence. `subject` is the kind and id of the record; `operation_id` the operation that the proof is about.
     """
     text = proof.content.decode("utf-8", errors="replace").replace("\x00", "")
     digest = hashlib.sha256(proof.content).hexdigest()
-    summary = text[:200] if proof.reason is None else proof.reason.format_summary()
+    if proof.reason is None:
+        # A text such as "[not_listed] …" states no reason: the person was not asked for a code.
+        summary = f" {text[:200]}" if parse_reason(text[:200]) else text[:200]
+    else:
+        summary = proof.reason.format_summary()
     return _insert_evidence(conn, subject, operation_id, "person", actor, digest, summary, text, now)
 
 
