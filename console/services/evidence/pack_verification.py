@@ -170,7 +170,7 @@ def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> Json
             return None
         manifest = json.loads(raw)
         is_well_formed = manifest["form"] in format_names and all(
-            type(file["bytes"]) is int and file["sha256"] for file in manifest["files"]
+            type(file["bytes"]) is int and type(file["name"]) is str and file["sha256"] for file in manifest["files"]
         )
     except (*UNREADABLE_FILE_ERRORS, KeyError, TypeError):
         return None

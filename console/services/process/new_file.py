@@ -1,5 +1,7 @@
 """Write the new file of an export. The file gets its name only when it is complete."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +16,11 @@ from console.settings.draft_files import DraftFile, open_draft_file
 def open_new_file(path: Path) -> Iterator[DraftFile]:
     """Yield a draft of the new file `path`. The block must publish the draft, which gives the file its name;
     otherwise no file remains. Raises usage (file_exists) if the file exists, and storage_full if the block or
-    the file system raises an OSError.
+    the file system raises an OSError, or if no file can have this name.
     """
     try:
+        if "\0" in str(path):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
         with open_draft_file(path.absolute()) as draft:
             yield draft
     except FileExistsError as exists:

@@ -275,6 +275,17 @@ def test_what_is_no_pack_is_said_to_be_none(tmp_path: Path, content: bytes) -> N
     assert not verify_pack(tmp_path / "none.zip").is_intact
 
 
+@pytest.mark.parametrize("name", [{}, {"name": None}, {"name": ["a"]}])
+def test_a_manifest_that_names_no_file_is_unreadable(tmp_path: Path, name: dict[str, object]) -> None:
+    """A verdict, never a crash: anybody may have written the pack."""
+    pack = tmp_path / "x.zip"
+    with zipfile.ZipFile(pack, "w") as made:
+        made.writestr(
+            "manifest.json", json.dumps({"form": "evidence-pack/1", "files": [{"bytes": 1, "sha256": "0"} | name]})
+        )
+    assert [one.code for one in verify_pack(pack).problems] == ["unreadable"]
+
+
 def test_a_bomb_is_not_unpacked(bench: Bench) -> None:
     """A part that says it is larger than the list has it is not read."""
     path = Path(bench.pack().file)
@@ -492,6 +503,9 @@ def test_no_room_or_no_folder(bench: Bench) -> None:
     """Told as such; nothing is left behind."""
     with pytest.raises(ConsoleError) as caught:
         bench.pack("none/case.zip")
+    assert caught.value.code == "storage_full"
+    with pytest.raises(ConsoleError) as caught:
+        bench.pack("no\0name.zip")
     assert caught.value.code == "storage_full"
     assert list(bench.folder.iterdir()) == []
 
