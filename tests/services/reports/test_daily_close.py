@@ -3,6 +3,7 @@ final, its files cell by cell, and what has changed since the first one.
 """
 
 import random
+import resource
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
@@ -352,3 +353,18 @@ def test_a_long_and_hostile_document(tmp_path: Path) -> None:
             assert right <= page.get_width()
             assert top <= page.get_height()
     read.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory in use is read from /proc")
+def test_the_memory_of_a_pdf_is_released() -> None:
+    """A bundle writes one for each of its records, and a window many in a day; the fonts of each have 12 MB."""
+
+    def read_resident_pages() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1])
+
+    document = ExportDocument("title", ("円",), ())
+    write_pdf_document(BytesIO(), document)
+    before = read_resident_pages()
+    for _ in range(8):
+        write_pdf_document(BytesIO(), document)
+    assert (read_resident_pages() - before) * resource.getpagesize() < 40_000_000
