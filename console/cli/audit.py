@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import AuditExport
-from console.cli.process.command import Command, ServiceCommand
+from console.cli.process.command import Command, ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.domain.errors import ConsoleError, ErrorCode
@@ -24,7 +24,7 @@ def _list_audit_entries(console: "Console", args: Namespace, _: AnswerWriter) ->
 
 
 def _export_audit_trail(console: "Console", args: Namespace, _: AnswerWriter) -> AuditExport:
-    file = Path(args.file).absolute()
+    file = parse_path(args.file)
     return AuditExport(str(file), console.audit.export_csv(file, request_id=args.request_id))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.results import JsonObject, build_any_value_json
+from console.cli.process.command import parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 
@@ -23,7 +24,7 @@ class BackUpDatabaseCommand:
         from console.domain.clock import SystemClock
         from console.services.backup.backup import back_up
 
-        folder = Path(args.folder).absolute()
+        folder = parse_path(args.folder)
         manifest = back_up(writer.read_settings(), folder, SystemClock())
         writer.write_answer(
             lambda: build_backup_json(folder, manifest),
@@ -40,7 +41,7 @@ class RestoreDatabaseCommand:
         from console.app import restore_backup
         from console.services.backup.backup import check_backup
 
-        settings, folder = writer.read_settings(), Path(args.folder).absolute()
+        settings, folder = writer.read_settings(), parse_path(args.folder)
         if args.check:
             checked = check_backup(settings, folder)
             writer.write_answer(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.process.command import ServiceCommand
+from console.cli.process.command import ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import RECORD_KINDS, make_usage_error
 from console.cli.recovery.queues import parse_queue_filter
@@ -38,7 +38,7 @@ def _show_record(console: "Console", args: Namespace, _: AnswerWriter) -> Record
     view = console.recovery.read_record(args.kind, args.id)
     if args.pack is None:
         return RecordWithPack(view, None)
-    return RecordWithPack(view, console.recovery.write_evidence_pack(args.kind, args.id, Path(args.pack).absolute()))
+    return RecordWithPack(view, console.recovery.write_evidence_pack(args.kind, args.id, parse_path(args.pack)))
 
 
 def _build_shown_record_json(answer: RecordWithPack, translate: cli_json.Translate) -> cli_json.JsonObject:

@@ -7,11 +7,10 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.process.command import Command, ServiceCommand
+from console.cli.process.command import Command, ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import make_usage_error, parse_day
 from console.cli.text_output.translator import Lines, Translator
@@ -147,7 +146,7 @@ def _import_registry_files(console: "Console", args: Namespace, writer: AnswerWr
     """
     with interrupts.handle_signals(defers_first=True):
         return console.registry.import_files(
-            [Path(name).absolute() for name in args.files],
+            [parse_path(name) for name in args.files],
             _ImportProgressWriter(writer).show,
             interrupts.is_interrupt_pending,
             request_id=args.request_id,

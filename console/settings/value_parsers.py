@@ -116,7 +116,7 @@ class RawSetting:
             raise self.make_error(SettingProblem.BAD_PATH)
         try:
             return Path(self.text).expanduser().absolute()
-        except RuntimeError as cause:  # the user in "~user" doesn't exist
+        except (RuntimeError, OSError) as cause:  # the user in "~user", or the working directory, doesn't exist
             raise self.make_error(SettingProblem.BAD_PATH) from cause
 
     def parse_folder(self) -> Path:

@@ -98,6 +98,36 @@ def test_bytes_that_are_no_utf8_are_refused(terminal: Terminal) -> None:
         assert (ended.returncode, answer["error"]["detail"]["reason"]) == (2, "CHARACTER")
 
 
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (("db", "backup", "copy"), (6, "storage_full")),
+        (("db", "restore", "copy"), (2, "bad_backup")),
+        (("registry", "import", "whole.zip"), (2, "bad_registry_file")),
+        (("audit", "export", "trail.csv"), (6, "storage_full")),
+        (("show", "credit-check", "1", "--pack", "case.zip"), (6, "storage_full")),
+        (("export", "queue", "review", "--to", "review.csv"), (6, "storage_full")),
+        (("lookup", NUMBER), (2, "bad_profile")),
+    ],
+)
+def test_a_relative_path_in_a_deleted_folder(
+    terminal: Terminal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    refusal: tuple[int, str],
+) -> None:
+    """The working directory was deleted meanwhile: nothing is there, and nothing can be written there."""
+    if words[0] == "show":
+        assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    place = {"HOME": "home"} if words[0] == "lookup" else {}
+    assert terminal.json(*words, **place).refused == refusal
+
+
 def test_japanese_is_printed_in_any_locale(terminal: Terminal) -> None:
     """Where the terminal can't show it, characters are escaped; nothing breaks."""
     ended = run(terminal, "lookup", NUMBER, PYTHONIOENCODING="ascii", CONSOLE_LANGUAGE="ja")

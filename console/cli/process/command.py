@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from console.cli.json_output.results import JsonObject, Translate
@@ -117,6 +118,17 @@ def open_console_with_passwords(writer: AnswerWriter) -> "Iterator[Console]":
     ask = partial(read_password, settings, writer.translator)
     with open_console(settings) as console, use_password_reader(ask):
         yield console
+
+
+def parse_path(text: str) -> Path:
+    """Return an argument that names a file or folder as an absolute path. A relative path remains relative if the
+    working directory was deleted meanwhile: nothing can be read or written there, and the command reports that.
+    """
+    path = Path(text)
+    try:
+        return path.absolute()
+    except FileNotFoundError:
+        return path
 
 
 def parse_row_id(kind: str, text: str) -> int:
