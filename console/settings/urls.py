@@ -74,9 +74,12 @@ def is_loopback_url(url: str) -> bool:
 
 def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     """Return the URL of the database and, for SQLite, the absolute path of its file (None for a server). Raises
-    bad_profile for an invalid URL, and for a database in memory, because purchases in it would be lost."""
+    bad_profile for an invalid URL, and for a database in memory, because purchases in it would be lost. A server's
+    URL with two `@` is invalid: the part of the password after the first one would count as the server's name, which
+    messages and logs show.
+    """
     _require_no_password_in_url(raw)
-    if _DATABASE_SERVER_URL_PATTERN.fullmatch(raw.text):
+    if _DATABASE_SERVER_URL_PATTERN.fullmatch(raw.text) and raw.text.count("@") < 2:
         return raw.text, None
     match = _SQLITE_URL_PATTERN.fullmatch(raw.text)
     if match is None:
@@ -143,5 +146,6 @@ def make_folder_url(folder: Path) -> str:
 
 
 def mask_password(url: str) -> str:
-    """Return a URL with its password replaced by `***`, so that it may be shown."""
-    return re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", url, flags=re.S)
+    """Return a URL with its password, also one in its query, replaced by `***`, so that it may be shown."""
+    without_password = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", url, flags=re.S)
+    return re.sub(r"(?i)([?&][^=&]*pass(?:word|wd|phrase)?=)[^&]*", r"\1***", without_password)

@@ -83,11 +83,29 @@ def test_settings_are_not_pickled(full: dict[str, str], protocol: int) -> None:
     assert CANARY not in str(caught.value)
 
 
-def test_a_refused_database_url_is_not_repeated(env: dict[str, str]) -> None:
-    """The message about a bad URL shows no part of it."""
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"mysql://op-a:{CANARY}@h/db",
+        f"mysql+pymysql://op-a:p@{CANARY}@h/db",
+        f"mysql+pymysql://op-a:p@s/{CANARY}@h/db",
+        f"mysql+pymysql://op-a:p@s?{CANARY}@h/db",
+    ],
+)
+def test_a_refused_database_url_is_not_repeated(env: dict[str, str], url: str) -> None:
+    """The message about a bad URL shows no part of it. With an `@` in the password, the rest of it would be taken for
+    the name of the server."""
     with pytest.raises(ConsoleError) as caught:
-        Settings.load(env | {"CONSOLE_DATABASE_URL": f"mysql://op-a:{CANARY}@h/db"})
+        Settings.load(env | {"CONSOLE_DATABASE_URL": url})
+    assert caught.value.detail["problem"] == "database_form"
     assert CANARY not in repr(caught.value.detail) + str(caught.value)
+
+
+def test_a_password_in_the_query_of_a_database_url_is_not_shown(env: dict[str, str]) -> None:
+    """PyMySQL takes it from there, too."""
+    url = f"mysql+pymysql://op-a@h/db?passwd={CANARY}&ssl_ca=/ca.pem"
+    shown = Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url
+    assert shown == "mysql+pymysql://op-a@h/db?passwd=***&ssl_ca=/ca.pem"
 
 
 def test_the_environment_comes_before_the_keyring(env: dict[str, str]) -> None:
