@@ -675,3 +675,15 @@ def test_a_folder_whose_name_no_file_system_takes(terminal: Terminal) -> None:
     assert terminal.json("db", "restore", folder, "--check").refused == (2, "bad_backup")
     assert terminal.json("db", "restore", folder).refused == (2, "bad_backup")
     assert terminal.json("db", "backup", folder).refused in ((2, "bad_backup"), (6, "storage_full"))
+
+
+def test_links_in_a_circle(terminal: Terminal, tmp_path: Path) -> None:
+    """As the folder of a backup and as the file of the database: refused, and nothing is written."""
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    assert terminal.json("db", "backup", str(circle)).refused == (2, "bad_backup")
+    assert terminal.json("db", "backup", str(circle / "new")).status != 70
+    assert terminal.json("db", "restore", str(circle)).refused == (2, "bad_backup")
+    for words in (("lookup", KEPT), ("db", "upgrade")):
+        assert terminal.json(*words, DATABASE_URL=f"sqlite:///{circle}").refused == (2, "bad_profile")
+    assert list(tmp_path.glob("*.partial")) == []

@@ -121,7 +121,7 @@ def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
     files can't be written.
     """
     with translate_errors(folder):
-        folder = folder.resolve()
+        folder = Path(os.path.realpath(folder))
         _require_empty_folder(folder)
         is_present = folder.is_dir()
         parent = folder if is_present else folder.parent
@@ -139,7 +139,8 @@ def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
 
 
 def _require_empty_folder(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    # A link that leads nowhere, because links form a circle, is no folder either.
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
 
 
