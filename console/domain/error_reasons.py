@@ -129,6 +129,7 @@ class NothingToResolveReason(Reason):
     ORDER_WITHOUT_PAYMENT = "order_unpaid"
     PAYMENT_WITHOUT_ORDER = "payment_no_order"
     PAYMENT_NOT_PAID = "payment_not_paid"
+    PAYMENT_REVERSED = "payment_reversed"
     OUTCOME_EXPECTED = "outcome_expected"
 
 

@@ -132,6 +132,8 @@ def find_order_move_refusal(payment: Payment, order: Order | None, *, covered: b
     """
     if order is None:
         return NothingToResolveReason.PAYMENT_WITHOUT_ORDER
+    if payment.state is PaymentState.REVERSED:
+        return NothingToResolveReason.PAYMENT_REVERSED
     if payment.state not in PAID_STATES:
         return NothingToResolveReason.PAYMENT_NOT_PAID
     if order.state is not OrderState.PENDING:

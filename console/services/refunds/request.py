@@ -28,6 +28,7 @@ from console.domain.payments.consistency import PAID_STATES, compute_money_parts
 from console.domain.payments.records import (
     Limits,
     Payment,
+    PaymentState,
     Refund,
     RefundRequest,
     SetAside,
@@ -454,10 +455,12 @@ def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
 
 def _find_reason_key(broken_rule: RefundRule, payment: Payment) -> str:
     """Return the last part of the key `reason.…` of the text that explains a broken rule on the screen. If the
-    payment's outcome is unknown, the text says so, because the payment may be paid. If people have decided that it
-    is paid, only the provider's payment id is missing."""
+    payment's outcome is unknown, the text says so, because the payment may be paid. A reversed payment was paid. If
+    people have decided that it is paid, only the provider's payment id is missing."""
     if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
         return "payment_unknown"
+    if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.state is PaymentState.REVERSED:
+        return "payment_reversed"
     if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.state in PAID_STATES:
         return "refund_no_number"
     return _REASON_KEY_OF_APPROVAL_RULE[broken_rule]

@@ -107,7 +107,7 @@ def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: Or
     if state not in PAID_STATES:
         assert state in WAITING_STATES | ENDED_UNPAID_STATES | {P.REVERSED}
         assert {find_order_move_refusal(payment, of, covered=covered) for covered in (True, False)} == {
-            "payment_not_paid"
+            "payment_reversed" if state is P.REVERSED else "payment_not_paid"
         }
     elif order is not OrderState.PENDING:
         assert {find_order_move_refusal(payment, of, covered=covered) for covered in (True, False)} == {"order_knows"}

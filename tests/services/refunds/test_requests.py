@@ -197,7 +197,7 @@ def test_who_may_ask(desk: RefundDesk) -> None:
     ("spoil", "off"),
     [
         (lambda desk, payment: desk.sql(f"UPDATE payments SET certainty = 'unknown' {_NEXT}"), "payment_unknown"),
-        (lambda desk, payment: desk.sql(f"UPDATE payments SET status = 'reversed' {_NEXT}"), "refund_not_paid"),
+        (lambda desk, payment: desk.sql(f"UPDATE payments SET status = 'reversed' {_NEXT}"), "payment_reversed"),
         (lambda desk, payment: desk.approve(desk.ask(payment, "3300")), "refund_nothing_left"),
         (lambda desk, payment: desk.ask(payment), "refund_open"),
     ],
