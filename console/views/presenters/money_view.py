@@ -69,10 +69,10 @@ def _make_shown_side(
 
 
 def _find_own_state_word(side: ComparedSide, word: str) -> str:
-    """Return the word that the side itself uses for its state, such as the provider's word. Return "" for our own
-    side, whose code means what `word` (the window's text for the state) says; if the side has no word; or if it
-    equals `word`; case is ignored."""
-    if side.name == "ours" or side.word is None:
+    """Return the word that the provider itself uses for its state. Return "" for our own record and the order, whose
+    codes mean what `word` (the window's text for the state) says; if the provider has no word; or if it equals
+    `word`; case is ignored."""
+    if side.name != "provider" or side.word is None:
         return ""
     return "" if side.word.casefold() == word.casefold() else side.word
 

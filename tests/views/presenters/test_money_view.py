@@ -96,14 +96,14 @@ def test_a_code_that_repeats_the_word_is_left_out() -> None:
     assert (ours.own_word, gateway.own_word, order.own_word) == ("", "OTS0000", "")
 
 
-def test_our_own_side_has_no_code_in_either_language() -> None:
-    """Its word says the state: 完了 beside completed is English in a Japanese window."""
+def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
+    """Their words say the state: 完了 beside completed is English in a Japanese window."""
     context = window_context()
     context.language = "ja"
     ours, gateway, order = money_facts.make_shown_sides(
         sides(word="OTS0000"), context, provider="atom", record=payment()
     )
-    assert (ours.word, ours.own_word, gateway.own_word, order.own_word) == ("完了", "", "OTS0000", "paid")
+    assert (ours.word, ours.own_word, gateway.own_word, order.own_word) == ("完了", "", "OTS0000", "")
 
 
 def test_old_information_says_so() -> None:
