@@ -12,16 +12,16 @@ from PySide6.QtGui import QPainter
 from console.views.theme.design_tokens import FontPurpose, TypeRoleName, tokens
 from console.views.theme.fonts import list_font_families
 from console.views.theme.theme import current_appearance
-from console.wording.line_breaks import allow_breaks_in_long_words, keep_phrases_whole
+from console.wording.line_breaks import WORD_JOINER, allow_breaks_in_long_words, keep_phrases_whole
 
 _FIGURES_FONT_PATTERN = re.compile(
     r"[−-]?[¥₹][ \xa0]?\d[\d,]*(?:\.\d+)?"  # amounts
     r"|\d{4}-\d{2}-\d{2}(?:[ \xa0]\d{1,2}:\d{2}(?::\d{2})?)?(?:[ \xa0]JST)?"  # days and instants
-    r"|(?:\d{2}-\d{2}[ \xa0])?\d{1,2}:\d{2}(?::\d{2})?(?:[ \xa0](?:JST|IST))?"
+    r"|(?<![\d.:])(?:\d{2}-\d{2}[ \xa0])?\d{1,2}:\d{2}(?!\d)(?::\d{2})?(?:[ \xa0](?:JST|IST))?"  # no port
     r"|\b\d(?:[ \xa0]\d{4}){3}\b"  # corporation numbers
+    r"|\b[0-9A-Za-z-]{3,}…[0-9A-Za-z]{3,}\b|…[0-9a-f]{3,}\b"  # shortened keys
     r"|\b[A-Z]{1,4}-[0-9A-Z]+(?:-[0-9A-Z]+)*\b|\b[A-Z]{2,4}\d{4,}\b"  # record numbers, support codes
-    r"|\b[0-9a-f]{3,}…[0-9a-f]{3,}\b|…[0-9a-f]{3,}\b"  # shortened keys
-    r"|\b\d{1,3}(?:,\d{3})+\b|\b\d{5,}\b"  # long numbers
+    r"|\b\d{1,3}(?:,\d{3})+\b|(?<![.:])\b\d{5,}\b"  # long numbers
     r"|\bv\d+\b",  # versions
     re.ASCII,  # a figure also ends where kana or kanji follow without a space
 )
@@ -89,6 +89,9 @@ def format_rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool 
     line_px = current_appearance().line_height(role) if sentences and text else 0
     if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
         return text
+    if line_px and all(figures for _, figures in pieces):
+        # Qt puts the letters at the bottom of a line. This invisible letter gives it the depth of the text font.
+        pieces = ((WORD_JOINER, False), *pieces)
     own = tokens().type[role].font
     spans = (
         escape(piece) if (font == own) else _format_span_html(piece, font)

@@ -15,6 +15,7 @@ from console.views.theme.mixed_font_text import (
     split_identifier_font_runs,
 )
 from console.views.theme.theme import current_appearance
+from console.wording.line_breaks import WORD_JOINER
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,8 @@ from console.views.theme.theme import current_appearance
         ("lead-b が状態を変更", []),
         ("Re-fetch the PDF", []),
         ("操作番号 7f3c…d2a1", ["7f3c…d2a1"]),
+        ("返金キー RFD-70VL…XGDMCC", ["RFD-70VL…XGDMCC"]),
+        ("AlarmBox（http://127.0.0.1:46507）", []),
         ("決済 ORD20261114000026 の返金", ["ORD20261114000026"]),
         ("", []),
     ],
@@ -96,3 +99,10 @@ def test_text_of_others_is_never_markup() -> None:
     assert "&lt;b&gt;" in format_rich_text("<b>A-10442</b>")
     assert format_rich_text("plain words") == "plain words"
     assert "<b>" not in format_tooltip("<b>name</b>")
+
+
+def test_a_line_of_figures_has_the_depth_of_the_text_font() -> None:
+    """An invisible letter of the text font stands before it; Qt would draw the figures lower than words otherwise."""
+    assert f">{WORD_JOINER}<span" in format_rich_text("2026-11-20 15:04", sentences=True)
+    assert WORD_JOINER not in format_rich_text("A 2026-11-20 15:04", sentences=True)
+    assert WORD_JOINER not in format_rich_text("2026-11-20 15:04")
