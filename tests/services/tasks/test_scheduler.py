@@ -22,6 +22,7 @@ from console.store.alerts import alerts, cases
 from console.store.database import unreadable_rows
 from console.store.operations import leases
 from console.store.tasks import tasks as rows
+from console.wording.catalogue import translate
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -351,6 +352,9 @@ def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock:
 
         def found() -> tuple[bool, object]:
             (check,) = (check for check in console.health.run_all_checks() if check.name == "tasks")
+            assert "probes" not in translate(check.message, "ja", **check.facts), (
+                "the sentence has the words of tasks"
+            )
             return check.ok, check.facts["late"]
 
         assert found() == (True, "-")
