@@ -34,6 +34,14 @@ def test_health_schedules_and_reasons(sit: Sit, console: Console) -> None:
         person.rest()
         assert shown.isVisible()
         assert not any(button.isVisible() for button in (page.switch_button, page.limit_button))
+        assert not {"O", "C"} & hinted_keys(page)
+    page.tabs.setCurrentIndex(0)
+    person.rest()
+    assert {"O", "C"} & hinted_keys(page) == {"O"}
+
+
+def hinted_keys(page: AdminPage) -> set[str]:
+    return {key for keys, _ in page.hint_bar.key_hints for key in keys}
 
 
 def test_schedules_before_the_first_run(sit: Sit, console: Console) -> None:

@@ -61,6 +61,7 @@ def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payme
     person.until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
     person.press("T")
     person.until(lambda: page.current_incident is not None and page.current_incident.owner is not None)
+    assert hinted_keys(page) >= {"S", "E"}
     person.press("S")
     snooze = person.dialog(SnoozeIncidentDialog)
     person.until(snooze.act_button.isEnabled)
@@ -76,6 +77,7 @@ def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payme
     resolve.act_button.click()
     person.no_dialog()
     person.until(lambda: is_state(IncidentState.RESOLVED))
+    assert not {"S", "E"} & hinted_keys(page), "E reopens a resolved incident now, and S does nothing"
     person.press("E")
     reopen = person.dialog(ReopenIncidentDialog)
     person.type_in("it has not")
@@ -128,6 +130,10 @@ def test_links_of_a_desk(seats: Seats, sit: Sit, payment: Payment) -> None:
         waiting = pool.submit(send_link, home, copied)
         person.until(waiting.done)
     assert isinstance(person.frame.current_route, AlertsRoute)
+
+
+def hinted_keys(page: AlertsPage) -> set[str]:
+    return {key for keys, _ in page.hint_bar.key_hints for key in keys}
 
 
 def shows(page: AlertsPage, incident_id: int) -> bool:

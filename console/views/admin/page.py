@@ -221,6 +221,8 @@ class AdminPage(Page):
         self.detail.show_text(format_row_detail(self._tables[name].current_item, self.context))
         self.detail.setVisible(bool(self.detail.plain))
         self.footer.setVisible(any(shown) or bool(self.detail.plain))
+        hints = ("key.read_only", "key.change_limit")
+        self.show_key_hints_without({hint for hint, is_shown in zip(hints, shown, strict=True) if not is_shown})
 
     @Slot()
     def _open_switch_dialog(self) -> None:

@@ -120,6 +120,14 @@ class AlertsPage(Page):
             self.action_button, self.take_button, self.give_back_button, self.hand_over_button, self.snooze_button,
             self.acknowledge_button, self.note_button, self.resolve_button, self.closed_button,
         )  # fmt: skip
+        # A button that undoes an action, such as reopening, has the key of the action but not its hint.
+        self._hinted_buttons = (
+            ("key.acknowledge", "incident.action.acknowledge", self.acknowledge_button),
+            ("key.take", "action.take", self.take_button),
+            ("key.hand_over", "incident.action.hand_over", self.hand_over_button),
+            ("key.snooze", "incident.action.snooze", self.snooze_button),
+            ("key.resolve_incident", "incident.action.resolve", self.resolve_button),
+        )
         translate = self.context.translate
         self.row = ActionRow(
             self._buttons[:-1],
@@ -274,6 +282,13 @@ class AlertsPage(Page):
         which the line has no room moves into a menu."""
         self._offered = (*offered, self.closed_button)
         self._show_panel_and_buttons()
+        self.show_key_hints_without(
+            {
+                hint
+                for hint, words, button in self._hinted_buttons
+                if button not in offered or button.text() != self.context.translate(words)
+            }
+        )
 
     def _show_panel_and_buttons(self) -> None:
         """Show the panel of the selected incident (in a low window one line about it) and the buttons below the

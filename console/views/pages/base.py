@@ -2,7 +2,7 @@
 the rules by which a page reads its data again."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -308,6 +308,13 @@ class Page(QWidget):
         """Add the container of the notification bars that belong to the page's contents, at the bottom of the page
         as built so far."""
         self._layout.addWidget(self._bars_above)
+
+    def show_key_hints_without(self, hidden: Collection[str]) -> None:
+        """Show the page's shortcuts in the line at the bottom, except those of actions that the page doesn't offer
+        now; `hidden` has the wording keys of their hints."""
+        self.hint_bar.show_key_hints(
+            [(keys, self.context.translate(words)) for keys, words in self.key_hints if words not in hidden]
+        )
 
     def add_key_hints(self) -> None:
         self._has_hints = True

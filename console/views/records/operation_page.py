@@ -107,6 +107,7 @@ class OperationPage(Page):
         self._show_badges(view)
         show_explanation(self.form, view.explanation, context)
         self.form.show_action_widgets(*self._make_buttons(view))
+        self.show_key_hints_without(() if operation.source == "desk" else ("key.probe", "key.resolve"))
         self._show_facts(view)
         self.timeline.show_lines(
             [words.make_entry_timeline_line(entry, context) for entry in reversed(view.timeline)]
