@@ -46,10 +46,13 @@ def begin(person: Person, key: str, presses: int = 1) -> TrainingPage:
     place = next(place for place, row in enumerate(page.table.all_rows) if row.key == key)
     page.table.setFocus()
     page.table.go_to_row(place)
+    if all(row.state == "not_begun" for row in page.table.all_rows):
+        assert page.check_button.shown_reason == "No incident has been started."
     person.press("S", presses)
     if presses > 1:
         page.begin_button.click()
     person.until(lambda: page.current_incident is not None and page.current_incident.state == "open")
+    assert page.check_button.isEnabled()
     return page
 
 

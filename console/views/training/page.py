@@ -17,7 +17,7 @@ from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import Surface, TextLabel, make_column
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState
 from console.wording import training as words
@@ -87,7 +87,9 @@ class TrainingPage(Page):
             (self.check_button, self._check_incidents),
             (self.next_button, self._select_next_unsolved_incident),
         )
-        buttons = make_flow_widget(*(button for button, _ in self._button_actions), self.score, gap=12)
+        buttons = make_flow_widget(
+            self.begin_button, self.check_button, ReasonLabel(self.check_button), self.next_button, self.score, gap=12
+        )
         footer = self.footer = Surface(raised=True, edge="top")
         footer.setLayout(
             make_column(self.situation, self.verdict, buttons, self.approver, gap=8, margins=(24, 12, 24, 12))
@@ -119,6 +121,10 @@ class TrainingPage(Page):
         self.hide_reading_failure()
         self._enable_busy_buttons()
         self.list.show_rows(view.incidents if view else ())
+        if view is not None and any(incident.state is TrainingState.OPEN for incident in view.incidents):
+            self.check_button.enable_button()
+        else:
+            self.check_button.disable_with_reason(self.context.translate("training.none_open"))
         self.footer.setVisible(view is not None)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if view is not None:
@@ -210,7 +216,8 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
         Column("state", translate("column.state"), measure_column_width(longest_state, 56), state, "state"),
         Column("incident", translate("training.column.incident"), 290,
                partial(words.format_training_incident_title, language=context.language)),
-        Column("attempts", translate("training.column.attempts"), 90, lambda incident: str(incident.attempts)),
+        Column("attempts", translate("training.column.attempts"), 90,
+               lambda incident: str(incident.attempts), "amount"),
         Column("why", translate("training.column.why"), 320,
                partial(words.format_training_verdict, language=context.language), is_stretched=True),
     ]  # fmt: skip
