@@ -290,7 +290,8 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
     dialog = person.dialog(BulkDialog)
     assert dialog.hint.plain == "Write a note first."
     assert dialog.words_field is not None
-    dialog.words_field.edit.setPlainText("called AlarmBox")  # type: ignore[union-attr]  # an area
+    assert dialog.words_field.edit.hasFocus()
+    person.type_in("called AlarmBox")
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     planned(person, dialog)

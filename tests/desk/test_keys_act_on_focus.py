@@ -241,6 +241,7 @@ def test_set_asides(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
     person.frame.show_route(SetAsidesRoute())
     page = person.page(SetAsidesPage)
     person.until(lambda: page.current_item is not None)
+    assert page.sidebar_key == "queues", "a refund is requested here, not approved"
     for _ in page.table.all_rows:
         item = page.current_item
         assert item is not None

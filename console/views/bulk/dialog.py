@@ -43,6 +43,10 @@ class BulkDialog(BulkRunDialog):
         else:
             self._create_run(request_or_run, None)
 
+    def find_first_focus(self) -> QWidget:
+        """Return the field of the note, or the cancel button if the dialog has no note to write."""
+        return self.cancel_button if self.words_field is None else self.words_field.edit
+
     # -- text of a note
 
     def _show_note_form(self, request: BulkRequest, *above: QWidget, written: str = "") -> None:

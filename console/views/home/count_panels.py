@@ -141,11 +141,18 @@ class CountPanel(Surface):
         self._lines.setSpacing(0)
         self._buttons: list[CountLineButton] = []
         self._foot_words = TextLabel("", "small", "muted")
-        footer = Surface(edge="top")
+        footer = self._footer = Surface(edge="top")
         footer.setLayout(make_row(self._foot_words, margins=(_COUNT_LINE_PADDING_PX, 6, _COUNT_LINE_PADDING_PX, 6)))
-        self.setLayout(make_column(head, self._lines, None, footer, gap=0, margins=(1, 1, 1, 1)))
+        self._words_without_lines = TextLabel("", "body", "muted", wrap=True)
+        body = self._body_without_lines = QWidget()
+        body.setLayout(
+            make_row(self._words_without_lines, margins=(_COUNT_LINE_PADDING_PX, 8, _COUNT_LINE_PADDING_PX, 8))
+        )
+        self.setLayout(make_column(head, body, self._lines, None, footer, gap=0, margins=(1, 1, 1, 1)))
 
     def show_lines(self, lines: Sequence[CountLine], footer: str = "") -> None:
+        """Show a button per line, and below them the text `footer`. Without lines, the text stands in their
+        place."""
         for line in lines[len(self._buttons) :]:
             self._add_line(line)
         for button, line in zip(self._buttons, lines, strict=False):
@@ -153,6 +160,9 @@ class CountPanel(Surface):
         for number, button in enumerate(self._buttons):
             button.setVisible(number < len(lines))
         self._foot_words.show_text(footer)
+        self._words_without_lines.show_text(footer)
+        self._footer.setVisible(bool(lines))
+        self._body_without_lines.setVisible(not lines)
 
     @property
     def focus_stops(self) -> list[QWidget]:

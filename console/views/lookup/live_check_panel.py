@@ -82,7 +82,7 @@ class LiveCheckPanel(Surface):
     def _make_panel_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
         translate = self._context.translate
         head = Surface(raised=True, edge="bottom")
-        key = "lookup.live" if live is None else f"lookup.{_get_live_check_kind(live)}"
+        key = "lookup.none_live" if live is None else f"lookup.{_get_live_check_kind(live)}"
         title = TextLabel(translate(f"{key}_of", client=client) if client else translate(key), "panel_title")
         number = TextLabel(str(live.id) if live else "", "data", "muted")
         head.setLayout(make_row(title, None, number, margins=(_PANEL_PADDING_PX, 8, _PANEL_PADDING_PX, 8)))

@@ -64,7 +64,7 @@ class OrderPage(MoneyPage[OrderDetails]):
         self._show_saga_steps(view.sagas)
         self.tabs.show_view(view, payments=view.payments, refunds=view.refunds)
         facts = make_fact_list(
-            (translate("column.number_short"), wording.format_corporation_number(record.corporation_number or "")),
+            (translate("column.number"), wording.format_corporation_number(record.corporation_number or "")),
             (translate("field.order_number"), record.merch_txn_id),
             (translate("field.total"), total),
             (translate("field.currency"), record.currency),

@@ -114,11 +114,11 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             else None
         )
         facts = [
-            (translate("column.number_short"), wording.format_corporation_number(record.corporation_number or "")),
+            (translate("column.number"), wording.format_corporation_number(record.corporation_number or "")),
             (translate("field.payer"), case_words.mask_payer(record.payer)),
             (translate("field.paid_at"), paid_at),
             (translate("field.merchant_payment_id"), record.merchant_payment_id),
-            (translate("field.provider_payment_id"), _shorten_provider_number(record.provider_payment_id)),
+            (translate("field.provider_payment_id"), case_words.shorten_identifier(record.provider_payment_id or "")),
             (translate("field.currency"), record.currency),
             (translate("field.asked"), wording.format_amount(record.asked_minor, record.currency)),
         ]

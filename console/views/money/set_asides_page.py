@@ -41,7 +41,7 @@ class SetAsidesPage(Page):
     """The page that lists the money set aside. The R key opens the dialog that requests a refund for the selected
     row."""
 
-    sidebar_key = "approvals"
+    sidebar_key = "queues"
     help_key = "help.set_asides"
     key_hints = (
         (("↓", "↑"), "key.move"),
@@ -147,13 +147,13 @@ class SetAsidesPage(Page):
 
     @Slot(object)
     def _open_payment(self, item: SetAsideItem) -> None:
-        self.context.navigate(PaymentRoute(item.payment.id, (), "approvals"))
+        self.context.navigate(PaymentRoute(item.payment.id, (), self.sidebar_key))
 
     @Slot()
     def _open_refund(self) -> None:
         item = self.current_item
         if item is not None and item.record.refund_id is not None:
-            self.context.navigate(RefundRoute(item.record.refund_id, (), "approvals"))
+            self.context.navigate(RefundRoute(item.record.refund_id, (), self.sidebar_key))
 
 
 def _get_set_aside_id(item: SetAsideItem) -> int:

@@ -15,6 +15,7 @@ from tests.views.invented_checks import check, window_context
 
 UNKNOWN = check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
 RUNNING = check(state=CheckState.PENDING, pdf_file_path=None, result=None)
+FAILED = check(state=CheckState.ERROR, pdf_file_path=None, result=None)
 NO_PDF = check(pdf_file_path=None, incomplete=("pdf",))
 
 
@@ -62,3 +63,10 @@ def test_a_bought_check_without_its_pdf_says_so(the_look: object) -> None:
     assert page._context.translate("lookup.no_pdf") in texts(page.panel)
     assert red_signs(page.panel) == 1
     assert page.buy_button.kind == "default"
+
+
+def test_a_failed_purchase_is_no_current_credit_check(the_look: object) -> None:
+    """The title above it says that the client has none."""
+    page = page_of(FAILED)
+    assert page._context.translate("lookup.none_live_of", client=FAILED.client_id) in texts(page.panel)
+    assert page._context.translate("lookup.live_of", client=FAILED.client_id) not in texts(page.panel)
