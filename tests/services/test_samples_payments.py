@@ -113,3 +113,20 @@ def test_due_tasks_find_nothing_broken(paying: tuple[Console, Sandbox]) -> None:
     console, _ = paying
     with console.acting_as("worker"):
         assert {run.task for run in console.recovery.run_due()} >= {"payment_polls", "refund_polls", "refund_probes"}
+
+
+def test_samples_happened_in_order(paying: tuple[Console, Sandbox]) -> None:
+    """A payment expires after its deadline, a contradiction is recorded when the answer came, and an approver decides
+    after the request.
+    """
+    console, _ = paying
+    for made in payments():
+        if made.kind == "expired":
+            assert made.latest_event_at > made.values["payment_expires_at"]
+        if made.kind == "contradicted":
+            assert made.latest_event_at == made.values["told_at"]
+        for refund in made.refunds:
+            entries = console.recovery.read_timeline("refund", str(refund.id)).events
+            decided_at = [event.at for event in entries if event.what == "approval"]
+            assert len(decided_at) == len(refund.checkers)
+            assert all(at > refund.at for at in decided_at)

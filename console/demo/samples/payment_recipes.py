@@ -66,7 +66,8 @@ def _make_unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSamp
             f"0{4_212_345_500_000_000_000 + turn}" if is_failed else None
         )
         word = {"paypay": ("CREATED", "FAILED"), "atom": ("OTS0301", "OTS0600")}[sample.provider][is_failed]
-        at = sample.at + timedelta(minutes=7)
+        failed_at, expired_at = sample.at + timedelta(minutes=7), sample.values["payment_expires_at"] + ONE_SECOND
+        at = failed_at if is_failed else expired_at
         sample.values |= factory.make_provider_columns(sample, word, at)
         if is_failed:
             sample.add_event(
@@ -124,7 +125,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
         contradicted_payment.sandbox_state = "failed"
         contradicted_payment.values |= {
             "provider_state": word,
-            "told_at": contradicted_payment.at + timedelta(days=1),
+            "told_at": contradicted_payment.latest_event_at + timedelta(minutes=1),
         }
         yield _add_case(
             contradicted_payment,

@@ -13,6 +13,7 @@ from console.demo.samples import record_rows as rows
 from console.demo.samples.credit_check_factory import SampleEvent
 from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, REFUND_KIND, PaymentSample, RefundSample
 from console.demo.samples.record_rows import ColumnValues
+from console.domain.audit.actions import AuditAction
 from console.domain.payments.records import Payment, SetAsideState
 from console.domain.payments.states import PaymentState, RefundState, find_payment_path
 from console.domain.records import Certainty
@@ -194,8 +195,9 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
     set_aside = set_asides.find(conn, sample.set_aside_id or 0) if refund.from_set_aside else None
     if set_aside is not None:
         set_asides.change_set_aside(conn, set_aside, refund.at, SetAsideState.REFUNDING, refund.id)
-    for person in refund.checkers:
-        refunds.insert_vote(conn, refund.id, person, refund.at)
+    approved_at = [event.at for event in refund.events if event.action is AuditAction.REFUND_APPROVED]
+    for person, at in zip(refund.checkers, approved_at, strict=True):
+        refunds.insert_vote(conn, refund.id, person, at)
     _apply_decision(conn, sample, refund)
 
 
