@@ -3,7 +3,7 @@ reached. The modules of `console.wiring` build the services.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -402,7 +402,8 @@ class Console:
     def health(self) -> "HealthCheckService":
         from console.services.monitoring.doctor import HealthCheckService
 
-        return HealthCheckService(self._context.settings, lambda: self._context.database, self._context.clock)
+        database = self._context.database
+        return HealthCheckService(self._context.settings, lambda: nullcontext(database), self._context.clock)
 
     @cached_property
     def _service_builder(self) -> "ServiceBuilder":
@@ -579,7 +580,9 @@ def open_health(settings: Settings) -> "HealthCheckService":
     """Return the checks of the commands `doctor` and `db check`. They run even if `open_console` fails."""
     from console.services.monitoring.doctor import HealthCheckService
 
-    return HealthCheckService(settings, lambda: _open_database(settings, without_time_limit=True), SystemClock())
+    return HealthCheckService(
+        settings, lambda: closing(_open_database(settings, without_time_limit=True)), SystemClock()
+    )
 
 
 def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[RestoreResult, bool]":

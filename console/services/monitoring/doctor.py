@@ -5,7 +5,7 @@ upgrade of the schema.
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -63,19 +63,25 @@ about a passed or failed check. Both are optional.
 
 class HealthCheckService:
     """Runs the health checks one after the other, and returns their results. A failed check raises nothing. The
-    object itself opens the database and the spool.
+    object itself opens the spool.
+
+    `open_database` opens the database and returns a context manager. Its end closes the database, unless the
+    database belongs to an open desk.
     """
 
-    def __init__(self, settings: Settings, open_database: Callable[[], Database], clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, open_database: Callable[[], AbstractContextManager[Database]], clock: Clock
+    ) -> None:
         self._settings, self._clock = settings, clock
         self._open_database = open_database
+        self._opened = ExitStack()
 
     @cached_property
     def _database(self) -> Database:
         """The database. The first check that needs the database opens it, so that the other checks work without a
         sign-in.
         """
-        return self._open_database()
+        return self._opened.enter_context(self._open_database())
 
     def run_all_checks(self) -> tuple[HealthCheck, ...]:
         """Run all checks of this desk and return their results."""
@@ -110,7 +116,7 @@ class HealthCheckService:
                 *map(self._check_gateway, provider_registry.list_provider_names()),
             )
         finally:
-            self._close_database()
+            self._opened.close()
 
     def check_database(self) -> tuple[HealthCheck, ...]:
         """Run the checks of the schema and of the database's settings, and return their results."""
@@ -120,12 +126,7 @@ class HealthCheckService:
                 return (schema,)
             return (schema, *map(_make_health_check, fitness.check_fitness(self._database)))
         finally:
-            self._close_database()
-
-    def _close_database(self) -> None:
-        """Close the connections to the database, if a check has opened one. A later check opens a new one."""
-        if "_database" in self.__dict__:
-            self._database.close()
+            self._opened.close()
 
     def upgrade_schema(self, *, accepts_new_database: bool = False) -> SchemaVersions:
         """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe

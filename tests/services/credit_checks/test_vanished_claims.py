@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.app import Console
+from console.app import Console, open_health
 from console.domain.records import CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
-from console.services.monitoring.doctor import HealthCheckService
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -148,8 +147,6 @@ def test_another_database_is_another_matter(console: Console, vendor: LedgerVend
     forget(place, record, ROW, JOURNAL)
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
     console.close()
-    HealthCheckService(console.settings, lambda: console.database, console._context.clock).upgrade_schema(
-        accepts_new_database=True
-    )
+    open_health(console.settings).upgrade_schema(accepts_new_database=True)
     with place.desk(vendor) as other:
         assert buy(other).state == "success"

@@ -63,6 +63,21 @@ def test_without_a_worker_it_says_so(place: Place, sandbox: Sandbox) -> None:
         assert desk.desk_status.read_news().is_worker_away
 
 
+def test_the_checks_of_an_open_desk_close_none_of_its_connections(place: Place, sandbox: Sandbox) -> None:
+    """A window runs the checks at its start: a desk whose database they closed opens a connection for each
+    transaction.
+    """
+    with place.opened(sandbox) as desk:
+        desk.health.run_all_checks()
+        with desk.database.read() as conn:
+            used = conn.connection.dbapi_connection
+        with desk.database.read() as conn:
+            assert conn.connection.dbapi_connection is used
+        desk.health.check_database()
+        with desk.database.read() as conn:
+            assert conn.connection.dbapi_connection is used
+
+
 def test_an_account_that_acts_needs_its_credentials(place: Place) -> None:
     """Missing ones are told as before, and nothing is said about a worker."""
     settings = bare(place)
