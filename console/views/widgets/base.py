@@ -117,7 +117,8 @@ class TextLabel(QLabel):
             self.setContentsMargins(0, -shift_px, 0, shift_px)
         self.setTextFormat(Qt.TextFormat.PlainText if markup == text else Qt.TextFormat.RichText)
         self.setText(markup)
-        _detach_text_control(self)
+        if markup != text or self.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse:
+            _detach_text_control(self)
         self.setAccessibleName(text)
         if tone is not None and tone != self.property("tone"):
             set_style_property(self, "tone", tone)
@@ -137,8 +138,9 @@ class TextLabel(QLabel):
         super().changeEvent(event)
         # Qt also sends this for each new parent and each new tone; fonts and markup depend on the text scale alone.
         # The style sheet puts the old font back after the first of these events, so the font is compared as well.
-        is_outdated = self._scale != current_appearance().scale or not self.has_current_text_size
-        if event.type() == QEvent.Type.StyleChange and is_outdated:
+        if event.type() == QEvent.Type.StyleChange and (
+            self._scale != current_appearance().scale or not self.has_current_text_size
+        ):
             self._apply_current_text_size()
             self.show_text(self.plain)
 
@@ -260,9 +262,10 @@ def set_style_property(widget: QWidget, name: str, value: object) -> None:
     """Set a dynamic property of a Qt widget, and apply those rules of the style sheet again that depend on this
     property."""
     widget.setProperty(name, value)
-    widget.style().unpolish(widget)
-    widget.style().polish(widget)
-    widget.update()
+    if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):  # any other is polished before it is shown
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+        widget.update()
 
 
 def make_scroll_area() -> QScrollArea:
