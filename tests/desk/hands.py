@@ -21,6 +21,7 @@ from tests.support.first_use import note_earlier_use
 
 P = TypeVar("P", bound=Page)
 D = TypeVar("D", bound=DialogFrame)
+W = TypeVar("W", bound=QWidget)
 PATIENCE_MS = 120_000
 _MAX_TABS = 40
 
@@ -93,7 +94,7 @@ class Person:
         """
 
         def open_dialog() -> DialogFrame | None:
-            return next((one for one in self.window.findChildren(DialogFrame) if one.isVisible()), None)
+            return next(iter(list_open(self.window, DialogFrame)), None)
 
         def is_given() -> bool:
             active = QApplication.activeWindow()
@@ -121,7 +122,7 @@ class Person:
         """The dialog of that kind once it is open."""
 
         def found() -> D | None:
-            return next((one for one in self.window.findChildren(kind) if one.isVisible()), None)
+            return next(iter(list_open(self.window, kind)), None)
 
         self.until(lambda: found() is not None)
         dialog = found()
@@ -130,7 +131,7 @@ class Person:
         return dialog
 
     def no_dialog(self) -> None:
-        self.until(lambda: not self.window.findChildren(DialogFrame))
+        self.until(lambda: not list_windows(self.window, DialogFrame))
 
     # -- through the accessibility tree
 
@@ -153,10 +154,24 @@ class Person:
 
     def leaves(self) -> bool:
         """Press the button of the dialog about what is left open, if it is there; True if the window closed."""
-        asking = next((one for one in self.window.findChildren(UnfinishedWorkDialog) if one.leave_button), None)
+        asking = next((one for one in list_windows(self.window, UnfinishedWorkDialog) if one.leave_button), None)
         if asking is not None and asking.leave_button is not None:
             asking.leave_button.click()
         return not self.window.isVisible()
+
+
+def list_windows(window: QWidget, kind: type[W]) -> list[W]:
+    """Return the dialogs or menus of that kind which belong to this window. The many parts of the window are looked
+    through only if there is one of that kind: PySide makes a Python object for each of them.
+    """
+    is_there = any(isinstance(one, kind) for one in QApplication.topLevelWidgets())
+    return window.findChildren(kind) if is_there else []
+
+
+def list_open(window: QWidget, kind: type[W]) -> list[W]:
+    """Return those of them that are visible."""
+    is_open = any(isinstance(one, kind) and one.isVisible() for one in QApplication.topLevelWidgets())
+    return [one for one in window.findChildren(kind) if one.isVisible()] if is_open else []
 
 
 class Control:
@@ -218,7 +233,7 @@ def save_as(person: Person, path: Path, keys: str = "Ctrl+E") -> None:
     person.press(keys)
 
     def asking() -> list[QFileDialog]:
-        return [one for one in person.window.findChildren(QFileDialog) if one.isVisible()]
+        return list_open(person.window, QFileDialog)
 
     person.until(lambda: bool(asking()))
     (dialog,) = asking()

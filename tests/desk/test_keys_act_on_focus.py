@@ -44,7 +44,7 @@ from console.views.runtime.routes import (
     Route,
     SetAsidesRoute,
 )
-from tests.desk.hands import Person
+from tests.desk.hands import Person, list_open, list_windows
 from tests.support.furnished import Furnished, furnished
 from tests.support.hearing import Heard, listening
 
@@ -277,11 +277,6 @@ def single_keys(page: Page) -> list[str]:
     return sorted({key for key in keys if len(key) == 1 or key == "Shift+T"})
 
 
-def menus(person: Person) -> list[QMenu]:
-    """The menus that are open."""
-    return [menu for menu in person.window.findChildren(QMenu) if menu.isVisible()]
-
-
 def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple[str, RecordRef]]) -> list[str]:
     """Press each of these keys once; return those after which nothing is heard, done, opened or shown."""
     silent = []
@@ -291,9 +286,9 @@ def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple
         route, focus = person.frame.current_route, person.window.focusWidget()
 
         def is_told(route: Route | None = route, focus: QWidget | None = focus) -> bool:
-            is_open = any(one.isVisible() for one in (*person.window.findChildren(QDialog), *menus(person)))
             is_moved = person.frame.current_route != route or person.window.focusWidget() is not focus
-            return bool(heard or acts or is_open or is_moved)
+            opened = [*list_open(person.window, QDialog), *list_open(person.window, QMenu)]
+            return bool(heard or acts or opened or is_moved)
 
         person.press(key)
         try:
@@ -301,9 +296,9 @@ def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple
         except TimeoutError:
             silent.append(key)
         person.rest()
-        for dialog in person.window.findChildren(QDialog):
+        for dialog in list_windows(person.window, QDialog):
             dialog.reject()
-        for menu in menus(person):
+        for menu in list_open(person.window, QMenu):
             menu.close()
         QApplication.processEvents()
         if person.frame.current_route != route and route is not None:
