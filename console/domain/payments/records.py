@@ -275,8 +275,8 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A corporation's limit in one currency. The sum of `balance_minor` (paid amounts) and `reserved_minor` (amounts
-    of payments that have begun) isn't larger than `limit_minor`.
+    """A corporation's limit in one currency. The sum of `balance_minor` (paid amounts that were neither refunded
+    nor reversed) and `reserved_minor` (amounts of payments that have begun) isn't larger than `limit_minor`.
     """
 
     id: int

@@ -1,9 +1,10 @@
-"""Book payments on the accounts of corporations, and release the amounts that payments have reserved there. The
-part of a payment that exceeds the account's limit is set aside.
+"""Book payments on the accounts of corporations, subtract refunds and reversals, and release the amounts that
+payments have reserved there. The part of a payment that exceeds the account's limit is set aside.
 """
 
 from console.domain.money import Money
-from console.domain.payments.records import Account, Payment
+from console.domain.payments.records import Account, Payment, SetAsideState
+from console.domain.payments.states import PaymentState
 from console.domain.records import WorkReason
 from console.services.payments import next_work as payment_work
 from console.services.process.context import ServiceContext
@@ -52,8 +53,30 @@ def release_amount(tx: Transaction, payment: Payment) -> None:
         accounts.release_amount(tx.conn, account.id, payment.account_minor)
 
 
-def subtract_reversed_amount(tx: Transaction, payment: Payment) -> None:
-    """Subtract a reversed payment from its account: the paid amount without the part that was already refunded."""
-    account = find_account(tx, payment)
+def subtract_refunded_amount(tx: Transaction, payment_id: int, amount_minor: int) -> None:
+    """Subtract a completed refund of `amount_minor` (minor units) from the account of its payment. Do nothing without
+    an account, or if the payment was reversed: the reversal has subtracted everything.
+
+    The caller doesn't call this for the refund of a set-aside, because the account never contained that amount.
+    """
+    payment = payments.find(tx.conn, payment_id)
+    account = find_account(tx, payment) if payment and payment.state is not PaymentState.REVERSED else None
     if account is not None:
-        accounts.subtract_from_balance(tx.conn, account.id, payment.refundable_minor)
+        accounts.subtract_from_balance(tx.conn, account.id, amount_minor)
+
+
+def subtract_reversed_amount(tx: Transaction, payment: Payment) -> None:
+    """Subtract from its account what a payment that is reversed now still has there: the paid amount without the
+    completed refunds and the set-asides. An open refund changes nothing, and neither does its later end.
+    """
+    account = find_account(tx, payment)
+    if account is None:
+        return
+    # A refunded set-aside is contained in `refunded_minor`; the others were never booked on the account.
+    set_aside_minor = sum(
+        item.amount_minor
+        for item in set_asides.find_by_payment(tx.conn, payment.id)
+        if item.state is not SetAsideState.REFUNDED
+    )
+    amount_minor = payment.captured_minor - payment.refunded_minor - set_aside_minor
+    accounts.subtract_from_balance(tx.conn, account.id, amount_minor)

@@ -27,6 +27,7 @@ from console.domain.tasks.retry_schedules import (
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
+from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status
 from console.services.process.context import ServiceContext
@@ -165,6 +166,8 @@ def mark_refund_completed(
     _require_reserved_amount_moved(
         payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund
     )
+    if refund.set_aside_id is None:
+        account_money.subtract_refunded_amount(tx, refund.payment_id, refund.amount_minor)
     _end_set_aside(tx, refund, SetAsideState.REFUNDED, now)
     context.record_audit(
         tx, AuditAction.REFUND_COMPLETED, refund.id, {**_make_audit_facts(refund), **(facts or {})}, kind=REFUND_KIND

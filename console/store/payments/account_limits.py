@@ -1,5 +1,6 @@
 """Rows of accounts: limit and balance of a corporation in one currency. When a payment begins, it reserves a part
-of the limit. When it is paid, its amount is added to the balance. All amounts are in minor units."""
+of the limit. When it is paid, its amount is added to the balance; refunds and a reversal subtract it again. All
+amounts are in minor units."""
 
 from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 
@@ -86,6 +87,6 @@ def book_amount(conn: Connection, account: Account, amount_minor: int, released:
 
 
 def subtract_from_balance(conn: Connection, account_id: int, amount_minor: int) -> bool:
-    """Reduce the account's balance by `amount_minor` after a refund. Return False, without a write, if the balance
-    is smaller."""
+    """Reduce the account's balance by `amount_minor` after a refund or a reversal. Return False, without a
+    write, if the balance is smaller."""
     return conn.execute(_SUBTRACT_FROM_ACCOUNT_BALANCE, {"of": account_id, "x": amount_minor}).rowcount == 1

@@ -1,10 +1,21 @@
 """What payments mean for the accounts that limit how much may be held for a corporation."""
 
+from datetime import timedelta
+from itertools import count
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from console.domain.money import Money
-from console.domain.payments.records import Payment
+from console.domain.payments.records import Payment, SetAsideState
+from console.domain.payments.states import RefundState
 from console.services.payments import account_limits as account_money
+from console.services.refunds import outcomes
+from console.store.database.engine import Transaction
+from console.store.payments import payments, set_asides
+from console.store.refunds import refunds
+from console.store.refunds.refunds import NewRefund
 from tests.services.payments.test_apply_report import P, begun, fact, paid, tell
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene
@@ -87,3 +98,120 @@ def test_of_nobody_nothing_is_given_up_or_taken_back(scene: Scene) -> None:
     scene.context.write(lambda tx: account_money.subtract_reversed_amount(tx, alone))
     scene.context.write(lambda tx: account_money.book_amount(scene.context, tx, alone, Money(3300, "JPY")))
     assert scene.cases() == []
+
+
+class _History:
+    """What happens to three payments of one corporation, whose account allows 5,000 yen; and, for each payment, the
+    sum that its account should contain as long as the payment isn't reversed.
+    """
+
+    def __init__(self, scene: Scene, number: str) -> None:
+        self._scene = scene
+        scene.account(number, 5000)
+        self._payments = [begun(scene, f"{number}-{n}", corporation_number=number).id for n in range(3)]
+        self._booked = [0, 0, 0]
+        self._accepted_refunds: dict[int, int] = {}
+
+    def act(self, act: str, which: int, minor: int) -> None:
+        """Let it happen, if the payment allows it. An accepted refund stays open until it is completed or failed."""
+        payment = self._scene.payment(self._payments[which])
+        if act == "pay" and payment.captured_minor == 0:
+            room = 5000 - self.expected()
+            paid(self._scene, payment)
+            self._booked[which] = min(3300, room)
+        elif act == "reverse" and payment.state is P.COMPLETED:
+            tell(self._scene, payment, fact(P.PAYMENT_FAILED, 9))
+        elif act in ("accept", "accept_set_aside") and which not in self._accepted_refunds:
+            is_set_aside = act == "accept_set_aside"
+            self._scene.context.write(lambda tx: self._accept_refund(tx, which, minor, is_set_aside=is_set_aside))
+        elif act in ("complete", "fail") and which in self._accepted_refunds:
+            refund_id = self._accepted_refunds.pop(which)
+            self._scene.context.write(
+                lambda tx: self._end_refund(tx, which, refund_id, is_completed=act == "complete")
+            )
+
+    def _accept_refund(self, tx: Transaction, which: int, minor: int, *, is_set_aside: bool) -> None:
+        payment_id, now, aside = self._payments[which], self._scene.context.now(), None
+        if is_set_aside:
+            aside = next(iter(set_asides.find_by_payment(tx.conn, payment_id)), None)
+            if aside is None:
+                return
+            minor = aside.amount_minor
+        if not payments.reserve_amount(tx.conn, payment_id, minor, now, from_set_aside=is_set_aside):
+            return
+        new = NewRefund(
+            payment_id, None, minor, "JPY", "op-a", "sent back", "{}", "[]", 1, now + timedelta(hours=72),
+            set_aside_id=aside.id if aside else None,
+        )  # fmt: skip
+        refund_id = self._accepted_refunds[which] = refunds.insert_refund(tx.conn, new, now)
+        if aside is not None:
+            set_asides.change_set_aside(tx.conn, aside, now, SetAsideState.REFUNDING, refund_id)
+        refunds.insert_vote(tx.conn, refund_id, "lead-b", now)
+        for values in (
+            {"status": RefundState.APPROVED},
+            {"status": RefundState.SUBMITTING, "provider_refund_key": f"RFD-{refund_id}"},
+        ):
+            refunds.change_refund(tx.conn, outcomes.require_refund(tx, refund_id), now, **values)
+
+    def _end_refund(self, tx: Transaction, which: int, refund_id: int, *, is_completed: bool) -> None:
+        refund = outcomes.require_refund(tx, refund_id)
+        if not is_completed:
+            outcomes.mark_refund_failed(self._scene.context, tx, refund, "refused")
+            return
+        outcomes.mark_refund_completed(self._scene.context, tx, refund, None)
+        if refund.set_aside_id is None:
+            self._booked[which] -= refund.amount_minor
+
+    def expected(self) -> int:
+        states = [self._scene.payment(payment_id).state for payment_id in self._payments]
+        return sum(minor for minor, state in zip(self._booked, states, strict=True) if state is not P.REVERSED)
+
+
+_NEW_NUMBERS = count(7_000_000_000_000)
+_STEPS = st.tuples(
+    st.sampled_from(
+        (
+            ("pay",),
+            ("reverse",),
+            ("accept",),
+            ("accept_set_aside",),
+            ("complete",),
+            ("fail",),
+            ("accept", "complete"),
+            ("accept_set_aside", "complete"),
+        )
+    ),
+    st.integers(0, 2),
+    st.sampled_from((1, 1000, 3300)),
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(_STEPS, min_size=2, max_size=9))
+def test_an_account_contains_what_was_paid_and_did_not_go_back(
+    scene: Scene, steps: list[tuple[tuple[str, ...], int, int]]
+) -> None:
+    """After each step of any history of payments, refunds and reversals: neither more nor less. The second payment
+    exceeds the limit.
+    """
+    number = str(next(_NEW_NUMBERS))
+    history = _History(scene, number)
+    for acts, which, minor in ((("pay",), 0, 0), (("pay",), 1, 0), *steps):
+        for act in acts:
+            history.act(act, which, minor)
+        query = f"SELECT balance_minor, reserved_minor FROM accounts WHERE corporation_number = '{number}'"
+        assert [tuple(row) for row in scene.place.sql(query)] == [(history.expected(), 0)], steps
+
+
+@pytest.mark.parametrize(("refund_end", "before"), [("complete", 2300), ("fail", 3300)])
+def test_a_refund_that_ends_after_the_reversal_changes_nothing(scene: Scene, refund_end: str, before: int) -> None:
+    """Refunded before the reversal or after it, completed or failed: nothing of the payment stays in the account."""
+    history = _History(scene, ONE)
+    for act in ("pay", "accept", refund_end):
+        history.act(act, 0, 1000)
+    assert held(scene) == [(before, 0)]
+    for act in ("accept", "reverse"):
+        history.act(act, 0, 1700)
+    assert held(scene) == [(0, 0)]
+    history.act(refund_end, 0, 1700)
+    assert held(scene) == [(0, 0)]
