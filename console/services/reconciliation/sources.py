@@ -117,12 +117,12 @@ class FileHistory:
         return self._refused_count == 0
 
     def has_payment(self, payment: Payment) -> bool:
-        """True if the files report our payment as paid. Reads all files first, unless they have been read to the
+        """True if the files report our payment as paid: by the provider's payment id, or by our number if the payment
+        has no such id. Reads all files first, unless they have been read to the
         end.
         """
         self._read_all_files()
-        provider_id = payment.provider_payment_id
-        return provider_id is not None and self._index.has_payment(provider_id)
+        return self._index.has_payment(payment.provider_payment_id, payment.merchant_payment_id)
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the payment's completed refunds of this amount (minor units), in the rows that were

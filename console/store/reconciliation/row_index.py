@@ -9,9 +9,12 @@ from console.domain.reconciliation.provider_rows import HistoryRow
 
 _CACHE_KIB = 1_024
 _KIND_OF_PAID_ROWS = "paid"
-_CREATE_INDEX_TABLE = """CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT,
+_CREATE_INDEX_TABLE = """CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT, own_number TEXT,
     PRIMARY KEY (payment, refund, minor, at)) WITHOUT ROWID"""
+_INSERT_ROW = "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?)"
 _HAS_PAYMENT_QUERY = "SELECT 1 FROM told WHERE payment = ? AND refund = ? LIMIT 1"
+_CREATE_OWN_NUMBER_INDEX = "CREATE INDEX IF NOT EXISTS told_own_number ON told (own_number)"
+_HAS_OWN_NUMBER_QUERY = "SELECT 1 FROM told WHERE own_number = ? AND refund = ? LIMIT 1"
 _REFUND_TIMES_QUERY = "SELECT at FROM told WHERE payment = ? AND refund = ? AND minor = ? ORDER BY at"
 
 
@@ -38,15 +41,17 @@ class HistoryIndex:
         identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
         if row.refund is not None:
             identity = (row.refund.value, row.amount.minor, row.at.isoformat())
-        added = self._connection.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)", (payment, *identity))
+        added = self._connection.execute(_INSERT_ROW, (payment, *identity, row.merchant_payment_id))
         return added.rowcount == 1
 
-    def has_payment(self, provider_payment_id: str) -> bool:
-        """True if an added row reports that the payment with this provider's id succeeded."""
-        return (
-            self._connection.execute(_HAS_PAYMENT_QUERY, (provider_payment_id, _KIND_OF_PAID_ROWS)).fetchone()
-            is not None
-        )
+    def has_payment(self, provider_payment_id: str | None, merchant_payment_id: str) -> bool:
+        """True if an added row reports that the payment with this provider's id succeeded; if the provider's id is
+        None, the payment with our number `merchant_payment_id`."""
+        query, number = _HAS_PAYMENT_QUERY, provider_payment_id
+        if provider_payment_id is None:  # Few payments have no provider's id, so most histories need no second index.
+            self._connection.execute(_CREATE_OWN_NUMBER_INDEX)
+            query, number = _HAS_OWN_NUMBER_QUERY, merchant_payment_id
+        return self._connection.execute(query, (number, _KIND_OF_PAID_ROWS)).fetchone() is not None
 
     def list_refund_times(
         self, provider_payment_id: str, amount_minor: int, state: RefundState

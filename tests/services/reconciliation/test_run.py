@@ -558,3 +558,21 @@ def test_notices_that_say_nothing_of_a_payment(days: Days) -> None:
     scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=at, type="account.changed"))
     report = days.run(provider="bank")
     assert (counts(report), report.refused, report.cases) == ((0, 0, 0, 0, 0), 0, ())
+
+
+@pytest.mark.engines("sqlite")
+def test_a_dry_run_finds_a_payment_without_a_number(days: Days) -> None:
+    """People decided two payments without the provider's number. A row in the file has our number of one of them, so
+    that one isn't missing; the other is.
+    """
+    for number in ("ORD-1", "ORD-2"):
+        days.here(number, theirs=days.there(number))
+    days.scene.place.unguard("payments")
+    days.scene.place.sql(
+        "UPDATE payments SET provider_payment_id = NULL",
+        "UPDATE payments SET merchant_payment_id = 'ORD-9' WHERE merchant_payment_id = 'ORD-2'",
+    )
+    days.announce()
+    report = days.run(dry_run=True)
+    missing = [difference for difference in report.differences if difference.verdict == "missing_there"]
+    assert [difference.payment_id for difference in missing] == [days.scene.of_number("paypay", "ORD-9").id]  # type: ignore[union-attr]
