@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import AmountProblem, LimitReason, UnknownReason, UsageProblem
+from console.domain.error_reasons import AmountProblem, InProgressReason, LimitReason, UnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
-from console.domain.errors.details import OverLimitDetail, ProviderAnswerFacts
+from console.domain.errors.details import InProgressDetail, OverLimitDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.money import InvalidAmountText, Money
 from console.domain.payments.consistency import PAID_STATES
@@ -164,8 +164,9 @@ class _StartAttempt:
         payer may have paid in the last second. Return normally if the provider has not received its money, or has; in
         the second case `check` refuses the start.
 
-        Raises in_progress if the answer does not tell, and provider_auth, rate_limited, provider_unreachable and
-        similar codes if the provider did not answer.
+        Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked or its answer does
+        not tell, and provider_auth, rate_limited, provider_unreachable and similar codes if the provider did not
+        answer.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
@@ -191,7 +192,8 @@ class _StartAttempt:
         code = None if outcome is None or outcome.found is not None else find_part_error_code(outcome)
         if outcome is not None and code in NO_ANSWER_ERROR_CODES:
             raise make_outcome_error(code, {"record": current, "reason": outcome.reason, "status": outcome.status})
-        raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": current, "holder": None, "since": current.begun_at})
+        facts: InProgressDetail = {"record": current, "reason": InProgressReason.OVERDUE_PAYMENT_UNCLEAR}
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": current.begun_at})
 
     def _find_payment(self, payment_id: int) -> Payment | None:
         try:

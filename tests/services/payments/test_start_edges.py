@@ -11,6 +11,7 @@ from console.domain.records import Certainty
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
 from console.store.database import boot_clock
+from console.wording.catalogue import format_error_message
 from tests.support.desks import MovedClock
 from tests.support.gone import Gone, going_away
 from tests.support.payment_desks import Scene, paying
@@ -133,7 +134,10 @@ def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene:
     """No answer is no proof; what is said to be unpaid is begun anew."""
     order = overdue(scene, clock)
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
-    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    refused = refusal(lambda: scene.payments.start(order, "paypay", request_id="second"))
     assert (refused.code, refused.detail["record"]) == ("in_progress", scene.of_number("paypay", "ORD-1"))
+    assert (refused.exit_status, refused.detail["reason"]) == (3, "overdue_payment_unclear")
+    assert "running" not in format_error_message(refused, "en")
     assert len(scene.control.read_requests(call="paypay_create")) == 1
-    assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
+    again = scene.payments.start(order, "paypay", request_id="second")
+    assert again.payment.merchant_payment_id == "ORD-1-2"
