@@ -90,7 +90,6 @@ def _make_failure_rows() -> tuple[FailureRow, ...]:
         requests_errors.InvalidURL,
         requests_errors.InvalidSchema,
         requests_errors.MissingSchema,
-        requests_errors.InvalidHeader,
         requests_errors.UnrewindableBodyError,
     )
     closed_errors = (http.client.RemoteDisconnected, http.client.BadStatusLine)
@@ -101,7 +100,9 @@ def _make_failure_rows() -> tuple[FailureRow, ...]:
         requests_errors.ContentDecodingError,
         urllib3_errors.DecodeError,
     )
-    parse_errors = (json.JSONDecodeError, requests_errors.InvalidJSONError, UnicodeDecodeError)
+    # InvalidHeader is about the answer, such as one with two lengths: our own headers are checked before the call.
+    answer_errors = (requests_errors.InvalidHeader, requests_errors.InvalidJSONError)
+    parse_errors = (json.JSONDecodeError, UnicodeDecodeError, *answer_errors)
     return (
         ("bad_request_url", SendingCertainty.NO, request_errors, ""),
         ("address_not_allowed", SendingCertainty.NO, (AddressNotAllowed,), ""),

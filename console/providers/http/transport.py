@@ -174,9 +174,8 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
     `status` is the HTTP status; None if no answer has begun.
 
     If no byte of the request was sent, the class is FAILED_DEFINITE and `sent` is NO; an interrupt, or a missing
-    permission to send, replaces the reason. Otherwise an interrupt or the end of the time budget replaces the reason,
-    unless no answer has begun and the exception shows that nothing was sent. Once an answer has begun, the class is
-    UNKNOWN and `sent` is YES.
+    permission to send, replaces the reason. Otherwise the class is UNKNOWN, whatever the exception means, and an
+    interrupt or the end of the time budget replaces the reason. Once an answer has begun, `sent` is YES.
     """
     kind, reason, sent = classify_exception(error)
     cause = (
@@ -192,7 +191,7 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
             reason = sending_permission.STOPPED_BEFORE_SENDING_REASON
         elif socket_guard.is_interrupted:
             reason = interrupts.INTERRUPT_REASON
-    elif status is not None or (cause and sent is not SendingCertainty.NO):
+    elif status is not None or cause or sent is SendingCertainty.NO:
         kind, sent = OutcomeClass.UNKNOWN, SendingCertainty.MAYBE if status is None else SendingCertainty.YES
         reason = cause or reason
     return TransportFailure(kind, reason, sent, status)

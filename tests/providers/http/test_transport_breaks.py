@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
+import requests
 
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
@@ -28,6 +29,7 @@ def with_peak(call: Callable[[], T]) -> tuple[T, int]:
         tracemalloc.stop()
 
 
+TWO_LENGTHS = {"Content-Length": "2, 75"}
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
     ("closed without an answer", sends(b""), "connection_broken", SendingCertainty.MAYBE),
@@ -40,6 +42,8 @@ BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
     ("chunk length is none", sends(CHUNKED + b"zz\r\n{"), "answer_cut", SendingCertainty.YES),
     ("no HTTP at all", sends(b"220 mail.example.com ESMTP\r\n"), "connection_broken", SendingCertainty.MAYBE),
     ("gzip that is none", sends(http(200, b"{}", {"Content-Encoding": "gzip"})), "answer_cut", SendingCertainty.YES),
+    ("two lengths", sends(http(201, b"{}", TWO_LENGTHS)), "unreadable", SendingCertainty.YES),
+    ("two lengths of a refusal", sends(http(404, b"{}", TWO_LENGTHS)), "unreadable", SendingCertainty.YES),
     ("endless header", floods(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20), "connection_broken", SendingCertainty.MAYBE),
 ]
 
@@ -83,6 +87,19 @@ def test_once_an_answer_has_begun_nothing_was_never_sent(error: Exception, monke
     with serving(says(200, BODY)) as server:
         kind, _, sent = failure(transport(server.url))
     assert (kind, sent) == (OutcomeClass.UNKNOWN, SendingCertainty.YES)
+
+
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "x"), requests.exceptions.InvalidURL("x"), MemoryError()])
+def test_once_a_byte_may_be_sent_nothing_was_never_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No exception of a library takes back what the guard of the socket has noted."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("urllib3.connection.HTTPConnection.getresponse", broken)
+    with serving(says(200, BODY)) as server:
+        kind, _, sent = failure(transport(server.url))
+    assert (kind, sent) == (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE)
 
 
 def test_a_body_beyond_the_limit_is_cut_while_it_streams() -> None:
