@@ -113,11 +113,16 @@ def refuse_future_time(
         raise NoticeRefused("from_the_future", evidence, payment_number)
 
 
+def find_stored_event(context: ServiceContext, source: str, event_id: str) -> PaymentEvent | None:
+    """Return the stored event with this id of the source; None for a new event."""
+    with context.database.read() as conn:
+        return payment_events.find_by_source_id(conn, source, event_id)
+
+
 def find_stored_notice_effect(context: ServiceContext, source: str, event_id: str) -> NoticeEffect | None:
     """Return an effect with the state `repeated` if the event with this id is already stored for the source; None
     for a new event."""
-    with context.database.read() as conn:
-        event = payment_events.find_by_source_id(conn, source, event_id)
+    event = find_stored_event(context, source, event_id)
     return None if event is None else NoticeEffect(EVENT_REPEATED, event.payment_id)
 
 
@@ -171,7 +176,8 @@ def settle_event(
         ):
             payment_events.write_result(tx.conn, event, event_state, payment_id or event.payment_id)
             if event.done == EVENT_UNMATCHED:
-                cases.close_cases(tx.conn, NOTICE_KIND, event.id, context.now())
+                for rule in (WorkReason.UNMATCHED_NOTICE, WorkReason.UNVERIFIED_NOTICE):
+                    cases.close_case(tx.conn, rule, NOTICE_KIND, event.id, context.now())
 
     context.failpoints.reach("before_notice_end")
     context.write(write_state)

@@ -90,13 +90,31 @@ class SignedNoticeHandler:
         return lambda: self._store_notice(notice)
 
     def _store_notice(self, notice: SignedNotice) -> NoticeEffect:
-        earlier = common.find_stored_notice_effect(self._context, notice.source, notice.event_id)
-        if earlier is not None:
-            return earlier
-        event = common.store_event(
-            self._context, notice.source, notice.event_id, lambda tx: self._apply_notice(tx, notice)
-        )
-        return NoticeEffect(common.EVENT_REPEATED) if event is None else NoticeEffect(event.done, event.payment_id)
+        earlier = common.find_stored_event(self._context, notice.source, notice.event_id)
+        if earlier is None:
+            event = common.store_event(
+                self._context, notice.source, notice.event_id, lambda tx: self._apply_notice(tx, notice)
+            )
+            if event is not None:
+                return NoticeEffect(event.done, event.payment_id)
+            earlier = common.find_stored_event(self._context, notice.source, notice.event_id)
+        if earlier is None:
+            return NoticeEffect(common.EVENT_REPEATED)
+        self._open_case_if_contradicted(earlier, notice)
+        return NoticeEffect(common.EVENT_REPEATED, earlier.payment_id)
+
+    def _open_case_if_contradicted(self, event: PaymentEvent, notice: SignedNotice) -> None:
+        """Open a case about the stored event `event` if the genuine notice with the same event id reports something
+        else: another type, order, amount or currency. Nothing is booked, because one event happens once; but the
+        other report may be about money that came.
+        """
+        stored_facts = (event.kind, event.order_no, event.amount_minor, event.currency)
+        if stored_facts == (notice.type, notice.order_no, notice.amount.minor, notice.amount.currency):
+            return
+        observed = f"{notice.type} {notice.order_no} {notice.amount.minor} {notice.amount.currency}"
+        expected = f"{event.kind} {event.order_no} {event.amount_minor} {event.currency}"
+        args = (WorkReason.CONTRADICTED, common.NOTICE_KIND, event.id, observed, expected)
+        self._context.write(lambda tx: cases.open_case(tx.conn, *args, self._context.now()))
 
     def retry_event(self, event: PaymentEvent) -> str:
         """Apply the report of a stored signed notice again, if its order or payment, which was missing when the

@@ -35,6 +35,42 @@ def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:
     assert (again.captured_minor, again.work.reason) == (3300, "paid_twice")
 
 
+@pytest.mark.parametrize(
+    ("fields", "observed"),
+    [
+        ({"amount": "9900"}, "payment.succeeded ORD-1 9900 JPY"),
+        ({"order": "ORD-2"}, "payment.succeeded ORD-2 3300 JPY"),
+        ({"type": "payment.failed"}, "payment.failed ORD-1 3300 JPY"),
+        ({"currency": "INR"}, "payment.succeeded ORD-1 330000 INR"),
+    ],
+)
+def test_one_event_with_two_contents_is_a_case(scene: Scene, fields: dict[str, str], observed: str) -> None:
+    """Both are genuine: the first one is booked, the second one books nothing and is not lost."""
+    for number in ("ORD-1", "ORD-2"):
+        scene.order(number, 3300)
+    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "booked"
+    later = (scene.context.now() - timedelta(minutes=1)).isoformat()
+    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", occurred_at=later)).done == "repeated"
+    assert scene.cases("notice") == []
+    other = scene.bank("ev-1", **{"order": "ORD-1", **fields})
+    for _ in range(2):
+        assert scene.payments.receive_notice(other).done == "repeated"
+    told = scene.place.sql("SELECT rule_id, observed, expected FROM alerts WHERE subject_kind = 'notice'")
+    assert told == [("contradicted", observed, "payment.succeeded ORD-1 3300 JPY")]
+    assert [scene.order_now(number).state for number in ("ORD-1", "ORD-2")] == ["paid", "pending"]
+
+
+def test_a_case_of_two_contents_stays_when_the_order_comes(scene: Scene) -> None:
+    """The first content waits for its order; the case about the second one is for people to close."""
+    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
+    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", amount="9900")).done == "repeated"
+    assert scene.cases("notice") == ["unmatched_notice", "contradicted"]
+    scene.order("ORD-1", 3300)
+    scene.run_due()
+    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.cases("notice") == ["contradicted"]
+
+
 def test_beyond_the_limit_it_is_booked_and_set_aside(scene: Scene) -> None:
     """A success notice can't be refused: what exceeds the account's limit waits for its refund."""
     scene.account(NUMBERS[0], 5000)
