@@ -137,32 +137,59 @@ def test_a_re_fetch(person: CountingPerson, desk: Furnished) -> None:
     assert person.keys <= 3
 
 
-@pytest.mark.parametrize(("choose", "evidence"), [(("Space",), "12345"), (("Down", "Down"), "not on their list")])
-def test_resolving(person: CountingPerson, desk: Furnished, choose: tuple[str, ...], evidence: str) -> None:
-    """E, the evidence, its words, the reason, the act: the only result that the evidence carries is chosen. A
-    statement is the words of the reason too. Nine.
+@pytest.mark.parametrize("kind", ["number", "file", "text"])
+def test_resolving(person: CountingPerson, desk: Furnished, kind: str, tmp_path: Path) -> None:
+    """E, the evidence, its words, the words of the reason, Ctrl+Enter: six. The only result that the evidence carries
+    is selected, and the code of the reason is proposed. A statement is the words of the reason too.
     """
-    at_check(person, desk.of("unknown")[2].id)
+    screen = tmp_path / "screen.txt"
+    screen.write_text("20 purchases, not this one")
+    keys, evidence = {"number": ("Space", "12345"), "file": ("Down", str(screen)), "text": ("Down", "none here")}[
+        kind
+    ]
+    at_check(person, desk.of("unknown")[("number", "file", "text").index(kind)].id)
     person.press("E")
     dialog = person.dialog(ResolveDialog)
-    for key in choose:
-        person.press(key)
+    form = dialog.form
+    person.press(keys, 2 if kind == "text" else 1)
+    assert form.evidence_kind == kind
     person.press("Tab")
     person.type_in(evidence)
-    assert dialog.form.outcome in ("success", "error")
-    person.press("Tab")
-    assert QApplication.focusWidget() is dialog.form.reason
-    person.press("Down")
-    if evidence.isdecimal():
-        person.press("Tab")
+    assert form.outcome == ("success" if kind == "number" else "error")
+    assert form._proposal_note.isVisible()
+    if kind != "text":
+        person.press("Tab", 2 if kind == "file" else 1)
+        assert QApplication.focusWidget() is form.reason_words.edit
+        assert not dialog.act_button.isEnabled(), "the words are missing"
+        person.press("Ctrl+Return")
+        person.keys -= 1
+        assert not dialog.is_busy
         person.type_in("seen on their list")
     person.until(dialog.act_button.isEnabled)
-    person.press("Tab")
-    assert QApplication.focusWidget() is dialog.act_button
-    person.press("Enter")
+    person.press("Ctrl+Return")
     assert dialog.is_busy or dialog.act_button.text() == "Open record"
     person.until(lambda: not dialog.is_busy)
-    assert person.keys <= 9
+    assert person.keys <= 6
+
+
+def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: Furnished) -> None:
+    """Another kind of evidence proposes another code, until the person selects one; the result is never proposed."""
+    at_check(person, desk.of("unknown")[3].id)
+    person.press("E")
+    form = person.dialog(ResolveDialog).form
+    assert (form.reason.currentIndex(), form.outcome, form._proposal_note.isVisible()) == (-1, "", False)
+    person.press("Space")
+    assert (form.reason.currentData(), form.outcome) == ("provider_screen", "")
+    person.press("Down", 2)
+    assert (form.reason.currentData(), form.outcome) == ("provider_reply", "")
+    person.press("Tab", 2)
+    assert QApplication.focusWidget() is form.reason
+    person.press("End")
+    assert (form.reason.currentData(), form._proposal_note.isVisible()) == ("other", False)
+    person.press("Shift+Tab", 2)
+    person.press("Up")
+    assert (form.evidence_kind, form.reason.currentData()) == ("file", "other")
+    person.press("Esc")
 
 
 def test_a_refund(person: CountingPerson, desk: Furnished) -> None:

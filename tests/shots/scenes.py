@@ -332,7 +332,6 @@ def resolve(stage: Stage) -> None:
     evidence = Path(__file__)
     dialog.form.file.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
     dialog.form.unbought.setChecked(True)
-    dialog.form.reason.setCurrentIndex(1)
     dialog.form.reason_words.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-resolve")

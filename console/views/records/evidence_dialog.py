@@ -69,6 +69,8 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
             part.setLayout(make_column(self._draft.bar, form, gap=12))
         self.show_content(self._make_content_with_badges(record, part, first=False))
         self.act_button.clicked.connect(self._send_decision)
+        self.act_button.show_key("Ctrl+Enter")
+        self.too_early_words = translate("dialog.too_early")
         self._update_act_button()
         if not isinstance(record, Operation):
             read_choices(context, self.form, *case_words.make_record_ref(record))

@@ -35,6 +35,9 @@ class EvidenceForm(QWidget):
     """
 
     changed = Signal()
+    proposed_reasons: Mapping[str, DecisionReason] = {}
+    """The code of the reason that a kind of evidence leaves no doubt about, by that kind. The form selects it, and the
+    person can select another one."""
 
     def __init__(
         self,
@@ -54,6 +57,11 @@ class EvidenceForm(QWidget):
             context.translate("field.reason"), empty=context.translate("dialog.refund.choose_reason")
         )
         self.reason_words = Field(context.translate("dialog.resolve.reason_words"))
+        self._proposal_note = TextLabel(
+            context.translate("dialog.resolve.reason_proposed"), "small", "muted", wrap=True
+        )
+        self._proposal_note.hide()
+        self._evidence_kind_of_proposal = ""
         self._fill_reason_inputs()
         self._reason_labels = {name: TextLabel("", "small", "muted", wrap=True) for name in outcomes}
         self.effect = TextLabel("", wrap=True)
@@ -85,7 +93,9 @@ class EvidenceForm(QWidget):
         parts = {
             "evidence": self._make_evidence_step(),
             "outcome": self._make_result_step(),
-            "reason": make_column(make_row(self.reason, None), self.reason_words, gap=4, margins=(0, 10, 0, 12)),
+            "reason": make_column(
+                self.reason_words, make_row(self.reason, None), self._proposal_note, gap=4, margins=(0, 10, 0, 12)
+            ),
             "effect": self._make_effect_step(),
         }
         for number, (name, content) in enumerate(parts.items()):
@@ -142,6 +152,9 @@ class EvidenceForm(QWidget):
             radio.toggled.connect(self._update_result_buttons)
         for field in (self.number, self.file, self.text):
             field.edit.textChanged.connect(self._update_result_buttons)
+        for radio in self.kinds.values():
+            radio.toggled.connect(self._propose_reason)
+        self.reason.currentIndexChanged.connect(self._update_proposal_note)
         self.reason.currentIndexChanged.connect(self.changed)
         self.reason_words.edit.textChanged.connect(self.changed)
         self.choose.clicked.connect(self._choose_evidence_file)
@@ -227,6 +240,26 @@ class EvidenceForm(QWidget):
         self._show_effect()
         self._show_dry_run()
         self.changed.emit()
+
+    @Slot()
+    def _propose_reason(self) -> None:
+        """Select the code of the reason that follows from the kind of evidence, or none. A code that the person has
+        selected stays."""
+        if self.reason.currentIndex() >= 0 and not self._is_reason_proposed:
+            return
+        self._evidence_kind_of_proposal = self.evidence_kind
+        code = self.proposed_reasons.get(self.evidence_kind)
+        self.reason.setCurrentIndex(-1 if code is None else self.reason.findData(code))
+        self._update_proposal_note()
+
+    @property
+    def _is_reason_proposed(self) -> bool:
+        """True if the selected code of the reason is the one that the form has proposed."""
+        return self.reason.currentData() == self.proposed_reasons.get(self._evidence_kind_of_proposal, "")
+
+    @Slot()
+    def _update_proposal_note(self) -> None:
+        self._proposal_note.setVisible(self._is_reason_proposed)
 
     def store_decision_choices(self, choices: Sequence[DecisionChoice]) -> None:
         """Store the choices that the service has returned. A choice says of one result whether the stored facts

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.records import CheckState, CreditCheck, Operation
+from console.domain.recovery.decision_reasons import DecisionReason
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.presenters import credit_check_view as record_facts
 from console.views.presenters import credit_checks as words
@@ -32,6 +33,12 @@ _FINAL_REFUSAL_ERROR_CODES = frozenset(
 class ResolveForm(EvidenceForm):
     """The form in which a person settles a credit check with an unknown outcome. The result "bought" needs the
     provider's number as evidence; the result "not bought" needs other evidence."""
+
+    proposed_reasons = {
+        NUMBER_EVIDENCE: DecisionReason.PROVIDER_SCREEN,
+        FILE_EVIDENCE: DecisionReason.PROVIDER_SCREEN,
+        TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY,
+    }
 
     def __init__(self, context: WindowContext, proposer: str | None) -> None:
         translate = context.translate

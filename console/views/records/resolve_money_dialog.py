@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import Operation
+from console.domain.recovery.decision_reasons import DecisionReason
 from console.views.presenters import records as case_words
 from console.views.records.evidence_dialog import EvidenceDialog
 from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE, TEXT_EVIDENCE, EvidenceForm
@@ -27,6 +28,8 @@ class ResolveMoneyForm(EvidenceForm):
     second person is needed. Every other decision needs two people. The result "completed" of a refund always
     needs the provider's number.
     """
+
+    proposed_reasons = {TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY}  # a number or file may come from several places
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None) -> None:
         translate, record_kind = context.translate, "payment" if isinstance(record, Payment) else "refund"

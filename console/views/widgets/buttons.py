@@ -166,8 +166,8 @@ class KeyButton(PaintedButton):
         """Show another key on the key cap; "" removes the key cap. The page or dialog must handle this key, because
         the button's own shortcut doesn't change."""
         self.key = key
+        self.set_key_shown(bool(key))
         self._set_description()
-        self.updateGeometry()
         self.update()
 
     def show_text(self, text: str) -> None:

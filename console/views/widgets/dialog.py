@@ -334,6 +334,7 @@ class DialogFrame(QDialog):
         self.act_button.clicked.disconnect()
         self.act_button.make_unblockable()
         self.act_button.show_text(act)
+        self.act_button.show_key("")
         self.act_button.enable_button()
         self.act_button.setVisible(bool(act))
         self.hint.show_text("")
