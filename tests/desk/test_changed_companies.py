@@ -16,6 +16,7 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.registry.import_files import import_registry_files
 from console.store.schema.core import credit_checks
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
+from console.views.alerts.incident_dialogs import ReopenIncidentDialog
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.companies_page import ChangedCompaniesPage
@@ -130,6 +131,33 @@ def test_acting_on_a_change(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     dialog.act_button.click()
     person.no_dialog()
     person.until(lambda: [row.change.number for row in page.table.all_rows] == [merged])
+
+
+def test_reopening_an_acknowledged_change(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+    """C lists the acknowledged changes with the person and the time; A reopens one, with a reason."""
+    number = WATCHED[0]
+    buy(seats.console, number)
+    tell_changes(seats, tmp_path, [CHANGES[1](ROWS[number])])
+    person = sit()
+    page = open_queue(person)
+    (item,) = seats.console.alerts.read_company_queue().items
+    seats.console.alerts.acknowledge(item.alert.id, "called them")
+    person.until(lambda: not page.table.all_rows)
+    person.press("C")
+    person.until(lambda: [row.alert.id for row in page.table.all_rows] == [item.alert.id])
+    person.until(lambda: page.current_change is not None)
+    assert "Acknowledged by op-a" in page.action_words.plain
+    person.press("A")
+    dialog = person.dialog(ReopenIncidentDialog)
+    person.type_in("the wrong company")
+    person.until(dialog.act_button.isEnabled)
+    person.press("Ctrl+Return")
+    person.no_dialog()
+    person.until(lambda: [row.is_acknowledged for row in page.table.all_rows] == [False])
+    assert "Acknowledged" not in page.action_words.plain
+    person.active()
+    person.press("C")
+    person.until(lambda: page.acknowledged_button.text() == "Show acknowledged")
 
 
 def test_renewing_the_check_of_a_changed_company(seats: Seats, sit: Sit, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from console.domain.views.company_actions import RENEW_ACTION, CompanyAction
 
 @dataclass(frozen=True, slots=True)
 class ChangedCompanyItem:
-    """A changed corporation in the queue, with its explanation and the open alert about the change. `related` has
+    """A changed corporation in the queue, with its explanation and the alert about the change. `related` has
     the corporations into which it was merged and those merged into it, and tells which of them have records
     here; None if this desk has no registry, or if the caller doesn't need it. `actions` are those that
     `list_company_actions` returns for the change.
@@ -29,6 +29,11 @@ class ChangedCompanyItem:
         """The first action `renew` in `actions`: it renews a credit check, or has the reason for which none can be
         renewed. Raises StopIteration if `actions` was not read."""
         return next(action for action in self.actions if action.action == RENEW_ACTION)
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """True if a person has acknowledged the change, so that it no longer waits in the queue."""
+        return self.alert.acknowledged_by is not None
 
     @property
     def since(self) -> datetime:

@@ -27,6 +27,7 @@ from console.domain.registry.watched_facts import (
     CORPORATION_CHANGE_RULE,
     CORPORATION_KIND,
     EXPECTED_RESPONSE_TEXT,
+    CompanyChange,
     WatchedFacts,
     clear_closure,
     compute_subject_id,
@@ -313,30 +314,15 @@ class ChangedCompanyAlerts:
         )
         if alert is None:
             return 0
-        facts = {
-            "changed": sorted(find_changes(before, present)),
-            "before": make_facts_object(before),
-            "after": make_facts_object(present),
-            "registry_date": day.isoformat(),
-        }
-        self._record_alert_change(tx, "AlertRaised", alert, facts)
+        _record_alert_change(self._context, tx, "AlertRaised", alert, _make_event_facts(before, present, day))
         return 1
 
     def _resolve_alert(self, tx: Transaction, alert: Alert) -> int:
         now = self._context.now()
         if not alerts.resolve(tx.conn, alert.id, now):
             return 0
-        self._record_alert_change(tx, "AlertResolved", replace(alert, resolved_at=now))
+        _record_alert_change(self._context, tx, "AlertResolved", replace(alert, resolved_at=now))
         return 1
-
-    def _record_alert_change(
-        self, tx: Transaction, event_name: EventName, alert: Alert, facts: Mapping[str, object] | None = None
-    ) -> None:
-        context, number = self._context, format_number_of_subject(alert.subject_id)
-        outbox.add_alert_event(tx.conn, event_name, alert, context.database_id, context.now(), facts)
-        action = AuditAction.ALERT_RAISED if event_name == "AlertRaised" else AuditAction.ALERT_RESOLVED
-        detail = {"rule": alert.rule_id, "number": number, "observed": alert.observed, "expected": alert.expected}
-        context.record_audit(tx, action, alert.id, detail, kind=alerts.ALERT_KIND, reason=alert.rule_id)
 
     def _resolve_renewed(self) -> Iterator[int]:
         """Resolve the alerts about corporations whose live credit checks were all bought after the alert. Yield
@@ -355,6 +341,72 @@ class ChangedCompanyAlerts:
 
     def _resolve_alerts(self, settled: Sequence[Alert]) -> int:
         return self._context.write(lambda tx: sum(self._resolve_alert(tx, alert) for alert in settled))
+
+
+def find_acknowledged_changes(
+    conn: Connection, some_alerts: Collection[Alert]
+) -> tuple[tuple[Alert, CompanyChange], ...]:
+    """Return those of `some_alerts` about changed corporations that a person has acknowledged and that can be
+    reopened, each with its change: the facts have not changed since, so it is the newest alert about its
+    corporation, and it reports facts that still differ from those before.
+    """
+    acknowledged = [
+        alert
+        for alert in some_alerts
+        if alert.rule_id == CORPORATION_CHANGE_RULE and alert.acknowledged_by is not None and alert.resolved_at
+    ]
+    newest = {
+        alert.subject_id: alert.id
+        for alert in alerts.find_by_subjects(conn, CORPORATION_KIND, {alert.subject_id for alert in acknowledged})
+        if alert.rule_id == CORPORATION_CHANGE_RULE
+    }
+    current = [alert for alert in acknowledged if newest[alert.subject_id] == alert.id]
+    return tuple(
+        (alert, change) for alert, change in watched_corporations.find_changes(conn, current) if change.changed
+    )
+
+
+def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, alert: Alert) -> Alert | None:
+    """Raise a new alert about the change that `alert` has reported, because a person reopens it, and return the new
+    alert. The resolved alert stays as it is. Return None if `find_acknowledged_changes` doesn't return it."""
+    change = next((change for _, change in find_acknowledged_changes(tx.conn, (alert,))), None)
+    again = change and alerts.raise_alert(
+        tx.conn,
+        alert.rule_id,
+        alert.subject_kind,
+        alert.subject_id,
+        alert.order_no,
+        alert.observed,
+        alert.expected,
+        context.now(),
+    )
+    if change and again:
+        facts = _make_event_facts(change.before, change.after, change.registry_date)
+        _record_alert_change(context, tx, "AlertRaised", again, facts)
+    return again
+
+
+def _make_event_facts(before: WatchedFacts, present: WatchedFacts, day: date) -> Mapping[str, object]:
+    return {
+        "changed": sorted(find_changes(before, present)),
+        "before": make_facts_object(before),
+        "after": make_facts_object(present),
+        "registry_date": day.isoformat(),
+    }
+
+
+def _record_alert_change(
+    context: ServiceContext,
+    tx: Transaction,
+    event_name: EventName,
+    alert: Alert,
+    facts: Mapping[str, object] | None = None,
+) -> None:
+    number = format_number_of_subject(alert.subject_id)
+    outbox.add_alert_event(tx.conn, event_name, alert, context.database_id, context.now(), facts)
+    action = AuditAction.ALERT_RAISED if event_name == "AlertRaised" else AuditAction.ALERT_RESOLVED
+    detail = {"rule": alert.rule_id, "number": number, "observed": alert.observed, "expected": alert.expected}
+    context.record_audit(tx, action, alert.id, detail, kind=alerts.ALERT_KIND, reason=alert.rule_id)
 
 
 def _find_earlier_facts(

@@ -15,12 +15,14 @@ from console.domain.registry.watched_facts import (
     CORPORATION_CHANGE_RULE,
     CORPORATION_KIND,
     QUEUE_NAME,
+    CompanyChange,
     format_number_of_subject,
 )
 from console.domain.service_results import QueueCount
 from console.domain.tasks.records import Alert, AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 from console.domain.views.company_actions import list_company_actions
+from console.services.alerts.changed_companies import find_acknowledged_changes
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.database_rollback import RollbackFinding
@@ -126,19 +128,34 @@ class AlertService:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, limit, last_id)
-            changes = watched_corporations.find_changes(conn, open_alerts)
-            checks = credit_checks.find_live_of_numbers(conn, {change.number for _, change in changes})
-            items = tuple(
-                ChangedCompanyItem(
-                    change,
-                    explain_company_change(change, alert.observed),
-                    alert,
-                    read_facts(self._context, conn, change.number) if with_related else None,
-                    list_company_actions(change, checks.get(change.number, ()), self._context.now()),
-                )
-                for alert, change in changes
+            items = self._make_change_items(
+                conn, watched_corporations.find_changes(conn, open_alerts), with_related=with_related
             )
         return ChangedCompanyPage(QUEUE_NAME, items, str(open_alerts[-1].id) if len(open_alerts) == limit else None)
+
+    def list_acknowledged_changes(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[ChangedCompanyItem, ...]:
+        """Return the changed corporations whose change a person has acknowledged and can reopen, the newest first,
+        among the `limit` newest alerts about corporations. Raises not_allowed if the acting person may not do this.
+        """
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            newest = alerts.list_newest_of_kind(conn, CORPORATION_KIND, limit)
+            return self._make_change_items(conn, find_acknowledged_changes(conn, newest), with_related=False)
+
+    def _make_change_items(
+        self, conn: Connection, changes: Sequence[tuple[Alert, CompanyChange]], *, with_related: bool
+    ) -> tuple[ChangedCompanyItem, ...]:
+        checks = credit_checks.find_live_of_numbers(conn, {change.number for _, change in changes})
+        return tuple(
+            ChangedCompanyItem(
+                change,
+                explain_company_change(change, alert.observed),
+                alert,
+                read_facts(self._context, conn, change.number) if with_related else None,
+                list_company_actions(change, checks.get(change.number, ()), self._context.now()),
+            )
+            for alert, change in changes
+        )
 
     def count_changed_companies(self) -> QueueCount:
         """Return the number of corporations in the queue of changed corporations, at most MAX_COUNTED_ALERTS, and

@@ -26,6 +26,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import InProgressDetail
 from console.domain.tasks.records import Alert, AlertItem
 from console.services.alerts.causes import AffectedRecordReader, find_causes_of_alerts, read_alerts_of_causes
+from console.services.alerts.changed_companies import raise_acknowledged_change_again
 from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
@@ -192,8 +193,10 @@ class IncidentService:
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Open again the incident that has the alert `id`, if a person has resolved it. Raises usage (problem
-        `note`) without a reason, already_decided if the incident is closed, not_found, not_allowed."""
+        """Open again the incident that has the alert `id`, if a person has resolved it. The change of a corporation
+        that a person has acknowledged is raised again as a new alert, whose incident is returned. Raises usage
+        (problem `note`) without a reason, already_decided if the incident is closed because its facts match
+        again, not_found, not_allowed."""
         return self._act_once(IncidentAction.REOPEN, (id, reason), request_id)
 
     # Steps
@@ -218,6 +221,9 @@ class IncidentService:
         """
         context, now = self._context, self._context.now()
         incident = self._find_incident(tx.conn, alert_id)
+        reopened = self._raise_closed_again(tx, incident) if action is IncidentAction.REOPEN else None
+        if reopened is not None:
+            incident = replace(incident, state=IncidentState.RESOLVED)
         step = self._make_incident_step(tx.conn, incident, action, person, arguments, now)
         if step is None:
             return incident
@@ -230,7 +236,14 @@ class IncidentService:
             {name: fact for name, fact in facts.items() if fact},
             kind=INCIDENT_KIND,
         )
-        return self._find_incident(tx.conn, alert_id)
+        return self._find_incident(tx.conn, alert_id if reopened is None else reopened.id)
+
+    def _raise_closed_again(self, tx: Transaction, incident: Incident) -> Alert | None:
+        """Raise the alert of a closed incident again if only a person's acknowledgement has closed it, as that of a
+        changed corporation does. Return the new alert, or None."""
+        if incident.state is not IncidentState.CLOSED:
+            return None
+        return raise_acknowledged_change_again(self._context, tx, incident.alerts[-1])
 
     def _make_incident_step(
         self,

@@ -3,6 +3,7 @@ registry have changed. The person looks at the change and acknowledges it, or re
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QGuiApplication
@@ -13,8 +14,9 @@ from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.registry.watched_facts import QUEUE_NAME as COMPANY_QUEUE
 from console.domain.tasks.records import AlertItem
-from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
+from console.domain.views.changed_companies import ChangedCompanyItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
+from console.views.alerts.incident_dialogs import ReopenIncidentDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
@@ -34,6 +36,9 @@ from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 from console.wording.registry import format_registry_source
 
+if TYPE_CHECKING:
+    from console.app import Console
+
 _MAX_READ_CHANGES = 1_000
 _MIN_VISIBLE_TABLE_ROWS = 4
 """The minimum number of visible rows of the list, also if the texts below the list are long."""
@@ -52,7 +57,7 @@ class ChangedCompaniesPage(Page):
     """The page of the queue of changed companies, the oldest change first. The Enter key opens the lookup of the
     current company, the S key the lookup of its successor. The A key opens the dialog that acknowledges the
     change, the B key the dialog that renews the company's credit check; each of these two actions removes the
-    entry from the queue.
+    entry from the queue. The C key also lists the acknowledged changes, which the A key reopens with a reason.
     """
 
     sidebar_key = "queues"
@@ -63,6 +68,7 @@ class ChangedCompaniesPage(Page):
         (("S",), "key.successor"),
         (("B",), "key.renew"),
         (("A",), "key.acknowledge"),
+        (("C",), "key.acknowledged"),
         (("Ctrl+C",), "key.copy"),
         *list_export.EXPORT_KEY_HINTS,
         (("Esc",), "key.back"),
@@ -72,11 +78,13 @@ class ChangedCompaniesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.acts = RecordActionHandlers(context, self)
+        self._shows_acknowledged = False
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
         self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
-        tab_line.setLayout(make_row(self.tabs, None))
+        self.acknowledged_button = KeyButton(translate("queue.companies.show_acknowledged"), "C", binds=False)
+        tab_line.setLayout(make_row(self.tabs, None, self.acknowledged_button))
         title = translate("queue.companies.title")
         self.table = StaticTable(
             context, _make_change_columns(context), _get_alert_id, title, hideable_columns=("number",)
@@ -91,7 +99,7 @@ class ChangedCompaniesPage(Page):
         self.add_content(self._make_footer())
         self.add_key_hints()
         self._connect_signals()
-        set_tab_order(*self.head.stops, self.tabs, self.table, *self._buttons)
+        set_tab_order(*self.head.stops, self.tabs, self.acknowledged_button, self.table, *self._buttons)
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate
@@ -118,7 +126,8 @@ class ChangedCompaniesPage(Page):
         self.table.rows.page_applied.connect(self._go_to_first_row)
         self.open_button.clicked.connect(self._open_current)
         self.successor_button.clicked.connect(self._open_successor)
-        self.acknowledge_button.clicked.connect(self._acknowledge_change)
+        self.acknowledge_button.clicked.connect(self._acknowledge_or_reopen)
+        self.acknowledged_button.clicked.connect(self._toggle_acknowledged)
         self.renew_button.clicked.connect(self._renew_check)
         context = self.context
         for signal in (context.people_changed, context.person_changed, context.connection_state_changed):
@@ -126,6 +135,7 @@ class ChangedCompaniesPage(Page):
         self.bind_shortcut("S", self._open_successor_by_key)
         self.bind_shortcut("A", self._acknowledge_by_key)
         self.bind_shortcut("B", self._renew_by_key)
+        self.bind_shortcut("C", partial(self.press_button, self.acknowledged_button))
         self.bind_shortcut("Ctrl+C", self._copy_number)
         self.context.work_counts_changed.connect(self.table.repaint_ages)
 
@@ -141,17 +151,23 @@ class ChangedCompaniesPage(Page):
         return any(kind == "alert" for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
+        shows_acknowledged = self._shows_acknowledged
+
+        def read_items(services: "Console") -> tuple[ChangedCompanyItem, ...]:
+            queue = services.alerts.read_company_queue(_MAX_READ_CHANGES, with_related=False)
+            return queue.items + (services.alerts.list_acknowledged_changes() if shows_acknowledged else ())
+
         self.context.run_read(
-            lambda services: services.alerts.read_company_queue(_MAX_READ_CHANGES, with_related=False),
-            partial(self._show_page, is_automatic=reason == "changed"),
+            read_items,
+            partial(self._show_items, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
             key="companies",
         )
 
-    def _show_page(self, page: ChangedCompanyPage, *, is_automatic: bool = False) -> None:
+    def _show_items(self, items: Sequence[ChangedCompanyItem], *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
-        self.list.show_rows(page.items, is_automatic=is_automatic)
+        self.list.show_rows(items, is_automatic=is_automatic)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_change(self.table.current_item)
 
@@ -177,7 +193,15 @@ class ChangedCompaniesPage(Page):
             return
         translate, explanation = self.context.translate, item.explanation
         self.why_words.show_text(translate(explanation.why, **explanation.facts))
-        self.action_words.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
+        alert = item.alert
+        self.action_words.show_text(
+            translate("queue.companies.acknowledged", who=alert.acknowledged_by, at=alert.acknowledged_at)
+            if item.is_acknowledged
+            else translate(explanation.next_step.code, **explanation.next_step.facts)
+        )
+        self.acknowledge_button.show_text(
+            translate("incident.action.reopen" if item.is_acknowledged else "alerts_screen.acknowledge")
+        )
         self.source_words.show_text(format_registry_source(item.change.registry_date, translate))
         self.successor_button.setVisible(item.change.after.successor is not None)
         self._update_renew_button()
@@ -221,9 +245,26 @@ class ChangedCompaniesPage(Page):
         self.press_button(self.acknowledge_button, self.context.translate("act.none_selected"))
 
     @Slot()
-    def _acknowledge_change(self) -> None:
+    def _toggle_acknowledged(self) -> None:
+        self._shows_acknowledged = not self._shows_acknowledged
+        name = "hide_acknowledged" if self._shows_acknowledged else "show_acknowledged"
+        self.acknowledged_button.show_text(self.context.translate(f"queue.companies.{name}"))
+        self.refresh("entered")
+
+    @Slot()
+    def _acknowledge_or_reopen(self) -> None:
         item = self.current_change
-        if item is not None and self.acknowledge_button.isEnabled():
+        if item is None or not self.acknowledge_button.isEnabled():
+            return
+        if item.is_acknowledged:
+            self.context.run_read(
+                lambda services: services.incidents.read_incident(item.alert.id),
+                lambda incident: ReopenIncidentDialog(self.context, incident, self.window()).open(),
+                self.show_reading_failure,
+                owner=self,
+                key=("incident", item.alert.id),
+            )
+        else:
             subject = AlertItem(
                 item.alert, "look_up", CORPORATION_KIND, item.alert.subject_id, number=item.change.number
             )
@@ -261,13 +302,19 @@ def _make_change_columns(context: WindowContext) -> list[Column]:
         return wording.format_finding(item.alert.observed, context.language)
 
     def make_change_cell(item: ChangedCompanyItem) -> StateCell:
+        if item.is_acknowledged:
+            return StateCell(translate("queue.companies.is_acknowledged"), "ring_check", "muted")
         fact = next((fact for fact in _SHAPE_BY_CHANGED_FACT if fact in item.change.changed), ChangedFact.NAME)
         is_void = fact is ChangedFact.SUCCESSOR and item.change.after.successor is None
         word = translate(f"queue.companies.change.{'merger_void' if is_void else fact.value}")
         return StateCell(word, _SHAPE_BY_CHANGED_FACT[fact], "care")
 
     longest_change = max(
-        (translate(f"queue.companies.change.{fact.value}") for fact in _SHAPE_BY_CHANGED_FACT), key=len
+        (
+            translate("queue.companies.is_acknowledged"),
+            *(translate(f"queue.companies.change.{fact.value}") for fact in _SHAPE_BY_CHANGED_FACT),
+        ),
+        key=len,
     )
     return [
         Column(

@@ -36,7 +36,7 @@ class EvidenceForm(QWidget):
 
     changed = Signal()
     proposed_reasons: Mapping[str, DecisionReason] = {}
-    """The code of the reason that a kind of evidence leaves no doubt about, by that kind. The form selects it, and the
+    """The codes of the reasons that follow from a kind of evidence, by that kind. The form selects the code, and the
     person can select another one."""
 
     def __init__(

@@ -171,6 +171,50 @@ def test_settled_by_people_and_by_renewals(place: Place, hand_clock: HandClock) 
         assert scene.told()[number(0)] == "company closed 2026-11-19 liquidation"
 
 
+@pytest.mark.engines("sqlite", "mariadb")
+def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock) -> None:
+    """With a reason, as a new alert of the same words, once; the acknowledged alert stays as it was. After a newer
+    change of the company the earlier one can't be reopened.
+    """
+    rows = rows_of(range(2))
+    with watched(place, hand_clock, rows) as scene:
+        for index in range(2):
+            scene.check(index)
+        scene.take(scene.whole)
+        scene.run()
+        moved = {index: changes.move_company(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
+        scene.take(scene.difference(NEXT_DAY, moved.values()))
+        assert scene.run() == 2
+        services, words = scene.console, scene.told()[number(0)]
+        first = {item.change.number: item.alert.id for item in services.alerts.read_company_queue().items}
+        assert services.alerts.list_acknowledged_changes() == ()
+        for id in first.values():
+            services.alerts.acknowledge(id, "asked them")
+        hand_clock.at += timedelta(minutes=5)
+        assert {item.alert.id for item in services.alerts.list_acknowledged_changes()} == set(first.values())
+        with pytest.raises(ConsoleError) as refused:
+            services.incidents.reopen(first[number(0)], " ")
+        assert refused.value.code == "usage"
+        assert scene.told() == {}
+        incident = services.incidents.reopen(first[number(0)], "the wrong company", request_id="re-1")
+        assert services.incidents.reopen(first[number(0)], "the wrong company", request_id="re-1").id == incident.id
+        assert (incident.state, incident.alerts[0].observed) == ("open", words)
+        assert scene.told() == {number(0): words}
+        assert [step.words for step in services.incidents.read_incident(first[number(0)]).steps] == [
+            "the wrong company"
+        ]
+        assert [item.change.number for item in services.alerts.list_acknowledged_changes()] == [number(1)]
+        with pytest.raises(ConsoleError) as refused:
+            services.incidents.reopen(first[number(0)], "again")
+        assert refused.value.code == "already_decided"
+        assert scene.run() == 0
+        scene.take(scene.difference(THIRD_DAY, [changes.close_company(moved[1], THIRD_DAY)]))
+        assert scene.run() == 1
+        with pytest.raises(ConsoleError) as refused:
+            services.incidents.reopen(first[number(1)], "too late")
+        assert refused.value.code == "already_decided"
+
+
 @pytest.mark.engines("sqlite")
 def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) -> None:
     """While an alert is open, the next change replaces it by one that tells both; a change that is taken back closes
@@ -302,6 +346,11 @@ def test_a_person_whose_desk_asks(place: Place, hand_clock: HandClock) -> None:
                 seen = asking.alerts.acknowledge(item.change.alert_id, "called them", request_id="ask-1")
             assert seen.acknowledged_by == place.named("op-a")
             assert asking.alerts.read_company_queue().items == ()
+            assert [one.alert.id for one in asking.alerts.list_acknowledged_changes()] == [seen.id]
+            hand_clock.at += timedelta(seconds=5)
+            with executing(worker):
+                again = asking.incidents.reopen(seen.id, "they moved back", request_id="ask-2")
+            assert [one.alert.id for one in asking.alerts.read_company_queue().items] == [again.id]
 
 
 @pytest.mark.engines("sqlite", "mariadb")
