@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PySide6.QtGui import QGuiApplication
 from sqlalchemy import text
 
 from console.app import Console
@@ -11,17 +12,21 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.page import LookupPage
+from console.views.money.payment_page import PaymentPage
+from console.views.pages.base import Page
 from console.views.queues.page import QueuesPage
 from console.views.records.evidence_wizard import EvidenceForm
 from console.views.records.resolve_dialog import ResolveDialog
-from console.views.runtime.routes import CreditCheckRoute, LookupRoute, QueuesRoute
+from console.views.runtime.routes import CreditCheckRoute, LookupRoute, PaymentRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
+from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.inputs import LineEdit
 from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf, provider_id
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS
+from tests.support.money_desks import paid
 
 NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
 
@@ -208,6 +213,26 @@ def test_previous_and_next_walk_the_list_it_came_from(sit: Sit, console: Console
     person.until(lambda: page.view is not None and page.view.record.id == ids[0])
     person.press("Esc")
     person.page(QueuesPage)
+
+
+def test_numbers_and_codes_are_copied_whole(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The numbers of a payment and the code that its gateway gave it: each has its copy button."""
+    payment = paid(console, sandbox, "ORD-1")
+    person = sit()
+    person.frame.show_route(PaymentRoute(payment.id))
+    payment_page = person.page(PaymentPage)
+    on_page = {payment.provider_payment_id, payment.merchant_payment_id, "COMPLETED"}
+    person.until(lambda: on_page <= copied(payment_page))
+
+
+def copied(page: Page) -> set[str]:
+    """What the copy buttons in sight put into the clipboard."""
+    found = set()
+    for one in page.findChildren(CopyableId):
+        if one.isVisible():
+            one.copy_id()
+            found.add(QGuiApplication.clipboard().text())
+    return found
 
 
 def test_new_arrivals_move_no_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar, TypeVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QScrollArea, QWidget
+from PySide6.QtWidgets import QBoxLayout, QScrollArea, QSizePolicy, QWidget
 
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
@@ -21,7 +21,8 @@ from console.views.widgets.money_strip import MoneyPanel
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 
-_MIN_WIDTH_WITH_ASIDE_PANEL_PX = 900  # px at text size 1; in a narrower window the facts beside the tabs are hidden
+_MIN_WIDTH_WITH_ASIDE_PANEL_PX = 900  # px at text size 1; in a narrower window the facts stand below the tabs
+_UNLIMITED_PX = 16_777_215  # what Qt calls QWIDGETSIZE_MAX
 MoneyView = TypeVar("MoneyView", bound=PaymentDetails | OrderDetails | RefundDetails)
 
 
@@ -43,11 +44,10 @@ class MoneyPage(RecordPage[MoneyView]):
         self.facts_panel.setWidgetResizable(True)
         self.facts_panel.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.facts_panel.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.facts_panel.setFixedWidth(tokens().px("layout", "preview_width"))
         tabs = MoneyTabs(context, self.related_tab_names)
-        middle = make_row(tabs, self.facts_panel, gap=0)
-        middle.setStretch(0, 1)
-        super().__init__(context, tabs, (*below, self.money), middle)
+        self._middle = make_row(tabs, self.facts_panel, gap=0)
+        self._middle.setStretch(0, 1)
+        super().__init__(context, tabs, (*below, self.money), self._middle)
         self.sides_strip.setVisible(self.shows_sides_and_amounts)
         self.money.setVisible(self.shows_sides_and_amounts)
 
@@ -75,12 +75,17 @@ class MoneyPage(RecordPage[MoneyView]):
         block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap=8)
         content.setLayout(make_column(block, None, gap=16, margins=(16, 12, 16, 12)))
         self.facts_panel.setWidget(content)
+        self._place_facts()
 
     def make_copyable_fact(self, name: str, text: str | None) -> QWidget | None:
         """Return a widget with the shortened identifier `text` and a button that copies the full one; `name` is
         the wording key of its label, without `field.`. Return None if `text` is None or empty."""
         short_form = case_words.shorten_identifier(text) if text else ""
-        return self.make_copyable_id(self.context.translate(f"field.{name}"), short_form, text) if text else None
+        if not text:
+            return None
+        copyable = self.make_copyable_id(self.context.translate(f"field.{name}"), short_form, text)
+        copyable.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)  # the button beside the text
+        return copyable
 
     def make_code_fact(self, record: Payment | Refund) -> tuple[str, QWidget | None]:
         """Return the label and the value of the provider's code for the record's state."""
@@ -89,7 +94,21 @@ class MoneyPage(RecordPage[MoneyView]):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.facts_panel.setVisible(self.width() >= _MIN_WIDTH_WITH_ASIDE_PANEL_PX * current_appearance().scale)
+        self._place_facts()
+
+    def _place_facts(self) -> None:
+        """Place the panel with the facts beside the tabs; in a narrow page below them, as high as its facts."""
+        if self.width() >= _MIN_WIDTH_WITH_ASIDE_PANEL_PX * current_appearance().scale:
+            self._middle.setDirection(QBoxLayout.Direction.LeftToRight)
+            self.facts_panel.setFixedWidth(tokens().px("layout", "preview_width"))
+            self.facts_panel.setMinimumHeight(0)
+            return
+        self._middle.setDirection(QBoxLayout.Direction.TopToBottom)
+        self.facts_panel.setMinimumWidth(0)
+        self.facts_panel.setMaximumWidth(_UNLIMITED_PX)
+        content = self.facts_panel.widget()
+        if content is not None:
+            self.facts_panel.setMinimumHeight(content.sizeHint().height())
 
 
 def make_fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:

@@ -4,6 +4,7 @@ actions."""
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
 
 from console.domain.explanations.payments import explain_refund
 from console.domain.payments.consistency import PAID_STATES
@@ -113,12 +114,19 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             if record.expires_at and record.state not in PAID_STATES
             else None
         )
-        facts = [
+        facts: list[tuple[str, str | QWidget | None]] = [
             (translate("column.number"), wording.format_corporation_number(record.corporation_number or "")),
             (translate("field.payer"), case_words.mask_payer(record.payer)),
             (translate("field.paid_at"), paid_at),
-            (translate("field.merchant_payment_id"), record.merchant_payment_id),
-            (translate("field.provider_payment_id"), case_words.shorten_identifier(record.provider_payment_id or "")),
+            (
+                translate("field.merchant_payment_id"),
+                self.make_copyable_fact("merchant_payment_id", record.merchant_payment_id),
+            ),
+            (
+                translate("field.provider_payment_id"),
+                self.make_copyable_fact("provider_payment_id", record.provider_payment_id),
+            ),
+            self.make_code_fact(record),
             (translate("field.currency"), record.currency),
             (translate("field.asked"), wording.format_amount(record.asked_minor, record.currency)),
         ]
