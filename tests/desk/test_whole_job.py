@@ -69,9 +69,7 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.press("Tab")
     person.type_in(str(provider_id(sandbox, UNANSWERED)))
     assert settling.form.outcome == "success", "the only result that this evidence carries"
-    person.tab_to("Reason")
-    person.press("Down")
-    person.press("Tab")
+    person.tab_to("Reason in words")
     person.type_in("seen on their list")
     person.until(settling.act_button.isEnabled)
     person.tab_to("Resolve")
