@@ -1,7 +1,11 @@
 """Ctrl+K and Lookup: conditions with completion, what is told, exact matches, commands, and hostile texts."""
 
 from collections.abc import Iterator
+from threading import Event
 
+from console.app import Console
+from console.domain.lookup.results import SearchResult
+from console.domain.process.read_interruption import ReadInterrupted
 from console.domain.records import CreditCheck
 from console.sandbox.server import Sandbox
 from console.views.admin.page import AdminPage
@@ -17,6 +21,7 @@ from console.views.widgets.search_results import ResultEntry
 from tests.desk.conftest import Sit, buy, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
+from tests.store.database.test_read_interruption import ENDLESS
 from tests.support.invented import numbers
 
 GOOD, UNKNOWN = numbers(2, 93)
@@ -218,3 +223,36 @@ def test_a_number_and_enter_at_once(seats: Seats, sit: Sit) -> None:
         assert person.frame.current_route == LookupRoute(GOOD)
         person.rest()
         person.press("Alt+1")
+
+
+def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
+    """The statement ends in the database, the box stays open and says so; the next Esc closes it."""
+    person = sit()
+    palette = open_box(person)
+    has_begun, endings = Event(), []
+    search_records = console.lookup.search
+
+    def search_endlessly(text: str, limit: int) -> SearchResult:
+        database = console._context.database
+        try:
+            with database.read() as conn:
+                has_begun.set()
+                conn.exec_driver_sql(ENDLESS[database.dialect])
+        except ReadInterrupted:
+            endings.append("interrupted")
+            raise
+        return search_records(text, limit)
+
+    console.lookup.search = search_endlessly  # type: ignore[method-assign]  # the only change: it reads longer
+    try:
+        person.type_in("sakura")
+        person.until(has_begun.is_set)
+        assert "Esc" in palette.box.footer.count.plain
+        person.press("Esc")
+        assert palette.box.is_open
+        assert "ended" in palette.box.footer.count.plain
+        person.until(lambda: endings == ["interrupted"])
+        person.press("Esc")
+        assert not palette.box.is_open
+    finally:
+        console.lookup.search = search_records  # type: ignore[method-assign]  # as it was

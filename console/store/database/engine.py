@@ -7,9 +7,9 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from console.domain.error_reasons import LockedProblem, UnreachableProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.process.read_interruption import get_current_interruption
 from console.domain.setting_problems import SettingProblem
 from console.store.database import error_codes, retry_policy
 from console.store.database import server as server_engine
@@ -123,22 +124,39 @@ class Database:
         """Open a connection for reads. The reads make no writer wait.
 
         On SQLite all reads see one consistent state. On a server each statement sees the latest state. Raises
-        ConsoleError for a database error that has an error code (`error_codes.find_error_code`).
+        ConsoleError for a database error that has an error code (`error_codes.find_error_code`), and ReadInterrupted
+        if the person has cancelled the call (`ReadInterruption.run`).
         """
         self._report_transaction_change(+1)
         try:
             if self.is_server:
-                with self._connect(self._reader) as conn:
+                with self._connect(self._reader) as conn, self._hold_interruptible(conn):
                     self._has_connected = True
                     yield conn
             else:
-                with self._sqlite_transaction("BEGIN DEFERRED") as conn:
+                with self._sqlite_transaction("BEGIN DEFERRED") as conn, self._hold_interruptible(conn):
                     yield conn
         except (DBAPIError, NoConnectionFree, PendingRollbackError) as error:
             _raise_console_error(error)
             raise
         finally:
             self._report_transaction_change(-1)
+
+    def _hold_interruptible(self, conn: Connection) -> AbstractContextManager[None]:
+        interruption = get_current_interruption()
+        return nullcontext() if interruption is None else interruption.hold(lambda: self._end_statement(conn))
+
+    def _end_statement(self, conn: Connection) -> None:
+        """End the statement that another thread runs on this connection. On another node of a cluster, where the
+        session can't be reached, do nothing."""
+        if not self.is_server:
+            driver: Any = conn.connection.dbapi_connection
+            driver.interrupt()
+            return
+        session = server_engine.get_session(conn)
+        with self._connect(self._reader) as other:
+            if server_engine.get_session(other).node == session.node:
+                other.exec_driver_sql(f"KILL QUERY {session.number}")
 
     def write(self, run_in_transaction: Callable[[Transaction], T]) -> T:
         """Call `run_in_transaction` in a write transaction and return its result after the COMMIT.

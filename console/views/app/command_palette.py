@@ -29,6 +29,7 @@ from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.presenters.search_completions import format_completion
 from console.views.registry.company_list import FoundCompany, list_found_companies
+from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
     AlertsRoute,
@@ -77,6 +78,7 @@ class CommandPalette(QObject):
         self.box.typed.connect(self._search_text)
         self.box.picked.connect(self._open_result)
         self.box.may_pick = self._may_open_result
+        self.box.may_close = self._may_close
         self._timer = QTimer(self, singleShot=True, interval=_SEARCH_DELAY_MS)
         self._timer.timeout.connect(self._search_records)
         self._reading: TaskHandle | None = None
@@ -140,6 +142,7 @@ class CommandPalette(QObject):
     @Slot()
     def _search_records(self) -> None:
         text, began_at = self._text, self._context.monotonic()
+        self.box.footer.count.show_text(self._context.translate("search.running"))
         self._reading = self._context.run_read(
             lambda services: services.lookup.search(text, _MAX_RECORDS_PER_KIND),
             lambda found: self._show_search_result_and_duration(text, found, self._context.monotonic() - began_at),
@@ -190,10 +193,25 @@ class CommandPalette(QObject):
 
     def _may_open_result(self) -> bool:
         """Return True if Enter may open a result now: the results belong to the typed text, or the text is a
-        corporation number. Otherwise return False; an exact match is then opened as soon as the results arrive."""
+        corporation number. Otherwise return False; an exact match is then opened as soon as the results arrive. A
+        search that the person has ended begins again."""
         if self._searched_text == self._text or _find_corporation_number(self._text) is not None:
             return True
         self._waits_for_exact = True
+        if self._reading is not None and self._reading.state == "cancelled" and not self._timer.isActive():
+            self._search_records()  # the person had ended this search
+        return False
+
+    def _may_close(self) -> bool:
+        """Return True if Esc may close the box. A search that waits for the database is ended first, which the box
+        says; the next Esc closes the box."""
+        if self._reading is None or self._reading.state not in ("waiting", "running"):
+            return True
+        self._reading.cancel()
+        self._waits_for_exact = False
+        words = self._context.translate("search.ended")
+        self.box.footer.count.show_text(words)
+        announce(self.box.input, words)
         return False
 
     # -- results

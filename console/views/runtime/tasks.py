@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ErrorDetail
+from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
 
 log = logging.getLogger("console.views")
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class ProgressReporter:
     def __init__(self, send: Callable[[object], None]) -> None:
         self._send = send
         self._cancel_event = threading.Event()
+        self.interruption = ReadInterruption()
         self._last_report_at = -_PROGRESS_REPORT_INTERVAL_SECONDS
 
     def __call__(self, value: object) -> None:
@@ -62,8 +64,9 @@ class ProgressReporter:
             raise Cancelled
 
     def cancel(self) -> None:
-        """Cancel the call: `is_cancelled` is True from now on."""
+        """Cancel the call: `is_cancelled` is True from now on, and a call that only reads reads nothing more."""
         self._cancel_event.set()
+        self.interruption.interrupt()
 
 
 class TaskHandle:
@@ -90,7 +93,8 @@ class TaskHandle:
         """Cancel the call. Return True if the call was still waiting: it never begins, and no request is sent.
 
         Return False if the call is running or has ended. A running call that can be cancelled may end early, and
-        its value is dropped. The value or failure of any other running call is still passed to its callbacks.
+        its value is dropped; the database ends the statement of one that only reads. The value or failure of any
+        other running call is still passed to its callbacks.
         """
         return self._task.cancel()
 
@@ -145,10 +149,16 @@ class Runner:
     ) -> TaskHandle:
         """Run `call` in a worker thread, then call `on_done` with its value or `on_failed` with its Failure in the
         GUI thread. If `owner` is destroyed before that, neither callback is called. Calls with the same `key` run
-        one after another. Return the handle of the call."""
-        return self._accept_task(
-            Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable)
-        )
+        one after another. Return the handle of the call.
+
+        A call in the lane `quick` only reads; if it is `cancellable`, `TaskHandle.cancel` also ends its statement in
+        the database. A statement of another call is never ended: it may belong to an action.
+        """
+
+        def run_call(report: ProgressReporter) -> T:
+            return report.interruption.run(call) if cancellable and lane == "quick" else call()
+
+        return self._accept_task(Task(run_call, on_done, on_failed, None, owner, label, key, lane, cancellable))
 
     def watch(
         self,
@@ -174,12 +184,13 @@ class Runner:
 
 
 def make_failure(error: BaseException, label: str = "") -> Failure:
-    """Return the Failure for an exception. A ConsoleError keeps its error code; Cancelled gets the code "cancelled".
+    """Return the Failure for an exception. A ConsoleError keeps its error code; Cancelled and ReadInterrupted get
+    the code "cancelled".
     Any other exception is an error in the program, which is logged under a new support code; `label` names the
     call in the log."""
     if isinstance(error, ConsoleError):
         return Failure(error.code, error.detail)
-    if isinstance(error, Cancelled):
+    if isinstance(error, Cancelled | ReadInterrupted):
         return Failure("cancelled")
     code = _make_support_code()
     log.error("bug %s while running %r", code, label, exc_info=error)

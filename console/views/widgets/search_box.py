@@ -74,6 +74,8 @@ class SearchBox(QObject):
         super().__init__(window)
         self.may_pick: Callable[[], bool] = lambda: True
         """Asked at Enter: False keeps the box open, because the results of the text aren't here yet."""
+        self.may_close: Callable[[], bool] = lambda: True
+        """Asked at Esc: False keeps the box open, because the key has ended a search."""
         self._window = window
         self._previous_focus: QWidget | None = None
         self.veil = OverlayLayer(window)
@@ -218,7 +220,8 @@ class SearchBox(QObject):
 
     def _handle_key(self, event: QKeyEvent) -> bool:
         if event.key() == Qt.Key.Key_Escape:
-            self.close()
+            if self.may_close():
+                self.close()
             return True
         if event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
             insertion = self.list.find_key_of_type(TextCompletion) if event.key() == Qt.Key.Key_Tab else None
