@@ -87,7 +87,6 @@ class MismatchReason(Reason):
 
     OTHER_ID = "other_id"
     OTHER_NUMBER = "other_number"
-    OTHER_PROPOSAL = "other_proposal"
     PROVIDER_SAYS_OTHERWISE = "provider_says_otherwise"
     USED_BY_OTHER_RECORD = "used_by_other_record"
 

@@ -30,8 +30,7 @@ class PersonDecision:
 
     `subject` is the kind and the id of the record `record`; for an operation whose row is lost, the id is None and
     `operation_id` identifies the operation. `proof` is the evidence to store. `refusal_facts` are
-    added to the detail of the refusal not_allowed. `may_replace_proposal` is True if the decision may replace an
-    open proposal with another target; if False, it is refused in that case.
+    added to the detail of the refusal not_allowed.
 
     `needs_number` is True if the record gets the provider's number that the people name; both must then name the
     same one. `number` is the number that this person names, None if the person names none.
@@ -44,7 +43,6 @@ class PersonDecision:
     operation_id: str | None
     proof: PersonProof
     refusal_facts: NotAllowedDetail
-    may_replace_proposal: bool = False
     needs_number: bool = False
     number: str | None = None
 
@@ -62,10 +60,10 @@ def decide_with_second_person(
 
     For the second person, this function calls `settle` with the first person's name. For the first person it calls
     `propose` with the id of the stored evidence; `propose` changes the record and returns the facts of the audit
-    entry. Raises same_person, not_allowed, and evidence_mismatch (detail.reason other_proposal or other_id).
+    entry. Raises same_person, not_allowed, and evidence_mismatch (detail.reason other_id).
 
-    A decision that replaces the open proposal makes its person the first one; another person must then agree. That
-    applies to a decision for another target if `may_replace_proposal` is True. A decision for the same target with
+    A decision that replaces the open proposal makes its person the first one; another person must then agree. A
+    decision for another target always replaces it. A decision for the same target with
     another number replaces only a proposal of the same person, or of a person who can't correct it any more
     because the person is disabled or has lost the right to resolve; otherwise it is refused (other_id).
     """
@@ -78,10 +76,6 @@ def decide_with_second_person(
         is_second = is_number_agreed or not _may_replace_number(context, tx, decision, proposal.person)
         if is_second:
             _require_second_person(context, decision, proposal.person, is_number_agreed=is_number_agreed)
-    elif proposal is not None and not decision.may_replace_proposal:
-        raise ConsoleError(
-            ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": MismatchReason.OTHER_PROPOSAL}
-        )
     proof = _prepend_number(decision.number, decision.proof) if decision.needs_number else decision.proof
     proof_id = evidence.add_proof(tx.conn, decision.subject, decision.operation_id, decision.person, proof, now)
     if proposal is not None and is_second:

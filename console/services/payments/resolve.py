@@ -227,7 +227,6 @@ class PaymentResolver:
             payment.operation_id,
             proof,
             refusal_facts={"record": payment},
-            may_replace_proposal=True,
             needs_number=is_completion,
             number=provider_id if is_completion else None,
         )

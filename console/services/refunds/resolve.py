@@ -186,7 +186,6 @@ class RefundResolver:
             refund.operation_id,
             proof,
             refusal_facts={"record": refund},
-            may_replace_proposal=True,
             needs_number=state is RefundState.COMPLETED,
             number=number,
         )
