@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, column, func, literal, select, table, union_all
 from sqlalchemy import insert as into
 
+from console.domain.access.permissions import has_right
 from console.domain.payments.records import Refund
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import RefundState
 from console.domain.records import Work, WorkState
 from console.domain.transitions import tables as states
-from console.store.access import people_views
+from console.store.access import operators, people_views
 from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.compare_and_swap import make_work_values as make_work_values
@@ -317,9 +318,27 @@ def read_refunds(
 ) -> tuple[Refund, ...]:
     """Convert rows of `get_base_query()` into refunds with their approvers. `lapsed`: ids of refunds whose call has
     lapsed (its process crashed or froze), returned with an unknown outcome.
+
+    The approval of a requested refund counts only while its person is an approver, so other people are left out
+    then. The approvers of a decided refund stay.
     """
-    checkers = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
-    return tuple(make_record(row, checkers.get(row.id, ()), lapsed) for row in rows)
+    voters = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
+    undecided = {row.id for row in rows if row.status == RefundState.REQUESTED}
+    names = {name for refund_id in undecided for name in voters.get(refund_id, ())}
+    approvers = {name for name in names if _is_approver(conn, name)}
+    return tuple(
+        make_record(
+            row,
+            [name for name in voters.get(row.id, ()) if row.id not in undecided or name in approvers],
+            lapsed,
+        )
+        for row in rows
+    )
+
+
+def _is_approver(conn: Connection, name: str) -> bool:
+    person = operators.find(conn, name, admit_unlisted=conn.dialect.name == "sqlite")
+    return person is not None and has_right(person, "refund_approve")
 
 
 def _find_first_refund(

@@ -30,7 +30,10 @@ def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFu
     c = newest.c
     votes = select(func.count()).where(approvals.c.vote_of == cast(c.id, String(40))).scalar_subquery()
     was_sent = c.first_sent_at.is_not(None)
-    is_approved = or_(c.status.in_([str(state) for state in _APPROVED_STATES]), was_sent, votes >= c.checkers_needed)
+    has_enough_votes = (c.status != RefundState.REQUESTED.value) & (
+        votes >= c.checkers_needed
+    )  # else some don't count
+    is_approved = or_(c.status.in_([str(state) for state in _APPROVED_STATES]), was_sent, has_enough_votes)
     conditions: dict[str, ColumnElement[bool]] = {
         "approved": is_approved,
         "sent": was_sent,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from console.services.reports.report_queries import read_refund_funnel
 from tests.support.refund_desks import RefundDesk
 
 
@@ -70,6 +71,12 @@ def test_two_people_who_are_approvers_now(desk: RefundDesk, change: str) -> None
     set_condition(desk, "second_above_paypay", 999)
     refund = desk.ask(desk.paid())
     desk.approve(refund, "lead-b")
+    assert desk.now(refund).checkers == ("lead-b",)
     desk.sql(f"UPDATE operators SET {change} WHERE name = 'lead-b'")
-    assert desk.approve(refund, "lead-c").state.value == "requested"
+    assert desk.now(refund).checkers == ()
+    half = desk.approve(refund, "lead-c")
+    assert (half.state.value, half.checkers) == ("requested", ("lead-c",))
+    with desk.context.database.read() as conn:
+        report = read_refund_funnel(conn, desk.clock.now())
+    assert [(one.requested.count, one.approved.count) for one in report.funnels] == [(1, 0)]
     assert desk.approve(refund, "lead-d").state.value == "submitted"
