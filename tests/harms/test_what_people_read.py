@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 import pymysql
@@ -209,6 +210,45 @@ def test_no_secret_is_read(readers: Readers, who: str) -> None:
     for where, text in seen.items():
         assert len(text) < _LONGEST_SEEN
         assert not [secret for secret in hidden_from(who) if secret in text], where
+
+
+def _read_plan(readers: Readers, who: str, statement: str) -> str:
+    """The plan of a statement that waits, as another session of the same person reads it; "" if it is refused."""
+    waiting = readers.team.connect(who)
+
+    def wait() -> None:
+        with suppress(pymysql.MySQLError), waiting.cursor() as cursor:
+            cursor.execute(statement)
+
+    thread = Thread(target=wait)
+    thread.start()
+    number, plan = waiting.thread_id(), ""
+    while thread.is_alive() and not plan:
+        for words in ("SHOW EXPLAIN FORMAT=JSON FOR", "EXPLAIN FORMAT=JSON FOR CONNECTION"):
+            with suppress(pymysql.MySQLError):
+                plan = plan or repr(readers.run(who, f"{words} {number}"))
+    with suppress(pymysql.MySQLError):
+        readers.run(who, f"KILL {number}")
+    thread.join()
+    return plan
+
+
+@pytest.mark.parametrize("who", ["op-a", "aud-e"])
+def test_no_secret_is_in_a_plan(readers: Readers, who: str) -> None:
+    """MariaDB prints the values of a row that is found by its number into the plan, which its reader sees while the
+    statement runs.
+    """
+    people, plans = f"`{make_people_database_name(readers.team.database)}`", 0
+    for place, columns in readers.readable(who).items():
+        key = next((name for name in ("id", "payment_id") if name in columns), None)
+        if key is None or place.endswith(("`requests`", "`request_files`")):
+            continue
+        row = ", ".join(f"COALESCE(v.`{column}`, '')" for column in columns)
+        condition = f"v.`{key}` = '1' AND CONCAT_WS(' ', {row}) <> x.id AND SLEEP(2) = 0"
+        plan = _read_plan(readers, who, f"SELECT 1 FROM {place} v JOIN {people}.payments x WHERE {condition}")
+        assert not [secret for secret in hidden_from(who) if secret in plan], place
+        plans += "query_block" in plan
+    assert plans > 5 or not readers.team.server.is_mariadb
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])

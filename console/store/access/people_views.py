@@ -9,9 +9,12 @@ that condition can store the values of hidden rows (`WHERE (@x := args) IS NULL`
 column of a hidden row by NULL, except the columns by which the view is searched. The values of those columns
 don't show what another person has done.
 
-A desk that reads views doesn't know a payer's name and can't mask it in other texts, so the views do this. They join
-the payment by a LEFT JOIN on its primary key: the server can merge such a view and use the indexes of its table, and
-MariaDB leaves the join out of statements that read no such text.
+A desk that reads views doesn't know a payer's name and can't mask it in other texts, so the views do this. A masked
+value is a scalar subquery, which reads the row again by its primary key: the server can merge such a view and use the
+indexes of its table, and it runs the subquery only in statements that read the value. An expression over the columns
+of the view's own row would show them unmasked: MariaDB prints the values of a row that is found by a unique key into
+the conditions of a plan, and a person may read the plan of their own other session (`SHOW EXPLAIN FORMAT=JSON FOR`).
+It prints a subquery as its number.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,16 +48,16 @@ at the last @.
 _ACCOUNT_NAME_SQL = NAME_WITHOUT_HOST_SQL.format("USER()")
 _ACCOUNT_SQL = f"CAST({_ACCOUNT_NAME_SQL} AS BINARY)"
 _SHOWN_META_NAMES = ("database_id", "versions", "adoption", "dates_zone")
-_JOIN_PAYMENT_OF_ROW_SQL = " LEFT JOIN {0}.payments payment ON payment.id = t.payment_id"
+_JOIN_PAYMENT_OF_ROW_SQL = " LEFT JOIN {0}.payments payment ON payment.id = m.payment_id"
 _PAYER_OF_ROW_SQL = "payment.payer_ref"
 _JOIN_PAYMENT_OF_SUBJECT_SQL = (
-    " LEFT JOIN {0}.payments payment ON payment.id = IF(t.subject_kind = 'payment', t.subject_id, NULL)"
+    " LEFT JOIN {0}.payments payment ON payment.id = IF(m.subject_kind = 'payment', m.subject_id, NULL)"
     " LEFT JOIN ({0}.refunds refund JOIN {0}.payments refunded ON refunded.id = refund.payment_id)"
-    " ON refund.id = IF(t.subject_kind = 'refund', t.subject_id, NULL)"
+    " ON refund.id = IF(m.subject_kind = 'refund', m.subject_id, NULL)"
 )
 _PAYER_OF_SUBJECT_SQL = "COALESCE(payment.payer_ref, refunded.payer_ref)"
 """SQL of the payer of the payment to which a row belongs. It needs the join _JOIN_PAYMENT_OF_SUBJECT_SQL, a value of
-`_PeopleView.joined`. A row about a refund belongs to the refund's payment.
+`_PeopleView.joined_for_masks`. A row about a refund belongs to the refund's payment.
 """
 _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 """Kinds of records whose audit entries every reader may see, because the screens show the history of these records.
@@ -65,11 +68,13 @@ _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 class _PeopleView:
     """A view of one table. In its SQL the rows of the table have the alias `t`.
 
-    - `columns`: for some columns, by name, the SQL that replaces their value
+    - `columns`: for some columns, by name, the constant that replaces their value
+    - `masks`: for some columns, by name, the SQL of their masked value; in it the row has the alias `m`
+    - `joined_for_masks`: SQL that joins further tables, for use in `masks`; `{0}` is the console's database
     - `visible`: SQL that is true for the rows that the reading account may see; None: all rows
     - `searched`: the columns by which the view is searched; only they have their value also in rows that the
       reading account may not see, where all other columns are NULL
-    - `joined`: SQL that joins further tables, for use in `columns` and `visible`; `{0}` is the console's database
+    - `joined`: SQL that joins further tables, for use in `visible`; `{0}` is the console's database
     """
 
     table: str
@@ -77,17 +82,23 @@ class _PeopleView:
     visible: str | None = None
     searched: tuple[str, ...] = ()
     joined: str = ""
+    masks: Mapping[str, str] = field(default_factory=dict)
+    joined_for_masks: str = ""
 
     def make_select_sql(self, database: str, names: Iterable[str]) -> str:
         """Return the SELECT statement of the view. `database` is the quoted name of the console's database, `names`
         are the columns.
         """
-        tables = f"{database}.{_quote_identifier(self.table)} t{self.joined.format(database)}"
+        table = f"{database}.{_quote_identifier(self.table)}"
+        columns = ", ".join(self._make_column_sql(name, database) for name in names)
         rows = f" WHERE {self.visible}" if self.visible else ""
-        return f"SELECT {', '.join(map(self._make_column_sql, names))} FROM {tables}{rows}"  # noqa: S608  # constants
+        return f"SELECT {columns} FROM {table} t{self.joined.format(database)}{rows}"  # noqa: S608  # constants
 
-    def _make_column_sql(self, name: str) -> str:
+    def _make_column_sql(self, name: str, database: str) -> str:
         value = self.columns.get(name, f"t.{_quote_identifier(name)}")
+        if name in self.masks:
+            tables = f"{database}.{_quote_identifier(self.table)} m{self.joined_for_masks.format(database)}"
+            value = f"(SELECT {self.masks[name]} FROM {tables} WHERE m.id = t.id)"  # noqa: S608  # constants
         is_shown = self.visible is None or name in self.searched
         return f"{value if is_shown else f'IF({self.visible}, {value}, NULL)'} AS {_quote_identifier(name)}"
 
@@ -117,7 +128,7 @@ def _make_masked_text_columns(payer: str, *columns: str) -> Mapping[str, str]:
     the domain function `mask_text` does it. `payer` is the SQL expression of the payer."""
     has_payer = f"CHAR_LENGTH({payer}) >= {MIN_HIDDEN_TEXT_LENGTH}"  # not true if there is none
     return {
-        name: f"IF({has_payer}, REPLACE(t.{name}, {payer}, {_make_masked_payer_sql(payer)}), t.{name})"
+        name: f"IF({has_payer}, REPLACE(m.{name}, {payer}, {_make_masked_payer_sql(payer)}), m.{name})"
         for name in columns
     }
 
@@ -155,35 +166,39 @@ def _make_views_by_name() -> Mapping[str, _PeopleView]:
         _PeopleView("console_meta", {}, f"t.name IN ({shown_meta})", ("name",)),
         _PeopleView(
             "alerts",
-            _make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "observed", "expected", "note"),
-            joined=_JOIN_PAYMENT_OF_SUBJECT_SQL,
+            masks=_make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "observed", "expected", "note"),
+            joined_for_masks=_JOIN_PAYMENT_OF_SUBJECT_SQL,
         ),
         _PeopleView(
             "evidence",
-            _make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "summary", "body"),
-            joined=_JOIN_PAYMENT_OF_SUBJECT_SQL,
+            masks=_make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "summary", "body"),
+            joined_for_masks=_JOIN_PAYMENT_OF_SUBJECT_SQL,
         ),
         _PeopleView("leases", {"token": "NULL"}),
         _PeopleView("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
         _PeopleView("outbox", {"body": "'{}'"}),
         _PeopleView(
-            "payments", {"payer_ref": _make_masked_payer_sql("t.payer_ref"), "handle": "NULL", "url": "NULL"}
+            "payments",
+            {"handle": "NULL", "url": "NULL"},
+            masks={"payer_ref": _make_masked_payer_sql("m.payer_ref")},
         ),
         _PeopleView(
-            "payment_events", _make_masked_text_columns(_PAYER_OF_ROW_SQL, "body"), joined=_JOIN_PAYMENT_OF_ROW_SQL
+            "payment_events",
+            masks=_make_masked_text_columns(_PAYER_OF_ROW_SQL, "body"),
+            joined_for_masks=_JOIN_PAYMENT_OF_ROW_SQL,
         ),
         _PeopleView(
             "reconciliation_rows",
-            _make_masked_text_columns(_PAYER_OF_ROW_SQL, "ours", "theirs"),
-            joined=_JOIN_PAYMENT_OF_ROW_SQL,
+            masks=_make_masked_text_columns(_PAYER_OF_ROW_SQL, "ours", "theirs"),
+            joined_for_masks=_JOIN_PAYMENT_OF_ROW_SQL,
         ),
         _PeopleView(
             "refunds",
-            {
-                "saw": _make_masked_facts_sql("t.saw"),
+            masks={
+                "saw": _make_masked_facts_sql("m.saw"),
                 **_make_masked_text_columns(_PAYER_OF_ROW_SQL, "reason", "declined_because"),
             },
-            joined=_JOIN_PAYMENT_OF_ROW_SQL,
+            joined_for_masks=_JOIN_PAYMENT_OF_ROW_SQL,
         ),
         _PeopleView(
             "saved_views", {}, f"(t.is_team OR {_make_is_own_sql('maker')})", ("id", "is_team", "maker", "deleted_at")
@@ -259,7 +274,8 @@ def _make_select_statements(conn: Connection, database: str) -> Mapping[str, str
     if "payments" in definitions:
         definitions[SAME_PAYER_VIEW] = (
             f"SELECT a.id AS payment_id, b.id AS other_id FROM {place}.payments a"  # noqa: S608  # a quoted name of this program
-            f" JOIN {place}.payments b ON b.payer_ref = a.payer_ref WHERE a.payer_ref <> ''"
+            f" JOIN {place}.payments b ON b.payer_ref ="
+            f" (SELECT m.payer_ref FROM {place}.payments m WHERE m.id = a.id AND m.payer_ref <> '')"
         )
     return definitions
 
