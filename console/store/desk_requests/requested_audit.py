@@ -99,7 +99,7 @@ def parse_audit_entry(person: str, args: str) -> NewAuditEntry:
         facts = json.loads(args, parse_constant=_refuse_constant)
         what, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
         kind, subject, reason = (_require_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
-        json.dumps(detail, ensure_ascii=False).encode()
+        json.dumps(detail, ensure_ascii=False, allow_nan=False).encode()  # 1e999 is read as infinite
     except (KeyError, RecursionError, TypeError) as malformed:
         raise ValueError("not an audit entry") from malformed
     is_refusal = result == "refused" and what in _AUDIT_ACTIONS and what != AuditAction.AUDIT_ROOT
