@@ -52,7 +52,7 @@ _PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
     "queue_since": re.compile(r"queue (?P<queue>[a-z]+) since (?P<at>\d{4}-\S+Z)"),
     "within": re.compile(r"within (?P<seconds>\d{1,9}) s"),
     "clock": re.compile(r"clock of (?P<name>.+): (?P<seconds>\d+\.\d) s (?P<way>ahead|behind)"),
-    "begun": re.compile(r"begun (?P<number>\S+) \S+"),
+    "begun": re.compile(r"begun (?P<number>\S+)(?: \S+)?"),  # earlier versions added the payer's code
 }
 
 

@@ -149,17 +149,18 @@ def get_event_kind(action: str) -> TimelineEventKind:
 
 def mask_event(event: TimelineEvent, hidden: Collection[str]) -> TimelineEvent:
     """Return the event with the `hidden` texts (see `mask_text`) masked in its facts."""
-    return replace(event, facts=_mask_texts(event.facts, hidden)) if hidden else event
+    return replace(event, facts=mask_texts(event.facts, hidden)) if hidden else event
 
 
-def _mask_texts(value: Any, hidden: Collection[str]) -> Any:
+def mask_texts(value: Any, hidden: Collection[str]) -> Any:
+    """Return a value of JSON in which the `hidden` texts (see `mask_text`) are masked in each text, at any depth."""
     match value:
         case str():
             return mask_text(value, hidden)
         case Mapping():
-            return {key: _mask_texts(part, hidden) for key, part in value.items()}
+            return {key: mask_texts(part, hidden) for key, part in value.items()}
         case list() | tuple():
-            return [_mask_texts(part, hidden) for part in value]
+            return [mask_texts(part, hidden) for part in value]
     return value
 
 

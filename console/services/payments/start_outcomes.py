@@ -48,7 +48,7 @@ def write_start_outcome(
     """
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         if is_contradicting_answer(payment, outcome.found):
-            observed = f"begun {outcome.found.merchant_payment_id} {outcome.found.handle}"
+            observed = f"begun {outcome.found.merchant_payment_id}"  # without the code: it is the payer's alone
             payment_work.open_case(context, tx, payment.id, WorkReason.CONTRADICTED, observed, payment.state.value)
         else:
             _write_started(context, tx, payment, outcome.found)

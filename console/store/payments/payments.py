@@ -29,7 +29,7 @@ from console.store.payments.balances import reserve_amount as reserve_amount
 from console.store.payments.balances import set_amount_aside as set_amount_aside
 from console.store.payments.balances import settle_refund as settle_refund
 from console.store.payments.row_mapping import PAYMENT_COLUMNS, make_record
-from console.store.schema.payments import payments
+from console.store.schema.payments import payments, refunds
 
 _PAYMENTS_QUERY = select(*PAYMENT_COLUMNS)
 _PAYMENT_BY_ID_QUERY = _PAYMENTS_QUERY.where(payments.c.id == bindparam("of"))
@@ -50,6 +50,12 @@ _PAYMENTS_OF_CORPORATIONS_QUERY = _PAYMENTS_QUERY.where(
     payments.c.corporation_number.in_(bindparam("some", expanding=True)),
     payments.c.captured_minor.in_(bindparam("amounts", expanding=True)),
 ).order_by(payments.c.id.desc())
+_PAYERS_QUERY = select(payments.c.payer_ref).where(payments.c.payer_ref.is_not(None))
+_PAYERS_QUERIES = {
+    PAYMENT_KIND: _PAYERS_QUERY.where(payments.c.id == bindparam("of")),
+    "refund": _PAYERS_QUERY.where(payments.c.id == refunds.c.payment_id, refunds.c.id == bindparam("of")),
+    "order": _PAYERS_QUERY.where(payments.c.order_id == bindparam("of")),
+}
 _DUE_PAYMENTS_QUERY = compare_and_swap.make_due_query(payments, _PAYMENTS_QUERY)
 _INSERT_PAYMENT = into(payments)
 _COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
@@ -95,6 +101,12 @@ def find(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset
     or froze); such a payment is returned with an unknown outcome.
     """
     return _find_first_payment(conn, _PAYMENT_BY_ID_QUERY, {"of": payment_id}, lapsed)
+
+
+def list_payers_of_record(conn: Connection, kind: str, record_id: int | str) -> tuple[str, ...]:
+    """Return the payers, as their provider names them, of a payment, of a refund's payment, or of all payments of an
+    order (`kind`: payment, refund, order)."""
+    return tuple(conn.scalars(_PAYERS_QUERIES[kind], {"of": str(record_id)}))
 
 
 def find_by_merchant_id(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:

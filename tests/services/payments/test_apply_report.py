@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentReport, RefundReport
@@ -19,6 +20,7 @@ from console.services.payments.apply_report import ReportWithSource, apply_repor
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.support.desks import NUMBERS
+from tests.support.money_desks import ask
 from tests.support.payment_desks import Scene
 
 P = PaymentState
@@ -251,6 +253,31 @@ def test_whoever_paid_is_written_once(scene: Scene) -> None:
     assert (after.payer, after.paid_at) == ("p" * 255, START)
     other = paid(scene, begun(scene, "ORD-2"), minute=5)
     assert other.paid_at == START + timedelta(minutes=5)
+
+
+def test_the_trail_names_no_payer(scene: Scene) -> None:
+    """Masked before it is hashed, in entries about payments, their orders and refunds: the trail still verifies."""
+    payer = "yamada@example.jp"
+    paid(scene, begun(scene, "ORD-1"), payer=payer, provider_state=f"paid by {payer}")
+    payment = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
+    scene.money.move_payment("paypay", "ORD-2", "paid")
+    scene.payments.probe(payment.id)
+    scene.place.sql(f"UPDATE payments SET payer_ref = '{payer}', version = version + 1 WHERE id = {payment.id}")
+    facts = {"observed": f"{payer} {payer}", "deep": [{"text": payer}], "n": 7}
+    for kind, subject in (("refund", ask(scene.console, payment.id).id), ("order", payment.order_id)):
+        scene.context.write(
+            lambda tx, kind=kind, subject=subject: scene.context.record_audit(  # type: ignore[misc]  # of this turn
+                tx, AuditAction.REFUND_CONTRADICTED, subject, facts, kind=kind
+            )
+        )
+    entries = [(what, str(detail)) for what, detail in scene.place.sql("SELECT what, detail FROM audit_log")]
+    assert not [what for what, detail in entries if payer in detail]
+    assert sum("paid by ****e.jp" in detail for _, detail in entries) == 1
+    masked = [json.loads(detail) for what, detail in entries if what == "refund.contradicted"]
+    assert [(facts["observed"], facts["deep"], facts["n"]) for facts in masked] == [
+        ("****e.jp ****e.jp", [{"text": "****e.jp"}], 7)
+    ] * 2
+    assert scene.console.audit.verify_chains() >= len(entries)
 
 
 def test_the_last_event_of_a_source_is_kept(scene: Scene) -> None:

@@ -274,6 +274,22 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -
     assert (payment.state, payment.handle is not None) == ("token_generated", True)
 
 
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("an outcome that could not be recorded is told")
+def test_a_code_that_comes_too_late_stays_the_payers(scene: Scene) -> None:
+    """The payment has ended meanwhile: a person looks at it, and sees no code with which somebody could pay."""
+    order = scene.order("ORD-1", 3300)
+    scene.context.failpoints = Broken("before_tx2")
+    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    scene.place.unguard("payments")
+    scene.place.sql("UPDATE payments SET status = 'expired', certainty = 'known'")
+    entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
+    assert entry.answer is not None
+    assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
+    assert scene.place.sql("SELECT rule_id, observed FROM alerts") == [("contradicted", "begun ORD-1")]
+    assert scene.audited("payment.contradicted") == 1
+
+
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_a_late_answer_closes_what_was_proposed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A first person's word about a lost beginning isn't half of a decision about what becomes of it later."""
