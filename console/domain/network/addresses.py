@@ -13,12 +13,14 @@ _ISATAP_INTERFACE_IDS = (0x00005EFE, 0x02005EFE)
 
 def is_this_machine(host: str) -> bool:
     """True for `localhost` and for loopback addresses. False for any other name, also for one such as
-    `127.0.0.1.example.com`.
+    `127.0.0.1.example.com`, and for an IPv4 address inside an IPv6 address (`::ffff:127.0.0.1`).
     """
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
-        return False
+        return host == "localhost"
+    # From Python 3.13 on, is_loopback is that of the IPv4 address inside.
+    return address.is_loopback and extract_embedded_address(address) == address
 
 
 def extract_embedded_address(address: Address) -> Address:
