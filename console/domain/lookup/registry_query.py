@@ -168,7 +168,8 @@ _HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")
 
 def _read_word(word: str) -> SearchWord:
     # list_readings looks for no second reading of か, because the terms of indexed rows have none.
-    names = list_readings(word.translate(_HIRAGANA_KA_FOLDING))
+    first, *others = list_readings(word.translate(_HIRAGANA_KA_FOLDING))
+    names = (first, *filter(None, others))  # "－々" also reads as two symbols: nothing, which every text contains
     return SearchWord(names, tuple(map(remove_legal_form, names)), fold_address(word), _read_post_code(word))
 
 

@@ -19,5 +19,12 @@ def test_a_part_of_an_address_matches_if_its_comparison_form_does(address: str, 
     query = parse_query(part)
     if query.words or query.pieces or query.digits or query.number or query.post_code or not fold_text(part):
         return
-    expected = Rank.ELSEWHERE if query.whole.address in fold_address(address) else None
+    form = query.whole.address
+    expected = Rank.ELSEWHERE if form and form in fold_address(address) else None
     assert Ranking(query).rank(CorporationTexts("1000000000000", "鬱", "", "", address, "")) is expected
+
+
+def test_a_reading_without_letters_matches_nothing() -> None:
+    """The mark of repetition after a symbol: as a part of the address, not as the beginning of every name."""
+    named = CorporationTexts("1000000000000", "鬱", "", "", "", "")
+    assert Ranking(parse_query("－々")).rank(named) is None
