@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from console.providers.http.strict_json import MAX_JSON_DEPTH
 from console.worker import abuse_limiter as offences
 from console.worker.connection_limits import SenderAddressFinder
 from tests.support.payment_desks import Scene, signed
@@ -128,6 +129,7 @@ POISON = {
     "Infinity": _hint(order_amount="-Infinity"),
     "an endless number": _hint(order_amount="9" * 5_000),
     "endless nesting": _hint(other="[" * 20_000 + "]" * 20_000),
+    "nesting that some Pythons read": _hint(other="[" * MAX_JSON_DEPTH + "]" * MAX_JSON_DEPTH),
 }
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 MAX_JSON_BYTES = 2 << 20
+MAX_JSON_DEPTH = 100
+"""How many objects and lists may stand inside each other."""
 
 
 class UnreadableJson(Exception):
@@ -17,7 +19,8 @@ class UnreadableJson(Exception):
 
 def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -> dict[str, object]:
     """Return the JSON object in `body` (UTF-8, at most 2 MiB). `fraction` converts the text of a number with a
-    fraction; None: such a number becomes a float. Raises UnreadableJson for any other body.
+    fraction; None: such a number becomes a float. Raises UnreadableJson for any other body, and for one that is nested
+    more deeply than MAX_JSON_DEPTH.
     """
     if len(body) > MAX_JSON_BYTES:
         raise UnreadableJson("too large")
@@ -30,7 +33,20 @@ def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -
         raise UnreadableJson("no JSON") from error
     if not isinstance(value, dict):
         raise UnreadableJson("no object")
+    _require_depth(value)
     return value
+
+
+def _require_depth(value: dict[str, object]) -> None:
+    # Up to Python 3.13, json.loads refuses about a thousand levels by itself; newer ones read tens of thousands.
+    level: list[object] = [value]
+    for _ in range(MAX_JSON_DEPTH):
+        containers = [item for item in level if isinstance(item, dict | list)]
+        level = [part for item in containers for part in (item.values() if isinstance(item, dict) else item)]
+        if not level:
+            return
+    if any(isinstance(item, dict | list) for item in level):
+        raise UnreadableJson("nested too deeply")
 
 
 def require_storable(value: object) -> None:

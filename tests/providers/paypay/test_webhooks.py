@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.money import Money
-from console.providers.http.strict_json import UnreadableJson
+from console.providers.http.strict_json import MAX_JSON_DEPTH, UnreadableJson
 from console.providers.payments.notices import OtherHint, ReconciliationFileHint, TransactionHint
 from console.providers.paypay.webhooks import read_notice
 from tests.providers.payments.parts import VECTORS
@@ -88,6 +88,16 @@ def test_what_is_no_notice(body: bytes) -> None:
     """Malformed and oversized bodies are refused, all in one way."""
     with pytest.raises(UnreadableJson):
         read_notice(body)
+
+
+def test_nesting_has_a_limit() -> None:
+    """As many levels as the limit are read; one more is refused, whatever the Python reads."""
+    deep: list[Any] = []
+    for _ in range(MAX_JSON_DEPTH - 2):  # the notice and the innermost list are levels too
+        deep = [deep]
+    read_notice(json.dumps(TOLD | {"other": deep}).encode())
+    with pytest.raises(UnreadableJson):
+        read_notice(json.dumps(TOLD | {"other": [deep]}).encode())
 
 
 @pytest.mark.parametrize(
