@@ -155,12 +155,12 @@ BY_KEY: dict[str, Ask] = {
     "look-alike of a refund": lambda conn: refunds.find_lookalike(conn, 70, 1_000, _NOW),
     "account": lambda conn: accounts.find_by_corporation(conn, NUMBER, "JPY"),
     "set aside of a payment": lambda conn: set_asides.find_by_payment(conn, 7),
-    "numbers of open records": our_records.list_open_numbers,
     "records of numbers": lambda conn: our_records.find_our_numbers(conn, [NUMBER, NUMBER_WITH_MONEY]),
     "set aside and open": lambda conn: set_asides.list_open_set_asides(conn, 10),
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {
     "lapsed calls": journal.list_lapsed_operations,
+    "numbers of open records": our_records.list_open_numbers,
     "unfinished work": journal.list_unfinished_operations,
     "operations of a record": lambda conn: journal.find_by_subject(conn, credit_checks.CREDIT_CHECK_KIND, 1),
     "holders": leases.list_holders,

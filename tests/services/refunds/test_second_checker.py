@@ -40,7 +40,7 @@ def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int
     age = timedelta(days=10, hours=-1)
     desk.sql(
         "UPDATE payments SET paid_at = :at, version = version + 1 WHERE id = :id",
-        at=desk.context.now().replace(tzinfo=None) - age,
+        at=(desk.context.now().replace(tzinfo=None) - age).isoformat(" "),
         id=payment.id,
     )
     set_condition(desk, name, value)

@@ -10,7 +10,7 @@ from console.domain.records import PurchaseRequest
 from console.store.constraints import fitness, server_triggers
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
-from tests.support import servers
+from tests.support import server_fixtures, servers
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import quick_desk
@@ -130,6 +130,7 @@ def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
 
 def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
     """Demand 10: commits that are not flushed, or a clock that sessions forge: refused, or said; nothing is sent."""
+    server_fixtures.need("mariadb")
     careless = ("innodb_flush_log_at_trx_commit = 2", "secure_timestamp = NO")
     with servers.mariadb(extra_config=careless) as server:
         url = server.fresh_database()

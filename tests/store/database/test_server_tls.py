@@ -15,7 +15,7 @@ from console.store.backup import server_dump
 from console.store.database import server as server_engine
 from console.store.database.engine import Database
 from tests.providers.certificates import Authority
-from tests.support import servers
+from tests.support import server_fixtures, servers
 from tests.support.tls import Tls
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -53,6 +53,7 @@ def test_another_authority_is_refused(servers_tls: servers.Server, tmp_path: Pat
 @pytest.mark.parametrize("certificate", [Tls(names=("db.example.jp",)), Tls(days=-1)], ids=["wrong host", "expired"])
 def test_a_certificate_that_does_not_hold_is_refused(certificate: Tls) -> None:
     """For another host, or of yesterday."""
+    server_fixtures.need("mariadb")
     with servers.mariadb(tls=certificate) as server:
         assert server.authority is not None
         assert problem(server, server.authority) == "tls_unverified"
@@ -88,6 +89,7 @@ def test_a_dump_verifies_its_server_too(servers_tls: servers.Server, mariadb_ser
 
 def test_an_old_protocol_is_refused() -> None:
     """TLS below 1.2 counts as none."""
+    server_fixtures.need("mariadb")
     with servers.mariadb(tls=True, extra_config=(OLD,)) as server:
         assert server.authority is not None
         assert problem(server, server.authority) == "tls_unverified"
