@@ -12,7 +12,10 @@ from console.domain.corporation_number import DIGIT_COUNT, group_digits
 from console.domain.exports.tables import FORMULA_CHARACTERS, CellKind, CellValue
 
 LONGEST_CELL_CHARACTERS = 32_000
-"""Largest number of characters of a cell; Excel refuses more than 32,767."""
+"""Largest number of characters of a cell; Excel refuses more than 32,767. It counts a character outside of the basic
+plane of Unicode, such as an emoji, twice.
+"""
+_FIRST_SPREADSHEET_YEAR = 1900
 _MONTHS = (
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     "|nov(?:ember)?|dec(?:ember)?"
@@ -42,8 +45,10 @@ def make_spreadsheet_safe(text: str) -> str:
 def make_printable(text: str) -> str:
     """Return a text from people or providers as one line, cut at LONGEST_CELL_CHARACTERS. Control characters,
     marks of the reading direction and characters that UTF-8 can't encode become spaces."""
-    line = "".join(map(_replace_if_unprintable, text[:LONGEST_CELL_CHARACTERS]))
-    return f"{line}{'…' if len(text) > LONGEST_CELL_CHARACTERS else ''}"
+    encoded = text.encode("utf-16-le", "surrogatepass")
+    kept = encoded[: 2 * LONGEST_CELL_CHARACTERS].decode("utf-16-le", "surrogatepass")
+    line = "".join(map(_replace_if_unprintable, kept))
+    return f"{line}{'…' if kept != text else ''}"
 
 
 _APOSTROPHE = "'"
@@ -77,8 +82,11 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
 
 def make_sheet_cell(value: CellValue) -> CellValue:
     """Return the value as a cell of an XLSX workbook. An instant becomes a Japanese time without a time zone,
-    because a workbook can't store a time zone."""
+    because a workbook can't store a time zone. A day or an instant before 1900 becomes a text, because a spreadsheet
+    would show an error in its place."""
     match value:
+        case date() if value.year < _FIRST_SPREADSHEET_YEAR:  # a datetime is a date, too
+            return make_csv_cell(CellKind.TEXT, value)
         case datetime():
             return convert_to_local(value, JST).replace(tzinfo=None, microsecond=0)
         case str():

@@ -348,6 +348,28 @@ def test_a_text_that_only_starts_like_a_month_is_left_alone(text: str) -> None:
     assert cells.make_csv_cell(CellKind.TEXT, text) == text
 
 
+@pytest.mark.parametrize("text", ["\U0001f600" * 16_001, "a" + "\U0001f600" * 16_000, "a" * 32_001])
+def test_a_cell_is_no_longer_than_a_spreadsheet_allows(text: str) -> None:
+    """Excel counts in UTF-16, and calls a workbook with a longer cell damaged."""
+    cell = cells.make_printable(text)
+    assert len(cell.encode("utf-16-le")) <= 2 * 32_767
+    assert cell.endswith("…")
+    assert cells.make_printable("\U0001f600" * 16_000) == "\U0001f600" * 16_000
+
+
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(1899, 12, 31), date(1900, 3, 1), date(9999, 12, 31)])
+def test_a_day_before_1900_is_a_text_in_a_workbook(tmp_path: Path, day: date) -> None:
+    """A spreadsheet has no such days: it would show an error in their place."""
+    columns = [
+        ExportColumn("Day", CellKind.DAY, lambda row: row),
+        ExportColumn("At", CellKind.INSTANT, lambda row: datetime(row.year, row.month, row.day, 3, tzinfo=UTC)),
+    ]
+    with (tmp_path / "a.xlsx").open("w+b") as file:
+        write_workbook(file, ExportTable("Days", columns, lambda: iter(()), ()), [day])
+    _, (on, at) = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0].iter_rows(values_only=True)
+    assert (str(on)[:10], str(at)) == (day.isoformat(), f"{day.isoformat()} 12:00:00")
+
+
 def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
     """Each sheet has the titles; no row is lost."""
     column = ExportColumn("n", CellKind.NUMBER, lambda row: row)
