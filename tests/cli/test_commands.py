@@ -1,6 +1,7 @@
 """Every command end to end: what is printed, and with which exit status."""
 
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -187,9 +188,16 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
     assert (settled["state"], settled["credit_check_id"]) == ("success", charge.id)
 
 
-@pytest.mark.parametrize("evidence", ["", "   ", "missing-file.pdf", "."])
-def test_evidence_that_says_nothing_is_refused(terminal: Terminal, sandbox: Sandbox, evidence: str) -> None:
-    """Empty words, a folder, or a file that isn't there: no_evidence, and nothing is decided."""
+@pytest.mark.parametrize(
+    "evidence", ["", "   ", "missing-file.pdf", "missing.XLSX", ".", "/dev/null", "pipe", "link"]
+)
+def test_evidence_that_says_nothing_is_refused(
+    terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: str
+) -> None:
+    """Empty words, a folder, a pipe, a device, or a file that isn't there: no_evidence, and nothing is decided."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("link").symlink_to("nowhere")
     sandbox.control.add_fault("status:503", call="purchase", times=1)
     record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
     words = ("resolve", "credit-check", str(record["id"]), "--as", "error", f"--evidence={evidence}")

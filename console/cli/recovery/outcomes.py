@@ -1,5 +1,6 @@
 """The commands `probe` (ask the provider about a record) and `resolve` (decide an unknown outcome by evidence)."""
 
+import os
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 
 # File suffixes of evidence. An argument with such a suffix must name an existing file; it is no written statement.
 _EVIDENCE_FILE_SUFFIXES = frozenset(
-    (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".eml", ".msg", ".txt", ".csv")
-)
+    (
+        ".pdf", ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".heic", ".bmp", ".eml", ".msg", ".txt",
+        ".csv", ".doc", ".docx", ".xls", ".xlsx", ".html", ".htm", ".json", ".xml", ".zip",
+    )
+)  # fmt: skip
 
 
 def _probe_record(console: "Console", args: Namespace, _: AnswerWriter) -> AnyRecord:
@@ -50,14 +54,15 @@ def _parse_evidence(argument: str) -> str | Path:
     """Return the evidence that the argument `--evidence` names: a path if it is the name of a file, otherwise the
     text itself, which is a written statement.
 
-    Raises ConsoleError `no_evidence` for a directory, and for a missing file whose name ends like a file of
-    evidence.
+    Raises ConsoleError `no_evidence` for a directory, a pipe or another special file, a link to nothing, and for a
+    missing file whose name ends like a file of evidence.
     """
     path = Path(argument)
     try:
         if path.is_file():
             return path
-        is_missing = path.is_dir() or (
+        # A shell gives `<(command)` as the name of a pipe; this name says nothing about the record.
+        is_missing = os.path.lexists(path) or (
             path.suffix.lower() in _EVIDENCE_FILE_SUFFIXES and not any(map(str.isspace, argument))
         )
     except (OSError, ValueError):  # too long for a path, or with a character that is not allowed in a path
