@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     has_window = _opens_window(words)
     log_block = log_on_stderr(tracebacks=has_window, events=has_window or writer.is_json)
     with contextlib.redirect_stdout(sys.stderr), log_block, tracing.start_correlation():
-        _run_and_answer_command(words, writer)
+        _run_and_answer_command(words, writer, is_last=argv is None)
     return writer.status
 
 
@@ -56,10 +56,11 @@ def _run_pdf_child(arguments: Sequence[str]) -> int:
     return pdf_child_process.main(list(arguments))
 
 
-def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter) -> None:
-    """Run the command. Exactly one answer is written, also if the command ends by a bug or a signal."""
+def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last: bool) -> None:
+    """Run the command. Exactly one answer is written, also if the command ends by a bug or a signal. `is_last`: the
+    process ends after the command."""
     try:
-        _run_command_or_window(arguments, writer)
+        _run_command_or_window(arguments, writer, is_last=is_last)
     except (Exception, KeyboardInterrupt) as ending:
         try:
             with interrupts.ignore_signals():
@@ -106,9 +107,9 @@ def _find_damaged_installation() -> "InstallationComparison | None":
     return state if state is not None and state.damaged else None
 
 
-def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter) -> None:
+def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter, *, is_last: bool) -> None:
     if arguments:
-        _run_command(arguments, writer)
+        _run_command(arguments, writer, is_last=is_last)
     else:
         # Only the imports that the window needs: each one delays its first frame.
         from console.cli.window.open_window import open_window
@@ -116,7 +117,7 @@ def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter) -> No
         open_window(writer)
 
 
-def _run_command(arguments: Sequence[str], writer: AnswerWriter) -> None:
+def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last: bool) -> None:
     from console.cli.process.parser import PROGRAM_NAME, HelpRequest, VersionRequest, parse_arguments
 
     try:
@@ -138,7 +139,7 @@ def _run_command(arguments: Sequence[str], writer: AnswerWriter) -> None:
     if is_long_running_command(args):  # the command handles signals itself
         command.run(args, writer)
         return
-    with interrupts.handle_signals(defers_first=args.command in COMMANDS_WITH_EFFECTS):
+    with interrupts.handle_signals(defers_first=args.command in COMMANDS_WITH_EFFECTS, is_last=is_last):
         command.run(args, writer)
 
 

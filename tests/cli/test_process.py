@@ -170,6 +170,19 @@ def test_ctrl_c_again_and_again_leaves_one_answer(terminal: Terminal, sandbox: S
     assert sandbox.ledger.charge_count == 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_answer_leaves_its_exit_status(terminal: Terminal, number: int) -> None:
+    """The program ends a moment after its answer; a script goes by both."""
+    with started(terminal, "--json", "purchase", "1", "--client", "1") as process:
+        assert process.stdout is not None
+        error = json.loads(process.stdout.readline())["error"]
+        while process.poll() is None:
+            process.send_signal(number)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert b"Traceback" not in err
+    assert (process.returncode, error["code"]) == (2, "invalid_corporation_number")
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_ctrl_c_twice_before_anything_has_begun(
     terminal: Terminal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, wrapped: bool

@@ -100,8 +100,9 @@ def defer_signals() -> Iterator[None]:
 
 
 @contextmanager
-def handle_signals(*, defers_first: bool) -> Iterator[None]:
-    """Handle signals while a command runs in the main thread: SIGTERM acts like Ctrl+C.
+def handle_signals(*, defers_first: bool, is_last: bool = False) -> Iterator[None]:
+    """Handle signals while a command runs in the main thread: SIGTERM acts like Ctrl+C. With `is_last` (the process
+    ends after the command) signals are ignored after the block, so that the exit status stays that of the answer.
 
     With `defers_first` (for commands that write or send) the first signal raises nothing; the command checks
     `is_interrupt_pending`, ends soon and reports its result. Without `defers_first`, and for a second signal outside
@@ -109,7 +110,7 @@ def handle_signals(*, defers_first: bool) -> Iterator[None]:
     """
     _signal_state.patient, _signal_state.has_begun = defers_first, False
     try:
-        with _install_handlers(raise_again=False):
+        with _install_handlers(raise_again=False, ignore_later=is_last):
             yield
     finally:
         _signal_state.patient = False
@@ -202,10 +203,11 @@ def _handle_signal(number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _install_handlers(*, raise_again: bool) -> Iterator[None]:
+def _install_handlers(*, raise_again: bool, ignore_later: bool = False) -> Iterator[None]:
     """Install `_handle_signal` as the handler of the signals that aren't ignored, unless an outer block has done so.
     SIGINT is replaced first and restored last, so that no KeyboardInterrupt is raised between the two changes.
-    `raise_again`: raise the received signals again at the end.
+    `raise_again`: raise the received signals again at the end. `ignore_later`: ignore signals at the end instead of
+    restoring the earlier handlers.
     """
     if signal.getsignal(signal.SIGINT) is _handle_signal or signal.getsignal(signal.SIGTERM) is _handle_signal:
         yield
@@ -222,7 +224,7 @@ def _install_handlers(*, raise_again: bool) -> Iterator[None]:
         try:
             for number in reversed(_HANDLED_SIGNALS):
                 if number in earlier:
-                    signal.signal(number, earlier[number])
+                    signal.signal(number, signal.SIG_IGN if ignore_later else earlier[number])
         finally:
             noted, _signal_state.received_signals = _signal_state.received_signals, []
         if raise_again:
