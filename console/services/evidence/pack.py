@@ -8,6 +8,7 @@ of fixed words, our ids and hashes, never of text from providers or people. PDFs
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -199,21 +200,21 @@ class _PackDraft:
         files and the names of the files that were left out."""
         with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
             self._write_timeline(event_lines, {"ja": ja, "en": en})
-            pack = PackWriter(file, self.last_event_at)
-            proof = AuditProof(self._context, self._conn, self._related.record_keys, self._only_person)
-            self._add_answers(pack)
-            pack.add_file("audit.json", proof.iterate_chunks())
-            self._add_documents(pack)
-            pack.add_file(_make_json_file_name("record"), [encode_json(self._collect_record_fields())])
-            if self._registry_facts is not None:
-                content = self._plain_values.make_registry_fields(self._registry_facts)
-                pack.add_file(_make_json_file_name("registry"), [encode_json(content)])
-            for language, text in (("en", en), ("ja", ja)):
-                pack.add_file(_make_text_file_name("timeline", language), iterate_chunks(text))
-            pack.add_file(_make_json_file_name("timeline"), iterate_chunks(event_lines))
-            self._add_timeline_pdf(pack, (ja, en))
-            pack.add_file("verify.txt", [pack_text.encode_pack_verification_text()])
-            pack.close_with_manifest(self._make_manifest_fields(proof))
+            with closing(PackWriter(file, self.last_event_at)) as pack:
+                proof = AuditProof(self._context, self._conn, self._related.record_keys, self._only_person)
+                self._add_answers(pack)
+                pack.add_file("audit.json", proof.iterate_chunks())
+                self._add_documents(pack)
+                pack.add_file(_make_json_file_name("record"), [encode_json(self._collect_record_fields())])
+                if self._registry_facts is not None:
+                    content = self._plain_values.make_registry_fields(self._registry_facts)
+                    pack.add_file(_make_json_file_name("registry"), [encode_json(content)])
+                for language, text in (("en", en), ("ja", ja)):
+                    pack.add_file(_make_text_file_name("timeline", language), iterate_chunks(text))
+                pack.add_file(_make_json_file_name("timeline"), iterate_chunks(event_lines))
+                self._add_timeline_pdf(pack, (ja, en))
+                pack.add_file("verify.txt", [pack_text.encode_pack_verification_text()])
+                pack.close_with_manifest(self._make_manifest_fields(proof))
         return len(pack.parts), tuple(str(part["name"]) for part in self._omitted_files)
 
     def _make_manifest_fields(self, proof: AuditProof) -> dict[str, object]:

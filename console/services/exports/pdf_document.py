@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from console.domain.calendar_days import JST, convert_to_local
 from console.domain.exports.tables import CellKind, CellValue, DocumentTable, ExportDocument
+from console.domain.process import interrupts
 from console.resource_paths import resources_dir
 from console.services.exports.cells import make_printable
 
@@ -89,7 +90,9 @@ class _DocumentLayout:
         target = io.BytesIO()
         for page in self._pages:
             self._raw.FPDFPage_GenerateContent(page.raw)
-        self._pdf.save(target, flags=self._raw.FPDF_SUBSET_NEW_FONTS)
+        with interrupts.defer_signals():  # an exception is lost in a function that the PDF library calls
+            self._pdf.save(target, flags=self._raw.FPDF_SUBSET_NEW_FONTS)
+        interrupts.raise_if_interrupt_pending()
         return target.getvalue()
 
     def close(self) -> None:

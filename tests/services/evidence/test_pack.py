@@ -1,5 +1,6 @@
 """A case's evidence pack: whole or not there, the same for the same facts, proven by hashes, nobody else's."""
 
+import gc
 import hashlib
 import json
 import subprocess
@@ -21,6 +22,7 @@ from console.app import Console, open_console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.records import CreditCheck, Person, PurchaseRequest
+from console.services.evidence import pack_text
 from console.services.evidence.pack import EvidencePackWriter, WrittenPack
 from console.services.evidence.pack_archive import PACK_FORMAT_NAME, compute_digest, encode_json
 from console.services.evidence.pack_verification import PackVerification, verify_pack
@@ -508,6 +510,21 @@ def test_no_room_or_no_folder(bench: Bench) -> None:
         bench.pack("no\0name.zip")
     assert caught.value.code == "storage_full"
     assert list(bench.folder.iterdir()) == []
+
+
+def test_ctrl_c_while_a_pack_is_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file remains, and nothing is printed about a ZIP that was not closed."""
+    lost: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pack_text, "encode_pack_verification_text", press)
+    with pytest.raises(KeyboardInterrupt):
+        bench.pack("case.zip")
+    gc.collect()
+    assert (lost, list(bench.folder.iterdir())) == ([], [])
 
 
 @pytest.mark.parametrize("unnamed", [True, False])

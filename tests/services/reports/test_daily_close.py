@@ -4,6 +4,8 @@ final, its files cell by cell, and what has changed since the first one.
 
 import random
 import resource
+import signal
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
@@ -18,6 +20,7 @@ from console.app import Console
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
+from console.domain.process import interrupts
 from console.domain.reports.daily_close import DailyClose, DailyCloseMoney, NotFinalReason
 from console.domain.reports.refund_funnel import CountAndSum
 from console.sandbox import start_sandbox
@@ -368,3 +371,19 @@ def test_the_memory_of_a_pdf_is_released() -> None:
     for _ in range(8):
         write_pdf_document(BytesIO(), document)
     assert (read_resident_pages() - before) * resource.getpagesize() < 40_000_000
+
+
+def test_ctrl_c_while_a_pdf_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the writing afterwards; inside a function that the library calls it would be lost."""
+    lost: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+
+    class Pressed(BytesIO):
+        def write(self, data: Any) -> int:
+            signal.raise_signal(signal.SIGINT)
+            return super().write(data)
+
+    monkeypatch.setattr("console.services.exports.pdf_document.io.BytesIO", Pressed)
+    with interrupts.handle_signals(defers_first=False), pytest.raises(KeyboardInterrupt):
+        write_pdf_document(BytesIO(), ExportDocument("title", ("line",), ()))
+    assert lost == []
