@@ -323,9 +323,11 @@ class _SentenceFormatter(string.Formatter):
             return NO_VALUE
         if isinstance(value, list | tuple | set | frozenset):
             is_choice = format_spec.startswith("any@")
-            separator = self._translate("list.choice_separator" if is_choice else "list.separator")
             item_spec = format_spec.removeprefix("any") if is_choice else format_spec
-            return separator.join(self.format_field(item, item_spec) for item in value)
+            items = [self.format_field(item, item_spec) for item in value]
+            if is_choice and len(items) > 1:
+                items[-2:] = [self._translate("list.choice_separator").join(items[-2:])]
+            return self._translate("list.separator").join(items)
         if format_spec.startswith("@"):
             return self._format_code(format_spec[1:], value)
         if "/" in format_spec:

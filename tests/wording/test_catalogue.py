@@ -223,6 +223,8 @@ def test_roles_of_which_one_suffices_are_joined_by_or() -> None:
         translate("reason.role_people", "en", **facts) == "Needs the role administrator or approver: lead-b, lead-c."
     )
     assert translate("reason.role_people", "ja", **facts) == "管理者または承認者の権限が必要です（lead-b、lead-c）。"
+    needs = ("approver", "auditor", "operator")
+    assert translate("reason.role.full", "ja", needs=needs) == "承認者、監査者またはオペレーターの権限が必要です。"
 
 
 def test_a_code_without_a_word_is_shown_itself() -> None:
