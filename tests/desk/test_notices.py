@@ -39,6 +39,8 @@ def test_a_message_that_has_gone_is_read_again(sit: Sit, console: Console) -> No
     dialog = person.dialog(NoticesDialog)
     person.until(lambda: dialog.table.current_item is not None and dialog.table.hasFocus())
     assert dialog.sentence.plain == f"Copied {NUMBERS[0]}."
+    record_cell = dialog.table.model().index(0, 2).data()
+    assert record_cell == f"Credit check {record.id}"
     person.press("Return")
     assert person.page(CreditCheckPage).id == record.id
 

@@ -32,7 +32,7 @@ class IncidentDialog(FormDialog):
         super().__init__(
             context,
             translate(f"dialog.incident_{self.name}.title"),
-            words.format_incident_subject(incident, context),
+            words.format_incident_name(incident, context),
             parent,
             act_text=translate(f"dialog.incident_{self.name}.act"),
         )

@@ -1,9 +1,12 @@
 """The dialog about stored credentials that this desk no longer needs, because a worker acts for its person."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.desk_requests.records import LeftoverCredentials
+from console.views.presenters import records as case_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
@@ -39,7 +42,9 @@ class LeftoverCredentialsDialog(DialogFrame):
         if leftovers.entries:
             parts += [
                 TextLabel(translate("dialog.leftovers.entries"), bold=True),
-                _make_credential_names_label(leftovers.entries),
+                _make_credential_names_label(
+                    [case_words.get_provider_name(name, self._context) for name in leftovers.entries]
+                ),
             ]
         if leftovers.variables:
             parts += [
@@ -84,5 +89,5 @@ class LeftoverCredentialsDialog(DialogFrame):
         )
 
 
-def _make_credential_names_label(names: tuple[str, ...]) -> TextLabel:
+def _make_credential_names_label(names: Sequence[str]) -> TextLabel:
     return TextLabel("\n".join(names), "data", wrap=True)

@@ -100,7 +100,13 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         return StateCell(notice.sentence, notice.shape or "dash", notice.tone)
 
     def format_record(notice: Notice) -> str:
-        return translate(f"kind.{get_record_ref(notice.route)[0]}") if notice.route is not None else ""
+        """Return the kind of the record, with its id if people know the record by it."""
+        if notice.route is None:
+            return ""
+        kind, id = get_record_ref(notice.route)
+        if kind == "refund":
+            return translate("case.refund_short", id=id)
+        return f"{translate('kind.credit-check')} {id}" if kind == "credit-check" else translate(f"kind.{kind}")
 
     return [
         Column("when", translate("column.when"), 112, format_time, "data"),

@@ -41,6 +41,12 @@ def format_incident_subject(incident: Incident, context: WindowContext) -> str:
     return alert_words.format_alert_record(make_main_alert_item(incident), context)
 
 
+def format_incident_name(incident: Incident, context: WindowContext) -> str:
+    """Return the rule of the incident's main alert, and the subject of the incident."""
+    rule = alert_words.format_alert_rule(incident.main_alert, context)
+    return f"{rule} · {format_incident_subject(incident, context)}"
+
+
 def format_affected_record(record: AffectedRecord, context: WindowContext) -> str:
     """Return the kind, the number and the amount of a record that an incident affects."""
     if record.kind == "refund":
