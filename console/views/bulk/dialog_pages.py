@@ -99,6 +99,7 @@ class BulkPlanPage(QWidget):
         recheck_words = context.translate("bulk.checked_again")
         words = f"{bulk_words.format_shortest_duration(self.chosen_plan, context)} {recheck_words}"
         self.time.show_text(words if self.chosen_plan.row_counts.get(ForecastKind.WOULD_RUN) else "")
+        self.time.setVisible(bool(self.time.plain))
         self.resized.emit()
 
 

@@ -145,7 +145,8 @@ class DialogFrame(QDialog):
         """Replace the content between title and footer, and set the height that it needs."""
         holder = QWidget()
         holder.installEventFilter(self)
-        holder.setLayout(make_column(content, margins=(_DIALOG_MARGIN_PX, 16, _DIALOG_MARGIN_PX, 16)))
+        # A content of one line is not stretched to the least height of the dialog.
+        holder.setLayout(make_column(content, None, margins=(_DIALOG_MARGIN_PX, 16, _DIALOG_MARGIN_PX, 16)))
         old_holder = self._area.takeWidget()
         if old_holder is not None:
             old_holder.deleteLater()

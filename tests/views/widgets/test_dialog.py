@@ -7,6 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.notification_bars import NotificationBar
 
 
 def opened(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
@@ -40,6 +41,15 @@ def test_escape_cancels(qtbot: QtBot) -> None:
     _, dialog, outcomes, _ = opened(qtbot)
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert outcomes == [QDialog.DialogCode.Rejected.value]
+
+
+def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
+    """A dialog has a least height; its only bar isn't stretched to it."""
+    _, dialog, _, _ = opened(qtbot)
+    bar = NotificationBar("", "Nothing was sent.")
+    dialog.show_content(bar)
+    qtbot.waitUntil(bar.isVisible)
+    assert bar.height() == bar.minimumHeight()
 
 
 def test_haste_decides_nothing(qtbot: QtBot) -> None:
