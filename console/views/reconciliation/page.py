@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import Payment
 from console.domain.reconciliation.service_results import (
     PART_ALL,
     VERDICTS_OF_PART,
@@ -314,7 +315,16 @@ class ReconcilePage(Page):
 
     @Slot(object)
     def _show_current_difference(self, _row: object) -> None:
-        self.footer.show_difference(self.current_difference)
+        item = self.current_difference
+        self.footer.show_difference(item)
+        payment = item.payment if item is not None else None
+        is_offered = {
+            "key.open": payment is not None,
+            "key.note": payment is not None,
+            "key.probe": item is not None and item.action == "probe" and payment is not None,
+            "key.move_order": payment is not None and _can_set_order_paid(payment),
+        }
+        self.show_key_hints_without([hint for hint, offered in is_offered.items() if not offered])
         self._show_position()
 
     def _show_position(self) -> None:
@@ -358,7 +368,7 @@ class ReconcilePage(Page):
         if item is None or item.payment is None:
             key = "act.none_selected" if item is None else "reconcile.no_payment_here"
             self.show_key_refusal(self.context.translate(key))
-        elif item.payment.state in PAID_STATES and item.payment.order_id is not None:
+        elif _can_set_order_paid(item.payment):
             self.acts.move_order(item.payment)
         else:
             self.show_key_refusal(self.context.translate("reconcile.not_by_hand"))
@@ -393,3 +403,7 @@ class ReconcilePage(Page):
         run_id = None if view is None else view.newer if step > 0 else view.older
         if run_id is not None:
             self.context.replacement_requested.emit(ReconcileRoute(run_id))
+
+
+def _can_set_order_paid(payment: Payment) -> bool:
+    return payment.state in PAID_STATES and payment.order_id is not None

@@ -136,6 +136,8 @@ def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
         page.table.go_to_row(row)
         offered = tuple(not button.isHidden() for button in page.footer.buttons)
         assert offered == (open_, probe, note)
+        hinted = {key for keys, _ in page.hint_bar.key_hints for key in keys}
+        assert tuple(key in hinted for key in "OPN") == offered
     assert "Wrong day" in page.footer.advice_words.plain
     assert "announce the file again" in page.footer.advice_words.plain
 
