@@ -20,7 +20,7 @@ _FIGURES_FONT_PATTERN = re.compile(
     r"|(?<![\d.:])(?:\d{2}-\d{2}[ \xa0])?\d{1,2}:\d{2}(?!\d)(?::\d{2})?(?:[ \xa0](?:JST|IST))?"  # no port
     r"|\b\d(?:[ \xa0]\d{4}){3}\b"  # corporation numbers
     r"|\b[0-9A-Za-z-]{3,}…[0-9A-Za-z]{3,}\b|…[0-9a-f]{3,}\b"  # shortened keys
-    r"|\b[A-Z]{1,4}-[0-9A-Z]+(?:-[0-9A-Z]+)*\b|\b[A-Z]{2,4}\d{4,}\b"  # record numbers, support codes
+    r"|(?<!-)\b[A-Z]{1,4}-[0-9A-Z]+(?:-[0-9A-Z]+)*\b|\b[A-Z]{2,4}\d{4,}\b"  # record numbers, support codes
     r"|\b\d{1,3}(?:,\d{3})+\b|(?<![.:])\b\d{5,}\b"  # long numbers
     r"|\bv\d+\b",  # versions
     re.ASCII,  # a figure also ends where kana or kanji follow without a space

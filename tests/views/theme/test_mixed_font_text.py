@@ -29,6 +29,7 @@ from console.wording.line_breaks import WORD_JOINER
         ("Re-fetch the PDF", []),
         ("操作番号 7f3c…d2a1", ["7f3c…d2a1"]),
         ("返金キー RFD-70VL…XGDMCC", ["RFD-70VL…XGDMCC"]),
+        ("イベント ev-ORD-4711", []),
         ("AlarmBox（http://127.0.0.1:46507）", []),
         ("決済 ORD20261114000026 の返金", ["ORD20261114000026"]),
         ("", []),
