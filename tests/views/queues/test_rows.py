@@ -12,9 +12,9 @@ from console.views.queues.rows import (
     QUEUE_NAMES,
     QueueListQuery,
     QueueRow,
+    get_hideable_column_names,
     make_heading_function,
     make_item_filter,
-    get_hideable_column_names,
     make_queue_columns,
     make_row_reader,
 )
