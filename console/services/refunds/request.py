@@ -28,7 +28,6 @@ from console.domain.payments.consistency import PAID_STATES, compute_money_parts
 from console.domain.payments.records import (
     Limits,
     Payment,
-    PaymentState,
     Refund,
     RefundRequest,
     SetAside,
@@ -36,6 +35,7 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
+from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
 from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.providers.payments.provider import PaymentReader
