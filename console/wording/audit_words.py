@@ -4,7 +4,7 @@ result. Codes and internal ids are only in the entry's JSON."""
 from console.domain.records import AuditEntry, TimelineEntry
 from console.wording import catalogue as wording
 
-_REFERENCE_KEY_BY_RECORD_KIND = {"credit-check": "record.short", "refund": "case.refund_short"}
+_REFERENCE_KEY_BY_RECORD_KIND = {"credit-check": "record.short", "refund": "case.title.refund"}
 
 
 def format_audit_action(entry: AuditEntry, language: str) -> str:

@@ -14,6 +14,7 @@ from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import LeaseHolder, TimelineEntry
 from console.resource_paths import resources_dir
 from console.wording import catalogue as wording
+from console.wording.audit_words import format_record_reference
 from console.wording.catalogue import (
     LANGUAGES,
     format_error_message,
@@ -334,3 +335,10 @@ def test_what_nobody_knows_is_not_promised(language: str) -> None:
     told = words["glossary.unknown"]
     assert not re.search("not a failure|失敗ではありません", told)
     assert not re.search("nothing was charged|料金は発生していません", told, re.IGNORECASE)
+
+
+def test_a_list_of_different_records_names_the_kind_of_each() -> None:
+    """Of a refund too: R-4 beside "Payment ORD-1" would be the only one without its kind."""
+    assert format_record_reference("refund", 4, "ja") == "返金 R-4"
+    assert format_record_reference("payment", 4, "en", "ORD-1") == "Payment ORD-1"
+    assert format_record_reference("credit-check", 4, "en") == "Credit check 4"

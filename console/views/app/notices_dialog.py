@@ -15,6 +15,7 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import FileButtons
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
+from console.wording.audit_words import format_record_reference
 
 _MAX_DIALOG_WIDTH_PX = 960
 _VISIBLE_NOTICE_ROWS = 10
@@ -100,13 +101,10 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         return StateCell(notice.sentence, notice.shape or "dash", notice.tone)
 
     def format_record(notice: Notice) -> str:
-        """Return the kind of the record, with its id if people know the record by it."""
         if notice.route is None:
             return ""
         kind, id = get_record_ref(notice.route)
-        if kind == "refund":
-            return translate("case.refund_short", id=id)
-        return f"{translate('kind.credit-check')} {id}" if kind == "credit-check" else translate(f"kind.{kind}")
+        return format_record_reference(kind, id, context.language)
 
     return [
         Column("when", translate("column.when"), 112, format_time, "data"),

@@ -50,7 +50,7 @@ def format_incident_name(incident: Incident, context: WindowContext) -> str:
 def format_affected_record(record: AffectedRecord, context: WindowContext) -> str:
     """Return the kind, the number and the amount of a record that an incident affects."""
     if record.kind == "refund":
-        name = context.translate("case.refund_short", id=record.id)
+        name = context.translate("case.title.refund", id=record.id)
     elif record.kind == "credit-check":
         name = f"{context.translate('kind.credit-check')} {record.id}"
     else:
