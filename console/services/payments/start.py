@@ -41,7 +41,7 @@ from console.services.process.read_only import refuse_if_read_only
 from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.sqlalchemy_names import Connection
-from console.store.operations import idempotency, journal
+from console.store.operations import idempotency, journal, lost_operations
 from console.store.payments import account_limits as accounts
 from console.store.payments import orders, payments
 from console.store.payments.payments import NewPayment
@@ -210,8 +210,8 @@ class _StartAttempt:
 
     def check(self, conn: Connection) -> None:
         """Refuse the start if the order is not pending, has a paid payment, or has an open or unknown payment at this
-        provider, or if its total exceeds the amount that remains on its account. Raises not_found, already_decided,
-        outcome_unknown, in_progress, over_limit and read_only.
+        provider, if the database has lost its payment there, or if its total exceeds the amount that remains on its
+        account. Raises not_found, already_decided, outcome_unknown, in_progress, over_limit and read_only.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
@@ -226,8 +226,27 @@ class _StartAttempt:
                     ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.EARLIER_ATTEMPT}
                 )
             raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": payment, "holder": None, "since": payment.begun_at})
+        self._refuse_if_start_lost(conn, order)
         self._refuse_over_limit(conn, order)
         refuse_if_read_only(conn, self._provider)
+
+    def _refuse_if_start_lost(self, conn: Connection, order: Order) -> None:
+        """Raise in_progress if a desk has sent a start with the payment number that this start would get: the
+        database has lost that payment, and the payer may have paid it. People must settle that operation first.
+        """
+        key = make_provider_key(self._provider, _choose_unused_number(conn, order, self._provider))
+        spooled = self._context.spool.list_starts_holding_claim(self._context.database_id, key)
+        for intent in (*spooled, *lost_operations.list_starts_holding_claim(conn, key)):
+            facts: InProgressDetail = {
+                "source": "desk",
+                "operation_id": intent.operation_id,
+                "operator": intent.operator,
+                "since": intent.at,
+            }
+            raise ConsoleError(
+                ErrorCode.IN_PROGRESS,
+                {"record": order, "about": "order", "reason": InProgressReason.ONLY_DESK_KNOWS, **facts},
+            )
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
         number = _find_corporation_number(order)

@@ -62,6 +62,9 @@ _INTENTS_BY_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_CLIENT_AN
 _INTENTS_OF_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(
     lost_operations.c.payment_id == bindparam("payment"), *_CLAIM_HOLDING_CONDITIONS
 )
+_INTENTS_BY_PROVIDER_KEY_QUERY = select(*_INTENT_COLUMNS).where(
+    lost_operations.c.provider_key == bindparam("key"), *_CLAIM_HOLDING_CONDITIONS
+)
 _LOST_OPERATION_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provider_id, lost_operations.c.holds).where(
     lost_operations.c.id == bindparam("of")
 )
@@ -144,6 +147,12 @@ def list_refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Inte
     """Return the lost refunds of a payment that still hold their claim: their amounts aren't refundable. Refunds
     whose records were restored are included; the caller leaves them out."""
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_PAYMENT_QUERY, {"payment": payment_id}))
+
+
+def list_starts_holding_claim(conn: Connection, provider_key: str) -> tuple[Intent, ...]:
+    """Return the lost starts of payments with this provider and payment number (`provider_key`) that the provider may
+    have accepted."""
+    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_BY_PROVIDER_KEY_QUERY, {"key": provider_key}))
 
 
 def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:

@@ -340,6 +340,12 @@ class Spool:
         sent = self._read_entries("database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id))
         return tuple(entry.intent for entry in sent)
 
+    def list_starts_holding_claim(self, database_id: str, provider_key: str) -> tuple[Intent, ...]:
+        """Return this desk's starts of payments with this provider and payment number (`provider_key`) that, as far
+        as this desk knows, the provider may have accepted, oldest first."""
+        sent = self._read_entries("database_id = ? AND provider_key = ? AND holds_claim", (database_id, provider_key))
+        return tuple(entry.intent for entry in sent)
+
     def find(self, operation_id: str) -> SpoolEntry | None:
         """Return the entry of an operation that was sent or may have been sent; None if there is none, or if the
         operation wasn't sent."""

@@ -5,6 +5,8 @@ import pytest
 from console.domain.payments.records import Payment
 from console.domain.records import OperationState
 from console.domain.service_results import OperationDetails
+from console.store.operations import lost_operations
+from console.wording.catalogue import format_error_message
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
 
@@ -48,6 +50,45 @@ def test_what_was_begun_comes_back(scene: Scene, journal: bool, paid: bool) -> N
     assert scene.order_now("ORD-1").state.value == ("paid" if paid else "pending")
     assert shown(scene, operation).record.source == "database"
     scene.console.audit.verify_chains()
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_an_order_whose_payment_was_lost_begins_no_other_one(scene: Scene, provider: str, journal: bool) -> None:
+    """The payer may have paid it: nothing is sent until the lost one is back."""
+    order = scene.order("ORD1", 3300, "JPY" if provider == "paypay" else "INR")
+    payment = scene.payments.start(order, provider).payment
+    scene.money.move_payment(provider, "ORD1", "paid")
+    operation = forget(scene, payment, journal=journal)
+    sent = len(scene.control.read_requests())
+    for _ in range(2):
+        refused = refusal(lambda: scene.payments.start(order, provider))
+        assert (refused.code, refused.detail["reason"], refused.detail["source"]) == (
+            "in_progress", "only_desk_knows", "desk",
+        )  # fmt: skip
+        assert refused.detail["operation_id"] == operation
+        assert "payment of this order" in format_error_message(refused, "en")
+    assert len(scene.control.read_requests()) == sent
+    assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
+    back = scene.console.recovery.probe("operation", operation)
+    assert isinstance(back, Payment)
+    assert (back.state, back.captured_minor) == ("completed", 3300)
+    assert refusal(lambda: scene.payments.start(order, provider)).code == "already_decided"
+
+
+def test_what_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
+    """The desk that sent it has told the database; the spool of this one knows nothing of it."""
+    context, order = scene.context, scene.order("ORD1", 3300, "INR")
+    operation = forget(scene, scene.payments.start(order, "atom").payment, journal=True)
+    entries = context.spool.read_entries(context.database_id)
+    context.write(
+        lambda tx: lost_operations.insert_lost_operations(tx.conn, entries, context.database_id, context.now())
+    )
+    context.spool.mark_ended(operation, holds_claim=False)
+    refused = refusal(lambda: scene.payments.start(order, "atom"))
+    assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
+    other = scene.order("ORD2", 3300, "INR")
+    assert scene.payments.start(other, "atom").payment.merchant_payment_id == "ORD2"
 
 
 def test_refused_ones_have_failed(scene: Scene) -> None:
