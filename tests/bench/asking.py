@@ -263,11 +263,14 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
 def _count(desk: Console) -> None:
     """The reads of `BackgroundRefresh.read_work_counts` of an operator."""
     desk.recovery.count_queues()
+    desk.notices.count_open_notices()
     desk.alerts.count_changed_companies()
     desk.recovery.list_unfinished_operations()
     desk.alerts.count_lost_operations()
-    desk.alerts.count_unacknowledged()
+    mentions = desk.mentions.list_open()
+    desk.incidents.count_waiting_incidents()
     desk.bulk.count_unfinished()
+    desk.notifications.list_events((), mentions)
 
 
 def _busy_part(pid: int) -> float:

@@ -106,9 +106,15 @@ class _PeopleView:
 def _make_masked_payer_sql(payer: str) -> str:
     """Return SQL for the SQL expression `payer` in masked form, as the domain function `mask_payer` masks a payer.
     An empty payer becomes NULL."""
+    return f"IF({payer} IS NULL OR {payer} = '', NULL, {_make_mask_sql(payer)})"
+
+
+def _make_mask_sql(payer: str) -> str:
+    """Return SQL for the SQL expression `payer`, which isn't empty, in masked form. It is short, because the server
+    parses the text of a view for each use of it."""
     return (
-        f"IF({payer} IS NULL OR {payer} = '', NULL, CONCAT('****', IF(CHAR_LENGTH({payer})"
-        f" >= {MIN_PARTLY_SHOWN_PAYER_LENGTH}, RIGHT({payer}, {SHOWN_PAYER_SUFFIX_LENGTH}), '')))"
+        f"CONCAT('****', IF(CHAR_LENGTH({payer}) >= {MIN_PARTLY_SHOWN_PAYER_LENGTH},"
+        f" RIGHT({payer}, {SHOWN_PAYER_SUFFIX_LENGTH}), ''))"
     )
 
 
@@ -128,8 +134,7 @@ def _make_masked_text_columns(payer: str, *columns: str) -> Mapping[str, str]:
     the domain function `mask_text` does it. `payer` is the SQL expression of the payer."""
     has_payer = f"CHAR_LENGTH({payer}) >= {MIN_HIDDEN_TEXT_LENGTH}"  # not true if there is none
     return {
-        name: f"IF({has_payer}, REPLACE(m.{name}, {payer}, {_make_masked_payer_sql(payer)}), m.{name})"
-        for name in columns
+        name: f"IF({has_payer}, REPLACE(m.{name}, {payer}, {_make_mask_sql(payer)}), m.{name})" for name in columns
     }
 
 
