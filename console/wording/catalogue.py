@@ -339,7 +339,7 @@ class _SentenceFormatter(string.Formatter):
         return self._format_fact(value, format_spec)
 
     def _get_person_name(self, name: object) -> object:
-        return self._translate("role.worker") if name == _WORKER_NAME else name
+        return self._translate("person.automatic") if name == _WORKER_NAME else name
 
     def _translate(self, key: str, **facts: object) -> str:
         return translate(key, self._language, **facts)

@@ -12,6 +12,7 @@ from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, WorkState
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
+from console.wording import catalogue as wording
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
@@ -280,6 +281,12 @@ def test_another_end_replaces_the_proposal(scene: Scene, other: Callable[[str], 
     assert (scene.payment(payment.id).state, scene.payment(payment.id).captured_minor) == ("payment_failed", 0)
     proposed = scene.place.sql("SELECT who FROM audit_log WHERE what = 'payment.resolve_proposed' ORDER BY id")
     assert [str(who).partition(".")[0] for (who,) in proposed] == ["op-a", "lead-b"]
+    proposals = [
+        wording.format_audit_entry(entry, "en")
+        for entry in scene.payments.read_payment(payment.id).timeline
+        if entry.what == "payment.resolve_proposed"
+    ]
+    assert ["replaces the proposal of op-a" in words for words in proposals] == [False, True]
 
 
 @pytest.mark.engines("sqlite")
