@@ -83,6 +83,11 @@ _WORK_REASONS_FOR_PROBE = frozenset(
     )
 )
 _WORK_REASONS_FOR_REFUND = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
+_DECISION_STEPS = frozenset(
+    f"next.payment_refund_{name}" for name in ("requested", "requested_read_only", "not_approvable")
+)
+"""Next steps in which an approver decides about a requested refund."""
+_DECISION_REASONS = frozenset({"why.payment_refund_requested", "why.refund_not_approvable"})
 OPEN_REFUND_ACTION = "open_refund"
 """Name of the action that opens the page of the payment's pending refund."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
@@ -112,6 +117,7 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     the related records in `record.relations`; if these are None, it uses the payment's own fields alone."""
     relations = record.relations or PaymentRelations()
     explanation = _explain_without_badges(record, relations, now)
+    explanation = _replace_overdue_decision(explanation, relations.pending_refund, now)
     differs = any(side.differs for side in _compare_payment_sides(record, relations, now))
     if differs and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
         step = NextStep("next.payment_compare", explanation.facts, _format_probe_command(record), "probe")
@@ -432,6 +438,17 @@ def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: 
     if refusal is not None:
         return Explanation(f"verdict.{code}", "why.refund_not_approvable", step, {**facts, "refusal": refusal})
     return Explanation(f"verdict.{code}", f"why.{code}", step, facts)
+
+
+def _replace_overdue_decision(explanation: Explanation, refund: Refund | None, now: datetime) -> Explanation:
+    """If the time to decide about the requested refund is over, return the explanation with its expiry as the next
+    step, in place of a decision that nobody can make any more; otherwise return the explanation unchanged."""
+    step = explanation.next_step
+    is_overdue = refund is not None and refund.decide_by is not None and refund.decide_by <= now
+    if not is_overdue or step.code not in _DECISION_STEPS:
+        return explanation
+    why = "why.refund_too_old" if explanation.why in _DECISION_REASONS else explanation.why
+    return replace(explanation, why=why, next_step=replace(step, code="next.payment_refund_expires"))
 
 
 def _choose_next_step_of_refund(refund: Refund, facts: Facts, switch: ReadOnlySwitch | None) -> NextStep:

@@ -317,6 +317,21 @@ def test_a_payment_shows_its_open_refund(
     assert behind == ("verdict.payment_refund_unknown" if unknown else "verdict.payment_not_moved")
 
 
+@pytest.mark.parametrize("record", [DONE, REVIEWED])
+@pytest.mark.parametrize("checkers", [(), ("lead-b",)])
+def test_nobody_decides_about_an_overdue_refund(record: Payment, checkers: tuple[str, ...]) -> None:
+    """Until its time to decide is over an approver is named, then its expiry; also of a half approved refund."""
+    refund = replace(OPEN_REFUND, decide_by=NOW, checkers=checkers, checkers_needed=2)
+    relations = PaymentRelations(ORDER, refunds=(refund,), refund_refusal="refund_count")
+    before, after = (explain_payment(replace(record, relations=relations), at) for at in (NOW - DAY, NOW))
+    assert (before.next_step.code, after.next_step.code) == (
+        "next.payment_refund_requested",
+        "next.payment_refund_expires",
+    )
+    assert after.next_step.action == "open_refund"
+    assert after.why == ("why.refund_too_old" if record is DONE else before.why)
+
+
 @pytest.mark.parametrize(
     ("aside", "captured", "command"), [(1, 1, SHOW), (300, 300, SHOW), (1, 2, REFUND), (0, 300, REFUND)]
 )
