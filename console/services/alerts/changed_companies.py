@@ -370,7 +370,9 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
     """Raise a new alert about the change that `alert` has reported, because a person reopens it, and return the new
     alert. The resolved alert stays as it is. Return None if `find_acknowledged_changes` doesn't return it."""
     change = next((change for _, change in find_acknowledged_changes(tx.conn, (alert,))), None)
-    again = change and alerts.raise_alert(
+    if change is None:
+        return None
+    again = alerts.raise_alert(
         tx.conn,
         alert.rule_id,
         alert.subject_kind,
@@ -380,7 +382,7 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
         alert.expected,
         context.now(),
     )
-    if change and again:
+    if again is not None:
         facts = _make_event_facts(change.before, change.after, change.registry_date)
         _record_alert_change(context, tx, "AlertRaised", again, facts)
     return again

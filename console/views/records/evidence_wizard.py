@@ -255,7 +255,7 @@ class EvidenceForm(QWidget):
     @property
     def _is_reason_proposed(self) -> bool:
         """True if the selected code of the reason is the one that the form has proposed."""
-        return self.reason.currentData() == self.proposed_reasons.get(self._evidence_kind_of_proposal, "")
+        return bool(self.reason.currentData() == self.proposed_reasons.get(self._evidence_kind_of_proposal, ""))
 
     @Slot()
     def _update_proposal_note(self) -> None:
