@@ -232,7 +232,7 @@ def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
     has_begun, endings = Event(), []
     search_records = console.lookup.search
 
-    def search_endlessly(text: str, limit: int) -> SearchResult:
+    def search_endlessly(text: str, limit: int = 50, prefecture: str | None = None) -> SearchResult:
         database = console._context.database
         try:
             with database.read() as conn:
@@ -241,7 +241,7 @@ def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
         except ReadInterrupted:
             endings.append("interrupted")
             raise
-        return search_records(text, limit)
+        return search_records(text, limit, prefecture)
 
     console.lookup.search = search_endlessly  # type: ignore[method-assign]  # the only change: it reads longer
     try:
