@@ -133,15 +133,15 @@ def list_known_providers() -> tuple[str, ...]:
 
 
 def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:
-    """Return the filter with the states in `text`, the value of the operator `status:`. A certainty or a work
-    state in this text becomes a condition on the certainty or work, because people type `status:unknown`."""
+    """Return the filter with the states in `text`, the value of the operator `status:`. Because people type
+    `status:unknown`, a certainty or a work state is a value, too: alone it becomes the condition on the certainty or
+    work, beside others it is one of the values of `states`."""
     codes = _parse_codes(text, FILTER_STATES | set(Certainty) | set(WorkState))
-    return replace(
-        record_filter,
-        states=(codes & FILTER_STATES) or record_filter.states,
-        certainties=frozenset(one for one in Certainty if one in codes) or record_filter.certainties,
-        work_states=frozenset(one for one in WorkState if one in codes) or record_filter.work_states,
-    )
+    if codes <= set(Certainty):
+        return _add_certainties(record_filter, text)
+    if codes <= set(WorkState):
+        return _add_work_states(record_filter, text)
+    return replace(record_filter, states=codes)
 
 
 def _add_certainties(record_filter: RecordFilter, text: str) -> RecordFilter:

@@ -101,7 +101,8 @@ class RecordFilter:
     """The conditions of a filtered list. An empty set, or None, is no condition.
 
     - `providers`: names of providers; a refund has the provider of its payment, an order that of its payments
-    - `states`: stored business states, such as `pending`, of any kind of record
+    - `states`: stored business states, such as `pending`, of any kind of record; beside them also certainties and
+      work states, of which no word is a business state: the record fulfils the condition by any of the three
     - `causes`: codes of the cause, as `find_cause` returns them; NO_CAUSE for records without one
     - `owner`: the person whose take of the record is running; NO_OWNER for records without a running take
     - `since`: the day of the last change; with `age`, both conditions count
@@ -160,7 +161,7 @@ def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: dat
         is_met(record)
         for is_met in (
             _make_value_check(record_filter.kinds, get_record_kind),
-            _make_value_check(record_filter.states, lambda one: one.state.value),
+            lambda one: not record_filter.states or not record_filter.states.isdisjoint(_list_state_words(one)),
             _make_value_check(record_filter.certainties, get_certainty),
             _make_value_check(record_filter.work_states, lambda one: one.work.state),
             _make_value_check(record_filter.causes, lambda one: find_cause(one) or NO_CAUSE),
@@ -170,6 +171,10 @@ def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: dat
             lambda one: not record_filter.restricts_since or _is_since_in(one.state_since, record_filter, now),
         )
     ) and fulfils_owner_condition(record_filter.owner, owner)
+
+
+def _list_state_words(record: FilteredRecord) -> tuple[str, ...]:
+    return record.state.value, get_certainty(record), record.work.state
 
 
 def _is_since_in(since: datetime | None, record_filter: RecordFilter, now: datetime) -> bool:

@@ -148,9 +148,10 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
     """True if no record of this kind can fulfil the conditions of the search, so that the kind's table needs no
     read."""
     chosen = search.record_filter
+    certainties = {Certainty.KNOWN} if kind == orders.ORDER_KIND else set(Certainty)
     return (
         (search.named is not None and not search.named.get(kind))
-        or (bool(chosen.states) and not chosen.states & _STATES_BY_KIND[kind])
+        or (bool(chosen.states) and chosen.states.isdisjoint({*_STATES_BY_KIND[kind], *certainties, *WorkState}))
         or (chosen.amount is not None and kind == credit_checks.CREDIT_CHECK_KIND)
         or (chosen.certainties == {Certainty.UNKNOWN} and kind == orders.ORDER_KIND)
     )
@@ -212,7 +213,7 @@ def _may_be_unreadable(queries: RecordTableQueries, search: RecordSearch) -> boo
     orders that a person must review, but they aren't in the index ranges of these conditions."""
     chosen = search.record_filter
     return queries.kind == orders.ORDER_KIND and (
-        OrderState.PENDING.value in chosen.states or WorkState.NEEDS_REVIEW in chosen.work_states
+        OrderState.PENDING.value in chosen.states or WorkState.NEEDS_REVIEW in chosen.states | chosen.work_states
     )
 
 
@@ -223,9 +224,16 @@ def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Ite
     """
     chosen, lapsed = search.record_filter, get_lapsed_ids(queries, search.lapsed)
     lapsed_rows = [queries.id.in_(sorted(lapsed))] if lapsed else []
-    if chosen.states:
+    if chosen.states and chosen.states.isdisjoint({Certainty.KNOWN, WorkState.NONE}):
         yield [
-            _STATUS_COLUMNS[queries.kind] == state for state in sorted(chosen.states & _STATES_BY_KIND[queries.kind])
+            *(_STATUS_COLUMNS[queries.kind] == one for one in sorted(chosen.states & _STATES_BY_KIND[queries.kind])),
+            *(queries.work_state == one for one in sorted(chosen.states & set(WorkState))),
+            *(
+                [_CERTAINTY_COLUMNS[queries.kind] == Certainty.UNKNOWN.value]
+                if Certainty.UNKNOWN in chosen.states and queries.kind in _CERTAINTY_COLUMNS
+                else []
+            ),
+            *(lapsed_rows if chosen.states & {*Certainty, *WorkState} else []),
         ]
     if chosen.certainties == {Certainty.UNKNOWN} and queries.kind in _CERTAINTY_COLUMNS:
         yield [_CERTAINTY_COLUMNS[queries.kind] == Certainty.UNKNOWN.value, *lapsed_rows]

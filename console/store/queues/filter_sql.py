@@ -88,7 +88,12 @@ def _make_filter_conditions(
 ) -> Iterator[ColumnElement[bool]]:
     chosen, columns = choice.chosen, shown.columns
     if chosen.states:
-        yield is_one_of(columns.status, chosen.states)
+        certainties, work_states = chosen.states & set(Certainty), chosen.states & set(WorkState)
+        yield or_(
+            is_one_of(columns.status, chosen.states),
+            *([is_one_of(shown.certainty, certainties)] if certainties else ()),
+            *([is_one_of(shown.work_state, work_states)] if work_states else ()),
+        )
     if chosen.certainties:
         yield is_one_of(shown.certainty, chosen.certainties)
     if chosen.work_states:

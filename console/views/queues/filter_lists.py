@@ -125,7 +125,8 @@ def format_operator_value(operator_name: str, value: str, context: WindowContext
         case "status":
             kinds = [kind for kind, states in _STATE_CLASS_BY_RECORD_KIND.items() if value in set(map(str, states))]
             words = dict.fromkeys(wording.get_state_word(kind, value, context.language) for kind in kinds)
-            return " / ".join(words) or value
+            axis = "certainty" if value in set(map(str, Certainty)) else "work"
+            return " / ".join(words) or format_operator_value(axis, value, context)
         case "certainty" | "work":
             is_known = value in set(map(str, Certainty if operator_name == "certainty" else WorkState))
             # one stored value can have several badges: then the filter has a word of its own

@@ -121,6 +121,12 @@ def test_everything_is_found_by_one_text(console: Console, books: Connection) ->
     assert unknown.certainty is Certainty.UNKNOWN
     assert all(record.relations is not None for record in search("ORD-").payments.records)
 
+    # several values of one condition: whatever fulfils one of them, also if they are states and certainties
+    for words in (("success", "unknown"), ("completed", "needs_review"), ("pending", "known"), ("paid", "none")):
+        each = [refs(search(f"status:{word}")) for word in words]
+        assert refs(search(f"status:{','.join(words)}")) == set().union(*each), words
+    assert refs(search("status:success,unknown"))
+
     for text in HOSTILE:
         answer = search(text)
         assert len(answer.query.words) <= 1_000, text

@@ -35,6 +35,7 @@ OWNERS = {
 }
 FILTERS = (
     "", "provider:atom", "provider:paypay,alarmbox", "status:pending,failed,submitting", "certainty:unknown",
+    "status:pending,unknown", "status:failed,needs_review,known", "status:success,scheduled provider:atom",
     "work:needs_review", "work:none,scheduled", "cause:timeout", "cause:-", "cause:lapsed,TIMEOUT,poll",
     "cause:resolved_by_people",
     "amount:>3300", "amount:<=3300", "amount:1000..5000INR", "amount:=0.5JPY", "age:>24h", "age:<40h", "age:20h..45h",
