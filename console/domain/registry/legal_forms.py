@@ -51,14 +51,14 @@ _LEGAL_FORM_BY_ABBREVIATION = dict(
     pair.split("=") for pair in f"{_FORM_ABBREVIATIONS_OF_TRANSFERS}{_LEGAL_FORM_ABBREVIATIONS}".split()
 )
 _LEGAL_FORMS = frozenset(map(fold_text, f"{_LEGAL_FORMS_SPELT_OUT}{_LEGAL_FORMS_IN_KANA}".split()))
-_COMMON_LEGAL_FORMS = (
-    "株式会社",
-    "有限会社",
-    "合同会社",
-)  # Looked for first; no longer form begins or ends with them.
-_LEGAL_FORM_LENGTHS = sorted(set(map(len, _LEGAL_FORMS)), reverse=True)
-_FIRST_CHARACTERS_OF_FORMS = frozenset(form[0] for form in _LEGAL_FORMS)
-_LAST_CHARACTERS_OF_FORMS = frozenset(form[-1] for form in _LEGAL_FORMS)
+_LONGEST_FORMS_FIRST = sorted(_LEGAL_FORMS, key=len, reverse=True)
+_FORMS_BY_FIRST_CHARACTER = {
+    first: [form for form in _LONGEST_FORMS_FIRST if form[0] == first] for first in {form[0] for form in _LEGAL_FORMS}
+}
+_FORMS_BY_LAST_CHARACTERS = {
+    last: [form for form in _LONGEST_FORMS_FIRST if form[-2:] == last]
+    for last in {form[-2:] for form in _LEGAL_FORMS}
+}
 _ENGLISH_LEGAL_FORM_PATTERN = re.compile(
     rf"(?i)[\s.,]+(?:{_ENGLISH_LEGAL_FORMS})[\s.,]*$|^(?:kabushiki[\s-]?[kg]aisha|k\.\s?k\.|kk)[\s,]+"
 )
@@ -104,16 +104,10 @@ def remove_english_legal_form(text: str) -> str:
 def remove_legal_form(folded: str) -> str:
     """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return
     the text unchanged if nothing would remain."""
-    bare = folded
-    if folded.startswith(_COMMON_LEGAL_FORMS):
-        bare = folded[4:]
-    elif bare[:1] in _FIRST_CHARACTERS_OF_FORMS:
-        bare = next((bare[length:] for length in _LEGAL_FORM_LENGTHS if bare[:length] in _LEGAL_FORMS), bare)
-    if bare.endswith(_COMMON_LEGAL_FORMS):
-        bare = bare[:-4]
-    elif bare[-1:] in _LAST_CHARACTERS_OF_FORMS:
-        bare = next((bare[:-length] for length in _LEGAL_FORM_LENGTHS if bare[-length:] in _LEGAL_FORMS), bare)
-    return bare or folded
+    beginning = next(filter(folded.startswith, _FORMS_BY_FIRST_CHARACTER.get(folded[:1], ())), "")
+    bare = folded[len(beginning) :]
+    end = next(filter(bare.endswith, _FORMS_BY_LAST_CHARACTERS.get(bare[-2:], ())), "")
+    return bare[: len(bare) - len(end)] or folded
 
 
 def is_legal_form(folded: str) -> bool:

@@ -26,23 +26,9 @@ from console.domain.registry.spelling import (
 from console.store.registry.file_rows import FileColumns
 
 _LINE_SEPARATOR, _ENGLISH_SEPARATOR, _EMPTY_FORM = "\n", "\t", " "
-_WIDE_AND_NARROW_DIGITS = "0123456789０１２３４５６７８９"
-DIGITS_TO_0 = str.maketrans(dict.fromkeys(_WIDE_AND_NARROW_DIGITS, "0"))
-"""Translation after which streets that differ in their numbers only are the same."""
+_NARROW_DIGITS, _WIDE_DIGITS = "0123456789", "０１２３４５６７８９"
+_BYTES_OTHER_THAN_DIGITS = bytes(set(range(256)) - set(b"0123456789\n"))
 _LAST_CHARACTERS_OF_PLACES = frozenset("都道府県市区町村")
-
-
-class _DigitsOnly(dict[int, str | None]):
-    """Translation table of `str.translate` that deletes all characters but digits, and replaces full-width digits
-    by ASCII digits. A character is added at its first look-up."""
-
-    def __missing__(self, code: int) -> str | None:
-        place = _WIDE_AND_NARROW_DIGITS.find(chr(code))
-        digit = self[code] = None if place < 0 else str(place % 10)
-        return digit
-
-
-_DIGITS_ONLY_TABLE = _DigitsOnly()
 
 
 def fold_names(columns: FileColumns) -> Iterator[str]:
@@ -92,19 +78,35 @@ def _read_form(line: str, text: str) -> str:
 def fold_streets(columns: FileColumns) -> Iterator[str]:
     """Yield the value of the column `folded_street` for each row. It is made of the address in Japan; of a
     corporation without one, it is made of the address abroad."""
-    places = map(add, columns.prefecture_name, columns.city_name)
-    return map(_fold_street, places, columns.street_number, columns.address_outside)
+    places = list(map(add, columns.prefecture_name, columns.city_name))
+    texts = [
+        street or ("" if place else outside)
+        for place, street, outside in zip(places, columns.street_number, columns.address_outside, strict=True)
+    ]
+    return map(_fold_street, places, texts, *split_off_digits(texts))
 
 
-def _fold_street(place: str, street: str, address_outside: str) -> str:
-    text = street or ("" if place else address_outside)
+def split_off_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return each text with 0 in place of each digit (full width or ASCII), so that texts that differ only in their
+    numbers become the same, and the ASCII digits of each text. No text may have a line break.
+    """
+    together = "\n".join(texts)
+    for wide, narrow in zip(_WIDE_DIGITS, _NARROW_DIGITS, strict=True):
+        together = together.replace(wide, narrow)
+    digits = together.encode().translate(None, _BYTES_OTHER_THAN_DIGITS).decode("ascii")
+    for digit in _NARROW_DIGITS:
+        together = together.replace(digit, "0")
+    return together.split("\n"), digits.split("\n")
+
+
+def _fold_street(place: str, text: str, text_without_digits: str, digits: str) -> str:
     if not text:
         return ""
     before = _shorten_place(place)
-    template = _fold_without_digits(before, text.translate(DIGITS_TO_0))
+    template = _fold_without_digits(before, text_without_digits)
     if template is None:
         return _fold_street_after_place(before, text)
-    return template % tuple(text.translate(_DIGITS_ONLY_TABLE))
+    return template % tuple(digits)
 
 
 @lru_cache(8192)
@@ -125,5 +127,8 @@ def _fold_without_digits(place: str, street: str) -> str | None:
 
 
 def _fold_street_after_place(place: str, street: str) -> str:
-    before, whole = fold_address(place), fold_address(f"{place}{street}")
+    before, whole = _fold_place(place), fold_address(f"{place}{street}")
     return whole[len(before) :] if whole.startswith(before) else f"{_LINE_SEPARATOR}{whole}"
+
+
+_fold_place = lru_cache(8192)(fold_address)

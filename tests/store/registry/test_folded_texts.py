@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.domain.lookup.registry_query import parse_query
+from console.domain.registry.spelling import list_readings
 from console.store.registry.file_rows import FileColumns
 from console.store.registry.folded_texts import fold_names, fold_streets
 from console.store.registry.import_files import import_registry_files
@@ -22,7 +23,7 @@ from console.store.registry.schema import (
     has_folded_texts,
 )
 from console.store.registry.search_filter import make_filter_condition
-from console.store.registry.search_index import make_terms
+from console.store.registry.search_index import TextsRow, list_character_pairs, make_terms
 from tests.store.registry.files import WHOLE, number, row, write_file
 
 NAMES = st.text(st.sampled_from("株式会社緑川霞ヶヴァ々佐木髙ーカけガャッＡｂ・１゛ｶﾞ"), max_size=9)
@@ -76,12 +77,20 @@ def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObjec
 
 
 @settings(max_examples=100)
-@given(rows())
-def test_the_terms_are_those_of_the_texts(fields: list[str]) -> None:
-    columns = FileColumns(*((value,) for value in fields))
-    (folded,) = fold_names(columns)
-    texts = columns.name[0], columns.furigana[0], columns.en_name[0], "13", "東京都", columns.street_number[0], None
-    assert sorted(make_terms(*texts, folded).split()) == sorted(make_terms(*texts, None).split())
+@given(st.lists(rows(), min_size=1, max_size=4))
+def test_the_terms_are_those_of_the_texts(published: list[list[str]]) -> None:
+    """Also if the terms of several rows are made together."""
+    columns = FileColumns(*zip(*published, strict=True))
+    texts = columns.name, columns.furigana, columns.en_name, columns.street_number, fold_names(columns)
+    stored: list[TextsRow] = [
+        (1, name, furigana, english_name, "13", "東京都", street, 640941, folded, 0)
+        for name, furigana, english_name, street, folded in zip(*texts, strict=True)
+    ]
+    found = [sorted(terms.split()) for terms in make_terms(stored)]
+    assert found == [sorted(make_terms([(*one[:8], None, 0)])[0].split()) for one in stored]
+    for terms, one in zip(found, stored, strict=True):
+        pairs = {pair for reading in list_readings(one[1]) for pair in list_character_pairs(reading)}
+        assert pairs <= set(terms) >= {"#064", "#0640941", "=13", "@東京", "@京都"}
 
 
 def test_only_other_forms_are_stored() -> None:
