@@ -76,13 +76,15 @@ class Ranking:
         """Return the rank of a corporation for the query; None if the corporation doesn't match."""
         texts = _FoldedTexts(corporation)
         ranks = [_rank_words(texts, words) for words in (self._whole, self._words) if words is not None]
-        if self._pieces is not None and (pieces := _rank_words(texts, self._pieces)) is not None:
-            ranks.append(max(pieces, Rank.PART))
         if self._digits and (
             corporation.number.startswith(self._digits) or corporation.number.startswith(self._digits, 1)
         ):
             ranks.append(Rank.NAME)
-        return min((rank for rank in ranks if rank is not None), default=None)
+        best = min((rank for rank in ranks if rank is not None), default=None)
+        if self._pieces is not None and (best is None or best > Rank.PART):
+            pieces = _rank_words(texts, self._pieces)
+            return best if pieces is None else max(pieces, Rank.PART)
+        return best
 
 
 def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | None:

@@ -106,34 +106,25 @@ class _Candidates:
         self._known: dict[int, _Candidate] = {}
         self._filter, self._values = make_filter_condition(query) if has_folded_texts(connection) else ("1", {})
 
-    def read_ids(self, table: str, expression: str) -> Iterator[int]:
-        """Yield the row ids that match a full-text expression in `table`, one of the two tables of the index, in
-        ascending order."""
-        return _yield_row_ids(
-            self.connection.execute(
-                _MATCHING_ROW_IDS_QUERY.format(table), (self._restrict_to_prefecture(expression),)
-            )
-        )
+    def filter_ids(self, table: str, expression: str) -> Iterator[tuple[int, int]]:
+        """Yield the id of each row that matches a full-text expression in `table`, one of the two tables of the
+        index, in ascending order; each with 0 if the SQL filter excludes it, otherwise 1."""
+        query = _FILTER_MATCHES_QUERY.format(table, self._filter)
+        if self.prefecture_code is not None:
+            expression = f'"={self.prefecture_code}" AND ({expression})'
+        return self.connection.execute(query, {**self._values, "terms": expression})
 
     def verify(self, table: str, expression: str) -> Iterator[_Candidate | None]:
         """Yield a candidate for each row that matches a full-text expression in `table`, one of the two tables of
         the index, in the order of row ids. Yield None for a row that the SQL filter excludes."""
-        query = _VERIFY_MATCHES_QUERY.format(table, self._filter)
-        for row_id, may_match in self.connection.execute(
-            query, {**self._values, "terms": self._restrict_to_prefecture(expression)}
-        ):
-            yield self._known.get(row_id) or self._rank_row_id(row_id) if may_match else None
+        for row_id, may_match in self.filter_ids(table, expression):
+            yield self.rank_row_id(row_id) if may_match else None
 
-    def rank_row_ids(self, ids: Iterable[int]) -> Iterator[_Candidate]:
-        """Yield those of the corporations with these row ids that match the query."""
-        query = f"{_TEXTS_BY_ID_QUERY} AND {self._filter}"
-        for row_id in ids:
-            for row in self.connection.execute(query, {**self._values, "id": row_id}):
-                if (one := self.rank(row)).rank is not None:
-                    yield one
-
-    def _rank_row_id(self, row_id: int) -> _Candidate:
-        return self.rank(self.connection.execute(_TEXTS_BY_ID_QUERY, {"id": row_id}).fetchone())
+    def rank_row_id(self, row_id: int) -> _Candidate:
+        """Return the candidate of a row id that the index has found."""
+        return self._known.get(row_id) or self.rank(
+            self.connection.execute(_TEXTS_BY_ID_QUERY, {"id": row_id}).fetchone()
+        )
 
     def read_rows_with_numbers(self, numbers: Sequence[int]) -> Iterator[tuple[tuple[Any, ...], bool]]:
         """Yield the row (id and texts) of each corporation with one of these numbers that isn't hidden, lies in
@@ -150,9 +141,6 @@ class _Candidates:
         matches = [one for one in self._known.values() if one.rank is not None]
         return [one.row_id for one in sorted(matches, key=_get_rank)]
 
-    def _restrict_to_prefecture(self, expression: str) -> str:
-        return expression if self.prefecture_code is None else f'"={self.prefecture_code}" AND ({expression})'
-
     def rank(self, row: tuple[Any, ...]) -> _Candidate:
         """Return the candidate of a row (id and texts of a corporation) with its rank."""
         row_id = row[0]
@@ -164,7 +152,6 @@ class _Candidates:
         return known
 
 
-_MATCHING_ROW_IDS_QUERY = "SELECT rowid FROM {0} WHERE {0} MATCH ? ORDER BY rowid"
 _SELECT_CORPORATION_TEXTS_SQL = """
     SELECT c.id, printf('%013d', c.number), c.name, c.furigana, c.english_name,
         coalesce(nullif(p.prefecture || p.city || c.street, ''), c.address_outside),
@@ -178,7 +165,7 @@ _TEXTS_BY_NUMBERS_QUERY = f"""
     WHERE NOT c.is_hidden AND p.prefecture_code = coalesce(:code, p.prefecture_code) AND c.number IN ({{}})
     AND {{}}
 """
-_VERIFY_MATCHES_QUERY = """
+_FILTER_MATCHES_QUERY = """
     SELECT c.id, {1} FROM {0} CROSS JOIN corporations c ON c.id = {0}.rowid CROSS JOIN places p ON p.id = c.place_id
     WHERE {0} MATCH :terms ORDER BY {0}.rowid
 """
@@ -193,7 +180,7 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
         yield from _yield_row_ids(
             candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number), prefecture_code))
         )
-    few = _find_matches_if_few(candidates, limit * 2)
+    few = _find_matches_if_few(candidates, limit)
     if few is not None:
         yield from few
         return
@@ -209,25 +196,28 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
 
 
 def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | None:
-    """Return the row ids of all matches, the best first, if the index has at most `limit` candidates for all ranks
-    together; then one reading is enough. Return None if it has more, or if the query has a part of a number."""
+    """Return the row ids of all matches, the best first, if one reading of the index is enough: it has at most
+    2 * `limit` candidates for all ranks together, or at most MAX_CANDIDATES of which at most `limit` fulfil the
+    filter. Return None if it has more, or if the query has a part of a number."""
     query = candidates.query
     if query.digits:
         return None
-    shortest = min(map(len, query.whole.bare_names))  # the terms of a part are among those of a name, if it has pairs
-    ranks = (Rank.PART, Rank.ELSEWHERE) if shortest > 1 else (Rank.NAME, Rank.PART, Rank.ELSEWHERE)
-    expression = _join_expressions("OR", [make_expression(query, rank) for rank in ranks])
+    expression = make_expression_of_all_ranks(query)
     if expression is None:
         return []
     is_closed: dict[int, bool] = {}
+    count = 0
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-        ids = islice(candidates.read_ids(table, expression), limit + 1)
-        is_closed |= dict.fromkeys(ids, table == CLOSED_TERMS_TABLE)
-        if len(is_closed) > limit:
-            return None
+        for row_id, may_match in candidates.filter_ids(table, expression):
+            count += 1
+            if may_match:
+                is_closed[row_id] = table == CLOSED_TERMS_TABLE
+            if count > MAX_CANDIDATES or (count > 2 * limit and len(is_closed) > limit):
+                return None
     ranked = [
         (one.rank, is_closed[one.row_id], _get_name_length(one), one.row_id)
-        for one in candidates.rank_row_ids(is_closed)
+        for one in map(candidates.rank_row_id, is_closed)
+        if one.rank is not None
     ]
     return [row_id for *_, row_id in sorted(ranked, key=lambda entry: entry[:3])]
 
@@ -275,6 +265,19 @@ def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
     if rank >= Rank.PART:
         alternatives += _make_words_expressions(query.pieces, rank)
     return _join_expressions("OR", alternatives)
+
+
+def make_expression_of_all_ranks(query: RegistryQuery) -> str | None:
+    """Return the full-text expression that finds the same rows as those of all ranks together (`make_expression`),
+    but reads the index once for each word; None if the index can't find any of the matches."""
+    whole, *others = [
+        [_make_anywhere_expression(word) for word in words]
+        for words in ([query.whole], *map(_list_indexed_words, (query.words, query.pieces)))
+    ]
+    if min(map(len, query.whole.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
+        whole.append(_make_word_expression(query.whole, Rank.NAME))
+    found = [_join_expressions("AND", words) for words in others if None not in words]
+    return _join_expressions("OR", [*whole, *found])
 
 
 def _make_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
@@ -330,7 +333,11 @@ def _make_word_expression(word: SearchWord, rank: Rank) -> str | None:
 
 
 def _make_name_expression(bare_name: str, name: str) -> str | None:
-    return _make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name)])
+    """Return the full-text expression for `name`, which is `bare_name` with or without its legal form. Of the legal
+    form only the characters beside the name count: the others are in so many names that their lists are long."""
+    start = name.index(bare_name)
+    beside = name[max(start - 1, 0) : start + len(bare_name) + 1]
+    return _make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(beside)])
 
 
 def _make_beginning_expression(bare_name: str) -> str | None:

@@ -8,14 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from console.domain.lookup.registry_query import parse_query
 from console.domain.registry.spelling import fold_text
 from console.store.registry import search as search_module
 from console.store.registry.import_files import import_registry_files
+from console.store.registry.ranking import Rank
 from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
+from console.store.registry.search_index import CLOSED_TERMS_TABLE, OPEN_TERMS_TABLE
 from tests.store.registry.files import WHOLE, number, row, write_file
 
 LOOK_ALIKES, CLOSED_LOOK_ALIKES = 300, 60
+TABLES = (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE)
 CLOSED = {"close_date": "2020-01-31", "close_cause": "01", "process": "21"}
 OSAKA = {
     "prefecture_name": "大阪府",
@@ -313,6 +317,49 @@ def test_a_name_is_found_by_itself_and_by_each_part(
         for part in {part for part in parts if len(fold_text(part)) > 1}:
             assert number(index) in {one.number for one in reader.search(part)}, (name, part)
     reader.close()
+
+
+def test_pairs_of_characters_without_the_text_are_read_once(tmp_path: Path) -> None:
+    """More than twice as many candidates as answers, but few of them match: the index isn't read again by rank."""
+    look_alikes = [row(index, name="ベルビルディング", furigana="") for index in range(150)]
+    registry = _make_registry(tmp_path, [*look_alikes, row(150, name="青山ベルディング", furigana="")])
+    statements: list[str] = []
+    registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
+    assert find(registry, "ベルディング") == ["青山ベルディング"]
+    assert len([statement for statement in statements if " MATCH " in statement]) == len(TABLES)
+    registry.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "緑",
+        "緑川",
+        "株式会社緑川",
+        "ミドリカワ工務店",
+        "緑川 大阪",
+        "ひかり株式会社",
+        "さくら合同 千代田区",
+        "10000",
+        "ひかりの",
+    ],
+)
+def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: RegistryReader, text: str) -> None:
+    query = parse_query(text)
+
+    def find_ids(expression: str | None) -> set[int]:
+        if expression is None:
+            return set()
+        return registry.run_query(
+            lambda connection, _: {
+                row_id
+                for table in TABLES
+                for (row_id,) in connection.execute(f"SELECT rowid FROM {table}(?)", (expression,))
+            }
+        )
+
+    by_rank = [find_ids(search_module.make_expression(query, rank)) for rank in Rank]
+    assert find_ids(search_module.make_expression_of_all_ranks(query)) == set().union(*by_rank)
 
 
 def test_a_difference_changes_what_is_found(tmp_path: Path) -> None:
