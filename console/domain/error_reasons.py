@@ -51,6 +51,7 @@ class InProgressReason(Reason):
     BULK_RUN_RUNNING = "bulk"
     OTHER_REFUND_CONTRADICTED = "nothing_contradicted"
     OTHER_REFUND_OPEN = "nothing_open"
+    OTHER_PAYMENT_OPEN = "payment_open"
     OVERDUE_PAYMENT_UNCLEAR = "overdue_payment_unclear"
     ONLY_DESK_KNOWS = "only_desk_knows"
     RECONCILIATION_RUNNING = "reconciliation"

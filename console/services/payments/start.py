@@ -225,7 +225,10 @@ class _StartAttempt:
                 raise ConsoleError(
                     ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.EARLIER_ATTEMPT}
                 )
-            raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": payment, "holder": None, "since": payment.begun_at})
+            facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
+            if payment.state in _OPEN_PAYMENT_STATES:  # for example with an amount that the order has no more
+                facts["reason"] = InProgressReason.OTHER_PAYMENT_OPEN
+            raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
         self._refuse_if_start_lost(conn, order)
         self._refuse_over_limit(conn, order)
         refuse_if_read_only(conn, self._provider)

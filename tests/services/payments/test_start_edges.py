@@ -130,6 +130,17 @@ def test_who_paid_in_the_last_second_gets_no_second_code(scene: Scene, clock: Mo
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
+def test_an_open_code_of_another_amount_is_no_running_operation(scene: Scene) -> None:
+    """The shop has changed the order's total: the payer can still pay the first code, so there is no second one."""
+    order = scene.order("ORD-1", 3300)
+    payment = scene.payments.start(order, "paypay").payment
+    scene.place.sql(f"UPDATE orders SET total_amount = 9900 WHERE id = {order}")
+    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["reason"], refused.exit_status) == ("in_progress", "payment_open", 3)
+    assert (refused.detail["record"], len(scene.control.read_requests(call="paypay_create"))) == (payment, 1)
+    assert "running" not in format_error_message(refused, "en")
+
+
 def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene: Scene, clock: MovedClock) -> None:
     """No answer is no proof; what is said to be unpaid is begun anew."""
     order = overdue(scene, clock)
