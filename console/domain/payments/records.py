@@ -140,8 +140,8 @@ class Refund:
 
     `checkers` are the people whose approvals count, `checkers_needed` is the required number of them. `sends_after`
     is the end of the cooling-off period; after `decide_by` nobody can approve. `provider_refund_key` is the
-    idempotency key for the provider, stored before the first call and never changed. `not_found` counts the answers
-    "not found" of the provider since the last submission.
+    idempotency key for the provider, stored before the first call and never changed. `not_found` counts the
+    provider's answers "not found" since the last submission.
     """
 
     id: int

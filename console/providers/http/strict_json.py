@@ -19,8 +19,8 @@ class UnreadableJson(Exception):
 
 def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -> dict[str, object]:
     """Return the JSON object in `body` (UTF-8, at most 2 MiB). `fraction` converts the text of a number with a
-    fraction; None: such a number becomes a float. Raises UnreadableJson for any other body, and for one that is nested
-    more deeply than MAX_JSON_DEPTH.
+    fraction; None: such a number becomes a float. Raises UnreadableJson for any other body, and for one with more
+    than MAX_JSON_DEPTH levels.
     """
     if len(body) > MAX_JSON_BYTES:
         raise UnreadableJson("too large")

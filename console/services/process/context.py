@@ -436,7 +436,10 @@ class ServiceContext:
         mark = {tracing.CORRELATION_FACT_NAME: tracing.find_correlation_id()} if tracing.find_correlation_id() else {}
         request = _executed_request.get()
         executed = {} if request is None else {"request": request.id, "worker": self.database.account}
-        facts = {**_mask_payers(tx.conn, kind, subject_id, detail or {}), **mark, **executed}
+        known: Mapping[str, object] = detail or {}
+        if result != "refused":  # a refusal's facts are our own, and its person perhaps may not read the record
+            known = _mask_payers(tx.conn, kind, subject_id, known)
+        facts = {**known, **mark, **executed}
         entry = NewAuditEntry(self.operator or WORKER, action, kind, subject_id, result, reason, facts)
         self.audit.record_all(tx, (entry,))
 

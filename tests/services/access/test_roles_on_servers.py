@@ -7,6 +7,7 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
+from console.domain.payments.records import RefundRequest
 from console.domain.records import PurchaseRequest
 from tests.services.access.test_roles import KINDS, NUMBER, WHO
 from tests.support.ledger_vendor import LedgerVendor
@@ -62,3 +63,11 @@ def test_who_has_request_ids(desks: Mapping[str, Console], tmp_path: Path, who: 
         return
     error = refusal(lambda: desk.audit.export_csv(file, request_id="mine"))  # a worker exports nothing, id or not
     assert (error.code, error.detail["reason"]) == ("not_allowed", "role")
+
+
+def test_a_refusal_is_in_the_trail_of_whoever_reads_no_records(desks: Mapping[str, Console]) -> None:
+    """An administrator asks for a refund: refused, and the entry is written without a look at the payment."""
+    error = refusal(lambda: desks["adm-f"].refunds.request(RefundRequest(7, "100", "sent back")))
+    assert (error.code, error.detail["reason"]) == ("not_allowed", "role")
+    entries = desks["aud-e"].audit.list_entries()
+    assert [entry.detail["amount"] for entry in entries if entry.subject == "payment 7"] == ["100"]
