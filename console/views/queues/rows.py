@@ -55,10 +55,6 @@ HIDEABLE_QUEUE_COLUMN_NAMES = ("number", "kind", "owner", "next", "provider", "p
 """Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always
 visible; the work state is hidden only at the largest text, because the cause contains more information.
 """
-_HIDEABLE_DISAGREEMENT_COLUMN_NAMES = ("number", "kind", "certainty", "owner", "next", "provider", "people", "work")
-"""As HIDEABLE_QUEUE_COLUMN_NAMES, for the queue of disagreements: its records have one certainty, and the column of
-the difference needs the room.
-"""
 OPTIONAL_COLUMN_KEYS = frozenset(("number", "kind"))
 """Keys of the columns that a queue shows only if the person has chosen them: the columns of the company and of the
 record contain their texts.
@@ -98,11 +94,6 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
     return [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=grouped), owner]
 
 
-def get_hideable_column_names(queue: str) -> Sequence[str]:
-    """Return the keys of the columns that a narrow window hides in this queue, the first one first."""
-    return _HIDEABLE_DISAGREEMENT_COLUMN_NAMES if queue == DISAGREEMENT_QUEUE else HIDEABLE_QUEUE_COLUMN_NAMES
-
-
 def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
     if queue == "incomplete":  # contains credit checks only
         names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
@@ -137,7 +128,7 @@ def _make_difference_column(context: WindowContext) -> Column:
         item = row.item
         return format_disagreement(item.record, item.disagreement, context.language) if item.disagreement else ""
 
-    return Column("cause", context.translate("column.difference"), 250, format_difference, is_stretched=True)
+    return Column("cause", context.translate("column.difference"), 140, format_difference, is_stretched=True)
 
 
 def _get_credit_check(row: QueueRow) -> CreditCheck:

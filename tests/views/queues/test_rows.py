@@ -95,10 +95,3 @@ def test_an_export_has_what_the_list_has() -> None:
     assert is_listed is not None
     assert [item.record.id for item in items if is_listed(item)] == [18]
     assert make_item_filter(QueueListQuery("review"), NOW) is None
-
-
-def test_disagreements_have_room_for_the_difference() -> None:
-    """All of them are mismatches, so a narrow window hides that column first; other queues always show certainty."""
-    hidden = [name for name in get_hideable_column_names("disagree") if name not in ("number", "kind")]
-    assert hidden[0] == "certainty"
-    assert "certainty" not in get_hideable_column_names("unknown")
