@@ -12,7 +12,6 @@ from console.views.queues.rows import (
     QUEUE_NAMES,
     QueueListQuery,
     QueueRow,
-    get_hideable_column_names,
     make_heading_function,
     make_item_filter,
     make_queue_columns,
