@@ -154,7 +154,7 @@ def test_reopening_an_acknowledged_change(seats: Seats, sit: Sit, tmp_path: Path
     person.press("Ctrl+Return")
     person.no_dialog()
     person.until(lambda: [row.is_acknowledged for row in page.table.all_rows] == [False])
-    assert "Acknowledged" not in page.action_words.plain
+    person.until(lambda: "Acknowledged" not in page.action_words.plain)
     person.active()
     person.press("C")
     person.until(lambda: page.acknowledged_button.text() == "Show acknowledged")

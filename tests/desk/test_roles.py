@@ -53,7 +53,7 @@ def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: 
         person.frame.show_route(route)
         page = person.page(NoRightPage)
         person.rest()
-        assert page.reason_text.plain.startswith("Needs the role approver or auditor or operator")
+        assert page.reason_text.plain.startswith("Needs the role approver, auditor or operator")
         assert "lead-b" in page.reason_text.plain
         assert "db accounts apply" in page.advice_text.plain
         assert nameless(person.window) == []

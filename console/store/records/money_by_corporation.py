@@ -110,7 +110,9 @@ def list_records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
     return RecordsOfNumber(
         _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], paid),
         paid,
-        _make_refunds([row for row in rows if row[_REFUND_INDEX] is not None]),
+        refunds.leave_out_lost_approvers(
+            conn, _make_refunds([row for row in rows if row[_REFUND_INDEX] is not None])
+        ),
     )
 
 

@@ -1,8 +1,8 @@
 """Rows of refunds: reads of refunds with their approvers, and writes by compare-and-swap."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -323,16 +323,19 @@ def read_refunds(
     then. The approvers of a decided refund stay.
     """
     voters = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
-    undecided = {row.id for row in rows if row.status == RefundState.REQUESTED}
-    names = {name for refund_id in undecided for name in voters.get(refund_id, ())}
-    approvers = {name for name in names if _is_approver(conn, name)}
+    return leave_out_lost_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed) for row in rows))
+
+
+def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
+    """Return the refunds; those that are still requested without the people who approved and are no approvers now."""
+    kept = tuple(records)
+    names = {name for refund in kept if refund.state is RefundState.REQUESTED for name in refund.checkers}
+    lost = {name for name in names if not _is_approver(conn, name)}
     return tuple(
-        make_record(
-            row,
-            [name for name in voters.get(row.id, ()) if row.id not in undecided or name in approvers],
-            lapsed,
-        )
-        for row in rows
+        replace(refund, checkers=tuple(name for name in refund.checkers if name not in lost))
+        if lost and refund.state is RefundState.REQUESTED
+        else refund
+        for refund in kept
     )
 
 

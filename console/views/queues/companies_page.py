@@ -249,7 +249,9 @@ class ChangedCompaniesPage(Page):
         self._shows_acknowledged = not self._shows_acknowledged
         name = "hide_acknowledged" if self._shows_acknowledged else "show_acknowledged"
         self.acknowledged_button.show_text(self.context.translate(f"queue.companies.{name}"))
-        self.refresh("entered")
+        words = "acknowledged_shown" if self._shows_acknowledged else "acknowledged_hidden"
+        self.context.show_toast(self.context.translate(f"queue.companies.{words}"))
+        self.refresh("asked")
 
     @Slot()
     def _acknowledge_or_reopen(self) -> None:
