@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UnreachableProblem
+from console.domain.error_reasons import InProgressReason, UnreachableProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.services.process.context import ServiceContext
 from console.store.audit import anchors
@@ -27,7 +27,7 @@ from console.store.operations import journal
 from console.store.spool.spool import ChainHead, Intent, Spool, SpoolEntry
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import DatabaseWentBackDetail
+    from console.domain.errors.details import DatabaseWentBackDetail, InProgressDetail
     from console.domain.tasks.records import Alert
 
 ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID = anchors.WENT_BACK_RULE, "database", 1
@@ -101,6 +101,20 @@ def refuse_after_rollback(conn: Connection) -> None:
     loss = find_open_rollback(conn)
     if loss is not None:
         raise loss.make_refusal()
+
+
+def make_lost_operation_error(intent: Intent, facts: "InProgressDetail") -> ConsoleError:
+    """Return the error in_progress for an action that would repeat a sent operation (`intent`) that the database has
+    lost. People must settle that operation first. `facts` are more facts for the detail, such as the record.
+    """
+    detail: InProgressDetail = {
+        "reason": InProgressReason.ONLY_DESK_KNOWS,
+        "source": "desk",
+        "operation_id": intent.operation_id,
+        "operator": intent.operator,
+        "since": intent.at,
+    }
+    return ConsoleError(ErrorCode.IN_PROGRESS, {**facts, **detail})
 
 
 def find_open_rollback(conn: Connection) -> RollbackFinding | None:

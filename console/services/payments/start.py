@@ -25,6 +25,7 @@ from console.providers.payments.provider import PaymentProvider
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
+from console.services.guarded.database_rollback import make_lost_operation_error
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
 from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
 from console.services.payments.probe import PaymentProber, is_unpaid_outcome
@@ -240,16 +241,7 @@ class _StartAttempt:
         key = make_provider_key(self._provider, _choose_unused_number(conn, order, self._provider))
         spooled = self._context.spool.list_starts_holding_claim(self._context.database_id, key)
         for intent in (*spooled, *lost_operations.list_starts_holding_claim(conn, key)):
-            facts: InProgressDetail = {
-                "source": "desk",
-                "operation_id": intent.operation_id,
-                "operator": intent.operator,
-                "since": intent.at,
-            }
-            raise ConsoleError(
-                ErrorCode.IN_PROGRESS,
-                {"record": order, "about": "order", "reason": InProgressReason.ONLY_DESK_KNOWS, **facts},
-            )
+            raise make_lost_operation_error(intent, {"record": order, "about": "order"})
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
         number = _find_corporation_number(order)

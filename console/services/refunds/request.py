@@ -40,6 +40,7 @@ from console.domain.records import Certainty
 from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
+from console.services.guarded.database_rollback import make_lost_operation_error
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import find_read_only_switch
@@ -370,7 +371,7 @@ class RefundRequestService:
         are the facts for the rules; `set_aside` is the set-aside to refund, if any."""
         context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment.id):
-            raise refund_rules.make_lost_refund_error(payment, intent)
+            raise make_lost_operation_error(intent, {"record": payment})
         lookalike = risk_signals.find_lookalike(conn, payment.id, minor, refund_facts.now)
         if lookalike is not None and not valid_request.request.intended_repeat:
             facts: PossibleRepeatDetail = {

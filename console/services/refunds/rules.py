@@ -15,7 +15,7 @@ from console.domain.error_reasons import (
     WindowReason,
 )
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.domain.errors.details import InProgressDetail, NotAllowedDetail
+from console.domain.errors.details import NotAllowedDetail
 from console.domain.payments import limits as limit_rules
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.limits import CheckerFacts
@@ -355,20 +355,6 @@ def find_lost_refunds(context: ServiceContext, conn: Connection, payment_id: int
     reported = lost_operations.list_refunds_holding_amount(conn, payment_id)
     intents = (*context.spool.list_refunds_holding_amount(context.database_id, payment_id), *reported)
     return tuple(intent for intent in intents if refunds.find_by_key(conn, intent.provider_key or "") is None)
-
-
-def make_lost_refund_error(payment: Payment, intent: Intent) -> ConsoleError:
-    """Return the error in_progress for a payment with a sent refund (`intent`) that the database has lost. People
-    must settle that refund first."""
-    facts: InProgressDetail = {
-        "source": "desk",
-        "operation_id": intent.operation_id,
-        "operator": intent.operator,
-        "since": intent.at,
-    }
-    return ConsoleError(
-        ErrorCode.IN_PROGRESS, {"record": payment, "reason": InProgressReason.ONLY_DESK_KNOWS, **facts}
-    )
 
 
 def make_stale_payment_error(payment: Payment, expected_version: int) -> ConsoleError:

@@ -19,6 +19,7 @@ from console.domain.records import Certainty, Work
 from console.providers.payments.provider import PaymentProvider
 from console.services.guarded import database_fitness, idempotency, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
+from console.services.guarded.database_rollback import make_lost_operation_error
 from console.services.guarded.operation import (
     EFFECT_OUTCOME_CLASSES,
     ClaimedOperation,
@@ -140,7 +141,7 @@ class _SubmissionAttempt:
         own = find_refund_key(self._context, conn, pair.refund, pair.payment)
         for intent in refund_rules.find_lost_refunds(self._context, conn, pair.payment.id):
             if intent.provider_key != own or not self._adapter.capabilities.keeps_idempotency_keys:
-                raise refund_rules.make_lost_refund_error(pair.payment, intent)
+                raise make_lost_operation_error(intent, {"record": pair.payment})
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Set the refund from approved to submitting, store its idempotency key, and return the claim.
