@@ -123,4 +123,6 @@ def _list_texts_with_one_typing_error(typed: str) -> set[str]:
 
 def group_digits(number: str) -> str:
     """Return a number of 13 digits in the form `7 1234 5678 9012`; any other text unchanged."""
-    return " ".join((number[:1], number[1:5], number[5:9], number[9:])) if len(number) == DIGIT_COUNT else number
+    if len(number) != DIGIT_COUNT or not (number.isascii() and number.isdigit()):
+        return number
+    return " ".join((number[:1], number[1:5], number[5:9], number[9:]))

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from console.domain.calendar_days import JST, compute_last_valid_day, convert_to_local
-from console.domain.corporation_number import DIGIT_COUNT, group_digits
+from console.domain.corporation_number import group_digits
 
 TimeStyle = Literal["full", "short", "clock", "day", "until"]
 NO_VALUE = "–"
@@ -57,9 +57,8 @@ def split_age_into_number_and_unit(age: timedelta) -> tuple[int, str]:
 
 
 def format_corporation_number(number: str) -> str:
-    """Return a corporation number in groups of digits, such as `7 1234 5678 9012`. A text that isn't 13 characters
-    long is returned unchanged."""
-    return group_digits(number) if len(number) == DIGIT_COUNT else number
+    """Return a corporation number in groups of digits, such as `7 1234 5678 9012`; any other text unchanged."""
+    return group_digits(number)
 
 
 def format_count(count: int, *, is_capped: bool = False) -> str:

@@ -107,6 +107,8 @@ def test_grouping() -> None:
     assert group_digits("712345678901") == "712345678901"
     assert group_digits("71234567890123") == "71234567890123"
     assert group_digits("") == ""
+    for other in ("refund.submit", "与信チェック 123456", "ORD-2026-0001", "７１２３４５６７８９０１２"):
+        assert group_digits(other) == other
 
 
 @pytest.mark.parametrize(
