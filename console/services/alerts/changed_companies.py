@@ -344,34 +344,58 @@ class ChangedCompanyAlerts:
 
 
 def find_acknowledged_changes(
-    conn: Connection, some_alerts: Collection[Alert]
+    conn: Connection, some_alerts: Collection[Alert], now: datetime
 ) -> tuple[tuple[Alert, CompanyChange], ...]:
     """Return those of `some_alerts` about changed corporations that a person has acknowledged and that can be
-    reopened, each with its change: the facts have not changed since, so it is the newest alert about its
-    corporation, and it reports facts that still differ from those before.
+    reopened, each with its change. An alert can be reopened if it is the newest one about its corporation, if the
+    facts were not written again after it, and if the corporation is still watched and its credit checks were not
+    renewed since.
     """
-    acknowledged = [
-        alert
-        for alert in some_alerts
+    acknowledged = {
+        format_number_of_subject(alert.subject_id): alert
+        for alert in sorted(some_alerts, key=lambda alert: alert.id)
         if alert.rule_id == CORPORATION_CHANGE_RULE and alert.acknowledged_by is not None and alert.resolved_at
+    }
+    rows = watched_corporations.find_by_numbers(conn, acknowledged)
+    watched = live_records.find_record_beginnings(conn, acknowledged, now)
+    detected_at = {number: alert.detected_at for number, alert in acknowledged.items()}
+    renewed = live_records.find_renewed_numbers(conn, detected_at, now)
+    current = [
+        alert
+        for number, alert in acknowledged.items()
+        if number in watched and number not in renewed and _was_written_before(rows.get(number), alert)
     ]
     newest = {
         alert.subject_id: alert.id
-        for alert in alerts.find_by_subjects(conn, CORPORATION_KIND, {alert.subject_id for alert in acknowledged})
+        for alert in alerts.find_by_subjects(conn, CORPORATION_KIND, {alert.subject_id for alert in current})
         if alert.rule_id == CORPORATION_CHANGE_RULE
     }
-    current = [alert for alert in acknowledged if newest[alert.subject_id] == alert.id]
+    current = [alert for alert in current if newest[alert.subject_id] == alert.id]
     return tuple(
         (alert, change) for alert, change in watched_corporations.find_changes(conn, current) if change.changed
     )
 
 
+def _was_written_before(row: WatchedCorporation | None, alert: Alert) -> bool:
+    """Return True if the row has the facts that the alert reports. One transaction writes both, the facts first."""
+    return row is not None and row.changed_at is not None and row.changed_at <= alert.detected_at
+
+
 def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, alert: Alert) -> Alert | None:
     """Raise a new alert about the change that `alert` has reported, because a person reopens it, and return the new
-    alert. The resolved alert stays as it is. Return None if `find_acknowledged_changes` doesn't return it."""
-    change = next((change for _, change in find_acknowledged_changes(tx.conn, (alert,))), None)
-    if change is None:
+    alert. The resolved alert stays as it is. Return None if `find_acknowledged_changes` doesn't return it.
+
+    The corporation's row gets a new version, so that a worker that has read it, and no open alert, compares again.
+    Raises RunAgain if a worker has changed the row meanwhile.
+    """
+    found = find_acknowledged_changes(tx.conn, (alert,), context.now())
+    row = watched_corporations.find_by_numbers(tx.conn, [change.number for _, change in found]).get(
+        format_number_of_subject(alert.subject_id)
+    )
+    if not found or row is None or row.facts is None:
         return None
+    change = found[0][1]
+    watched_corporations.store_facts(tx.conn, row, row.facts, row.registry_date, context.now())
     again = alerts.raise_alert(
         tx.conn,
         alert.rule_id,

@@ -140,7 +140,9 @@ class AlertService:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             newest = alerts.list_newest_of_kind(conn, CORPORATION_KIND, limit)
-            return self._make_change_items(conn, find_acknowledged_changes(conn, newest), with_related=False)
+            return self._make_change_items(
+                conn, find_acknowledged_changes(conn, newest, self._context.now()), with_related=False
+            )
 
     def _make_change_items(
         self, conn: Connection, changes: Sequence[tuple[Alert, CompanyChange]], *, with_related: bool

@@ -21,7 +21,7 @@ from console.domain.registry.watched_facts import (
 from console.domain.tasks.records import Alert
 from console.store.database import unreadable_rows
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import convert_to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.worker import watched_corporations
 
 _WATCHED_CORPORATIONS_QUERY = select(
@@ -30,6 +30,7 @@ _WATCHED_CORPORATIONS_QUERY = select(
     watched_corporations.c.facts_before,
     watched_corporations.c.registry_date,
     watched_corporations.c.version,
+    watched_corporations.c.changed_at,
 )
 _WATCHED_CORPORATIONS_PAGE_QUERY = (
     _WATCHED_CORPORATIONS_QUERY.where(watched_corporations.c.corporation_number > bindparam("after"))
@@ -61,7 +62,8 @@ class WatchedCorporation:
     """A row of the table. `facts` are those of the last comparison with the corporation registry, `facts_before`
     those before the changes that the newest alert reports (None without an alert). Facts that can't be read are
     None. `registry_date` is the date of the registry from which `facts` were stored; a later comparison that finds
-    no difference leaves it unchanged.
+    no difference leaves it unchanged. `changed_at` is the time of the last write (UTC); None for a row that
+    isn't stored yet.
     """
 
     number: str
@@ -69,6 +71,7 @@ class WatchedCorporation:
     registry_date: date
     facts_before: WatchedFacts | None = None
     version: int = 1
+    changed_at: datetime | None = None
 
 
 def read_page(conn: Connection, after: str, limit: int) -> tuple[WatchedCorporation, ...]:
@@ -146,12 +149,17 @@ def _select_corporations(conn: Connection, query: Select[Any], **values: object)
     return tuple(_make_row(*row) for row in conn.execute(query, values))
 
 
-def _make_row(number: str, facts: str, before: str | None, day: str, version: int) -> WatchedCorporation:
+def _make_row(
+    number: str, facts: str, before: str | None, day: str, version: int, changed_at: datetime
+) -> WatchedCorporation:
     try:
         registry_date = date.fromisoformat(day)
     except ValueError:  # written by hand: as if a newer registry had told it, because no rule lets it be replaced
         registry_date = date.max
-    return WatchedCorporation(number, _read_facts(facts), registry_date, _read_facts(before or ""), version)
+    written_at = convert_to_aware_utc(changed_at)
+    return WatchedCorporation(
+        number, _read_facts(facts), registry_date, _read_facts(before or ""), version, written_at
+    )
 
 
 def _read_facts(text: str) -> WatchedFacts | None:

@@ -15,6 +15,8 @@ from console.domain.tasks.records import COMPANY_TOPIC
 from console.sandbox.registry import changes
 from console.sandbox.registry.rows import RegistryRow
 from console.services.alerts import changed_companies
+from console.store.database.engine import RunAgain
+from console.store.registry import watched_corporations
 from console.wording import catalogue as wording
 from tests.crash.broken_statements import Trouble, failing
 from tests.services.alerts.watched_companies import (
@@ -196,7 +198,13 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
             services.incidents.reopen(first[number(0)], " ")
         assert refused.value.code == "usage"
         assert scene.told() == {}
+        with services.database.read() as conn:
+            as_read = watched_corporations.find_by_numbers(conn, [number(0)])[number(0)]
         incident = services.incidents.reopen(first[number(0)], "the wrong company", request_id="re-1")
+        facts, day = as_read.facts, as_read.registry_date
+        assert facts is not None
+        with services.database.write_without_retries() as tx, pytest.raises(RunAgain):  # a worker that read earlier
+            watched_corporations.store_facts(tx.conn, as_read, facts, day, hand_clock.at)
         assert services.incidents.reopen(first[number(0)], "the wrong company", request_id="re-1").id == incident.id
         assert (incident.state, incident.alerts[0].observed) == ("open", words)
         assert scene.told() == {number(0): words}
@@ -212,6 +220,16 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
         assert scene.run() == 1
         with pytest.raises(ConsoleError) as refused:
             services.incidents.reopen(first[number(1)], "too late")
+        assert refused.value.code == "already_decided"
+        (closed,) = (
+            item.alert for item in services.alerts.read_company_queue().items if item.change.number == number(1)
+        )
+        services.alerts.acknowledge(closed.id, "asked them")
+        assert [item.alert.id for item in services.alerts.list_acknowledged_changes()] == [closed.id]
+        hand_clock.at += timedelta(days=400)  # the credit check has expired
+        assert services.alerts.list_acknowledged_changes() == ()
+        with pytest.raises(ConsoleError) as refused:
+            services.incidents.reopen(closed.id, "too late")
         assert refused.value.code == "already_decided"
 
 
