@@ -93,13 +93,18 @@ def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> Non
 
 
 def test_it_is_one_statement(rows: Connection) -> None:
-    """One more round trip to a server, however much there is."""
+    """One more round trip to a server, however much there is; and one that asks whether an approval counts."""
     payment = paid(rows, order_id=ordered(rows, "ORD-1", NUMBER))
-    refunds.insert_vote(rows, asked(rows, payment).id, "lead-b", NOW)
+    refund = asked(rows, payment)
     heard: list[str] = []
     event.listen(rows, "before_cursor_execute", lambda _conn, _cursor, sql, *_: heard.append(sql))
     found = money_by_corporation.list_records_of_number(rows, NUMBER)
     assert (len(found.orders), len(found.payments), len(found.refunds), len(heard)) == (1, 1, 1, 1)
+    insert_person(rows, Person("lead-b", frozenset({"approver"}), may_buy=False))
+    refunds.insert_vote(rows, refund.id, "lead-b", NOW)
+    heard.clear()
+    money_by_corporation.list_records_of_number(rows, NUMBER)
+    assert len(heard) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty, Work, WorkState
+from console.domain.records import Certainty, Person, Work, WorkState
 from console.domain.transitions.tables import ForbiddenTransition
+from console.store.access.operators import insert_person
 from console.store.refunds import refunds
 from tests.store.money_rows import NOW, anew, asked, moved, paid
 
@@ -94,6 +95,8 @@ def test_what_was_asked_for_stays(rows: Connection, column: str) -> None:
 
 def test_a_person_approves_once(rows: Connection) -> None:
     """In their order; the same person again counts for nothing, and for another refund counts there."""
+    for name in ("lead-b", "lead-c"):
+        insert_person(rows, Person(name, frozenset({"approver"}), may_buy=False))
     one, other = asked(rows, paid(rows)), asked(rows, paid(rows, "ORD-2"))
     voted = [refunds.insert_vote(rows, one.id, person, NOW) for person in ("lead-c", "lead-b", "lead-c")]
     assert voted == [True, True, False]
