@@ -126,7 +126,7 @@ def act_as(name: str | None) -> Iterator[None]:
         _acting_name.reset(token)
 
 
-_KINDS_WITH_PAYERS = frozenset({"payment", "refund", "order"})
+_KINDS_WITH_PAYERS = frozenset({"payment", "refund", "order", "alert"})
 """Kinds of records whose audit entries must not name a payer."""
 
 

@@ -29,6 +29,7 @@ from console.store.payments.balances import reserve_amount as reserve_amount
 from console.store.payments.balances import set_amount_aside as set_amount_aside
 from console.store.payments.balances import settle_refund as settle_refund
 from console.store.payments.row_mapping import PAYMENT_COLUMNS, make_record
+from console.store.schema.core import alerts
 from console.store.schema.payments import payments, refunds
 
 _PAYMENTS_QUERY = select(*PAYMENT_COLUMNS)
@@ -56,6 +57,7 @@ _PAYERS_QUERIES = {
     "refund": _PAYERS_QUERY.where(payments.c.id == refunds.c.payment_id, refunds.c.id == bindparam("of")),
     "order": _PAYERS_QUERY.where(payments.c.order_id == bindparam("of")),
 }
+_SUBJECT_OF_ALERT_QUERY = select(alerts.c.subject_kind, alerts.c.subject_id).where(alerts.c.id == bindparam("of"))
 _DUE_PAYMENTS_QUERY = compare_and_swap.make_due_query(payments, _PAYMENTS_QUERY)
 _INSERT_PAYMENT = into(payments)
 _COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
@@ -104,8 +106,13 @@ def find(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset
 
 
 def list_payers_of_record(conn: Connection, kind: str, record_id: int | str) -> tuple[str, ...]:
-    """Return the payers, as their provider names them, of a payment, of a refund's payment, or of all payments of an
-    order (`kind`: payment, refund, order)."""
+    """Return the payers, as their provider names them, of a payment, of a refund's payment, of all payments of an
+    order, or of the record that an alert is about (`kind`: payment, refund, order, alert)."""
+    if kind == "alert":
+        subject = conn.execute(_SUBJECT_OF_ALERT_QUERY, {"of": str(record_id)}).first()
+        if subject is None or subject.subject_kind not in _PAYERS_QUERIES:
+            return ()
+        kind, record_id = subject
     return tuple(conn.scalars(_PAYERS_QUERIES[kind], {"of": str(record_id)}))
 
 

@@ -16,7 +16,9 @@ from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.records import WorkReason
 from console.services.payments.apply_report import ReportWithSource, apply_report, make_report_values
+from console.store.alerts import alerts
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.support.desks import NUMBERS
@@ -263,8 +265,16 @@ def test_the_trail_names_no_payer(scene: Scene) -> None:
     scene.money.move_payment("paypay", "ORD-2", "paid")
     scene.payments.probe(payment.id)
     scene.place.sql(f"UPDATE payments SET payer_ref = '{payer}', version = version + 1 WHERE id = {payment.id}")
+    scene.context.write(
+        lambda tx: alerts.raise_alert(
+            tx.conn, WorkReason.CONTRADICTED, "payment", payment.id, None, "paid", "open", scene.context.now()
+        )
+    )
+    (alert,) = scene.place.sql("SELECT id FROM alerts WHERE subject_kind = 'payment'")
     facts = {"observed": f"{payer} {payer}", "deep": [{"text": payer}], "n": 7}
-    for kind, subject in (("refund", ask(scene.console, payment.id).id), ("order", payment.order_id)):
+    for kind, subject in (
+        ("refund", ask(scene.console, payment.id).id), ("order", payment.order_id), ("alert", alert[0]),
+    ):  # fmt: skip
         scene.context.write(
             lambda tx, kind=kind, subject=subject: scene.context.record_audit(  # type: ignore[misc]  # of this turn
                 tx, AuditAction.REFUND_CONTRADICTED, subject, facts, kind=kind
@@ -276,7 +286,7 @@ def test_the_trail_names_no_payer(scene: Scene) -> None:
     masked = [json.loads(detail) for what, detail in entries if what == "refund.contradicted"]
     assert [(facts["observed"], facts["deep"], facts["n"]) for facts in masked] == [
         ("****e.jp ****e.jp", [{"text": "****e.jp"}], 7)
-    ] * 2
+    ] * 3
     assert scene.console.audit.verify_chains() >= len(entries)
 
 
