@@ -70,3 +70,12 @@ def hold_exclusive_file_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         lock_file.close()
+
+
+def is_ordinary_file(path: Path) -> bool:
+    """Return True for an ordinary file. Raises OSError if this can't be found out; `Path.is_file` returns False then,
+    from Python 3.14 on."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from console.cli.recovery import outcomes
+from console.domain.errors import ConsoleError
 from console.domain.process import failpoint_names
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
+from tests.cli.test_backup import without_rights
 
 NUMBER = "1180301018771"
 OTHER = "5010001192707"
@@ -196,13 +199,24 @@ def test_evidence_that_says_nothing_is_refused(
 ) -> None:
     """Empty words, a folder, a pipe, a device, or a file that isn't there: no_evidence, and nothing is decided."""
     monkeypatch.chdir(tmp_path)
-    os.mkfifo("pipe")
+    if evidence == "pipe":
+        os.mkfifo("pipe")
     Path("link").symlink_to("nowhere")
     sandbox.control.add_fault("status:503", call="purchase", times=1)
     record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
     words = ("resolve", "credit-check", str(record["id"]), "--as", "error", f"--evidence={evidence}")
     assert terminal.json(*words).refused == (2, "no_evidence")
     assert terminal.json("resolve", *words[1:5]).refused == (2, "no_evidence")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_evidence_in_a_closed_folder_is_no_statement(tmp_path: Path) -> None:
+    """Whoever may not search the folder gets a refusal; the name of the file is no evidence."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    with without_rights(closed), pytest.raises(ConsoleError) as refused:
+        outcomes._parse_evidence(str(closed / "scan.pdf"))
+    assert refused.value.code == "no_evidence"
 
 
 def test_queues_page_by_cursor(terminal: Terminal, sandbox: Sandbox) -> None:

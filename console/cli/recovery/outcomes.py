@@ -14,6 +14,7 @@ from console.cli.text_output import results as cli_text
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.recovery.decision_reasons import LONGEST_REASON_WORDS, DecisionReason, StatedReason
+from console.settings.private_files import is_ordinary_file
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -54,17 +55,19 @@ def _parse_evidence(argument: str) -> str | Path:
     """Return the evidence that the argument `--evidence` names: a path if it is the name of a file, otherwise the
     text itself, which is a written statement.
 
-    Raises ConsoleError `no_evidence` for a directory, a pipe or another special file, a link to nothing, and for a
-    missing file whose name ends like a file of evidence.
+    Raises ConsoleError `no_evidence` for a directory, a pipe or another special file, a link to nothing, a path in a
+    folder that this user may not search, and for a missing file whose name ends like a file of evidence.
     """
     path = Path(argument)
     try:
-        if path.is_file():
+        if is_ordinary_file(path):
             return path
         # A shell gives `<(command)` as the name of a pipe; this name says nothing about the record.
         is_missing = os.path.lexists(path) or (
             path.suffix.lower() in _EVIDENCE_FILE_SUFFIXES and not any(map(str.isspace, argument))
         )
+    except PermissionError:
+        is_missing = True
     except (OSError, ValueError):  # too long for a path, or with a character that is not allowed in a path
         return argument
     if argument and is_missing:

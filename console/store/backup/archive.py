@@ -19,7 +19,7 @@ from typing import Any
 
 from console.domain.error_reasons import BackupProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.settings.private_files import make_private_file, make_private_folder
+from console.settings.private_files import is_ordinary_file, make_private_file, make_private_folder
 from console.store.spool.sqlite_file import sync_folder, translate_errors
 
 FORMAT_NAME = "support-console-backup/1"
@@ -188,7 +188,7 @@ def read_manifest(folder: Path) -> BackupManifest:
     manifest), manifest (it was altered or is no manifest), format (a newer program made it) or unreadable."""
     file = folder / MANIFEST_NAME
     try:
-        if not file.is_file():
+        if not is_ordinary_file(file):
             raise make_bad_backup_error(BackupProblem.NO_MANIFEST, str(folder))
         wrapped = json.loads(file.read_bytes())
         content = wrapped["content"]
@@ -232,7 +232,7 @@ def require_intact_files(folder: Path, manifest: BackupManifest) -> None:
     for name, expected in manifest.files.items():
         file = folder.joinpath(*PurePosixPath(name).parts)
         try:
-            if not file.is_file():
+            if not is_ordinary_file(file):
                 raise make_bad_backup_error(BackupProblem.FILE_MISSING, name)
             if file.stat().st_size != expected.bytes or hash_file(file) != expected.sha256:
                 raise make_bad_backup_error(BackupProblem.FILE_ALTERED, name)
