@@ -22,6 +22,8 @@ _REDIS_URL_PATTERN = re.compile(
 )
 _PASSWORD_IN_URL_PATTERN = re.compile(r"^[^:/]+://[^:/@]*:[^@]+@|[?&][^=&]*pass(word|wd|phrase)?=[^&]", re.I)
 _DOCUMENTS_BUCKET_URL_PATTERN = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
+_QUERY_PATTERN = re.compile(r"\?[A-Za-z_]+=[^&]*(?:&[A-Za-z_]+=[^&]*)*\Z", re.S)
+"""Matches the query at the end of a URL, whose values may contain an `@`, such as the name of a file."""
 
 
 def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
@@ -79,7 +81,7 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     messages and logs show.
     """
     _require_no_password_in_url(raw)
-    if _DATABASE_SERVER_URL_PATTERN.fullmatch(raw.text) and raw.text.count("@") < 2:
+    if _DATABASE_SERVER_URL_PATTERN.fullmatch(raw.text) and _QUERY_PATTERN.sub("", raw.text).count("@") < 2:
         return raw.text, None
     match = _SQLITE_URL_PATTERN.fullmatch(raw.text)
     if match is None:
@@ -147,5 +149,7 @@ def make_folder_url(folder: Path) -> str:
 
 def mask_password(url: str) -> str:
     """Return a URL with its password, also one in its query, replaced by `***`, so that it may be shown."""
-    without_password = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", url, flags=re.S)
-    return re.sub(r"(?i)([?&][^=&]*pass(?:word|wd|phrase)?=)[^&]*", r"\1***", without_password)
+    query = _QUERY_PATTERN.search(url)
+    end = query.start() if query else len(url)
+    without_password = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", url[:end], flags=re.S)
+    return without_password + re.sub(r"(?i)([?&][^=&]*pass(?:word|wd|phrase)?=)[^&]*", r"\1***", url[end:])

@@ -108,6 +108,14 @@ def test_a_password_in_the_query_of_a_database_url_is_not_shown(env: dict[str, s
     assert shown == "mysql+pymysql://op-a@h/db?passwd=***&ssl_ca=/ca.pem"
 
 
+@pytest.mark.parametrize("name", ["/ca.pem", "/c@corp.pem"])
+def test_a_file_in_the_query_of_a_database_url(env: dict[str, str], name: str) -> None:
+    """Its name may contain an @: the driver takes it for no password."""
+    url = f"mysql+pymysql://op-a:{CANARY}@h/db?ssl_ca={name}"
+    shown = Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url
+    assert shown == f"mysql+pymysql://op-a:***@h/db?ssl_ca={name}"
+
+
 def test_the_environment_comes_before_the_keyring(env: dict[str, str]) -> None:
     """A given secret wins, an empty one counts as not given, and the keyring fills the gap."""
     keyring = DrawerKeyring({"ALARMBOX_CLIENT_ID": "kept"})

@@ -77,7 +77,7 @@ def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...]
 def _list_forms(secret: str) -> list[str]:
     """Return the secret as its characters and as its bytes in UTF-8 (a URL escapes bytes, JSON and HTML characters),
     each also with the plus signs that a URL has for spaces."""
-    forms = (secret, secret.encode("utf-8", "replace").decode("latin-1"))
+    forms = (secret, secret.encode("utf-8", "surrogatepass").decode("latin-1"))
     return [written for form in forms for written in (form, form.replace(" ", "+"))]
 
 
