@@ -59,7 +59,7 @@ def _pages(console: Console, where: str) -> Iterator[Row]:
 
 
 def _counts(console: Console, where: str) -> Row:
-    """The counts of views have no goal: they are read once a minute, and a part of the queue at most."""
+    """The counts of views have no goal: they are read every two minutes, and a part of the queue at most."""
     choices = [QueueChoice(parse_filter(f"age:>{hours}h").chosen, now=datetime.now(UTC)) for hours in range(_VIEWS)]
 
     def count() -> object:

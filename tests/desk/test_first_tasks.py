@@ -39,7 +39,7 @@ def announced(person: Person) -> int:
 
 
 def reread(person: Person) -> None:
-    """The window reads its counts again, as it does each minute."""
+    """The window reads its counts again, as it does every two minutes."""
     person.opening.context.work_counts_outdated.emit()
     person.rest()
 

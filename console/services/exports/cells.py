@@ -48,7 +48,7 @@ def make_printable(text: str) -> str:
     encoded = text.encode("utf-16-le", "surrogatepass")
     kept = encoded[: 2 * LONGEST_CELL_CHARACTERS].decode("utf-16-le", "surrogatepass")
     line = "".join(map(_replace_if_unprintable, kept))
-    return f"{line}{'…' if kept != text else ''}"
+    return f"{line}{'…' if len(encoded) > 2 * LONGEST_CELL_CHARACTERS else ''}"
 
 
 _APOSTROPHE = "'"

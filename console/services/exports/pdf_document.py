@@ -92,7 +92,8 @@ class _DocumentLayout:
             self._raw.FPDFPage_GenerateContent(page.raw)
         with interrupts.defer_signals():  # an exception is lost in a function that the PDF library calls
             self._pdf.save(target, flags=self._raw.FPDF_SUBSET_NEW_FONTS)
-        interrupts.raise_if_interrupt_pending()
+        if interrupts.has_received_signal():  # the window's threads finish the file
+            interrupts.raise_if_interrupt_pending()
         return target.getvalue()
 
     def close(self) -> None:

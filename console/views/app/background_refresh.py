@@ -35,7 +35,8 @@ only if one has changed.
 WORK_COUNTS_INTERVAL_MS, UNATTENDED_WORK_COUNTS_INTERVAL_MS = 120_000, 300_000
 """Time between two readings of the counts and of the saved views, while a person is at the desk and while nobody is.
 The counts are also read after each change in the feed, and when the person comes back; so for them this time matters
-only for what changes by the clock alone. One reading costs a server as much as thirty readings of the feed.
+only for what changes by the clock, or by another program. One reading costs a server as much as thirty readings of
+the feed.
 """
 DUE_TASKS_INTERVAL_MS = 60_000
 REGISTRY_FETCH_INTERVAL_MS, REGISTRY_FIRST_FETCH_DELAY_MS = 600_000, 15_000

@@ -354,6 +354,7 @@ def test_a_cell_is_no_longer_than_a_spreadsheet_allows(text: str) -> None:
     cell = cells.make_printable(text)
     assert len(cell.encode("utf-16-le")) <= 2 * 32_767
     assert cell.endswith("…")
+    assert cells.make_printable("a\ud83d\ude00b") == "a\U0001f600b"
     assert cells.make_printable("\U0001f600" * 16_000) == "\U0001f600" * 16_000
 
 
