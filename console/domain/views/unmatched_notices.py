@@ -63,9 +63,9 @@ class NoticeCandidate:
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedNoticeItem:
-    """A notice in the queue with its explanation and the open cases about it; the case that reports that the
-    notice matches no record comes first. `candidates` are the payments and orders here that have the notice's
-    number, or its amount and day; None if they were not read.
+    """A notice in the queue with its explanation and the open cases which report that it matches no record (this one
+    comes first) or is unverified; a person acknowledges them together. `candidates` are the payments and orders here
+    that have the notice's number, or its amount and day; None if they were not read.
     """
 
     notice: UnmatchedNotice

@@ -27,7 +27,7 @@ from console.domain.views.unmatched_notices import (
     UnmatchedNoticePage,
 )
 from console.services.alerts.inbox import parse_cursor
-from console.services.payment_intake.common import EVENT_UNMATCHED, NOTICE_KIND
+from console.services.payment_intake.common import EVENT_UNMATCHED, NOT_MATCHED_RULES, NOTICE_KIND
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
@@ -104,7 +104,11 @@ class UnmatchedNoticeReader:
         for case in unseen_cases:
             event = events.get(case.subject_id)
             if event is not None:
-                others = [one for one in open_cases.get(event.id, ()) if one.id != case.id]
+                others = [
+                    one
+                    for one in open_cases.get(event.id, ())
+                    if one.id != case.id and one.rule_id in NOT_MATCHED_RULES
+                ]
                 notice = _make_notice(event, case, others)
                 same_number = records.get(notice.order_no or "", ())
                 yield UnmatchedNoticeItem(

@@ -36,6 +36,10 @@ EVENT_REFUSED, EVENT_REFUSED_UNANSWERED, EVENT_REFUSED_ANSWERED = "refused", "re
 """States of the event of a refused notice. EVENT_REFUSED_UNANSWERED: the provider must still be asked about the
 payment, because the notice may be a damaged genuine one. EVENT_REFUSED_ANSWERED: the provider has answered.
 """
+NOT_MATCHED_RULES = (WorkReason.UNMATCHED_NOTICE, WorkReason.UNVERIFIED_NOTICE)
+"""Alert rules of the cases that end when a notice is matched, and that a person acknowledges together in the queue of
+unmatched notices. A case of another rule is about other money: a person looks into it separately.
+"""
 _WAITING_EVENT_STATES = frozenset({EVENT_QUEUED, EVENT_UNMATCHED, EVENT_REFUSED_UNANSWERED})
 _EVENT_STATE_BY_EFFECT = {
     "booked": EVENT_BOOKED,
@@ -176,7 +180,7 @@ def settle_event(
         ):
             payment_events.write_result(tx.conn, event, event_state, payment_id or event.payment_id)
             if event.done == EVENT_UNMATCHED:
-                for rule in (WorkReason.UNMATCHED_NOTICE, WorkReason.UNVERIFIED_NOTICE):
+                for rule in NOT_MATCHED_RULES:
                     cases.close_case(tx.conn, rule, NOTICE_KIND, event.id, context.now())
 
     context.failpoints.reach("before_notice_end")

@@ -115,6 +115,17 @@ def test_seen_by_a_person_it_leaves_the_queue_and_is_matched_later_all_the_same(
     assert payment.captured_minor == 3300
 
 
+def test_seen_by_a_person_it_leaves_the_case_about_other_money_open(scene: Scene) -> None:
+    """A second content under the same event id is money of another amount: nobody has looked into it yet."""
+    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", amount="9900"))
+    (item,) = scene.console.notices.read_page().items
+    scene.console.alerts.acknowledge_each([case.id for case in item.cases], "asked the bank")
+    assert items(scene) == {}
+    seen = scene.place.sql("SELECT rule_id, acknowledged_by IS NOT NULL FROM alerts ORDER BY id")
+    assert seen == [("unmatched_notice", 1), ("contradicted", 0)]
+
+
 def test_pages_follow_each_other(scene: Scene) -> None:
     """The oldest first, each once; a cursor of nobody is refused."""
     for number in range(5):
