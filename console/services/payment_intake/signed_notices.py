@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from console.domain.audit.actions import AuditAction
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY, InvalidAmountText, Money, make_stored_money, parse_money
 from console.domain.payments.provider_messages import PaymentReport
@@ -28,7 +29,7 @@ from console.services.payments.apply_report import ReportWithSource, apply_repor
 from console.services.payments.providers import PAYMENT_STATE_BY_NOTICE_TYPE
 from console.services.process.context import ServiceContext
 from console.settings.settings import Settings
-from console.store.alerts import cases
+from console.store.alerts import alerts, cases
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.payments import orders, payments
@@ -42,6 +43,7 @@ NO_NOTICE_KEY_REASON = "no_key"
 UNVERIFIED_NOTICE_RULE = WorkReason.UNVERIFIED_NOTICE
 """Alert rule of the case about a stored notice whose signature is wrong or missing."""
 NOTICE_SOURCE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+_CONTENT_SEPARATOR = "; "
 _MAX_NAMES_WITHOUT_KEY = 64
 _SIGNATURE_PATTERN = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _PRINTABLE_PATTERN = re.compile(r"[!-~]{1,128}")
@@ -109,12 +111,31 @@ class SignedNoticeHandler:
         other report may be about money that came.
         """
         stored_facts = (event.kind, event.order_no, event.amount_minor, event.currency)
-        if stored_facts == (notice.type, notice.order_no, notice.amount.minor, notice.amount.currency):
+        if stored_facts != (notice.type, notice.order_no, notice.amount.minor, notice.amount.currency):
+            self._context.write(lambda tx: self._open_case_of_content(tx, event, notice))
+
+    def _open_case_of_content(self, tx: Transaction, event: PaymentEvent, notice: SignedNotice) -> None:
+        """Open a case about this content of the event, once for each content, and audit the content. A case about an
+        earlier content ends, because a rule has one open case about a notice; the new case repeats the earlier
+        contents which a person has not acknowledged yet.
+        """
+        context, rule = self._context, WorkReason.CONTRADICTED
+        content = f"{notice.type} {notice.order_no} {notice.amount.minor} {notice.amount.currency}"
+        cases_of_event = alerts.find_by_subject(tx.conn, common.NOTICE_KIND, event.id)
+        earlier_cases = [case for case in cases_of_event if case.rule_id == rule]
+        if any(case.observed.split(_CONTENT_SEPARATOR)[0] == content for case in earlier_cases):
             return
-        observed = f"{notice.type} {notice.order_no} {notice.amount.minor} {notice.amount.currency}"
+        open_case = next((case for case in earlier_cases if case.resolved_at is None), None)
+        if open_case is not None and not alerts.resolve(tx.conn, open_case.id, context.now()):
+            raise RunAgain  # another process has just replaced it
+        unseen = [open_case.observed] if open_case is not None and open_case.acknowledged_by is None else []
+        observed = _CONTENT_SEPARATOR.join([content, *unseen])
         expected = f"{event.kind} {event.order_no} {event.amount_minor} {event.currency}"
-        args = (WorkReason.CONTRADICTED, common.NOTICE_KIND, event.id, observed, expected)
-        self._context.write(lambda tx: cases.open_case(tx.conn, *args, self._context.now()))
+        if not cases.open_case(tx.conn, rule, common.NOTICE_KIND, event.id, observed, expected, context.now()):
+            raise RunAgain  # another process has just opened one about another content
+        digest = hashlib.sha256(notice.body.encode()).hexdigest()
+        facts = {"source": event.source, "observed": content, "expected": expected, "sha256": digest}
+        context.record_audit(tx, AuditAction.PAYMENT_CONTRADICTED, event.id, facts, kind=common.NOTICE_KIND)
 
     def retry_event(self, event: PaymentEvent) -> str:
         """Apply the report of a stored signed notice again, if its order or payment, which was missing when the

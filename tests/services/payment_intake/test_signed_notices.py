@@ -1,5 +1,6 @@
 """Signed notices of sources that can't be asked: evidence by themselves, booked once, refused in one way."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from console.domain.payments.records import PostedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import WorkState
 from console.services.process.failpoints import FailpointReached, Failpoints
+from console.store.audit import trail
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene, signed
 
@@ -58,6 +60,34 @@ def test_one_event_with_two_contents_is_a_case(scene: Scene, fields: dict[str, s
     told = scene.place.sql("SELECT rule_id, observed, expected FROM alerts WHERE subject_kind = 'notice'")
     assert told == [("contradicted", observed, "payment.succeeded ORD-1 3300 JPY")]
     assert [scene.order_now(number).state for number in ("ORD-1", "ORD-2")] == ["paid", "pending"]
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_each_further_content_is_seen_and_audited_once(scene: Scene, acknowledged: bool) -> None:
+    """A case that a person has acknowledged says nothing of a content that comes later, so there is a new one."""
+    scene.order("ORD-1", 3300)
+    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    second, third = scene.bank("ev-1", "ORD-1", amount="9900"), scene.bank("ev-1", "ORD-2")
+    scene.payments.receive_notice(second)
+    if acknowledged:
+        (case,) = scene.place.sql("SELECT id FROM alerts WHERE rule_id = 'contradicted'")
+        scene.console.alerts.acknowledge(case[0], "asked the bank")
+    for post in (third, second, third):
+        assert scene.payments.receive_notice(post).done == "repeated"
+    earlier = "" if acknowledged else "; payment.succeeded ORD-1 9900 JPY"
+    told = scene.place.sql("SELECT observed, acknowledged_by FROM alerts WHERE resolved_at IS NULL")
+    assert told == [(f"payment.succeeded ORD-2 3300 JPY{earlier}", None)]
+    (event_id,) = scene.place.sql("SELECT id FROM payment_events")[0]
+    with scene.context.database.read() as conn:
+        written = trail.list_entries_of_subject(conn, "notice", str(event_id))
+    assert [entry.what for entry in written] == ["payment.contradicted"] * 2
+    facts = [entry.detail for entry in written]
+    assert sorted(str(one["observed"]) for one in facts) == [
+        "payment.succeeded ORD-1 9900 JPY",
+        "payment.succeeded ORD-2 3300 JPY",
+    ]
+    assert {one["sha256"] for one in facts} == {hashlib.sha256(post.body).hexdigest() for post in (second, third)}
+    scene.console.audit.verify_chains()
 
 
 def test_a_case_of_two_contents_stays_when_the_order_comes(scene: Scene) -> None:
