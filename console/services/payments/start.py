@@ -239,8 +239,10 @@ class _StartAttempt:
         database has lost that payment, and the payer may have paid it. People must settle that operation first.
         """
         key = make_provider_key(self._provider, _choose_unused_number(conn, order, self._provider))
+        amount = Money(order.total_minor, order.currency)
+        fingerprint = compute_start_fingerprint(order.merch_txn_id, self._provider, amount)
         spooled = self._context.spool.list_starts_holding_claim(self._context.database_id, key)
-        for intent in (*spooled, *lost_operations.list_starts_holding_claim(conn, key)):
+        for intent in (*spooled, *lost_operations.list_starts_holding_claim(conn, key, fingerprint)):
             raise make_lost_operation_error(intent, {"record": order, "about": "order"})
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:

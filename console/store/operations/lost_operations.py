@@ -10,13 +10,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, insert, select
+from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.provider_outcome import OutcomeClass
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.core import approvals, evidence, operations
+from console.store.schema.payments import payments
 from console.store.schema.worker import lost_operations
 from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 
@@ -62,8 +63,22 @@ _INTENTS_BY_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_CLIENT_AN
 _INTENTS_OF_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(
     lost_operations.c.payment_id == bindparam("payment"), *_CLAIM_HOLDING_CONDITIONS
 )
+_RESTORED_PAYMENT_CONDITION = or_(
+    exists().where(payments.c.operation_id == lost_operations.c.id),
+    exists().where(operations.c.idempotency_key == "restored:" + lost_operations.c.id),
+)
+# A long key isn't stored, so a start with such a key is known by its fingerprint (order, provider and amount). The
+# starts of an order share it: the start of a restored payment is left out.
 _INTENTS_BY_PROVIDER_KEY_QUERY = select(*_INTENT_COLUMNS).where(
-    lost_operations.c.provider_key == bindparam("key"), *_CLAIM_HOLDING_CONDITIONS
+    or_(
+        lost_operations.c.provider_key == bindparam("key"),
+        and_(
+            lost_operations.c.provider_key.is_(None),
+            lost_operations.c.fingerprint == bindparam("fingerprint"),
+            ~_RESTORED_PAYMENT_CONDITION,
+        ),
+    ),
+    *_CLAIM_HOLDING_CONDITIONS,
 )
 _LOST_OPERATION_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provider_id, lost_operations.c.holds).where(
     lost_operations.c.id == bindparam("of")
@@ -149,10 +164,11 @@ def list_refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Inte
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_PAYMENT_QUERY, {"payment": payment_id}))
 
 
-def list_starts_holding_claim(conn: Connection, provider_key: str) -> tuple[Intent, ...]:
+def list_starts_holding_claim(conn: Connection, provider_key: str, fingerprint: str) -> tuple[Intent, ...]:
     """Return the lost starts of payments with this provider and payment number (`provider_key`) that the provider may
-    have accepted."""
-    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_BY_PROVIDER_KEY_QUERY, {"key": provider_key}))
+    have accepted, and those whose key is too long to be stored but which have this fingerprint."""
+    values = {"key": provider_key, "fingerprint": fingerprint}
+    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_BY_PROVIDER_KEY_QUERY, values))
 
 
 def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:

@@ -91,6 +91,26 @@ def test_what_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
     assert scene.payments.start(other, "atom").payment.merchant_payment_id == "ORD2"
 
 
+def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
+    """The table has no room for the key of a long number: the fingerprint of the start tells it, until it is back."""
+    context, number = scene.context, "ORD-" + "7" * 60
+    order = scene.order(number, 3300)
+    operation = forget(scene, scene.payments.start(order, "paypay").payment, journal=True)
+    entries = context.spool.read_entries(context.database_id)
+    context.write(
+        lambda tx: lost_operations.insert_lost_operations(tx.conn, entries, context.database_id, context.now())
+    )
+    assert scene.place.sql("SELECT provider_key FROM lost_operations") == [(None,)]
+    context.spool.mark_ended(operation, holds_claim=False)
+    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
+    context.spool.mark_ended(operation, holds_claim=True)
+    back = scene.console.recovery.probe("operation", operation)
+    assert isinstance(back, Payment)
+    scene.place.sql(f"UPDATE payments SET status = 'expired' WHERE id = {back.id}")
+    assert scene.payments.start(order, "paypay").payment.merchant_payment_id == f"{number[:56]}-2"
+
+
 def test_refused_ones_have_failed(scene: Scene) -> None:
     """What the provider refused to begin is failed, and there is nothing to do about it."""
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
