@@ -67,7 +67,9 @@ def test_an_order_whose_payment_was_lost_begins_no_other_one(scene: Scene, provi
             "in_progress", "only_desk_knows", "desk",
         )  # fmt: skip
         assert refused.detail["operation_id"] == operation
-        assert "payment of this order" in format_error_message(refused, "en")
+        told = format_error_message(refused, "en")
+        assert "payment of this order" in told
+        assert "Probe that operation first, or resolve it with evidence." in told
     assert len(scene.control.read_requests()) == sent
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
     back = scene.console.recovery.probe("operation", operation)
