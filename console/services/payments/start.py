@@ -242,7 +242,8 @@ class _StartAttempt:
         amount = Money(order.total_minor, order.currency)
         fingerprint = compute_start_fingerprint(order.merch_txn_id, self._provider, amount)
         spooled = self._context.spool.list_starts_holding_claim(self._context.database_id, key)
-        for intent in (*spooled, *lost_operations.list_starts_holding_claim(conn, key, fingerprint)):
+        undecided = lost_operations.leave_out_decided_intents(conn, spooled)
+        for intent in (*undecided, *lost_operations.list_starts_holding_claim(conn, key, fingerprint)):
             raise make_lost_operation_error(intent, {"record": order, "about": "order"})
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:

@@ -90,6 +90,7 @@ _OPERATION_IDS_IN_JOURNAL_QUERY = select(operations.c.id).where(operations.c.id.
 _LOST_OPERATION_IDS_QUERY = select(lost_operations.c.id).where(
     lost_operations.c.id.in_(bindparam("ids", expanding=True))
 )
+_DECIDED_OPERATION_IDS_QUERY = _LOST_OPERATION_IDS_QUERY.where(_DECIDED_LOST_OPERATION_CONDITION)
 _RESTORED_OPERATION_CONDITION = exists().where(operations.c.id == lost_operations.c.id)
 _INSERT_LOST_OPERATION = insert(lost_operations)
 
@@ -169,6 +170,13 @@ def list_starts_holding_claim(conn: Connection, provider_key: str, fingerprint: 
     have accepted, and those whose key is too long to be stored but which have this fingerprint."""
     values = {"key": provider_key, "fingerprint": fingerprint}
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_BY_PROVIDER_KEY_QUERY, values))
+
+
+def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tuple[Intent, ...]:
+    """Return those intents of a desk's spool about whose loss this database has no decision of two people. They may
+    have decided at another desk, whose spool alone was changed then."""
+    decided = _read_existing_ids(conn, _DECIDED_OPERATION_IDS_QUERY, [intent.operation_id for intent in intents])
+    return tuple(intent for intent in intents if intent.operation_id not in decided)
 
 
 def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:

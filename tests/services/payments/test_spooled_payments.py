@@ -93,6 +93,27 @@ def test_what_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
     assert scene.payments.start(other, "atom").payment.merchant_payment_id == "ORD2"
 
 
+@pytest.mark.expects_log("an answer that never came is told")
+def test_what_two_people_decided_at_another_desk_is_begun_again(scene: Scene) -> None:
+    """Their decision is in the database: this desk, whose spool still has the start, refuses it until then."""
+    context, order = scene.context, scene.order("ORD-1", 3300)
+    scene.control.add_fault("reset", call="paypay_create", times=1)
+    payment = refusal(lambda: scene.payments.start(order, "paypay")).detail["record"]
+    assert isinstance(payment, Payment)
+    operation = forget(scene, payment, journal=True)
+    entries = context.spool.read_entries(context.database_id)
+    context.write(
+        lambda tx: lost_operations.insert_lost_operations(tx.conn, entries, context.database_id, context.now())
+    )
+    assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
+    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
+    with scene.place.acting(scene.console, "lead-b") as other:
+        other.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
+    context.spool.mark_ended(operation, holds_claim=True)  # as the spool of the desk that sent it
+    assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1"
+
+
 def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
     """The table has no room for the key of a long number: the fingerprint of the start tells it, until it is back."""
     context, number = scene.context, "ORD-" + "7" * 60
