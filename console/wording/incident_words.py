@@ -49,8 +49,12 @@ def format_incident_sums(incident: Incident) -> Sequence[str]:
 
 
 def list_playbook_step_keys(incident: Incident) -> Sequence[str]:
-    """Return the wording keys of the incident's playbook: the steps that people should follow, in their order."""
-    name = get_playbook(incident.main_alert.rule_id)
+    """Return the wording keys of the incident's playbook: the steps that people should follow, in their order. A kind
+    of record may have its own words, for example a notice, whose source can't be asked."""
+    alert = incident.main_alert
+    name = get_playbook(alert.rule_id)
+    if wording.has_sentence(f"playbook.{name}_{alert.subject_kind}.1"):
+        name = f"{name}_{alert.subject_kind}"
     keys = (f"playbook.{name}.{number}" for number in range(1, _MAX_PLAYBOOK_STEPS + 1))
     return [key for key in keys if wording.has_sentence(key)]
 

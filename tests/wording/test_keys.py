@@ -208,6 +208,10 @@ def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
         if words is None or words not in wording.format_audit_entry(entry, language):
             untold.append(f"{code}.{reason}")
     assert untold == []
+    earlier = {"reason": "evidence_mismatch", "refusal": "other_proposal"}  # no longer refused; old entries have it
+    words = read_sentences(language)["refusal.evidence_mismatch.other_proposal"]
+    old_entry = TimelineEntry(at, "op-a", "refund.request", earlier, "refused")
+    assert words in wording.format_audit_entry(old_entry, language)
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)

@@ -12,6 +12,8 @@ from console.domain.payments.service_results import NoticeResult
 from console.domain.records import WorkState
 from console.services.process.failpoints import FailpointReached, Failpoints
 from console.store.audit import trail
+from console.wording.catalogue import translate
+from console.wording.incident_words import list_playbook_step_keys
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene, signed
 
@@ -60,6 +62,10 @@ def test_one_event_with_two_contents_is_a_case(scene: Scene, fields: dict[str, s
     told = scene.place.sql("SELECT rule_id, observed, expected FROM alerts WHERE subject_kind = 'notice'")
     assert told == [("contradicted", observed, "payment.succeeded ORD-1 3300 JPY")]
     assert [scene.order_now(number).state for number in ("ORD-1", "ORD-2")] == ["paid", "pending"]
+    (incident,) = scene.console.incidents.list_incidents()
+    steps = [translate(key, "en") for key in list_playbook_step_keys(incident)]
+    assert len(steps) == 3
+    assert not any("Probe" in step for step in steps), "its source can't be asked"
 
 
 @pytest.mark.parametrize("acknowledged", [False, True])
