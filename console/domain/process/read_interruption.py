@@ -20,9 +20,9 @@ class ReadInterruption:
     """Interrupts the reads of the call that `run` runs. `interrupt` may be called from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        """Held while the reads change or a statement is ended. Notified when a read ends."""
         self._statement_enders: list[Callable[[], None]] = []
-        self._has_left = threading.Event()
         self.is_interrupted = False
 
     def run(self, call: Callable[[], T]) -> T:
@@ -44,16 +44,14 @@ class ReadInterruption:
 
     def _end_statements(self) -> None:
         """End the running statement until the read has ended: the first attempt may come between two statements."""
-        while True:
-            with self._lock:  # so that the connection isn't given to another read meanwhile
-                if not self._statement_enders:
-                    return
+        with self._lock:  # so that the connection isn't given to another read meanwhile
+            while self._statement_enders:
                 try:
                     self._statement_enders[-1]()
                 except Exception as error:
                     _log.info("a cancelled read runs to its end: %s", error)
                     return
-            self._has_left.wait(_REPEAT_SECONDS)
+                self._lock.wait(_REPEAT_SECONDS)
 
     @contextmanager
     def hold(self, end_statement: Callable[[], None]) -> Iterator[None]:
@@ -72,7 +70,7 @@ class ReadInterruption:
         finally:
             with self._lock:
                 self._statement_enders.pop()
-            self._has_left.set()
+                self._lock.notify_all()
         if self.is_interrupted:  # MariaDB ends some statements without an error
             raise ReadInterrupted
 

@@ -1,10 +1,12 @@
 """A read that the person has cancelled: the database ends its statement, and the connection stays usable."""
 
+import threading
 from threading import Event, Thread
 
 import pytest
 from sqlalchemy import text
 
+from console.domain.process import read_interruption
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -13,6 +15,16 @@ ENDLESS = {
     "sqlite": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n",
     "mysql": "SELECT BENCHMARK(1000000000000000, SHA2('x', 512))",
 }
+LIMIT_SECONDS = 60.0
+"""After this time a test fails instead of waiting on."""
+
+
+def join_interrupting_thread() -> None:
+    """Wait until the thread that ends statements has ended."""
+    for thread in threading.enumerate():
+        if thread.name == "read interruption":
+            thread.join(LIMIT_SECONDS)
+            assert not thread.is_alive()
 
 
 @pytest.mark.engines("sqlite", "mariadb")
@@ -34,11 +46,11 @@ def test_the_statement_is_ended(place: Place) -> None:
                 endings.append(type(error))
 
         running = ReadInterruption()
-        thread = Thread(target=call, args=(running,))
+        thread = Thread(target=call, args=(running,), daemon=True)
         thread.start()
-        has_begun.wait()
+        assert has_begun.wait(LIMIT_SECONDS)
         running.interrupt()
-        thread.join()
+        thread.join(LIMIT_SECONDS)
         assert endings == [ReadInterrupted]
         has_begun.clear()
         call(running)
@@ -61,3 +73,33 @@ def test_an_ended_call_is_left_alone(place: Place) -> None:
         late.interrupt()
         assert read() == 2
         assert ReadInterruption().run(read) == 2
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is_nested: bool) -> None:
+    """Also after an earlier read of the same call, or a read inside the running one, has ended. The end of the read
+    ends the wait for the next attempt."""
+    monkeypatch.setattr(read_interruption, "_REPEAT_SECONDS", 2 * LIMIT_SECONDS)
+    interruption, first, second = ReadInterruption(), Event(), Event()
+
+    def end_statement() -> None:
+        (second if first.is_set() else first).set()
+
+    def pass_read() -> None:
+        with interruption.hold(end_statement):
+            pass
+
+    def read() -> None:
+        if not is_nested:
+            pass_read()
+        with interruption.hold(end_statement):
+            if is_nested:
+                pass_read()
+            interruption.interrupt()
+            assert first.wait(LIMIT_SECONDS)
+            assert not second.wait(0.5)
+
+    with pytest.raises(ReadInterrupted) as ending:
+        read()
+    assert ending.value.__cause__ is None
+    join_interrupting_thread()
