@@ -140,7 +140,7 @@ class CreditCheckTabs(RecordTabs):
         )
 
     def _cancel_counting(self) -> None:
-        """Forget the numbers of pages of the former record, and don't count its pages if that hasn't started yet."""
+        """Forget the numbers of pages of the former record, and cancel the counting of its pages."""
         self._page_counts, self._counted_keys = {}, set()
         if self._counting is not None:
             self._counting.cancel()
