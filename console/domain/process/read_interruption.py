@@ -3,13 +3,14 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
 _REPEAT_SECONDS = 0.05
 _log = logging.getLogger("console.store")
 T = TypeVar("T")
+OpenStatementEnder = Callable[[], AbstractContextManager[Callable[[], None]]]
 
 
 class ReadInterrupted(Exception):
@@ -22,7 +23,7 @@ class ReadInterruption:
     def __init__(self) -> None:
         self._lock = threading.Condition()
         """Held while the reads change or a statement is ended. Notified when a read ends."""
-        self._statement_enders: list[Callable[[], None]] = []
+        self._reads: list[OpenStatementEnder] = []
         self.is_interrupted = False
 
     def run(self, call: Callable[[], T]) -> T:
@@ -38,29 +39,35 @@ class ReadInterruption:
         """End the running statement of the call, and each later one. Don't wait for its end."""
         with self._lock:
             self.is_interrupted = True
-            is_reading = bool(self._statement_enders)
+            is_reading = bool(self._reads)
         if is_reading:
             threading.Thread(target=self._end_statements, name="read interruption", daemon=True).start()
 
     def _end_statements(self) -> None:
-        """End the running statement until the read has ended: the first attempt may come between two statements."""
-        with self._lock:  # so that the connection isn't given to another read meanwhile
-            while self._statement_enders:
-                try:
-                    self._statement_enders[-1]()
-                except Exception as error:
-                    _log.info("a cancelled read runs to its end: %s", error)
-                    return
-                self._lock.wait(_REPEAT_SECONDS)
+        """End the running statement until its read has ended: the first attempt may come between two statements. Then
+        do so for the read around it."""
+        try:
+            while read := self._get_running_read():
+                with read() as end_statement, self._lock:  # the lock: another read must not get the connection
+                    while self._get_running_read() is read:
+                        end_statement()
+                        self._lock.wait(_REPEAT_SECONDS)
+        except Exception as error:
+            _log.info("a cancelled read runs to its end: %s", error)
+
+    def _get_running_read(self) -> OpenStatementEnder | None:
+        with self._lock:
+            return self._reads[-1] if self._reads else None
 
     @contextmanager
-    def hold(self, end_statement: Callable[[], None]) -> Iterator[None]:
-        """Let `interrupt` call `end_statement`, which ends the running statement of a connection, until the end of
-        the block. Raises ReadInterrupted if the call is or was interrupted."""
+    def hold(self, open_statement_ender: OpenStatementEnder) -> Iterator[None]:
+        """Let `interrupt` end the running statement of a connection until the end of the block. For this it enters
+        the context of `open_statement_ender`, which may take long and outlast the block, and calls the function that
+        it got, but only before the end of the block. Raises ReadInterrupted if the call is or was interrupted."""
         with self._lock:
             if self.is_interrupted:
                 raise ReadInterrupted
-            self._statement_enders.append(end_statement)
+            self._reads.append(open_statement_ender)
         try:
             yield
         except Exception as error:
@@ -69,7 +76,7 @@ class ReadInterruption:
             raise
         finally:
             with self._lock:
-                self._statement_enders.pop()
+                self._reads.pop()
                 self._lock.notify_all()
         if self.is_interrupted:  # MariaDB ends some statements without an error
             raise ReadInterrupted

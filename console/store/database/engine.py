@@ -144,19 +144,26 @@ class Database:
 
     def _hold_interruptible(self, conn: Connection) -> AbstractContextManager[None]:
         interruption = get_current_interruption()
-        return nullcontext() if interruption is None else interruption.hold(lambda: self._end_statement(conn))
+        if interruption is None:
+            return nullcontext()
+        if self.is_server:
+            session = server_engine.get_session(conn)
+            return interruption.hold(lambda: self._open_session_ender(session))
+        driver: Any = conn.connection.dbapi_connection
+        return interruption.hold(lambda: nullcontext(driver.interrupt))
 
-    def _end_statement(self, conn: Connection) -> None:
-        """End the statement that another thread runs on this connection. On another node of a cluster, where the
-        session can't be reached, do nothing."""
-        if not self.is_server:
-            driver: Any = conn.connection.dbapi_connection
-            driver.interrupt()
-            return
-        session = server_engine.get_session(conn)
-        with self._connect(self._reader) as other:
-            if server_engine.get_session(other).node == session.node:
-                other.exec_driver_sql(f"KILL QUERY {session.number}")
+    @contextmanager
+    def _open_session_ender(self, session: server_engine.Session) -> Iterator[Callable[[], None]]:
+        """Open a connection and yield the function that ends the running statement of `session`. On another node of
+        a cluster, where the session can't be reached, the function does nothing."""
+        with self._connect(self._reader) as conn:
+            is_same_node = server_engine.get_session(conn).node == session.node
+
+            def end_statement() -> None:
+                if is_same_node:
+                    conn.exec_driver_sql(f"KILL QUERY {session.number}")
+
+            yield end_statement
 
     def write(self, run_in_transaction: Callable[[Transaction], T]) -> T:
         """Call `run_in_transaction` in a write transaction and return its result after the COMMIT.

@@ -1,6 +1,8 @@
 """A read that the person has cancelled: the database ends its statement, and the connection stays usable."""
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from threading import Event, Thread
 
 import pytest
@@ -86,13 +88,13 @@ def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is
         (second if first.is_set() else first).set()
 
     def pass_read() -> None:
-        with interruption.hold(end_statement):
+        with interruption.hold(lambda: nullcontext(end_statement)):
             pass
 
     def read() -> None:
         if not is_nested:
             pass_read()
-        with interruption.hold(end_statement):
+        with interruption.hold(lambda: nullcontext(end_statement)):
             if is_nested:
                 pass_read()
             interruption.interrupt()
@@ -103,3 +105,31 @@ def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is
         read()
     assert ending.value.__cause__ is None
     join_interrupting_thread()
+
+
+def test_a_read_does_not_wait_for_the_connection_that_ends_it() -> None:
+    """A read that ends while that connection is being opened ends at once. Its statement is no longer ended."""
+    interruption, is_opening, may_open = ReadInterruption(), Event(), Event()
+    attempts, endings = [], []
+
+    @contextmanager
+    def open_statement_ender() -> Iterator[Callable[[], None]]:
+        is_opening.set()
+        assert may_open.wait(LIMIT_SECONDS)
+        yield lambda: attempts.append("ended")
+
+    def read() -> None:
+        try:
+            with interruption.hold(open_statement_ender):
+                interruption.interrupt()
+                assert is_opening.wait(LIMIT_SECONDS)
+        except ReadInterrupted:
+            endings.append("interrupted")
+
+    thread = Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(LIMIT_SECONDS / 6)
+    assert endings == ["interrupted"]
+    may_open.set()
+    join_interrupting_thread()
+    assert attempts == []
