@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from console.domain.error_reasons import LockedProblem, UnreachableProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.domain.process.read_interruption import get_current_interruption
+from console.domain.process.read_interruption import ReadInterrupted, get_current_interruption
 from console.domain.setting_problems import SettingProblem
 from console.store.database import error_codes, retry_policy
 from console.store.database import server as server_engine
@@ -319,7 +319,11 @@ class Database:
             conn.exec_driver_sql(begin_statement)
             if self._identity is None:
                 self._require_same_file()
-            yield conn
+            try:
+                yield conn
+            except ReadInterrupted:
+                conn.invalidate()  # while another cursor is open, SQLite interrupts the ROLLBACK, too
+                raise
 
     def _require_same_file(self) -> None:
         """Raise database_unreachable if the SQLite file was moved or replaced since it was opened.

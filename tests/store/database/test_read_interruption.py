@@ -38,6 +38,8 @@ def test_the_statement_is_ended(place: Place) -> None:
 
         def read_endlessly() -> None:
             with database.read() as conn:
+                unread_rows = conn.execute(text("SELECT 1 UNION ALL SELECT 2"))  # an open cursor
+                assert unread_rows.fetchone() is not None
                 has_begun.set()
                 conn.execute(text(ENDLESS[database.dialect]))
 
