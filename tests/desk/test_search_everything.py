@@ -1,11 +1,15 @@
 """Ctrl+K and Lookup: conditions with completion, what is told, exact matches, commands, and hostile texts."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from threading import Event
+
+import pytest
 
 from console.app import Console
 from console.domain.lookup.results import SearchResult
-from console.domain.process.read_interruption import ReadInterrupted
+from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption, get_current_interruption
 from console.domain.records import CreditCheck
 from console.sandbox.server import Sandbox
 from console.views.admin.page import AdminPage
@@ -225,15 +229,17 @@ def test_a_number_and_enter_at_once(seats: Seats, sit: Sit) -> None:
         person.press("Alt+1")
 
 
-def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
-    """The statement ends in the database, the box stays open and says so; the next Esc closes it."""
-    person = sit()
-    palette = open_box(person)
-    has_begun, endings = Event(), []
+@contextmanager
+def endless_search(console: Console) -> Iterator[tuple[Event, list[str]]]:
+    """Each search reads without end. Yield an event that is set when a search reads, and a list that gets an item
+    when the database has ended a search."""
+    has_begun, endings, interruptions = Event(), list[str](), list[ReadInterruption]()
     search_records = console.lookup.search
 
     def search_endlessly(text: str, limit: int = 50, prefecture: str | None = None) -> SearchResult:
-        database = console._context.database
+        database, interruption = console._context.database, get_current_interruption()
+        assert interruption is not None
+        interruptions.append(interruption)
         try:
             with database.read() as conn:
                 has_begun.set()
@@ -245,6 +251,18 @@ def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
 
     console.lookup.search = search_endlessly  # type: ignore[method-assign]  # the only change: it reads longer
     try:
+        yield has_begun, endings
+    finally:
+        console.lookup.search = search_records  # type: ignore[method-assign]  # as it was
+        for interruption in interruptions:  # if the test has failed, its search ends, too
+            interruption.interrupt()
+
+
+def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
+    """The statement ends in the database, the box stays open and says so; the next Esc closes it."""
+    person = sit()
+    palette = open_box(person)
+    with endless_search(console) as (has_begun, endings):
         person.type_in("sakura")
         person.until(has_begun.is_set)
         assert "Esc" in palette.box.footer.count.plain
@@ -254,5 +272,37 @@ def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
         person.until(lambda: endings == ["interrupted"])
         person.press("Esc")
         assert not palette.box.is_open
-    finally:
-        console.lookup.search = search_records  # type: ignore[method-assign]  # as it was
+
+
+@pytest.mark.parametrize("text", ["", "sakura mori"])
+def test_another_text_ends_a_running_search(sit: Sit, console: Console, text: str) -> None:
+    """The box no longer says that it searches: without a text, and until the search of the new text begins."""
+    person = sit()
+    palette = open_box(person)
+    with endless_search(console) as (has_begun, endings):
+        palette.box.input.insert("sakura")
+        person.until(has_begun.is_set)
+        assert "Esc" in palette.box.footer.count.plain
+        palette.box.input.selectAll()
+        palette.box.input.insert(text)
+        assert palette.box.footer.count.plain == ""
+        person.until(lambda: bool(endings))
+
+
+@pytest.mark.parametrize("is_picked", [False, True])
+def test_the_end_of_the_box_ends_its_search(sit: Sit, console: Console, *, is_picked: bool) -> None:
+    """Whether the person clicks beside the box or picks an entry, and also if the search hasn't begun yet."""
+    person = sit()
+    palette = open_box(person)
+    with endless_search(console) as (has_begun, endings):
+        palette.box.input.insert("about this")
+        person.until(has_begun.is_set)
+        leave = partial(palette.box.list.picked.emit, LookupRoute(GOOD)) if is_picked else palette.box.close
+        leave()
+        person.until(lambda: endings == ["interrupted"])
+        assert open_box(person).box.footer.count.plain == ""
+        palette.box.input.insert("about this")
+        leave()
+        assert not palette._timer.isActive()
+        person.rest()
+        assert endings == ["interrupted"]

@@ -77,6 +77,7 @@ class CommandPalette(QObject):
         self.box.setParent(self)
         self.box.typed.connect(self._search_text)
         self.box.picked.connect(self._open_result)
+        self.box.closed.connect(self._stop_search)
         self.box.may_pick = self._may_open_result
         self.box.may_close = self._may_close
         self._timer = QTimer(self, singleShot=True, interval=_SEARCH_DELAY_MS)
@@ -103,12 +104,10 @@ class CommandPalette(QObject):
 
     @Slot(str)
     def _search_text(self, text: str) -> None:
-        self._text, self._waits_for_exact = text, False
+        self._stop_search()
+        self._text = text
         self._show_number_check()
-        if self._reading is not None:
-            self._reading.cancel()
         if not text.strip():
-            self._timer.stop()
             self._show_search_result("", None)
         else:
             self._timer.start()
@@ -118,6 +117,15 @@ class CommandPalette(QObject):
                 self._load_commands()
             if is_number or self._is_completing_value():
                 self._show_result_groups(keeps_current=False)
+
+    @Slot()
+    def _stop_search(self) -> None:
+        """End the search that runs or would begin soon, and remove what the box says about it."""
+        self._timer.stop()
+        self._waits_for_exact = False
+        if self._reading is not None:
+            self._reading.cancel()
+        self.box.footer.count.show_text("")
 
     def _is_completing_value(self) -> bool:
         """Return True if the word at the cursor is a condition such as `state:` whose value can be completed. In
@@ -207,8 +215,7 @@ class CommandPalette(QObject):
         says; the next Esc closes the box."""
         if self._reading is None or self._reading.state not in ("waiting", "running"):
             return True
-        self._reading.cancel()
-        self._waits_for_exact = False
+        self._stop_search()
         words = self._context.translate("search.ended")
         self.box.footer.count.show_text(words)
         announce(self.box.input, words)
@@ -430,6 +437,7 @@ class CommandPalette(QObject):
 
     @Slot(object)
     def _open_result(self, key: object) -> None:
+        self._stop_search()
         if isinstance(key, WindowCommand):
             store_recent_command(self._context, key.name)
             key.run()
