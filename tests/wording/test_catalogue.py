@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from console.domain.access.permissions import ALL_ROLES, ROLES_BY_RIGHT
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
 from console.domain.payments.provider_registry import ProviderTraits, list_providers_as
 from console.domain.provider_outcome import OutcomeClass
@@ -52,6 +53,17 @@ def test_providers_bring_their_words_in_both_languages() -> None:
         assert f"provider.{provider.name}" in provider.words
         assert [key for key, said in provider.words.items() if set(said) != set(LANGUAGES)] == []
         assert not set(provider.words) & set(get_program_sentences("ja"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_role_has_a_word(language: str) -> None:
+    """A refusal names the roles of a right by their words; Japanese words are no codes."""
+    sentences = read_sentences(language)
+    assert [role for role in sorted(ALL_ROLES) if f"role.{role}" not in sentences] == []
+    for right, roles in ROLES_BY_RIGHT.items():
+        told = translate("screen.state.no_right", language, needs=sorted(roles))
+        assert [role for role in roles if sentences[f"role.{role}"] not in told] == [], right
+        assert language == "en" or not any(role in told for role in ALL_ROLES), right
 
 
 def test_both_languages_ask_for_the_same_facts() -> None:
