@@ -83,11 +83,6 @@ _WORK_REASONS_FOR_PROBE = frozenset(
     )
 )
 _WORK_REASONS_FOR_REFUND = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
-_DECISION_STEPS = frozenset(
-    f"next.payment_refund_{name}" for name in ("requested", "requested_read_only", "not_approvable")
-)
-"""Next steps in which an approver decides about a requested refund."""
-_DECISION_REASONS = frozenset({"why.payment_refund_requested", "why.refund_not_approvable"})
 OPEN_REFUND_ACTION = "open_refund"
 """Name of the action that opens the page of the payment's pending refund."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
@@ -117,7 +112,6 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     the related records in `record.relations`; if these are None, it uses the payment's own fields alone."""
     relations = record.relations or PaymentRelations()
     explanation = _explain_without_badges(record, relations, now)
-    explanation = _replace_overdue_decision(explanation, relations.pending_refund, now)
     differs = any(side.differs for side in _compare_payment_sides(record, relations, now))
     if differs and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
         step = NextStep("next.payment_compare", explanation.facts, _format_probe_command(record), "probe")
@@ -139,7 +133,7 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown_payment(record, relations, facts)
     if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:
-        step = _choose_next_step_of_refund(pending_refund, facts, relations.read_only)
+        step = _choose_next_step_of_refund(pending_refund, facts, relations.read_only, now)
         reason = "why.payment_refund_unknown"
         return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
     if relations.awaits_second_person:
@@ -149,14 +143,14 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
         record.work.reason == WorkReason.SET_ASIDE and record.set_aside_minor == 0 and pending_refund is not None
     )
     if record.work.state is WorkState.NEEDS_REVIEW and not is_aside_in_refund:
-        return _explain_payment_review(record, relations, facts)
+        return _explain_payment_review(record, relations, facts, now)
     is_order_open = (
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
     )
     if has_money(record) and is_order_open:
-        return _explain_unmoved_order(record, relations, facts)
+        return _explain_unmoved_order(record, relations, facts, now)
     if pending_refund is not None:
-        return _explain_pending_refund(pending_refund, relations, facts)
+        return _explain_pending_refund(pending_refund, relations, facts, now)
     if record.state in WAITING_STATES:
         return _explain_waiting_payment(record, facts)
     if record.state in _FINAL_EXPLANATIONS:
@@ -366,24 +360,27 @@ def _make_unknown_payment_step(record: Payment, relations: PaymentRelations, fac
     return NextStep("next.payment_resolve", facts, _format_resolve_command(record, "completed"), "resolve")
 
 
-def _explain_payment_review(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
+def _explain_payment_review(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
     reason = record.work.reason or ""
     if reason == WorkReason.NOT_MOVED and relations.order is not None:
-        return _explain_review_of_order(record, relations, relations.order, facts)
+        return _explain_review_of_order(record, relations, relations.order, facts, now)
     if reason in _NEXT_STEP_CODES:
-        step = _choose_next_step_of_review(record, relations, reason, facts)
+        step = _choose_next_step_of_review(record, relations, reason, facts, now)
+        roles = _list_roles_for_refund(relations, now) if reason in _WORK_REASONS_FOR_REFUND else DECIDING_ROLES
         suffix = "reversed_there" if reason == WorkReason.REVERSED and record.state in PAID_STATES else reason
-        return Explanation(f"verdict.payment_{suffix}", f"why.payment_{suffix}", step, facts, DECIDING_ROLES)
+        return Explanation(f"verdict.payment_{suffix}", f"why.payment_{suffix}", step, facts, roles)
     step = NextStep("next.payment_look", facts, f"support-console show payment {record.id}")
     return Explanation("verdict.payment_person", "why.payment_person", step, facts, DECIDING_ROLES)
 
 
-def _choose_next_step_of_review(record: Payment, relations: PaymentRelations, reason: str, facts: Facts) -> NextStep:
+def _choose_next_step_of_review(
+    record: Payment, relations: PaymentRelations, reason: str, facts: Facts, now: datetime
+) -> NextStep:
     """Return the next step of a payment that a person must look at because of the work reason `reason`. A refund
     is advised only if one can be requested now; the step has the action `probe` only if the provider can be asked."""
     code = _NEXT_STEP_CODES[reason]
     if reason in _WORK_REASONS_FOR_REFUND:
-        return _make_refund_request_step(record, relations, code, facts)
+        return _make_refund_request_step(record, relations, code, facts, now)
     if reason == WorkReason.REVERSED:
         return NextStep(code, facts, _format_resolve_command(record, "reversed"), "resolve")
     if reason in _WORK_REASONS_FOR_PROBE:
@@ -391,14 +388,16 @@ def _choose_next_step_of_review(record: Payment, relations: PaymentRelations, re
     return NextStep(code, facts, _format_show_command(record))
 
 
-def _make_refund_request_step(record: Payment, relations: PaymentRelations, code: str, facts: Facts) -> NextStep:
+def _make_refund_request_step(
+    record: Payment, relations: PaymentRelations, code: str, facts: Facts, now: datetime
+) -> NextStep:
     """Return the next step "request a refund" with the wording code `code`. If a refund of the payment is pending,
     return the next step of that refund; if no refund can be requested now, return a step whose sentence names
     the reason.
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None:
-        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only)
+        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only, now)
     if relations.refund_refusal is not None:
         return NextStep("next.payment_refund_off", facts, _format_show_command(record))
     is_only_aside = record.set_aside_minor > 0 and record.refundable_minor <= 0  # the terminal can't refund this part
@@ -406,57 +405,70 @@ def _make_refund_request_step(record: Payment, relations: PaymentRelations, code
     return NextStep(code, facts, _format_show_command(record) if is_only_aside else command, "refund")
 
 
-def _explain_review_of_order(record: Payment, relations: PaymentRelations, order: Order, facts: Facts) -> Explanation:
+def _explain_review_of_order(
+    record: Payment, relations: PaymentRelations, order: Order, facts: Facts, now: datetime
+) -> Explanation:
     """Explain a payment whose order was not moved and that a person must look at, by the order's present state."""
     if order.state is OrderState.PENDING and record.state in PAID_STATES:
-        return _explain_unmoved_order(record, relations, facts)
+        return _explain_unmoved_order(record, relations, facts, now)
     step = NextStep("next.payment_order_knows", facts, _format_resolve_command(record, "completed"), "resolve")
     return Explanation("verdict.payment_order_moved", "why.payment_order_moved", step, facts, DECIDING_ROLES)
 
 
-def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
+def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
     """Explain a paid payment whose order is still pending. If the order's paid payments cover its total, the order
     can be moved to paid without a call to the provider; otherwise the shop must decide.
     """
     order = relations.order
     if order is not None and not is_order_covered(list_order_payments(record), order):
         code = "payment_other_currency" if order.currency != record.currency else "payment_short"
-        step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts)
-        return Explanation(f"verdict.{code}", f"why.{code}", step, facts, DECIDING_ROLES)
+        step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts, now)
+        roles = _list_roles_for_refund(relations, now)
+        return Explanation(f"verdict.{code}", f"why.{code}", step, facts, roles)
     scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
     following = "next.payment_moved_by_itself" if scheduled else "next.payment_move_order"
     step = NextStep(following, facts, f"support-console payment move-order {record.id}", "move_order")
     return Explanation("verdict.payment_not_moved", "why.payment_not_moved", step, facts, DECIDING_ROLES)
 
 
-def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts) -> Explanation:
+def _explain_pending_refund(
+    refund: Refund, relations: PaymentRelations, facts: Facts, now: datetime
+) -> Explanation:
     """Explain a payment by its pending refund, whose outcome isn't unknown: the refund is requested, approved,
     being sent, or accepted by the provider."""
     code = f"payment_refund_{refund.state}"
-    step = _choose_next_step_of_refund(refund, facts, relations.read_only)
+    step = _choose_next_step_of_refund(refund, facts, relations.read_only, now)
+    if _is_decision_overdue(refund, now):
+        return Explanation(f"verdict.{code}", "why.refund_too_old", step, facts)
     refusal = refund.relations.approval_refusal if refund.relations is not None else None
     if refusal is not None:
         return Explanation(f"verdict.{code}", "why.refund_not_approvable", step, {**facts, "refusal": refusal})
     return Explanation(f"verdict.{code}", f"why.{code}", step, facts)
 
 
-def _replace_overdue_decision(explanation: Explanation, refund: Refund | None, now: datetime) -> Explanation:
-    """If the time to decide about the requested refund is over, return the explanation with its expiry as the next
-    step, in place of a decision that nobody can make any more; otherwise return the explanation unchanged."""
-    step = explanation.next_step
-    is_overdue = refund is not None and refund.decide_by is not None and refund.decide_by <= now
-    if not is_overdue or step.code not in _DECISION_STEPS:
-        return explanation
-    why = "why.refund_too_old" if explanation.why in _DECISION_REASONS else explanation.why
-    return replace(explanation, why=why, next_step=replace(step, code="next.payment_refund_expires"))
+def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
+    """True if the time to decide about the requested refund is over: nobody can approve or reject it any more."""
+    is_requested = refund.state is RefundState.REQUESTED and refund.certainty is Certainty.KNOWN
+    return is_requested and refund.decide_by is not None and refund.decide_by <= now
 
 
-def _choose_next_step_of_refund(refund: Refund, facts: Facts, switch: ReadOnlySwitch | None) -> NextStep:
+def _list_roles_for_refund(relations: PaymentRelations, now: datetime) -> tuple[str, ...]:
+    """Return the roles that may do the next step of the payment's refund: none while its pending refund only expires."""
+    pending_refund = relations.pending_refund
+    return () if pending_refund is not None and _is_decision_overdue(pending_refund, now) else DECIDING_ROLES
+
+
+def _choose_next_step_of_refund(
+    refund: Refund, facts: Facts, switch: ReadOnlySwitch | None, now: datetime
+) -> NextStep:
     """Return the next step of a payment that has the pending refund `refund`: a probe of the refund, a second
-    person's decision, its approval, its sending, or a wait for the provider. `switch` is the read-only switch that
+    person's decision, its approval, its expiry, its sending, or a wait for the provider. `switch` is the read-only switch that
     stops the approval and the sending; None if none does.
     """
     refund_relations = refund.relations or RefundRelations()
+    if _is_decision_overdue(refund, now):
+        command = f"support-console show refund {refund.id}"
+        return NextStep("next.payment_refund_expires", facts, command, OPEN_REFUND_ACTION)
     if refund_relations.awaits_second_person:
         command = f"support-console show refund {refund.id}"
         return NextStep("next.payment_refund_second_person", facts, command, OPEN_REFUND_ACTION)
@@ -490,8 +502,9 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
     if record.state in NOTICED_STATES:
         return _explain_unconfirmed_notice(record, relations, facts)
     if order is not None and has_money(record) and compute_order_difference_minor(record, order) > 0:
-        step = _make_refund_request_step(record, relations, "next.payment_refund_excess", facts)
-        return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, DECIDING_ROLES)
+        step = _make_refund_request_step(record, relations, "next.payment_refund_excess", facts, now)
+        roles = _list_roles_for_refund(relations, now)
+        return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, roles)
     until = find_reversal_deadline(record)
     if until is not None and now < until:
         facts = {**facts, "until": (until - timedelta(microseconds=1)).date()}

@@ -330,6 +330,7 @@ def test_nobody_decides_about_an_overdue_refund(record: Payment, checkers: tuple
     )
     assert after.next_step.action == "open_refund"
     assert after.why == ("why.refund_too_old" if record is DONE else before.why)
+    assert (bool(before.may_act), after.may_act) == (record is REVIEWED, ())
 
 
 @pytest.mark.parametrize(
