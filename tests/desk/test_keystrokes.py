@@ -192,6 +192,27 @@ def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: Furnishe
     person.press("Esc")
 
 
+def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: Furnished) -> None:
+    """The proposed code that the person has selected is the person's own: another kind of evidence replaces it no
+    more."""
+    at_check(person, desk.of("unknown")[4].id)
+    person.press("E")
+    form = person.dialog(ResolveDialog).form
+    person.press("Space")
+    proposed = form.reason.currentIndex()
+    assert (form.reason.itemData(proposed), form._proposal_note.isVisible()) == ("provider_screen", True)
+    person.press("Down", 2)
+    person.press("Tab", 2)
+    assert QApplication.focusWidget() is form.reason
+    person.press("Home")
+    person.press("Down", form.reason.findData("provider_reply"))
+    assert (form.reason.currentData(), form._proposal_note.isVisible()) == ("provider_reply", False)
+    person.press("Shift+Tab", 2)
+    person.press("Up")
+    assert (form.evidence_kind, form.reason.currentData()) == ("file", "provider_reply")
+    person.press("Esc")
+
+
 def test_a_refund(person: CountingPerson, desk: Furnished) -> None:
     """R, Tab, the reason, on to the review, Tab, the act: six; the gateway was asked by the form itself."""
     at_payment(person, desk.paid("complete")[-2].id)

@@ -61,7 +61,7 @@ class EvidenceForm(QWidget):
             context.translate("dialog.resolve.reason_proposed"), "small", "muted", wrap=True
         )
         self._proposal_note.hide()
-        self._evidence_kind_of_proposal = ""
+        self._evidence_kind_of_proposal, self._has_person_selected_reason = "", False
         self._fill_reason_inputs()
         self._reason_labels = {name: TextLabel("", "small", "muted", wrap=True) for name in outcomes}
         self.effect = TextLabel("", wrap=True)
@@ -154,6 +154,7 @@ class EvidenceForm(QWidget):
             field.edit.textChanged.connect(self._update_result_buttons)
         for radio in self.kinds.values():
             radio.toggled.connect(self._propose_reason)
+        self.reason.activated.connect(self._keep_selected_reason)
         self.reason.currentIndexChanged.connect(self._update_proposal_note)
         self.reason.currentIndexChanged.connect(self.changed)
         self.reason_words.edit.textChanged.connect(self.changed)
@@ -247,15 +248,22 @@ class EvidenceForm(QWidget):
         selected stays."""
         if self.reason.currentIndex() >= 0 and not self._is_reason_proposed:
             return
-        self._evidence_kind_of_proposal = self.evidence_kind
+        self._evidence_kind_of_proposal, self._has_person_selected_reason = self.evidence_kind, False
         code = self.proposed_reasons.get(self.evidence_kind)
         self.reason.setCurrentIndex(-1 if code is None else self.reason.findData(code))
         self._update_proposal_note()
 
+    @Slot()
+    def _keep_selected_reason(self) -> None:
+        """Treat the code as the person's own from now on, also if it is the one that the form has proposed."""
+        self._has_person_selected_reason = True
+        self._update_proposal_note()
+
     @property
     def _is_reason_proposed(self) -> bool:
-        """True if the selected code of the reason is the one that the form has proposed."""
-        return bool(self.reason.currentData() == self.proposed_reasons.get(self._evidence_kind_of_proposal, ""))
+        """True if the form has proposed the selected code of the reason, and the person has selected none."""
+        proposed = self.proposed_reasons.get(self._evidence_kind_of_proposal, "")
+        return not self._has_person_selected_reason and bool(self.reason.currentData() == proposed)
 
     @Slot()
     def _update_proposal_note(self) -> None:
