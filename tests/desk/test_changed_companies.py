@@ -143,8 +143,16 @@ def test_reopening_an_acknowledged_change(seats: Seats, sit: Sit, tmp_path: Path
     (item,) = seats.console.alerts.read_company_queue().items
     seats.console.alerts.acknowledge(item.alert.id, "called them")
     person.until(lambda: not page.table.all_rows)
-    person.press("C")
+    page.acknowledged_button.click()
+    shown = "Acknowledged changes are shown too. Exports leave them out."
+    assert shown not in _list_toasts(person), "only after the read"
+    assert (("C",), "Hide acknowledged") in page.hint_bar.key_hints
     person.until(lambda: [row.alert.id for row in page.table.all_rows] == [item.alert.id])
+    assert shown in _list_toasts(person)
+    person.press("C")
+    person.until(lambda: not page.table.all_rows)
+    person.press("C")
+    person.until(lambda: len(page.table.all_rows) == 1)
     person.until(lambda: page.current_change is not None)
     assert "Acknowledged by op-a" in page.action_words.plain
     person.press("A")
@@ -158,6 +166,11 @@ def test_reopening_an_acknowledged_change(seats: Seats, sit: Sit, tmp_path: Path
     person.active()
     person.press("C")
     person.until(lambda: page.acknowledged_button.text() == "Show acknowledged")
+    assert (("C",), "Show acknowledged") in page.hint_bar.key_hints
+
+
+def _list_toasts(person: Person) -> list[str]:
+    return [toast.accessibleName() for toast in person.frame.toasts.visible_toasts]
 
 
 def test_renewing_the_check_of_a_changed_company(seats: Seats, sit: Sit, tmp_path: Path) -> None:

@@ -54,10 +54,11 @@ _SHAPE_BY_CHANGED_FACT = {
 
 
 class ChangedCompaniesPage(Page):
-    """The page of the queue of changed companies, the oldest change first. The Enter key opens the lookup of the
+    """The page of the queue of changed companies: the open changes, the oldest one first. The Enter key opens the lookup of the
     current company, the S key the lookup of its successor. The A key opens the dialog that acknowledges the
     change, the B key the dialog that renews the company's credit check; each of these two actions removes the
-    entry from the queue. The C key also lists the acknowledged changes, which the A key reopens with a reason.
+    entry from the queue. The C key also lists the acknowledged changes, below the open ones and in no export; the
+    A key reopens one with a reason.
     """
 
     sidebar_key = "queues"
@@ -78,7 +79,7 @@ class ChangedCompaniesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.acts = RecordActionHandlers(context, self)
-        self._shows_acknowledged = False
+        self._shows_acknowledged = self._lists_acknowledged = False  # the person's choice, and what was last read
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
         self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
@@ -159,14 +160,20 @@ class ChangedCompaniesPage(Page):
 
         self.context.run_read(
             read_items,
-            partial(self._show_items, is_automatic=reason == "changed"),
+            partial(self._show_items, lists_acknowledged=shows_acknowledged, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
             key="companies",
         )
 
-    def _show_items(self, items: Sequence[ChangedCompanyItem], *, is_automatic: bool = False) -> None:
+    def _show_items(
+        self, items: Sequence[ChangedCompanyItem], *, lists_acknowledged: bool, is_automatic: bool = False
+    ) -> None:
         self.hide_reading_failure()
+        if lists_acknowledged != self._lists_acknowledged:
+            self._lists_acknowledged = lists_acknowledged
+            words = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"
+            self.context.show_toast(self.context.translate(f"queue.companies.{words}"))
         self.list.show_rows(items, is_automatic=is_automatic)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_change(self.table.current_item)
@@ -247,10 +254,11 @@ class ChangedCompaniesPage(Page):
     @Slot()
     def _toggle_acknowledged(self) -> None:
         self._shows_acknowledged = not self._shows_acknowledged
+        translate = self.context.translate
         name = "hide_acknowledged" if self._shows_acknowledged else "show_acknowledged"
-        self.acknowledged_button.show_text(self.context.translate(f"queue.companies.{name}"))
-        words = "acknowledged_shown" if self._shows_acknowledged else "acknowledged_hidden"
-        self.context.show_toast(self.context.translate(f"queue.companies.{words}"))
+        self.acknowledged_button.show_text(translate(f"queue.companies.{name}"))
+        hints = {"key.acknowledged": "queue.companies.hide_acknowledged"} if self._shows_acknowledged else {}
+        self.hint_bar.show_key_hints([(keys, translate(hints.get(words, words))) for keys, words in self.key_hints])
         self.refresh("asked")
 
     @Slot()
