@@ -1,13 +1,15 @@
 """Counts the newest refunds by the steps that they have reached (requested, approved, sent, refunded), in one SQL
 statement."""
 
-from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, case, cast, exists, func, or_, select
 
+from console.domain.audit.actions import AuditAction
 from console.domain.payments.states import RefundState
 from console.domain.reports.periods import Period
 from console.domain.reports.refund_funnel import OTHER_REFUND_ENDINGS, CountAndSum, RefundFunnel
 from console.store.database.instants import convert_to_naive_utc
-from console.store.schema.core import approvals
+from console.store.refunds.approvals import REFUND_KIND
+from console.store.schema.core import audit_log
 from console.store.schema.payments import refunds
 
 MAX_REFUNDS = 10_000
@@ -28,12 +30,14 @@ def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFu
     """
     newest = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("most", type_=Integer)).subquery()
     c = newest.c
-    votes = select(func.count()).where(approvals.c.vote_of == cast(c.id, String(40))).scalar_subquery()
     was_sent = c.first_sent_at.is_not(None)
-    has_enough_votes = (c.status != RefundState.REQUESTED.value) & (
-        votes >= c.checkers_needed
-    )  # else some don't count
-    is_approved = or_(c.status.in_([str(state) for state in _APPROVED_STATES]), was_sent, has_enough_votes)
+    # The votes of a refund that has ended don't tell it: some may be of people who were no approvers any more.
+    was_approved = exists().where(
+        audit_log.c.subject_kind == REFUND_KIND,
+        audit_log.c.subject_id == cast(c.id, String(40)),
+        audit_log.c.what == AuditAction.REFUND_APPROVED.value,
+    )
+    is_approved = or_(c.status.in_([str(state) for state in _APPROVED_STATES]), was_sent, was_approved)
     conditions: dict[str, ColumnElement[bool]] = {
         "approved": is_approved,
         "sent": was_sent,

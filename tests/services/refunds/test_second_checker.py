@@ -12,6 +12,12 @@ def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY"
     desk.sql("INSERT INTO limits (name, currency, value) VALUES (:n, :c, :v)", n=name, c=currency, v=value)
 
 
+def count_requested_and_approved(desk: RefundDesk) -> list[tuple[int, int]]:
+    with desk.context.database.read() as conn:
+        report = read_refund_funnel(conn, desk.clock.now())
+    return [(one.requested.count, one.approved.count) for one in report.funnels]
+
+
 def give_back_twice(desk: RefundDesk) -> None:
     """Two refunds of the same payer, requested and approved."""
     for number in ("EARLIER-1", "EARLIER-2"):
@@ -76,7 +82,17 @@ def test_two_people_who_are_approvers_now(desk: RefundDesk, change: str) -> None
     assert desk.now(refund).checkers == ()
     half = desk.approve(refund, "lead-c")
     assert (half.state.value, half.checkers) == ("requested", ("lead-c",))
-    with desk.context.database.read() as conn:
-        report = read_refund_funnel(conn, desk.clock.now())
-    assert [(one.requested.count, one.approved.count) for one in report.funnels] == [(1, 0)]
+    assert count_requested_and_approved(desk) == [(1, 0)]
     assert desk.approve(refund, "lead-d").state.value == "submitted"
+
+
+def test_a_rejected_refund_was_never_approved(desk: RefundDesk) -> None:
+    """Two people approved it, but one of them had lost the role."""
+    desk.team()
+    set_condition(desk, "second_above_paypay", 999)
+    refund = desk.ask(desk.paid())
+    desk.approve(refund, "lead-b")
+    desk.sql("UPDATE operators SET roles = 'operator' WHERE name = 'lead-b'")
+    desk.approve(refund, "lead-c")
+    desk.reject(refund, "lead-d")
+    assert count_requested_and_approved(desk) == [(1, 0)]

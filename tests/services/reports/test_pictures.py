@@ -56,8 +56,8 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
 
 
 def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each currency on its own. A refund that was withdrawn after its approval was approved; a proposal is no vote;
-    an unknown outcome is neither refunded nor failed; what was requested before the period doesn't count.
+    """Each currency on its own. A refund that was withdrawn after its approval was approved, a half
+    approved one was not; an unknown outcome is neither refunded nor failed; what was requested before the period doesn't count.
     """
     rows = Rows(place)
     planted: list[tuple[str, dict[str, Any]]] = [
@@ -76,9 +76,10 @@ def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytes
         rows.refund(status, NOW - DAY, **facts)
     withdrawn = place.sql("SELECT id FROM refunds WHERE status = 'withdrawn'")[0][0]
     rejected = place.sql("SELECT id FROM refunds WHERE status = 'rejected'")[0][0]
-    vote = {"subject_kind": "refund", "proposed": "", "person": "lead-b", "at": NOW}
-    rows.insert("approvals", {**vote, "subject_id": str(withdrawn), "action": "refund.approve"})
-    rows.insert("approvals", {**vote, "subject_id": str(rejected), "action": "refund.resolve"})
+    for seq, (of, what) in enumerate([(withdrawn, "refund.approved"), (rejected, "refund.half_approved")]):
+        entry = {"session": "s", "seq": seq, "at": NOW, "who": "lead-b", "desk": "d", "what": what, "result": "ok"}
+        subject = {"subject_kind": "refund", "subject_id": str(of), "detail": "{}", "prev_hash": "", "hash": ""}
+        rows.insert("audit_log", {**entry, **subject})
     report = console.reports.read_refund_funnel()
     yen, rupees = report.funnels
     steps = {name: yen.get_step(name) for name in yen.__slots__ if name != "currency"}
