@@ -95,7 +95,7 @@ ON_TELLING: tuple[Mutant, ...] = (
         "nothing to do while a refund waits for approval",
         _PAYMENTS,
         "    if pending_refund is not None:\n"
-        "        return _explain_pending_refund(pending_refund, relations, facts)\n",
+        "        return _explain_pending_refund(pending_refund, relations, facts, now)\n",
         "",
     ),
     _mutant(
@@ -127,7 +127,7 @@ ON_TELLING: tuple[Mutant, ...] = (
         "a second refund is advised while one is open",
         _PAYMENTS,
         "    if pending_refund is not None:\n"
-        "        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only)\n",
+        "        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only, now)\n",
         "",
         _RULES,
     ),

@@ -431,9 +431,7 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
     return Explanation("verdict.payment_not_moved", "why.payment_not_moved", step, facts, DECIDING_ROLES)
 
 
-def _explain_pending_refund(
-    refund: Refund, relations: PaymentRelations, facts: Facts, now: datetime
-) -> Explanation:
+def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
     """Explain a payment by its pending refund, whose outcome isn't unknown: the refund is requested, approved,
     being sent, or accepted by the provider."""
     code = f"payment_refund_{refund.state}"
@@ -453,7 +451,7 @@ def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
 
 
 def _list_roles_for_refund(relations: PaymentRelations, now: datetime) -> tuple[str, ...]:
-    """Return the roles that may do the next step of the payment's refund: none while its pending refund only expires."""
+    """Return the roles that may do the next step of the payment's refund: none if it only expires."""
     pending_refund = relations.pending_refund
     return () if pending_refund is not None and _is_decision_overdue(pending_refund, now) else DECIDING_ROLES
 
@@ -462,8 +460,8 @@ def _choose_next_step_of_refund(
     refund: Refund, facts: Facts, switch: ReadOnlySwitch | None, now: datetime
 ) -> NextStep:
     """Return the next step of a payment that has the pending refund `refund`: a probe of the refund, a second
-    person's decision, its approval, its expiry, its sending, or a wait for the provider. `switch` is the read-only switch that
-    stops the approval and the sending; None if none does.
+    person's decision, its approval, its expiry, its sending, or a wait for the provider. `switch` is the
+    read-only switch that stops the approval and the sending; None if none does.
     """
     refund_relations = refund.relations or RefundRelations()
     if _is_decision_overdue(refund, now):
