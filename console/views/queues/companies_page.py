@@ -55,8 +55,8 @@ _SHAPE_BY_CHANGED_FACT = {
 
 class ChangedCompaniesPage(Page):
     """The page of the queue of changed companies: the open changes, the oldest one first. The Enter key opens the
-    lookup of the current company, the S key the lookup of its successor. The A key opens the dialog that acknowledges the
-    change, the B key the dialog that renews the company's credit check; each of these two actions removes the
+    lookup of the current company, the S key the lookup of its successor. The A key opens the dialog that acknowledges
+    the change, the B key the dialog that renews the company's credit check; each of these two actions removes the
     entry from the queue. The C key also lists the acknowledged changes, below the open ones and in no export; the
     A key reopens one with a reason.
     """

@@ -57,7 +57,8 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
 
 def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each currency on its own. A refund that was withdrawn after its approval was approved, a half
-    approved one was not; an unknown outcome is neither refunded nor failed; what was requested before the period doesn't count.
+    approved one was not; an unknown outcome is neither refunded nor failed; what was requested
+    before the period doesn't count.
     """
     rows = Rows(place)
     planted: list[tuple[str, dict[str, Any]]] = [
