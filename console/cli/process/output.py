@@ -81,6 +81,8 @@ class AnswerWriter:
             else:
                 text = "".join(escape_control_characters(line) + "\n" for line in make_lines())
                 self._write_first_answer(text.encode(self._get_stream_encoding(), "backslashreplace"), 0)
+            if not self._is_long_running:
+                interrupts.stop_raising_at_signals()
 
     def write_error(self, error: ConsoleError) -> None:
         """Write the answer of a failed command: with `--json` as a JSON object to stdout, otherwise as a sentence to
@@ -96,10 +98,12 @@ class AnswerWriter:
             detail = cli_json.build_any_value_json(error.detail, self.translator)
             body = {"code": error.code, "message": message, "detail": detail}
             self._write_json({"ok": False, "error": body}, error.exit_status)
+            interrupts.stop_raising_at_signals()
         elif not self.has_answered:
             self.has_answered, self.status = True, error.exit_status
             self.write_to_stderr(message)
             self._write_refused_record(error)
+            interrupts.stop_raising_at_signals()
 
     def _write_refused_record(self, error: ConsoleError) -> None:
         """If the detail of the error contains a record, write the record and its explanation to stderr."""

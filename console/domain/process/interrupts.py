@@ -31,7 +31,8 @@ class _SignalState:
 
     `received_signals`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in
     the main thread. `patient`: the first signal raises nothing. `has_begun`: the present command has opened a
-    `defer_signals` block. `is_ending`: `end_network_waits` is running. `blocks`: open `defer_signals` blocks of all
+    `defer_signals` block. `is_answered`: the answer of the present command is written. `is_ending`:
+    `end_network_waits` is running. `blocks`: open `defer_signals` blocks of all
     threads. `calls`: for each open `register_call_ending` block, its thread and the function that ends the
     thread's wait.
     """
@@ -41,6 +42,7 @@ class _SignalState:
         self.depth = 0
         self.patient = False
         self.has_begun = False
+        self.is_answered = False
         self.is_ending = False
         self.blocks: set[object] = set()
         self.calls: dict[object, tuple[int, Callable[[], None]]] = {}
@@ -106,14 +108,14 @@ def handle_signals(*, defers_first: bool, is_last: bool = False) -> Iterator[Non
 
     With `defers_first` (for commands that write or send) the first signal raises nothing; the command checks
     `is_interrupt_pending`, ends soon and reports its result. Without `defers_first`, and for a second signal outside
-    of `defer_signals`, KeyboardInterrupt is raised.
+    of `defer_signals`, KeyboardInterrupt is raised. After `stop_raising_at_signals` no signal raises anything.
     """
-    _signal_state.patient, _signal_state.has_begun = defers_first, False
+    _signal_state.patient, _signal_state.has_begun, _signal_state.is_answered = defers_first, False, False
     try:
         with _install_handlers(raise_again=False, ignore_later=is_last):
             yield
     finally:
-        _signal_state.patient = False
+        _signal_state.patient, _signal_state.is_answered = False, False
 
 
 @contextmanager
@@ -137,6 +139,13 @@ def defer_while_printing() -> Iterator[None]:
     """
     with defer_signals() if _signal_state.patient else nullcontext():
         yield
+
+
+def stop_raising_at_signals() -> None:
+    """Inside `handle_signals`, let no later signal raise anything: the answer of the command is written, and the
+    process ends soon with its exit status. An exception could come between two steps of `_install_handlers` and undo
+    their effect. Outside, do nothing."""
+    _signal_state.is_answered = _has_own_handler()
 
 
 @contextmanager
@@ -194,12 +203,19 @@ def _end_calls_of_thread(thread: int | None = None) -> None:
 
 def _handle_signal(number: int, _frame: FrameType | None) -> None:
     """Signal handler: store the signal's number and end the main thread's wait for the network. Raise
-    KeyboardInterrupt unless signals are deferred now. Python calls this function in the main thread.
+    KeyboardInterrupt unless signals are deferred now. After `stop_raising_at_signals` do nothing. Python calls this
+    function in the main thread.
     """
+    if _signal_state.is_answered:
+        return
     _signal_state.received_signals.append(number)
     _end_calls_of_thread(threading.get_ident())
     if not _signal_state.depth and not (_signal_state.patient and len(_signal_state.received_signals) == 1):
         raise KeyboardInterrupt
+
+
+def _has_own_handler() -> bool:
+    return any(signal.getsignal(number) is _handle_signal for number in _HANDLED_SIGNALS)
 
 
 @contextmanager
@@ -209,7 +225,7 @@ def _install_handlers(*, raise_again: bool, ignore_later: bool = False) -> Itera
     `raise_again`: raise the received signals again at the end. `ignore_later`: ignore signals at the end instead of
     restoring the earlier handlers.
     """
-    if signal.getsignal(signal.SIGINT) is _handle_signal or signal.getsignal(signal.SIGTERM) is _handle_signal:
+    if _has_own_handler():
         yield
         return
     earlier: dict[int, Callable[[int, FrameType | None], object] | int] = {}
@@ -222,6 +238,8 @@ def _install_handlers(*, raise_again: bool, ignore_later: bool = False) -> Itera
         yield
     finally:
         try:
+            if ignore_later and hasattr(signal, "pthread_sigmask"):  # Python reports a signal that comes meanwhile
+                signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED_SIGNALS)
             for number in reversed(_HANDLED_SIGNALS):
                 if number in earlier:
                     signal.signal(number, signal.SIG_IGN if ignore_later else earlier[number])
