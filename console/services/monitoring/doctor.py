@@ -368,7 +368,8 @@ class HealthCheckService:
             stored = []  # not every role may read them
         scale, now = TimeScale(self._settings.time_scale), self._clock.now()
         overdue_names = [task.name for task in stored if is_overdue(task, now, scale)]
-        return {"ok": not overdue_names, "tasks": overdue_names, "n": len(stored)}
+        late = ", ".join(overdue_names) or "-"  # for programs; the sentence has the words of the tasks
+        return {"ok": not overdue_names, "late": late, "tasks": overdue_names, "n": len(stored)}
 
     def _check_rollback(self) -> _CheckFacts:
         """Check that the database still has all audit entries that this desk knows, and that no open alert of the
