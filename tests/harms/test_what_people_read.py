@@ -238,7 +238,7 @@ def test_no_secret_is_in_a_plan(readers: Readers, who: str) -> None:
     """MariaDB prints the values of a row that is found by its number into the plan, which its reader sees while the
     statement runs.
     """
-    people, plans = f"`{make_people_database_name(readers.team.database)}`", 0
+    people, read = f"`{make_people_database_name(readers.team.database)}`", 0
     names = [f"x{number}" for number in range(14)]
     # The server gives the plan between two rows: a statement that sleeps gives it when it wakes up, or never.
     endless = " ".join(f"JOIN {people}.payments {name}" for name in names)
@@ -246,12 +246,18 @@ def test_no_secret_is_in_a_plan(readers: Readers, who: str) -> None:
         key = next((name for name in ("id", "payment_id") if name in columns), None)
         if key is None or place.endswith(("`requests`", "`request_files`")):
             continue
+        if not readers.run(who, f"SELECT 1 FROM {place} WHERE `{key}` = '1'"):
+            continue  # without a row of this number the statement ends at once
         row = ", ".join(f"COALESCE(v.`{column}`, '')" for column in columns)
         condition = f"v.`{key}` = '1' AND CONCAT_WS(' ', {row}) <> x0.id AND {'.id + '.join(names)}.id < 0"
-        plan = _read_plan(readers, who, f"SELECT STRAIGHT_JOIN 1 FROM {place} v {endless} WHERE {condition}")
+        plan, is_expected = "", readers.team.server.is_mariadb
+        while not plan or (is_expected and "query_block" not in plan):  # a busy server may give none in its time
+            plan = _read_plan(readers, who, f"SELECT STRAIGHT_JOIN 1 FROM {place} v {endless} WHERE {condition}")
+            if not is_expected:
+                break
         assert not [secret for secret in hidden_from(who) if secret in plan], place
-        plans += "query_block" in plan
-    assert plans > 5 or not readers.team.server.is_mariadb
+        read += 1
+    assert read > 5
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])

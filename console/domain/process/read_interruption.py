@@ -13,8 +13,12 @@ T = TypeVar("T")
 OpenStatementEnder = Callable[[], AbstractContextManager[Callable[[], None]]]
 
 
-class ReadInterrupted(Exception):
-    """The person has cancelled the call whose read this was. The read has no answer."""
+class ReadInterrupted(BaseException):
+    """The person has cancelled the call whose read this was. The read has no answer.
+
+    Not an Exception, as `asyncio.CancelledError` isn't one: code that catches the failure of a read and goes on
+    would otherwise log this as a fault and go on with a cancelled call.
+    """
 
 
 class ReadInterruption:

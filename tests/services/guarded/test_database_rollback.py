@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from console.app import Console, open_health
 from console.domain.errors import ConsoleError
+from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.tasks.records import Alert
 from console.services.guarded import database_rollback
@@ -48,6 +49,19 @@ def counts_on_all(reader: Console, place: Place) -> bool:
     seen = reader._context.spool.read_value(f"seen:{reader._context.database_id}")
     ((newest,),) = place.sql("SELECT MAX(id) FROM audit_log")
     return seen is not None and json.loads(seen)[2] == newest
+
+
+def test_a_cancelled_comparison_is_no_fault(
+    place: Place, vendor: LedgerVendor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The person went away from the page: the call ends, and nothing about it is in the log."""
+    interruption = ReadInterruption()
+    with place.desk(vendor) as desk:
+        interruption.interrupt()
+        caplog.clear()
+        with pytest.raises(ReadInterrupted):
+            interruption.run(lambda: database_rollback.find_rollback(desk._context))
+        assert caplog.messages == []
 
 
 @pytest.fixture
