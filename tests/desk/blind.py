@@ -222,10 +222,11 @@ class Blind:
         self.transcript.append(f"- title: {_steady(self.person.window.windowTitle())}")
 
     def write_heard(self) -> None:
-        progress = (self.word("bulk.told.begins"), self.word("bulk.told.here"), "BS-1: ")
+        waiting = self.word("dialog.busy")
+        progress = (self.word("bulk.told.begins"), self.word("bulk.told.here"), "BS-1: ", f"{waiting} ")
         for one in self.heard[self._told :]:
             if one.sentence.startswith(progress):
-                continue  # how often a run reports depends on its speed
+                continue  # how often a run reports, and whether a probe is told to wait, depends on their speed
             self.transcript.append(f"- hears{' at once' if one.is_urgent else ''}: {_steady(one.sentence)}")
         self._told = len(self.heard)
 

@@ -246,10 +246,11 @@ def test_no_secret_is_in_a_plan(readers: Readers, who: str) -> None:
         key = next((name for name in ("id", "payment_id") if name in columns), None)
         if key is None or place.endswith(("`requests`", "`request_files`")):
             continue
-        if not readers.run(who, f"SELECT 1 FROM {place} WHERE `{key}` = '1'"):
+        ((number,),) = readers.run(who, f"SELECT MIN(`{key}`) FROM {place}")  # a cluster doesn't number from 1
+        if number is None:
             continue  # without a row of this number the statement ends at once
         row = ", ".join(f"COALESCE(v.`{column}`, '')" for column in columns)
-        condition = f"v.`{key}` = '1' AND CONCAT_WS(' ', {row}) <> x0.id AND {'.id + '.join(names)}.id < 0"
+        condition = f"v.`{key}` = '{number}' AND CONCAT_WS(' ', {row}) <> x0.id AND {'.id + '.join(names)}.id < 0"
         plan, is_expected = "", readers.team.server.is_mariadb
         while not plan or (is_expected and "query_block" not in plan):  # a busy server may give none in its time
             plan = _read_plan(readers, who, f"SELECT STRAIGHT_JOIN 1 FROM {place} v {endless} WHERE {condition}")

@@ -67,7 +67,9 @@ def test_each_state_is_listed(place: Place, people: tuple[Console, Console, Cons
         withdrawn: OwnRequestState.WITHDRAWN,
         lapsed: OwnRequestState.LAPSED,
     }
-    assert list(states) == sorted(states, reverse=True), "ids of one millisecond have no order but that of their letters"
+    assert list(states) == sorted(states, reverse=True), (
+        "ids of one millisecond have no order but that of their letters"
+    )
     assert not desk.own_requests.withdraw(taken)
     assert listed(desk)[taken].state is OwnRequestState.TAKEN
 
