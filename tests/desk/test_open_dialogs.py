@@ -10,6 +10,7 @@ from console.sandbox.server import Sandbox
 from console.views.refunds.decision_dialog import ApproveDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.widgets.base import TextLabel
+from console.views.widgets.notification_bars import ToastFrame
 from tests.desk.conftest import Sit
 from tests.desk.seats import Seats
 from tests.desk.test_refunds import ask, at_approvals, at_payment, dialog_refund, read_to_the_end
@@ -23,7 +24,9 @@ def payment(console: Console, sandbox: Sandbox) -> Payment:
 
 
 def words_of(dialog: QDialog) -> list[str]:
-    return [one.plain for one in dialog.findChildren(TextLabel) if one.isVisible()]
+    """The texts of a dialog, without those of toasts, which appear and vanish in it by themselves."""
+    of_toasts = {words for toast in dialog.findChildren(ToastFrame) for words in toast.findChildren(TextLabel)}
+    return [one.plain for one in dialog.findChildren(TextLabel) if one.isVisible() and one not in of_toasts]
 
 
 def test_a_refund_that_is_being_is_requested_sql(

@@ -74,15 +74,18 @@ class ScreenReader:
         nodes = [self._node(child) for window in windows for child in self._children(window)]
         return [node.name for node in nodes if node.role == "notification" and node.is_showing]
 
-    def find(self, role: str, name: str) -> Node:
-        """Return the first node of this role whose name begins so, once it is there. Each node is asked for no more
+    def find(self, role: str, name: str, *, is_shown: bool = False) -> Node:
+        """Return the first node of this role whose name begins so, once it is there (and, with `is_shown`, the first
+        that the program shows). Each node is asked for no more
         than that takes: a walk costs the program the time in which it could show the node.
         """
         deadline = time.monotonic() + WINDOW_SECONDS
         while self._may_wait(deadline):
             for reference in self._references():
                 if self._role(reference) == role and self._name(reference).startswith(name):
-                    return self._node(reference)
+                    found = self._node(reference)
+                    if found.is_showing or not is_shown:
+                        return found
             with suppress(TimeoutError):
                 self._bus.recv_messages(timeout=_LOOK_AGAIN_SECONDS)
         raise AssertionError(f"no {role} {name!r} among {[(node.role, node.name) for node in self.nodes()]}")
@@ -98,30 +101,36 @@ class ScreenReader:
         (told,) = self._call(node.reference, _ACCESSIBLE, "GetAttributes")
         return dict(told)
 
-    def press(self, node: Node) -> None:
-        self._call(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
+    def press(self, node: Node) -> bool:
+        """Press a node. Return False if the program does not act on it: it is disabled at the moment, or gone."""
+        reply = self._call(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
+        return reply == (True,)
 
     def hear(self, role: str, name: str, sentence_start: str) -> tuple[str, str]:
-        """Press the first node of this role whose name begins so, and return the next announcement that begins with
-        `sentence_start`: "polite" or "assertive", and its sentence. Others, of what ends in the background meanwhile,
-        are passed over. If the program replaces the node before it has acted, press its successor.
+        """Press the first shown node of this role whose name begins so, and return the next announcement that begins
+        with `sentence_start`: "polite" or "assertive", and its sentence. Others, of what ends in the background
+        meanwhile, are passed over. If the program replaces the node before it has acted, press its successor; if it
+        can't be pressed at the moment, press it later.
         """
         deadline = time.monotonic() + WINDOW_SECONDS
         messages: deque[Message] = deque()
         heard: list[tuple[str, str]] = []
+        others: list[str] = []
         with self._bus.filter(_ANNOUNCEMENTS, queue=messages):
             pressed: Node | None = None
             while not heard and self._may_wait(deadline):
                 if pressed is None or not self._is_there(pressed):
-                    pressed = self.find(role, name)
-                    self.press(pressed)
+                    found = self.find(role, name, is_shown=True)
+                    pressed = found if self.press(found) else None
                 with suppress(TimeoutError):
                     self._bus.recv_messages(timeout=_LOOK_AGAIN_SECONDS)
                 while messages and not heard:
                     _, politeness, _, (_, sentence), _ = messages.popleft().body
                     if sentence.startswith(sentence_start):
                         heard.append(({1: "polite", 2: "assertive"}[politeness], sentence))
-        assert heard, f"nothing heard after pressing {role} {name!r}"
+                    else:
+                        others.append(sentence)
+        assert heard, f"heard only {others} after pressing {pressed}, the last {role} {name!r}"
         return heard[0]
 
     def _is_there(self, node: Node) -> bool:
