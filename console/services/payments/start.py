@@ -46,6 +46,7 @@ from console.store.operations import idempotency, journal, lost_operations
 from console.store.payments import account_limits as accounts
 from console.store.payments import orders, payments
 from console.store.payments.payments import NewPayment
+from console.store.spool.spool import Intent, StartKeys
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 _log = logging.getLogger("console.guard")
@@ -235,15 +236,19 @@ class _StartAttempt:
         refuse_if_read_only(conn, self._provider)
 
     def _refuse_if_start_lost(self, conn: Connection, order: Order) -> None:
-        """Raise in_progress if a desk has sent a start with the payment number that this start would get: the
-        database has lost that payment, and the payer may have paid it. People must settle that operation first.
+        """Raise in_progress if a desk has sent a start of this order at this provider, with whichever number, whose
+        payment the database has lost: the payer may have paid it. People must settle that operation first.
         """
-        key = make_provider_key(self._provider, _choose_unused_number(conn, order, self._provider))
-        amount = Money(order.total_minor, order.currency)
-        fingerprint = compute_start_fingerprint(order.merch_txn_id, self._provider, amount)
-        spooled = self._context.spool.list_starts_holding_claim(self._context.database_id, key)
-        undecided = lost_operations.leave_out_decided_intents(conn, spooled)
-        for intent in (*undecided, *lost_operations.list_starts_holding_claim(conn, key, fingerprint)):
+        first_key = make_provider_key(self._provider, order.merch_txn_id)
+        later_keys = make_provider_key(self._provider, _make_later_number(order, ""))
+        fingerprint = compute_start_fingerprint(
+            order.merch_txn_id, self._provider, Money(order.total_minor, order.currency)
+        )
+        keys = StartKeys(first_key, later_keys, fingerprint)
+        spooled = self._context.spool.list_starts_holding_claim(self._context.database_id, keys)
+        starts = (*spooled, *lost_operations.list_starts_holding_claim(conn, keys))
+        lost = [start for start in starts if _is_payment_lost(conn, order, start, fingerprint)]
+        for intent in lost_operations.leave_out_decided_intents(conn, lost):
             raise make_lost_operation_error(intent, {"record": order, "about": "order"})
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
@@ -406,6 +411,27 @@ def _require_order(conn: Connection, order_id: int) -> Order:
     return order
 
 
+def _is_payment_lost(conn: Connection, order: Order, start: Intent, fingerprint: str) -> bool:
+    """True if the database has no payment of the start `start`, and if the start may have been for this order.
+    `fingerprint` is that of a start of the order as it is now; a start before a change of its total has another one.
+    """
+    provider, _, number = (start.provider_key or "").partition(":")
+    if not number:  # too long to be stored: known by its fingerprint, and without a payment
+        return True
+    if payments.find_by_merchant_id(conn, provider, number) is not None:
+        return False
+    return start.fingerprint == fingerprint or _is_number_of_order(conn, order, number)
+
+
+def _is_number_of_order(conn: Connection, order: Order, number: str) -> bool:
+    """True if a start of this order, the first or a later one, gets the payment number `number`."""
+    if number == order.merch_txn_id:
+        return True
+    attempt = number.removeprefix(_make_later_number(order, ""))
+    is_later = attempt != number and attempt.isascii() and attempt.isdecimal()
+    return is_later and orders.find_by_number(conn, number) is None
+
+
 def _find_corporation_number(order: Order) -> str | None:
     """Return the order's corporation number; None if it has no valid one."""
     with suppress(InvalidCorporationNumber):
@@ -423,5 +449,10 @@ def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
         attempt > 1 and orders.find_by_number(conn, number) is not None
     ):
         attempt += 1
-        number = f"{order.merch_txn_id[:56]}-{attempt}"
+        number = _make_later_number(order, str(attempt))
     return number
+
+
+def _make_later_number(order: Order, attempt: str) -> str:
+    """Return the payment number of a later attempt: the order's number, cut to leave room, a hyphen and `attempt`."""
+    return f"{order.merch_txn_id[:56]}-{attempt}"

@@ -6,11 +6,12 @@ A row never changes. A lost operation stops holding its claim when one of three 
 record, the provider's answer that the operation certainly failed, or the decision of two people.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select
+from sqlalchemy import Connection, bindparam, exists, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.provider_outcome import OutcomeClass
@@ -19,7 +20,7 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.schema.core import approvals, evidence, operations
 from console.store.schema.payments import payments
 from console.store.schema.worker import lost_operations
-from console.store.spool.spool import Intent, SpoolEntry, SpoolState
+from console.store.spool.spool import Intent, SpoolEntry, SpoolState, StartKeys
 
 MAX_OPERATIONS = 200
 OPERATION_KIND = "operation"
@@ -67,17 +68,15 @@ _RESTORED_PAYMENT_CONDITION = or_(
     exists().where(payments.c.operation_id == lost_operations.c.id),
     exists().where(operations.c.idempotency_key == "restored:" + lost_operations.c.id),
 )
-# A long key isn't stored, so a start with such a key is known by its fingerprint (order, provider and amount). The
-# starts of an order share it: the start of a restored payment is left out.
-_INTENTS_BY_PROVIDER_KEY_QUERY = select(*_INTENT_COLUMNS).where(
+# A long key isn't stored. A start without a key is left out if its payment was restored; the caller finds out by the
+# key whether the payment of another start is there.
+_INTENTS_OF_STARTS_QUERY = select(*_INTENT_COLUMNS).where(
     or_(
         lost_operations.c.provider_key == bindparam("key"),
-        and_(
-            lost_operations.c.provider_key.is_(None),
-            lost_operations.c.fingerprint == bindparam("fingerprint"),
-            ~_RESTORED_PAYMENT_CONDITION,
-        ),
+        lost_operations.c.provider_key.like(bindparam("beginning"), escape="/"),
+        lost_operations.c.fingerprint == bindparam("fingerprint"),
     ),
+    or_(lost_operations.c.provider_key.is_not(None), ~_RESTORED_PAYMENT_CONDITION),
     *_CLAIM_HOLDING_CONDITIONS,
 )
 _LOST_OPERATION_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provider_id, lost_operations.c.holds).where(
@@ -165,11 +164,12 @@ def list_refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Inte
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_PAYMENT_QUERY, {"payment": payment_id}))
 
 
-def list_starts_holding_claim(conn: Connection, provider_key: str, fingerprint: str) -> tuple[Intent, ...]:
-    """Return the lost starts of payments with this provider and payment number (`provider_key`) that the provider may
-    have accepted, and those whose key is too long to be stored but which have this fingerprint."""
-    values = {"key": provider_key, "fingerprint": fingerprint}
-    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_BY_PROVIDER_KEY_QUERY, values))
+def list_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent, ...]:
+    """Return the lost starts of payments with these keys that the provider may have accepted. Those with a stored key
+    whose payment was restored are included; the caller leaves them out."""
+    beginning = re.sub("[/%_]", r"/\g<0>", keys.later_beginning) + "%"
+    values = {"key": keys.first, "beginning": beginning, "fingerprint": keys.fingerprint}
+    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_STARTS_QUERY, values))
 
 
 def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tuple[Intent, ...]:

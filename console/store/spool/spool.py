@@ -144,6 +144,16 @@ class Intent:
     amount_minor: int | None = None
 
 
+class StartKeys(NamedTuple):
+    """What the starts of payments for one order at one provider have in common: the `provider_key` of the `first`
+    start, the beginning of the keys of later ones (which a start of another order may share), and the `fingerprint`.
+    """
+
+    first: str
+    later_beginning: str
+    fingerprint: str
+
+
 class SpoolState(StrEnum):
     """Progress of an operation as far as this desk knows. `prepared`: not sent yet. `void`: it was never sent,
     and no process may send it. `calling`: sent, or about to be sent. `answered`: the answer is in the spool.
@@ -340,10 +350,14 @@ class Spool:
         sent = self._read_entries("database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id))
         return tuple(entry.intent for entry in sent)
 
-    def list_starts_holding_claim(self, database_id: str, provider_key: str) -> tuple[Intent, ...]:
-        """Return this desk's starts of payments with this provider and payment number (`provider_key`) that, as far
-        as this desk knows, the provider may have accepted, oldest first."""
-        sent = self._read_entries("database_id = ? AND provider_key = ? AND holds_claim", (database_id, provider_key))
+    def list_starts_holding_claim(self, database_id: str, keys: StartKeys) -> tuple[Intent, ...]:
+        """Return this desk's starts of payments with these keys that, as far as this desk knows, the provider may
+        have accepted, oldest first."""
+        sent = self._read_entries(
+            "database_id = ? AND holds_claim AND payment_id IS NULL AND client_id IS NULL"
+            " AND (fingerprint = ? OR provider_key = ? OR substr(provider_key, 1, ?) = ?)",
+            (database_id, keys.fingerprint, keys.first, len(keys.later_beginning), keys.later_beginning),
+        )
         return tuple(entry.intent for entry in sent)
 
     def find(self, operation_id: str) -> SpoolEntry | None:

@@ -201,3 +201,71 @@ def test_the_number_of_an_order_is_left_to_it(scene: Scene) -> None:
     scene.order("ORD-2", 3300)
     refusal(lambda: scene.payments.start(order, "paypay"))
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-3"
+
+
+def begun_twice(scene: Scene, order: int) -> list[Payment]:
+    """The first payment of the order has ended unpaid, the second one can be paid."""
+    first = scene.payments.start(order, "paypay").payment
+    scene.place.sql(f"UPDATE payments SET status = 'expired', version = version + 1 WHERE id = {first.id}")
+    return [first, scene.payments.start(order, "paypay").payment]
+
+
+@pytest.mark.parametrize("known", ["desk", "database"])
+def test_the_second_lost_start_of_an_order_is_known_too(scene: Scene, known: str) -> None:
+    """Two people decide that the first one had no effect: its number is free again, but the payer may have paid the
+    second one.
+    """
+    context, order = scene.context, scene.order("ORD-1", 3300)
+    first, second = begun_twice(scene, order)
+    scene.money.move_payment("paypay", "ORD-1-2", "paid")
+    operations = [forget(scene, payment, journal=True) for payment in (second, first)]
+    if known == "database":
+        entries = context.spool.read_entries(context.database_id)
+        context.write(
+            lambda tx: lost_operations.insert_lost_operations(tx.conn, entries, context.database_id, context.now())
+        )
+    scene.console.recovery.resolve("operation", operations[1], "payment_failed", "not on their screen")
+    with scene.place.acting(scene.console, "lead-b") as other:
+        other.recovery.resolve("operation", operations[1], "payment_failed", "nor in the settlement")
+    if known == "database":
+        context.spool.mark_ended(operations[0], holds_claim=False)
+    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operations[0])
+    context.spool.mark_ended(operations[0], holds_claim=True)
+    back = scene.console.recovery.probe("operation", operations[0])
+    assert isinstance(back, Payment)
+    assert (back.state.value, back.merchant_payment_id, back.order_id) == ("completed", "ORD-1-2", order)
+    assert refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
+
+
+@pytest.mark.parametrize(("number", "known"), [("ORD_1", "desk"), ("ORD_1", "database"), ("ORD" + "7" * 61, "desk")])
+def test_a_lost_start_before_a_change_of_the_total_is_known(scene: Scene, number: str, known: str) -> None:
+    """By its number, with any attempt. An order whose number begins alike is begun."""
+    context, order = scene.context, scene.order(number, 3300)
+    first, second = begun_twice(scene, order)
+    operations = [forget(scene, payment, journal=True) for payment in (second, first)]
+    if known == "database":
+        entries = context.spool.read_entries(context.database_id)
+        context.write(
+            lambda tx: lost_operations.insert_lost_operations(tx.conn, entries, context.database_id, context.now())
+        )
+        context.spool.mark_ended(operations[0], holds_claim=False)
+    context.spool.mark_ended(operations[1], holds_claim=False)
+    scene.place.unguard("lost_operations")
+    scene.place.sql(f"DELETE FROM lost_operations WHERE id = '{operations[1]}'")
+    scene.place.sql(f"UPDATE orders SET total_amount = 4400 WHERE id = {order}")
+    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operations[0])
+    for like in ("ORDX1", "ORD_1-2-3", "ORD_1-20"):
+        assert scene.payments.start(scene.order(like, 5500), "paypay").payment.merchant_payment_id == like
+
+
+def test_restored_starts_stop_no_later_one(scene: Scene) -> None:
+    """Whose payments the database has again, or never lost."""
+    order = scene.order("ORD-1", 3300)
+    second = begun_twice(scene, order)[1]
+    operation = forget(scene, second, journal=True)
+    assert refusal(lambda: scene.payments.start(order, "paypay")).detail["operation_id"] == operation
+    scene.console.recovery.probe("operation", operation)
+    scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")
+    assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-3"
