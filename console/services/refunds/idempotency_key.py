@@ -9,6 +9,10 @@ from console.domain.payments.records import Payment, Refund
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import Connection
 from console.store.refunds import refunds
+from console.store.spool.spool import Intent
+
+_MOST_REPEATS = 50
+"""Largest repetition number that is looked for in the key of a lost refund."""
 
 
 def find_refund_key(context: ServiceContext, conn: Connection, refund: Refund, payment: Payment) -> str:
@@ -27,6 +31,23 @@ def find_refund_key(context: ServiceContext, conn: Connection, refund: Refund, p
         if refunds.find_by_key(conn, key) is None:
             return key
     raise AssertionError("a count has no end")
+
+
+def is_refund_of_payment(intent: Intent, payment: Payment) -> bool:
+    """True if the refund that a desk has sent (`intent`) belongs to this payment. Its key tells, because a restored
+    database gives the ids of lost payments to new ones, and a lost payment may come back with another id.
+
+    A key that tells nothing (an earlier version made it otherwise) belongs to the payment with the intent's id,
+    unless that payment began after the refund was sent.
+    """
+    amount_minor = intent.amount_minor or 0
+    if any(
+        _compute_key(intent.database_id, payment, amount_minor, repeat) == intent.provider_key
+        for repeat in range(1, _MOST_REPEATS + 1)
+    ):
+        return True
+    has_begun_later = payment.begun_at is not None and payment.begun_at > intent.at
+    return intent.payment_id == payment.id and not has_begun_later
 
 
 def _compute_key(database_id: str, payment: Payment, amount_minor: int, repeat: int) -> str:

@@ -213,7 +213,7 @@ class RefundRequestService:
         except ConsoleError as unfit:
             reason = "refund_sqlite" if unfit.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
             return (), reason, {"provider": payment.provider}
-        lost_refunds = refund_rules.find_lost_refunds(context, conn, payment.id)
+        lost_refunds = refund_rules.find_lost_refunds(context, conn, payment)
         checks = refund_rules.check_refund_rules(
             refund_facts, max(amount_minor, 1), reader, is_request=True, set_aside_minor=set_aside_minor
         )
@@ -370,7 +370,7 @@ class RefundRequestService:
         the payment, and possible_repeat for an equal recent refund that the maker has not confirmed. `refund_facts`
         are the facts for the rules; `set_aside` is the set-aside to refund, if any."""
         context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
-        for intent in refund_rules.find_lost_refunds(context, conn, payment.id):
+        for intent in refund_rules.find_lost_refunds(context, conn, payment):
             raise make_lost_operation_error(intent, {"record": payment})
         lookalike = risk_signals.find_lookalike(conn, payment.id, minor, refund_facts.now)
         if lookalike is not None and not valid_request.request.intended_repeat:

@@ -26,6 +26,7 @@ from console.domain.records import Certainty
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
 from console.providers.payments.provider import PaymentCapabilities, PaymentReader
 from console.services.process.context import WORKER, ServiceContext
+from console.services.refunds.idempotency_key import is_refund_of_payment
 from console.services.refunds.records import RefundWithPayment
 from console.store.access import operators as people
 from console.store.database.instants import read_current_time
@@ -349,12 +350,17 @@ def require_two_person_database(context: ServiceContext, payment: Payment) -> No
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
-def find_lost_refunds(context: ServiceContext, conn: Connection, payment_id: int) -> tuple[Intent, ...]:
+def find_lost_refunds(context: ServiceContext, conn: Connection, payment: Payment) -> tuple[Intent, ...]:
     """Return the refunds of the payment that a desk has sent and whose rows the database has lost, as the entries
-    (intents) of the spools."""
-    reported = lost_operations.list_refunds_holding_amount(conn, payment_id)
-    intents = (*context.spool.list_refunds_holding_amount(context.database_id, payment_id), *reported)
-    return tuple(intent for intent in intents if refunds.find_by_key(conn, intent.provider_key or "") is None)
+    (intents) of the spools. A payment that the database has lost, too, may be back with another id.
+    """
+    spooled = context.spool.list_refunds_holding_amount(context.database_id, payment.id)
+    intents = (*spooled, *lost_operations.list_refunds_holding_amount(conn))
+    return tuple(
+        intent
+        for intent in intents
+        if is_refund_of_payment(intent, payment) and refunds.find_by_key(conn, intent.provider_key or "") is None
+    )
 
 
 def make_stale_payment_error(payment: Payment, expected_version: int) -> ConsoleError:

@@ -20,10 +20,13 @@ from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments import next_work as payment_work
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
+from console.services.refunds.idempotency_key import is_refund_of_payment
 from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import lost_operations
 from console.store.payments import payments
 from console.store.records import evidence
-from console.store.spool.spool import SpoolEntry
+from console.store.spool.spool import Intent, SpoolEntry
 
 UNKNOWN_REFUND_CASE_RULE = WorkReason.UNKNOWN_REFUND
 
@@ -61,7 +64,7 @@ class LostRefundProber:
 
     def _find_payment(self, entry: SpoolEntry, operation: Operation) -> Payment:
         with self._context.database.read() as conn:
-            payment = payments.find(conn, entry.intent.payment_id or 0)
+            payment = _find_payment_of_refund(conn, entry.intent)
         if payment is None or payment.provider_payment_id is None or entry.intent.provider_key is None:
             raise ConsoleError(
                 ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS}
@@ -81,6 +84,21 @@ class LostRefundProber:
         if outcome.kind in EFFECT_OUTCOME_CLASSES:
             observed = f"{intent.provider_key} {intent.amount_minor} {payment.currency}"
             payment_work.open_case(context, tx, payment.id, UNKNOWN_REFUND_CASE_RULE, observed, "no refund of ours")
+
+
+def _find_payment_of_refund(conn: Connection, intent: Intent) -> Payment | None:
+    """Return the payment of the lost refund `intent`; None if the database doesn't have it, or not yet. The payment
+    may have been lost, too, and be back with another id: its lost start tells its number.
+    """
+    payment = payments.find(conn, intent.payment_id or 0)
+    if payment is not None and is_refund_of_payment(intent, payment):
+        return payment
+    for start in lost_operations.list_starts_of_payment(conn, intent.payment_id or 0):
+        provider, _, number = (start.provider_key or "").partition(":")
+        payment = payments.find_by_merchant_id(conn, provider, number)
+        if payment is not None and is_refund_of_payment(intent, payment):
+            return payment
+    return None
 
 
 def _make_refund_order(entry: SpoolEntry, payment: Payment) -> RefundOrder:

@@ -139,7 +139,7 @@ class _SubmissionAttempt:
         nothing, because the provider counts both as one refund.
         """
         own = find_refund_key(self._context, conn, pair.refund, pair.payment)
-        for intent in refund_rules.find_lost_refunds(self._context, conn, pair.payment.id):
+        for intent in refund_rules.find_lost_refunds(self._context, conn, pair.payment):
             if intent.provider_key != own or not self._adapter.capabilities.keeps_idempotency_keys:
                 raise make_lost_operation_error(intent, {"record": pair.payment})
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, exists, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from console.domain.audit.actions import AuditAction
 from console.domain.provider_outcome import OutcomeClass
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
@@ -61,8 +62,11 @@ _CLIENT_AND_NUMBER_CONDITIONS = (
 )  # fmt: skip
 _IDS_BY_CLIENT_AND_NUMBER_QUERY = select(lost_operations.c.id).where(*_CLIENT_AND_NUMBER_CONDITIONS)
 _INTENTS_BY_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_CLIENT_AND_NUMBER_CONDITIONS)
-_INTENTS_OF_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(
-    lost_operations.c.payment_id == bindparam("payment"), *_CLAIM_HOLDING_CONDITIONS
+_INTENTS_OF_REFUNDS_QUERY = select(*_INTENT_COLUMNS).where(
+    lost_operations.c.payment_id.is_not(None), *_CLAIM_HOLDING_CONDITIONS
+)
+_INTENTS_OF_STARTED_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(
+    lost_operations.c.action == bindparam("action"), lost_operations.c.record_id == bindparam("payment")
 )
 _RESTORED_PAYMENT_CONDITION = or_(
     exists().where(payments.c.operation_id == lost_operations.c.id),
@@ -158,10 +162,16 @@ def list_purchases_holding_claim(conn: Connection, client_id: str, corporation_n
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_BY_CLIENT_AND_NUMBER_QUERY, values))
 
 
-def list_refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
-    """Return the lost refunds of a payment that still hold their claim: their amounts aren't refundable. Refunds
-    whose records were restored are included; the caller leaves them out."""
-    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_PAYMENT_QUERY, {"payment": payment_id}))
+def list_refunds_holding_amount(conn: Connection) -> tuple[Intent, ...]:
+    """Return the lost refunds of all payments that still hold their claim: their amounts aren't refundable. Refunds
+    whose records were restored are included; the caller leaves them out, and those of other payments."""
+    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_REFUNDS_QUERY))
+
+
+def list_starts_of_payment(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
+    """Return the lost starts of payments that had the id `payment_id` before the database lost them."""
+    values = {"action": AuditAction.PAYMENT_START.value, "payment": payment_id}
+    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_STARTED_PAYMENT_QUERY, values))
 
 
 def list_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent, ...]:

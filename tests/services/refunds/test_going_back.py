@@ -3,12 +3,19 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from console.domain.payments.states import RefundState
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Operation, OperationState
 from console.sandbox import SandboxControl
+from console.services.payments.providers import PaymentProviders
+from console.services.refunds.idempotency_key import is_refund_of_payment
+from console.store.payments import orders
 from tests.support.refund_desks import RefundDesk, code_of, refund_desk, refusal_of
 
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
@@ -126,3 +133,77 @@ def test_what_failed_gives_the_next_one_another_key(desk: RefundDesk, control: S
     assert desk.now(first).state is RefundState.FAILED
     second = desk.approve(desk.ask(payment, "1000", intended_repeat=True))
     assert second.provider_refund_key not in (None, desk.now(first).provider_refund_key)
+
+
+def _begun_and_refunded(home: Path, control: SandboxControl, backup: Path, provider: str) -> tuple[Refund, str]:
+    """A payment that was begun, paid and partly refunded after the backup was taken; the refund, and the id of the
+    operation that began the payment."""
+    with refund_desk(home, control) as desk:
+        _share_providers(desk)
+        now, currency = desk.context.now(), "JPY" if provider == "paypay" else "INR"
+        order = desk.context.database.write(
+            lambda tx: orders.insert_order(tx.conn, orders.NewOrder("ORD1", 50_000, currency), now)
+        )
+        taken(home, backup)
+        begun = desk.console.payments.start(order, provider).payment
+        control.payments_control.move_payment(provider, "ORD1", "paid")
+        payment = desk.console.payments.probe(begun.id)
+        assert payment.state is PaymentState.COMPLETED
+        return desk.approve(desk.ask(payment, "100")), begun.operation_id or ""
+
+
+def _share_providers(desk: RefundDesk) -> None:
+    desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.vendors.get_adapter(name))
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+@pytest.mark.parametrize("same_desk", [True, False])
+def test_the_id_of_a_lost_payment_may_be_taken(
+    home: Path, control: SandboxControl, backup: Path, provider: str, *, same_desk: bool
+) -> None:
+    """A new payment has got the id of the lost one, which comes back with another id: the lost refund still
+    belongs to that one, and not to the new one.
+    """
+    refund, start = _begun_and_refunded(home, control, backup, provider)
+    put_back(home, backup, desk_too=False)
+    with refund_desk(home, control) as desk:
+        _share_providers(desk)
+        (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
+        with desk.console.acting_as("lead-b"):
+            desk.console.alerts.acknowledge(alert.id, "restored on purpose")
+        other = desk.paid("ORD2", 50_000, provider)
+        assert other.id == refund.payment_id
+        back = desk.console.recovery.probe("operation", start)
+        assert isinstance(back, Payment)
+        assert (back.merchant_payment_id, back.id != other.id) == ("ORD1", True)
+    if not same_desk:
+        for part in home.glob("desk.db*"):
+            part.unlink()
+    with refund_desk(home, control) as desk:
+        _share_providers(desk)
+        refused = refusal_of(lambda: desk.ask(back, "50"))
+        assert (refused.code, refused.detail["operation_id"]) == ("in_progress", refund.operation_id)
+        assert code_of(lambda: desk.ask(other, "100")) == "done"
+        found = desk.console.recovery.probe("operation", refund.operation_id or "")
+        assert isinstance(found, Operation)
+        assert found.state is (OperationState.DONE if same_desk else OperationState.UNKNOWN)
+        told = desk.sql("SELECT subject_id FROM alerts WHERE rule_id = 'unknown_refund'")
+        assert [tuple(row) for row in told] == [(back.id,)]
+        assert desk.keys_at(back) == [refund.provider_refund_key]
+
+
+def test_a_lost_refund_stops_its_payment_whatever_its_key_is(desk: RefundDesk) -> None:
+    """An earlier version made the key otherwise: the payment's id tells, unless it began after the sending."""
+    payment = desk.paid()
+    sent = desk.approve(desk.ask(payment, "1000"))
+    (entry,) = [one for one in desk.context.spool.read_entries(desk.context.database_id) if one.intent.payment_id]
+    assert (entry.intent.provider_key, is_refund_of_payment(entry.intent, payment)) == (
+        sent.provider_refund_key,
+        True,
+    )
+    otherwise = replace(entry.intent, provider_key="RFD-1")
+    assert is_refund_of_payment(otherwise, payment)
+    assert not is_refund_of_payment(otherwise, replace(payment, id=payment.id + 1))
+    later = replace(payment, begun_at=entry.intent.at + timedelta(seconds=1))
+    assert not is_refund_of_payment(otherwise, later)
+    assert is_refund_of_payment(otherwise, replace(payment, begun_at=None))
