@@ -2,6 +2,7 @@
 example because an old backup was restored) and that only the spool of a desk still has."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -82,7 +83,8 @@ class OperationRecovery:
             answers = evidence.find_by_operation(conn, operation_id)
             record = joined_reads.find_record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
             history = read_timeline(conn, OPERATION_KIND, operation_id)
-            history = (*read_timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
+            if operation.subject_id is not None:
+                history = (*read_timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
             proposal = approvals.find_open_proposal(conn, OPERATION_KIND, operation_id)
             facts = read_facts_of_record(self._context, conn, operation)
         explanation = self._explain_operation(operation, record)
@@ -326,7 +328,9 @@ class OperationRecovery:
             return operation
         entry = self._find_spool_entry(operation_id)
         if entry is not None:
-            return _make_operation(entry)
+            lost = _make_operation(entry)
+            with self._context.database.read() as conn:
+                return replace(lost, subject_id=None) if _has_other_record(conn, lost, entry.intent) else lost
         if operation is not None:
             return operation
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})
@@ -381,6 +385,22 @@ def _is_record_lost(conn: Connection, operation: Operation) -> bool:
     if operation.subject_kind == payments.PAYMENT_KIND:
         return payments.find(conn, operation.subject_id or 0) is None
     return _is_purchase(operation) and _find_credit_check(conn, operation) is None
+
+
+def _has_other_record(conn: Connection, lost: Operation, intent: Intent) -> bool:
+    """True if the record with the id that the record of the lost operation had is another one: a restored database
+    gives the ids of lost records to new ones."""
+    number = lost.subject_id or 0
+    if lost.subject_kind == refunds.REFUND_KIND:
+        refund = refunds.find(conn, number)
+        return refund is not None and (
+            refund.payment_id != intent.payment_id
+            or refund.amount_minor != intent.amount_minor
+            or (refund.created_at is not None and refund.created_at > intent.at)
+        )
+    find = payments.find if lost.subject_kind == payments.PAYMENT_KIND else credit_checks.find
+    record = find(conn, number)
+    return record is not None and record.operation_id != lost.id
 
 
 def _parse_credit_check_id(provider_id: int | str | None) -> int | None:

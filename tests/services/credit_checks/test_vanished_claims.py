@@ -110,6 +110,9 @@ def test_its_old_id_may_be_taken(console: Console, vendor: LedgerVendor, place: 
         (alert,) = after.alerts.list_alerts()
         after.alerts.acknowledge(alert.id, "the backup is meant to stay")
         assert buy(after, TWO).id == lost.id
+        view = after.recovery.read_record("operation", lost.operation_id or "")
+        assert isinstance(view, OperationDetails)
+        assert (view.record.subject_id, view.record.corporation_number, view.timeline) == (None, ONE, ())
         assert refusal(lambda: buy(after)).detail["source"] == "desk"
         after.recovery.probe("operation", lost.operation_id or "")
         (back,) = after.lookup.find_records(ONE).credit_checks

@@ -12,6 +12,7 @@ import pytest
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Operation, OperationState
+from console.domain.service_results import OperationDetails
 from console.sandbox import SandboxControl
 from console.services.payments.providers import PaymentProviders
 from console.services.refunds.idempotency_key import is_refund_of_payment
@@ -173,6 +174,12 @@ def test_the_id_of_a_lost_payment_may_be_taken(
             desk.console.alerts.acknowledge(alert.id, "restored on purpose")
         other = desk.paid("ORD2", 50_000, provider)
         assert other.id == refund.payment_id
+        for operation in (start, refund.operation_id or ""):  # no other record is shown as theirs
+            view = desk.console.recovery.read_record("operation", operation)
+            assert isinstance(view, OperationDetails)
+            shown_id = None if operation == start else refund.id
+            assert (view.record.subject_id, view.record.source) == (shown_id, "desk")
+            assert view.timeline == ()
         back = desk.console.recovery.probe("operation", start)
         assert isinstance(back, Payment)
         assert (back.merchant_payment_id, back.id != other.id) == ("ORD1", True)
@@ -183,7 +190,10 @@ def test_the_id_of_a_lost_payment_may_be_taken(
         _share_providers(desk)
         refused = refusal_of(lambda: desk.ask(back, "50"))
         assert (refused.code, refused.detail["operation_id"]) == ("in_progress", refund.operation_id)
-        assert code_of(lambda: desk.ask(other, "100")) == "done"
+        assert desk.ask(other, "100").id == refund.id
+        view = desk.console.recovery.read_record("operation", refund.operation_id or "")
+        assert isinstance(view, OperationDetails)
+        assert (view.record.subject_id, view.timeline) == (None, ())
         found = desk.console.recovery.probe("operation", refund.operation_id or "")
         assert isinstance(found, Operation)
         assert found.state is (OperationState.DONE if same_desk else OperationState.UNKNOWN)
