@@ -43,6 +43,28 @@ _BELIEVED = """            from console.domain.money import Money
 """
 ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
+        "a lost refund is known by the id of its payment alone",
+        (
+            Change(
+                _KEY,
+                "range(1, _MOST_REPEATS + 1)",
+                "range(0)",
+            ),
+        ),
+        ("tests/services/refunds/test_going_back.py::test_the_id_of_a_lost_payment_may_be_taken",),
+    ),
+    Mutant(
+        "a lost start is known by the number of the first attempt alone",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "return start.fingerprint == fingerprint or _is_number_of_order(conn, order, number)",
+                "return number == order.merch_txn_id",
+            ),
+        ),
+        ("tests/services/payments/test_spooled_payments.py",),
+    ),
+    Mutant(
         "what is left is a sum under a lock, and the payment is not written",
         (Change(_MONEY, _RESERVED, _SUM),),
         (f"{_AT_ONCE}::test_sums_alone",),
