@@ -59,6 +59,14 @@ UPGRADE_TO_VERSION_5_SQL = (
 """Statements that upgrade a file of version 4 to version 5. They add the table of the desk requests whose answer
 no process of this desk has received.
 """
+_START_CONDITION = "holds_claim AND payment_id IS NULL AND client_id IS NULL"
+UPGRADE_TO_VERSION_6_SQL = (
+    f"CREATE INDEX intents_start_keys ON intents(database_id, provider_key) WHERE {_START_CONDITION}",
+    f"CREATE INDEX intents_start_fingerprints ON intents(database_id, fingerprint) WHERE {_START_CONDITION}",
+)
+"""Statements that upgrade a file of version 5 to version 6. They add the indexes by which each start of a payment
+looks for earlier ones.
+"""
 _CREATE_TABLES_SQL = (
     "CREATE TABLE desk(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE intents(
@@ -76,6 +84,7 @@ _CREATE_TABLES_SQL = (
         hash TEXT NOT NULL, PRIMARY KEY(database_id, chain, seq, row_id)) WITHOUT ROWID""",
     *UPGRADE_TO_VERSION_3_SQL,
     *UPGRADE_TO_VERSION_5_SQL,
+    *UPGRADE_TO_VERSION_6_SQL,
 )
 _INTENT_COLUMNS = (
     "operation_id, database_id, action, client_id, corporation_number, record_id, operator, desk_id, at,"
@@ -97,6 +106,13 @@ _UNSENT_ENTRY_CONDITION = "state IN ('prepared', 'void')"
 _MARK_ENDED_SQL = (
     "UPDATE intents SET state = 'ended', provider_id = COALESCE(?, provider_id),"  # noqa: S608  # constants
     f" holds_claim = (? AND {_INTENT_HAS_CLAIM_SQL}) WHERE operation_id = ? AND NOT {_UNSENT_ENTRY_CONDITION}"
+)
+# One subquery for each index: SQLite would read all entries of the database for an OR of the three conditions.
+_STARTS_BY_KEYS_CONDITION = (
+    f"rowid IN (SELECT rowid FROM intents WHERE {_START_CONDITION} AND database_id = ? AND fingerprint = ?"  # noqa: S608 (constants)
+    f" UNION ALL SELECT rowid FROM intents WHERE {_START_CONDITION} AND database_id = ? AND provider_key = ?"
+    f" UNION ALL SELECT rowid FROM intents WHERE {_START_CONDITION} AND database_id = ?"
+    " AND provider_key >= ? AND provider_key < ?)"
 )
 _LARGEST_ROW_ID = 2**63 - 1
 _DESK_ID_QUERY = "SELECT value FROM desk WHERE name = 'desk_id'"
@@ -207,7 +223,13 @@ class Spool:
         self._file = LocalJournal(
             home / FILE_NAME,
             _CREATE_TABLES_SQL,
-            (UPGRADE_TO_VERSION_2_SQL, UPGRADE_TO_VERSION_3_SQL, UPGRADE_TO_VERSION_4_SQL, UPGRADE_TO_VERSION_5_SQL),
+            (
+                UPGRADE_TO_VERSION_2_SQL,
+                UPGRADE_TO_VERSION_3_SQL,
+                UPGRADE_TO_VERSION_4_SQL,
+                UPGRADE_TO_VERSION_5_SQL,
+                UPGRADE_TO_VERSION_6_SQL,
+            ),
         )
         self._cipher = cipher
 
@@ -353,10 +375,10 @@ class Spool:
     def list_starts_holding_claim(self, database_id: str, keys: StartKeys) -> tuple[Intent, ...]:
         """Return this desk's starts of payments with these keys that, as far as this desk knows, the provider may
         have accepted, oldest first."""
+        later_end = keys.later_beginning[:-1] + chr(ord(keys.later_beginning[-1]) + 1)
         sent = self._read_entries(
-            "database_id = ? AND holds_claim AND payment_id IS NULL AND client_id IS NULL"
-            " AND (fingerprint = ? OR provider_key = ? OR substr(provider_key, 1, ?) = ?)",
-            (database_id, keys.fingerprint, keys.first, len(keys.later_beginning), keys.later_beginning),
+            _STARTS_BY_KEYS_CONDITION,
+            (database_id, keys.fingerprint, database_id, keys.first, database_id, keys.later_beginning, later_end),
         )
         return tuple(entry.intent for entry in sent)
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -21,7 +22,8 @@ from console.domain.records import CheckReport
 from console.store.spool import answer_codec as answers
 from console.store.spool.answer_codec import Answer
 from console.store.spool.cipher import Cipher
-from console.store.spool.spool import ChainHead, Intent, Spool, SpoolState
+from console.store.spool.spool import ChainHead, Intent, Spool, SpoolState, StartKeys
+from console.store.spool.sqlite_file import SqliteValue
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
 
@@ -378,11 +380,13 @@ def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: S
     spool.close()
     with closing(sqlite3.connect(tmp_path / "desk.db")) as file, file:
         file.execute("DROP TABLE asked_requests")
+        file.execute("DROP INDEX intents_start_keys")
+        file.execute("DROP INDEX intents_start_fingerprints")
         file.execute("PRAGMA user_version=3")
     file.close()
     spool.store_intent(intent("new"))
     assert [entry.intent.operation_id for entry in spool.read_entries(DATABASE)] == ["old"]
-    assert spool._file.read("PRAGMA user_version") == [(5,)]
+    assert spool._file.read("PRAGMA user_version") == [(6,)]
 
 
 def test_asked_requests_are_forgotten_once_they_are_old_or_answered(spool: Spool) -> None:
@@ -393,3 +397,27 @@ def test_asked_requests_are_forgotten_once_they_are_old_or_answered(spool: Spool
     spool.forget_own_request("c")
     assert sorted(spool.list_own_requests(DATABASE)) == ["b"]
     assert sorted(spool.list_own_requests("another")) == ["d"]
+
+
+def test_lost_starts_are_looked_for_in_indexes_alone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each start of a payment looks for earlier ones: no number of entries makes that slow."""
+    begin(spool, intent("op-1"))
+    queries: list[tuple[str, Sequence[SqliteValue]]] = []
+    read = spool._file.read
+
+    def noting_read(sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
+        queries.append((sql, values))
+        return read(sql, values)
+
+    monkeypatch.setattr(spool._file, "read", noting_read)
+    spool.list_starts_holding_claim(DATABASE, StartKeys("paypay:ORD-1", "paypay:ORD-1-", "f"))
+    ((sql, values),) = queries
+    monkeypatch.undo()
+    plan = [str(row[3]) for row in read(f"EXPLAIN QUERY PLAN {sql}", values)]
+    steps = [step.partition("USING ")[2] for step in plan if "intents" in step]
+    assert steps == [
+        "INTEGER PRIMARY KEY (rowid=?)",
+        "INDEX intents_start_fingerprints (database_id=? AND fingerprint=?)",
+        "INDEX intents_start_keys (database_id=? AND provider_key=?)",
+        "INDEX intents_start_keys (database_id=? AND provider_key>? AND provider_key<?)",
+    ]
