@@ -1,4 +1,5 @@
-"""A program that says when its window was painted, and how much memory it had then: `bare`, or the console.
+"""A program that says when its window was painted, and how much memory it had then: `bare`, the console, or the
+console until its first `frame` only.
 
 Imports nothing before it has to: what is measured is a start.
 """
@@ -33,7 +34,7 @@ def bare() -> None:
     app.exec()
 
 
-def console() -> None:
+def console(*, until_frame: bool = False) -> None:
     """The product as it is started from a desktop, until the first rows of a list are on the screen."""
     from PySide6.QtCore import QTimer
     from PySide6.QtGui import QPaintEvent
@@ -48,6 +49,8 @@ def console() -> None:
         paint(window, event)
         if not told:
             translate("frame")
+            if until_frame:
+                os._exit(0)
             timer = QTimer(window, interval=5)
             timer.timeout.connect(_look_for_rows)
             timer.start()
@@ -76,4 +79,7 @@ def _say_rows() -> None:
 
 
 if __name__ == "__main__":
-    {"bare": bare, "console": console}[sys.argv[1]]()
+    if sys.argv[1] == "bare":
+        bare()
+    else:
+        console(until_frame=sys.argv[1] == "frame")

@@ -39,6 +39,8 @@ def rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
     """The figures of a registry of `count` corporations."""
     if NUMBER not in wanted:
         return
+    from tests.bench import registry_window  # Qt would count as memory of the imports, which begin in this module
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whole = write_whole_file(folder, _WHOLE_DAY, count, SEED)
@@ -51,6 +53,9 @@ def rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
         yield registry_search.measure(folder / "registry", reader)
         yield _difference_row(folder, reader, difference, count)
         reader.close()
+        yield from registry_window.rows(
+            folder, registry_search.draw_some(folder / "registry", registry_window.TEXTS + 1)
+        )
 
 
 def _import_row(folder: Path, whole: Path, count: int) -> Row:

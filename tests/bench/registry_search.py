@@ -33,6 +33,14 @@ def measure(folder: Path, reader: RegistryReader) -> Row:
     return Row("27", name, figure, f"a bare row {span(floor)}", "–", "–", "p99 ≤ 10 ms", p99 <= GOAL_SECONDS)
 
 
+def draw_some(folder: Path, count: int) -> list[str]:
+    """Return `count` texts for the registry in this folder."""
+    file = find_registry_file(folder)
+    assert file is not None
+    with closing(open_for_reading(file)) as connection:
+        return draw_texts(connection, count)
+
+
 def _time_searches(reader: RegistryReader, texts: list[str]) -> list[float]:
     works = {str(position): lambda text=text: reader.search(text) for position, text in enumerate(texts)}
     return sorted(seconds[0] for seconds in side_by_side(works, rounds=1, warm=0).values())

@@ -104,10 +104,16 @@ def remove_english_legal_form(text: str) -> str:
 def remove_legal_form(folded: str) -> str:
     """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return
     the text unchanged if nothing would remain."""
-    beginning = next(filter(folded.startswith, _FORMS_BY_FIRST_CHARACTER.get(folded[:1], ())), "")
-    bare = folded[len(beginning) :]
-    end = next(filter(bare.endswith, _FORMS_BY_LAST_CHARACTERS.get(bare[-2:], ())), "")
-    return bare[: len(bare) - len(end)] or folded
+    bare = folded
+    for form in _FORMS_BY_FIRST_CHARACTER.get(folded[:1], ()):
+        if folded.startswith(form):
+            bare = folded[len(form) :]
+            break
+    for form in _FORMS_BY_LAST_CHARACTERS.get(bare[-2:], ()):
+        if bare.endswith(form):
+            bare = bare[: -len(form)]
+            break
+    return bare or folded
 
 
 def is_legal_form(folded: str) -> bool:

@@ -270,14 +270,16 @@ def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
 def make_expression_of_all_ranks(query: RegistryQuery) -> str | None:
     """Return the full-text expression that finds the same rows as those of all ranks together (`make_expression`),
     but reads the index once for each word; None if the index can't find any of the matches."""
-    whole, *others = [
-        [_make_anywhere_expression(word) for word in words]
-        for words in ([query.whole], *map(_list_indexed_words, (query.words, query.pieces)))
-    ]
+    alternatives = _list_anywhere_expressions(query.whole)
     if min(map(len, query.whole.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
-        whole.append(_make_word_expression(query.whole, Rank.NAME))
-    found = [_join_expressions("AND", words) for words in others if None not in words]
-    return _join_expressions("OR", [*whole, *found])
+        alternatives.append(_make_word_expression(query.whole, Rank.NAME))
+    for words in map(_list_indexed_words, (query.words, query.pieces)):
+        expressions = [_make_anywhere_expression(word) for word in words]
+        if len(words) == 1:  # often the whole text without its legal form, with the same alternatives
+            alternatives += _list_anywhere_expressions(words[0])
+        elif None not in expressions:
+            alternatives.append(_join_expressions("AND", expressions))
+    return _join_expressions("OR", alternatives)
 
 
 def _make_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
@@ -360,7 +362,13 @@ def _make_address_expression(address: str) -> str | None:
 
 
 def _make_anywhere_expression(word: SearchWord) -> str | None:
-    return _join_expressions("OR", [_make_part_expression(word), _make_word_expression(word, Rank.ELSEWHERE)])
+    return _join_expressions("OR", _list_anywhere_expressions(word))
+
+
+def _list_anywhere_expressions(word: SearchWord) -> list[str | None]:
+    """Return the full-text expressions for corporations that have the word in any of their texts: each one finds
+    some of them; None stands for texts in which the index can't find it."""
+    return [_make_part_expression(word), _make_word_expression(word, Rank.ELSEWHERE)]
 
 
 def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
@@ -373,7 +381,14 @@ def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
     rare = [term for term in different if not _is_kana(term)][:_MAX_TERMS]
     frequent = different[len(rare) :]
     step = -(-len(frequent) // max(_MIN_KANA, _MAX_TERMS - len(rare))) or 1
-    return _join_expressions("AND", [f'"{term}"' for term in (*rare, *frequent[::step])])
+    chosen = [*rare, *frequent[::step]]
+    return _join_expressions("AND", [f'"{term}"' for term in chosen if not _is_implied(term, chosen)])
+
+
+def _is_implied(pair: str, terms: Collection[str]) -> bool:
+    """True if every corporation with `terms` has this pair, because one of them is the same pair at the beginning or
+    at the end of a name. Then its list in the index isn't read."""
+    return f"^{pair}" in terms or f"{pair}$" in terms
 
 
 def _is_kana(term: str) -> bool:

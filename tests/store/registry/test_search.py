@@ -362,6 +362,17 @@ def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: Regist
     assert find_ids(search_module.make_expression_of_all_ranks(query)) == set().union(*by_rank)
 
 
+def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
+    query = parse_query("ショウテン")
+    assert search_module.make_expression(query, Rank.NAME) == '("^シヨ" AND "テン$" AND "ヨウ" AND "ウテ")'
+
+
+def test_a_name_with_its_legal_form_is_looked_for_once() -> None:
+    expression = search_module.make_expression_of_all_ranks(parse_query("株式会社緑川電機"))
+    assert expression is not None
+    assert expression.count('("緑川" AND "川電" AND "電機")') == 1
+
+
 def test_a_difference_changes_what_is_found(tmp_path: Path) -> None:
     rows = [row(index) for index in range(20)]
     rows += [row(100, name="株式会社青空"), row(101, name="株式会社夕空"), row(102, name="株式会社星空")]

@@ -1,0 +1,118 @@
+"""The window of a desk that has a registry: its start, and the time from the last key to companies on the screen."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QEventLoop, QObject
+from PySide6.QtWidgets import QApplication
+
+from console.app import open_console
+from console.settings.settings import Settings
+from console.views.app.main import WindowOpener
+from console.views.theme.theme import install_appearance
+from tests.bench.figures import Row, centile, median, span, times
+from tests.bench.starts import ROOT, start
+from tests.support.desks import environment, have_database
+from tests.support.first_use import note_earlier_use
+
+TEXTS = 100
+_STARTS = 9
+_NOWHERE = "http://127.0.0.1:9"
+_PATIENCE = 20.0
+_GOAL_SECONDS = 0.1
+
+
+def rows(home: Path, texts: Sequence[str]) -> Iterator[Row]:
+    """The figures of a desk whose data folder is `home`, with its registry, when these texts are typed there."""
+    without = home / "without"
+    for folder in (home, without):
+        have_database(folder)
+    yield _start_row(_make_env(home), _make_env(without))
+    command = [sys.executable, "-m", "tests.bench.registry_window"]
+    ran = subprocess.run(
+        command, env=_make_env(home), cwd=ROOT, input=json.dumps(texts), capture_output=True, text=True, check=True
+    )
+    took = sorted(json.loads(ran.stdout))
+    p99 = centile(took, 0.99)
+    figure = f"{span(median(took))}, p99 {span(p99)}"
+    name = f"registry: last key to companies on screen, {len(took)} texts"
+    yield Row("27", name, figure, "pause 40.0 ms", "–", "–", "p99 ≤ 100 ms", p99 <= _GOAL_SECONDS)
+
+
+def _make_env(home: Path) -> dict[str, str]:
+    platform = os.environ.get("QT_QPA_PLATFORM", "offscreen")
+    return {**os.environ, **environment(home, _NOWHERE), "QT_QPA_PLATFORM": platform}
+
+
+def _start_row(env: dict[str, str], without: dict[str, str]) -> Row:
+    seen: dict[str, list[float]] = {"with": [], "without": []}
+    for number in range(-1, _STARTS):
+        for name, each in (("with", env), ("without", without)):
+            saw = start("frame", each)["frame"].seconds
+            if number >= 0:
+                seen[name].append(saw)
+    figure, floor = median(seen["with"]), median(seen["without"])
+    name, peer = "registry: first painted frame", f"without one {span(floor)}"
+    return Row("27", name, span(figure), "–", peer, times(figure / floor), "≤ 1.05×", figure <= 1.05 * floor)
+
+
+class _PaintWatch(QObject):
+    """Says when the list of results was painted."""
+
+    painted_at = 0.0
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.Paint:
+            self.painted_at = time.perf_counter()
+        return False
+
+
+def _type(opening: WindowOpener, text: str) -> float:
+    """Type a text at once into the empty search box; return the seconds until its results were painted."""
+    assert opening.controller is not None
+    box = opening.controller.command_palette.box
+    states_before_end = ("", opening.context.translate("search.running"))
+    watch = _PaintWatch()
+    box.input.clear()
+    box.list.viewport().installEventFilter(watch)
+    began = time.perf_counter()
+    box.input.insert(text)
+    _live_until(lambda: box.footer.count.plain not in states_before_end)
+    shown_at = time.perf_counter()
+    _live_until(lambda: watch.painted_at >= shown_at)
+    box.list.viewport().removeEventFilter(watch)
+    return watch.painted_at - began
+
+
+def _live_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the window did not get there")
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 1)
+
+
+def main(texts: Sequence[str]) -> None:
+    """Type the texts one after the other, and print the sorted seconds of each as JSON."""
+    app = QApplication(sys.argv[:1])
+    install_appearance(app, theme="light")
+    settings = Settings.load()
+    note_earlier_use(settings.home, settings.operator or "")
+    with open_console(settings) as console:
+        opening = WindowOpener(settings, lambda: console)
+        opening.window.show()
+        _live_until(lambda: opening.controller is not None and opening.runner.is_idle())
+        assert opening.controller is not None
+        opening.controller.command_palette.open()
+        took = [_type(opening, text) for text in texts]
+        print(json.dumps(took[1:]), flush=True)
+        os._exit(0)  # a window that is closed in order takes longer, and nothing here is kept
+
+
+if __name__ == "__main__":
+    main(json.load(sys.stdin))
