@@ -144,7 +144,7 @@ class ActionButtons(QObject):
             else None
         )
         # Asking for the same again, or taking one's own request back, is possible, but nobody's next step.
-        is_own = proposer is not None and is_same_person(proposer, self._context.operator)
+        is_own = proposer is not None and is_same_person(proposer, self._context.operator or "")
         quiet = {"withdraw", "resolve"} if is_own else {"withdraw"}
         key = (*names, view.explanation.next_step.code, is_own)
         if key == self._shown_actions:
