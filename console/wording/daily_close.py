@@ -31,7 +31,7 @@ def format_daily_close_state(close: DailyClose, language: str) -> str:
     if close.is_final:
         return translate("close.final", language)
     reasons = [_format_open_point(close, point, language) for point in close.open_points]
-    return translate("close.not_final", language, reasons=translate("list.separator", language).join(reasons))
+    return translate("close.not_final", language, reasons=translate("close.point_separator", language).join(reasons))
 
 
 def _format_open_point(close: DailyClose, point: NotFinalReason, language: str) -> str:

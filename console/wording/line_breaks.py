@@ -20,7 +20,7 @@ WORD_JOINER = "\N{WORD JOINER}"
 POSSIBLE_BREAK = "\N{ZERO WIDTH SPACE}"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
-_JAPANESE_LETTER_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]")
+JAPANESE_LETTER_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]")
 _LATIN_CHARACTER_PATTERN = re.compile(r"[ -~¥₹−]")
 _HIRAGANA_LETTER_PATTERN = re.compile(r"[ぁ-ゖ]")
 # One space between a Japanese and another letter: the model knows text without it.
@@ -50,7 +50,7 @@ _PIECE_OF_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{16}(?=[!-~])")
 def keep_phrases_whole(text: str) -> str:
     """Return the text with a word joiner or a no-break space at each position where a line must not end. A text
     without Japanese letters is returned unchanged."""
-    if not _JAPANESE_LETTER_PATTERN.search(text):
+    if not JAPANESE_LETTER_PATTERN.search(text):
         return text
     return "".join(map(_keep_phrase_whole, split_phrases(text)))
 
@@ -113,8 +113,8 @@ def _may_phrase_end(text: str, place: int, *, is_found: bool) -> bool:
     if after == "（":
         return _SHORT_TEXT_IN_BRACKETS_PATTERN.match(text, place) is None
     is_japanese_before, is_japanese_after = (
-        bool(_JAPANESE_LETTER_PATTERN.match(before)),
-        bool(_JAPANESE_LETTER_PATTERN.match(after)),
+        bool(JAPANESE_LETTER_PATTERN.match(before)),
+        bool(JAPANESE_LETTER_PATTERN.match(after)),
     )
     if before == ":":
         return is_japanese_after
@@ -130,7 +130,7 @@ def _may_phrase_end(text: str, place: int, *, is_found: bool) -> bool:
 def _keep_phrase_whole(phrase: str) -> str:
     """Return a phrase with joiners, or unchanged if it has too many Japanese letters for one line. Then Qt may end a
     line between any two of them."""
-    is_too_long = len(_JAPANESE_LETTER_PATTERN.findall(phrase)) > LONGEST_WHOLE_PHRASE
+    is_too_long = len(JAPANESE_LETTER_PATTERN.findall(phrase)) > LONGEST_WHOLE_PHRASE
     return phrase if is_too_long else _insert_joiners_between_letters(phrase)
 
 

@@ -77,6 +77,7 @@ def test_each_change_once(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     page = open_queue(person)
     rows = page.table.all_rows
     assert sorted(row.change.number for row in rows) == sorted(WATCHED)
+    assert page.head.isAncestorOf(page.acknowledged_button), "beside the tabs it would take their room"
     change = next(column for column in page.table.rows.columns if column.key == "change")
     told = {row.change.number: change.cell(row) for row in rows}
     for index, number in enumerate(WATCHED):

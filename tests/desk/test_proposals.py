@@ -9,6 +9,7 @@ from console.views.approvals.page import ApprovalsPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.refund_page import RefundPage
 from console.views.records.resolve_dialog import ResolveDialog
+from console.views.runtime.routes import CreditCheckRoute
 from console.views.widgets.buttons import KeyButton
 from console.wording.catalogue import format_corporation_number
 from tests.desk.conftest import Sit, buy_unknown
@@ -34,6 +35,22 @@ def at_approvals(person: Person) -> ApprovalsPage:
 def primary_acts(page: CreditCheckPage | RefundPage) -> list[str]:
     """The actions that the line "you can" offers first."""
     return [button.property("act") for button in page.form.findChildren(KeyButton) if button.kind == "primary"]
+
+
+def test_ones_own_proposal_is_not_ones_next_step(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The person who has proposed the outcome may propose another one, but the same again would be refused: the
+    button is there, and no blue one.
+    """
+    record = buy_unknown(console, sandbox, NUMBERS[0])
+    propose(seats, record, "op-a")
+    person = sit()
+    person.frame.show_route(CreditCheckRoute(record.id))
+    page = person.page(CreditCheckPage)
+    person.until(lambda: page.view is not None and page.view.record.id == record.id)
+    person.rest()
+    offered = [button.property("act") for button in page.form.findChildren(KeyButton) if button.property("act")]
+    assert offered[:1] == ["resolve"]
+    assert primary_acts(page) == []
 
 
 @pytest.mark.both_ways

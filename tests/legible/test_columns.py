@@ -19,6 +19,7 @@ IDENTITY = {"company", "corporation", "name", "record", "payment", "about", "lea
 AMOUNTS = {"amount", "paid", "aside", "sum", "difference"}
 CAUSES = {"cause", "why", "error", "reason"}
 MIN_SENTENCE_PX = 90
+WHOLE_SENTENCES = {"Needs attention (oldest first)", "要対応（古い順）"}  # that must show every reason whole
 SCENES_WITH_TABLES = (
     "home", "queues", "company", "audit", "admin", "record_tabs", "unfinished", "alerts", "payment_tabs", "orders",
     "money_lists", "unmatched_notices",
@@ -50,7 +51,9 @@ def faults_of(table: FittedTable) -> Iterator[str]:
     for place, column in columns:
         if column.key in IDENTITY | AMOUNTS | CAUSES:
             x, width, needed = table.columnViewportPosition(place), table.columnWidth(place), contents(table, place)
-            least = min(needed, MIN_SENTENCE_PX) if column.kind in ("text", "state") else needed
+            is_whole = column.key in CAUSES and table.accessibleName() in WHOLE_SENTENCES
+            may_be_elided = column.kind in ("text", "state") and not is_whole
+            least = min(needed, MIN_SENTENCE_PX) if may_be_elided else needed
             if table.isColumnHidden(place) or x < 0 or x + width > right or width < least:
                 yield f"{table.accessibleName()}: {column.key} has {width} px at {x} of {right}, needs {least}"
     naming = [column for place, column in columns if column.key in IDENTITY and not table.isColumnHidden(place)]

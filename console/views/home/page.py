@@ -58,7 +58,8 @@ _QUEUE_ICONS_AND_TONES = (
     ("notices", "question", "care"),
     ("companies", "not_equal", "care"),
 )
-_NARROW_RECENT_PANEL_WIDTH_PX = 248  # width of the recent records beside a table that needs the room
+_MIN_RECENT_PANEL_WIDTH_PX = 304  # beside the table, whose reasons need the rest of a window of 1440 px
+_QWIDGETSIZE_MAX = 16_777_215  # Qt's largest width, which means no limit
 _MIN_PANEL_WIDTH_PX = 280  # least width of a panel, in px at text size 1
 _MIN_VISIBLE_TABLE_ROWS = 4  # rows of the table that stay visible at any text size
 _MAX_SAVED_VIEW_LINES = 4
@@ -173,7 +174,7 @@ class HomePage(Page):
         list_pane.setLayout(make_column(title, self.list, gap=0))
         self.recent = RecentRecordsPanel(context)
         lower = QWidget()
-        box = make_row(list_pane, self.recent, gap=0)
+        box = self._lower_box = make_row(list_pane, self.recent, gap=0)
         box.setStretch(0, 1)
         lower.setLayout(box)
         return lower
@@ -321,11 +322,13 @@ class HomePage(Page):
         side_by_side = self.width() >= _MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._panel_box.setDirection(across if side_by_side else down)
-        self.recent.setVisible(side_by_side)
-        is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
-        wide_px = max(tokens().px("layout", "preview_width"), self.width() // 4)
-        self.recent.setFixedWidth(wide_px if is_wide else _NARROW_RECENT_PANEL_WIDTH_PX)
-        self.recent.set_times_visible(has_times=is_wide)
+        is_wide = side_by_side and self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
+        # In a narrow window the recent records stand below the table: beside it, they would cut off its reasons.
+        self._lower_box.setDirection(across if is_wide else down)
+        self.recent.set_beside_table(is_beside=is_wide)
+        wide_px = max(_MIN_RECENT_PANEL_WIDTH_PX, self.width() * 6 // 25)
+        self.recent.setMinimumWidth(wide_px if is_wide else 0)
+        self.recent.setMaximumWidth(wide_px if is_wide else _QWIDGETSIZE_MAX)
 
 
 def _read_oldest_reviews(services: "Console", cursor: object, limit: int) -> Rows:

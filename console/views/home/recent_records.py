@@ -9,10 +9,12 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import RecordVisit, WindowContext
 from console.views.runtime.routes import make_route_to_record
-from console.views.widgets.base import Surface, TextLabel, make_row
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, TextLabel, make_row, set_style_property
 from console.wording import catalogue as wording
 
 _MAX_RECENT_RECORDS = 12
+_LINE_MARGIN_PX = 16
 
 
 class RecentRecordsPanel(Surface):
@@ -22,7 +24,7 @@ class RecentRecordsPanel(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(raised=True, edge="left")
         self.setAccessibleName(context.translate("home.recent"))
-        self._context, self._has_times = context, True
+        self._context = context
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(1, 0, 0, 0)
         self._box.setSpacing(0)
@@ -39,12 +41,13 @@ class RecentRecordsPanel(Surface):
         context.person_changed.connect(self.show_visits)
         self.show_visits()
 
-    def set_times_visible(self, *, has_times: bool) -> None:
-        """Show the time of each visit if `has_times`; otherwise hide it, because a narrow panel has no room for
-        it."""
-        if has_times is not self._has_times:
-            self._has_times = has_times
-            self.show_visits()
+    def set_beside_table(self, *, is_beside: bool) -> None:
+        """Draw the border of the panel towards the table: beside it, or above the panel."""
+        edge = "left" if is_beside else "top"
+        if self.property("edge") != edge:
+            set_style_property(self, "edge", edge)
+            gap = 0 if is_beside else tokens().px("spacing", "page_margin") - _LINE_MARGIN_PX
+            self._box.setContentsMargins(1 + gap, 0, gap, 0)
 
     @Slot()
     def show_visits(self) -> None:
@@ -54,7 +57,7 @@ class RecentRecordsPanel(Surface):
             button.deleteLater()
         del self._lines[len(visits) :]
         for number, visit in enumerate(visits):
-            line = _make_visit_line(self._context, visit, has_time=self._has_times)
+            line = _make_visit_line(self._context, visit)
             if number < len(self._lines):
                 self._lines[number].show_line(line)
             else:
@@ -76,7 +79,7 @@ class RecentRecordsPanel(Surface):
             self._context.navigate(make_route_to_record(kind, int(id), (), "home"))
 
 
-def _make_visit_line(context: WindowContext, visit: RecordVisit, *, has_time: bool) -> CountLine:
+def _make_visit_line(context: WindowContext, visit: RecordVisit) -> CountLine:
     record = visit.record
     badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
     if isinstance(record, CreditCheck):
@@ -87,7 +90,6 @@ def _make_visit_line(context: WindowContext, visit: RecordVisit, *, has_time: bo
     else:
         title = case_words.format_record_title(record, context)
         name = context.translate("home.recent_case", title=title, amount=case_words.format_record_amount(record))
-    if has_time:
-        name = context.translate("home.recent_at", at=wording.format_instant(visit.at, "clock")[:5], record=name)
+    name = context.translate("home.recent_at", at=wording.format_instant(visit.at, "clock")[:5], record=name)
     kind, id = case_words.make_record_ref(record)
     return CountLine(f"{kind} {id}", "", "text", name, "", badge.word, badge.shape, badge.tone)

@@ -470,7 +470,7 @@ def make_money_table(context: WindowContext, name: str) -> StaticTable:
         columns,
         make_record_ref,
         context.translate(f"record.tab.{name}"),
-        hideable_columns=("payer", "next"),
+        hideable_columns=("payer", "next", "age"),
     )
     ColumnWidthStorage(context, table, f"company.{name}")
     return table

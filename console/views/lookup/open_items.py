@@ -11,7 +11,7 @@ from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 
 _MAX_SHOWN_OPEN_RECORDS = 3
@@ -90,7 +90,7 @@ class OpenRecordList(QWidget):
         name = TextLabel(case_words.format_short_title(record, context))
         name.setMinimumWidth(64)
         amount = TextLabel(case_words.format_amount_with_difference_mark(record, self._context))
-        text = ElidedLabel(context.translate("lookup.matter", verdict=verdict, next=next_text))
+        text = TextLabel(context.translate("lookup.matter", verdict=verdict, next=next_text), wrap=True)
         sign = ShapeIcon(badge.shape, badge.tone, 14)
         box = make_row(sign, word, 8, name, 8, amount, 8, text, 8, button, gap=5, margins=(14, 5, 10, 5))
         box.setStretchFactor(text, 1)

@@ -19,8 +19,6 @@ from console.views.widgets.record_parts import FactList
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
 
-_TIMELINE_LINE_HEIGHT_PX = 32
-
 
 def make_purchase_content(context: WindowContext, record: CreditCheck, steps: ReachedStepCollector) -> QWidget:
     """Return the content of the dialog after a purchase: the stored parts and, if parts are missing, the time at
@@ -123,7 +121,7 @@ def _make_step_list(
     lines = [*step_lines, *end_lines]
     timeline = TimelineList(context.translate("dialog.steps"), margin=0)
     timeline.show_lines(lines)
-    timeline.setFixedHeight(_TIMELINE_LINE_HEIGHT_PX * max(1, len(lines)) + 4)
+    timeline.fit_height_to_lines()
     return timeline
 
 

@@ -85,7 +85,8 @@ class ChangedCompaniesPage(Page):
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
         self.acknowledged_button = KeyButton(translate("queue.companies.show_acknowledged"), "C", binds=False)
-        tab_line.setLayout(make_row(self.tabs, None, self.acknowledged_button))
+        self.head.add_button(self.acknowledged_button)  # beside the tabs it would take their room
+        tab_line.setLayout(make_column(self.tabs))
         title = translate("queue.companies.title")
         self.table = StaticTable(
             context, _make_change_columns(context), _get_alert_id, title, hideable_columns=("number",)
@@ -100,7 +101,7 @@ class ChangedCompaniesPage(Page):
         self.add_content(self._make_footer())
         self.add_key_hints()
         self._connect_signals()
-        set_tab_order(*self.head.stops, self.tabs, self.acknowledged_button, self.table, *self._buttons)
+        set_tab_order(*self.head.stops, self.tabs, self.table, *self._buttons)
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate

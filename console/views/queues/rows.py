@@ -52,8 +52,13 @@ def get_row_record(row: QueueRow) -> ShownRecord:
 
 
 HIDEABLE_QUEUE_COLUMN_NAMES = ("number", "kind", "owner", "next", "provider", "people", "work")
-"""Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always
-visible; the work state is hidden only at the largest text, because the cause contains more information.
+"""Keys of the columns that a narrow window hides, the first one first. State and cause are always visible, and so is
+the certainty, except in the queues that it defines; the work state is hidden only at the largest text, because the
+cause contains more information.
+"""
+QUEUES_DEFINED_BY_CERTAINTY = frozenset({"unknown"})
+"""Queues whose records all have the certainty that the queue is named after. The records of a mismatch are not among
+them: the outcome of one may be known, of another unknown.
 """
 OPTIONAL_COLUMN_KEYS = frozenset(("number", "kind"))
 """Keys of the columns that a queue shows only if the person has chosen them: the columns of the company and of the
@@ -84,6 +89,16 @@ SORT_COLUMN_BY_COLUMN_KEY: Mapping[str, SortColumn] = {
 """The sort order after a click on a column's title, by the key of the column. Names of companies aren't in the
 database, so their column is sorted by the corporation number.
 """
+
+
+def list_hideable_columns(queue: str) -> tuple[str, ...]:
+    """Return the keys of the columns that a queue's table hides in a narrow window, the first one first. The column
+    that repeats the queue's name in every row gives way before those that tell its rows apart."""
+    names = HIDEABLE_QUEUE_COLUMN_NAMES
+    if queue not in QUEUES_DEFINED_BY_CERTAINTY:
+        return names
+    place = names.index("provider")
+    return (*names[:place], "certainty", *names[place:])
 
 
 def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
@@ -128,7 +143,7 @@ def _make_difference_column(context: WindowContext) -> Column:
         item = row.item
         return format_disagreement(item.record, item.disagreement, context.language) if item.disagreement else ""
 
-    return Column("cause", context.translate("column.difference"), 140, format_difference, is_stretched=True)
+    return Column("cause", context.translate("column.difference"), 240, format_difference, is_stretched=True)
 
 
 def _get_credit_check(row: QueueRow) -> CreditCheck:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from console.domain.access.permissions import ROLES_BY_RIGHT
+from console.domain.access.permissions import ROLES_BY_RIGHT, is_same_person
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.service_results import AllowedAction
 from console.domain.views.any_record import CreditCheckDetails
@@ -32,7 +32,6 @@ _RIGHT_BY_RECORD_ACTION = {
     "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "probe", "submit": "refund_submit",
     "copy_story": "read", "evidence_pack": "audit_any", "print": "read",
 }  # fmt: skip
-
 
 _RECORD_ACTIONS_IN_MENU = (*evidence_acts.EVIDENCE_EXPORT_ACTIONS, "print")
 
@@ -139,12 +138,23 @@ class ActionButtons(QObject):
         return self._context.translate(action.reason or "reason.role", **action.facts)
 
     def _show_helpful_actions(self, view: RecordView, names: Sequence[str], form: ExplanationForm) -> None:
-        key = (*names, view.explanation.next_step.code)
+        proposer = (
+            self.find_proposer(view)
+            if isinstance(view, (CreditCheckDetails, PaymentDetails, RefundDetails))
+            else None
+        )
+        # Asking for the same again, or taking one's own request back, is possible, but nobody's next step.
+        is_own = proposer is not None and is_same_person(proposer, self._context.operator or "")
+        quiet = {"withdraw", "resolve"} if is_own else {"withdraw"}
+        key = (*names, view.explanation.next_step.code, is_own)
         if key == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
         self._shown_actions = key
         if names:
-            buttons = [self._make_button(name, "default" if place else "primary") for place, name in enumerate(names)]
+            buttons = [
+                self._make_button(name, "default" if place or name in quiet else "primary")
+                for place, name in enumerate(names)
+            ]
             for button in buttons:
                 if button.property("act") == "purchase":
                     bind_button_to_right(self._context, button, "purchase")

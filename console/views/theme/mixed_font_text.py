@@ -12,7 +12,15 @@ from PySide6.QtGui import QPainter
 from console.views.theme.design_tokens import FontPurpose, TypeRoleName, tokens
 from console.views.theme.fonts import list_font_families
 from console.views.theme.theme import current_appearance
-from console.wording.line_breaks import WORD_JOINER, allow_breaks_in_long_words, keep_phrases_whole
+from console.wording.line_breaks import (
+    JAPANESE_LETTER_PATTERN,
+    POSSIBLE_BREAK,
+    WORD_JOINER,
+    allow_breaks_in_long_words,
+    keep_phrases_whole,
+    remove_line_break_marks,
+    split_phrases,
+)
 
 _FIGURES_FONT_PATTERN = re.compile(
     r"[−-]?[¥₹][ \xa0]?\d[\d,]*(?:\.\d+)?"  # amounts
@@ -21,22 +29,28 @@ _FIGURES_FONT_PATTERN = re.compile(
     r"|\b\d(?:[ \xa0]\d{4}){3}\b"  # corporation numbers
     r"|\b[0-9A-Za-z-]{3,}…[0-9A-Za-z]{3,}\b|…[0-9a-f]{3,}\b"  # shortened keys
     r"|(?<!-)\b[A-Z]{1,4}-[0-9A-Z]+(?:-[0-9A-Z]+)*\b|\b[A-Z]{2,4}\d{4,}\b"  # record numbers, support codes
-    r"|\b\d{1,3}(?:,\d{3})+\b|(?<![.:])\b\d{5,}\b"  # long numbers
+    r"|\b\d{1,3}(?:,\d{3})+\b|(?<![.:])\b\d{5,}(?:\.\d+)?\b"  # long numbers
+    r"|\*{4}\d{4}\b"  # a payer whose name is masked
     r"|\bv\d+\b",  # versions
     re.ASCII,  # a figure also ends where kana or kanji follow without a space
 )
 _DIGITS_PATTERN = re.compile(r"(\d+)")
 _LETTER_PATTERN = re.compile(r"[^\W\d_]")
-_IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)", re.ASCII)  # lead-b
+# As in lead-b and re-fetch.
+_IDENTIFIER_HYPHEN_PATTERN = re.compile(
+    r"(?<=[a-z]{2})-(?=[a-z0-9]\b)|(?<=\b[Rr]e)-(?=[a-z])", re.ASCII
+)  # lead-b, re-fetch
 _WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
 FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
 ELLIPSIS_RUN: FontRun = ("…", False)
 _CURRENCY_PATTERN = re.compile(r"[¥₹]")
 _AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|\d{1,3},\d")
-# Spaces at which a line must not end: inside a number, and between a number and its unit.
+# Spaces at which a line must not end: inside a number, between a number and its unit, and before a status number.
 _NUMBER_SPACE_PATTERN = re.compile(
-    r"(?<=[\d¥₹/])\s(?=\d|(?:ms|s|min|h|d|KB|MB|JST|IST)\b|[/秒分時日週月年件回人枚行])", re.ASCII
+    r"(?<=\bHTTP)\s(?=\d)|(?<=[\d¥₹/])\s(?=\d|(?:ms|s|min|h|d|KB|MB|JST|IST)\b|[/秒分時日週月年件回人枚行])", re.ASCII
 )
+_POSSIBLE_BREAK_PATTERN = re.compile(f"(?<={POSSIBLE_BREAK})")
+_BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")
 
 
 @lru_cache(maxsize=4096)
@@ -117,7 +131,7 @@ def _format_span_html(piece: str, font: FontPurpose) -> str:
 
 def prevent_line_ends_in_numbers(text: str) -> str:
     """Return the text with no-break spaces inside numbers and before their units, and with a word joiner after the
-    hyphen of an identifier such as lead-b, so that a label that wraps ends no line there."""
+    hyphen of an identifier such as lead-b and of re-fetch, so that a label that wraps ends no line there."""
     text = _NUMBER_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
     return _IDENTIFIER_HYPHEN_PATTERN.sub("-\N{WORD JOINER}", text)
 
@@ -193,3 +207,41 @@ def elide_text(text: str, width: float, role: TypeRoleName = "body", *, bold: bo
     end by "…"."""
     figures = tokens().type[role].font == "figures"
     return "".join(piece for piece, _ in elide_font_runs(((text, figures),), width, role, bold=bold))
+
+
+@lru_cache(maxsize=4096)
+def _wrap_text(text: str, width: float, role: TypeRoleName, _scale: float) -> tuple[str, ...]:
+    if measure_font_runs(split_font_runs(text), role) <= width:
+        return (text,)
+    lines: list[str] = []
+    line = ""
+    for piece in _split_at_line_ends(text):
+        if line and measure_font_runs(split_font_runs(remove_line_break_marks(line + piece).rstrip()), role) > width:
+            lines.append(line)
+            line = ""
+        line += piece
+    return tuple(remove_line_break_marks(one).strip() for one in (*lines, line))
+
+
+def _split_at_line_ends(text: str) -> Iterator[str]:
+    """Split a text at each position where a line may end. Qt's QTextBoundaryFinder would do, but keeps a view of
+    the text that PySide has freed by then."""
+    text = prevent_line_ends_in_numbers(allow_breaks_in_long_words(text))
+    for phrase in split_phrases(text) if JAPANESE_LETTER_PATTERN.search(text) else (text,):
+        is_japanese = JAPANESE_LETTER_PATTERN.search(phrase) is not None
+        yield from filter(None, (_POSSIBLE_BREAK_PATTERN if is_japanese else _BREAK_PATTERN).split(phrase))
+
+
+def wrap_text(text: str, width: float, role: TypeRoleName = "body") -> tuple[str, ...]:
+    """Return the lines of a text that is painted in at most `width` px: no line ends inside a number, an identifier
+    or a Japanese phrase, or between a number and its unit, as in a label (`format_rich_text`). What is too long for
+    a line may end anywhere.
+    """
+    return _wrap_text(text, width, role, current_appearance().scale)
+
+
+def draw_line_of_text(
+    painter: QPainter, x: float, height: float, text: str, role: TypeRoleName = "body", *, bold: bool = False
+) -> None:
+    """Draw a text in its two fonts on the line that is centred in `height` px, with the pen of the painter."""
+    draw_font_runs(painter, x, compute_centred_baseline(0, height, role), split_font_runs(text), role, bold=bold)

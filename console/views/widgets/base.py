@@ -107,6 +107,11 @@ class TextLabel(QLabel):
         """True if the font of the label already has the text size that the person has chosen."""
         return self.font().pixelSize() == self._get_role_font().pixelSize()
 
+    def set_role(self, role: TypeRoleName) -> None:
+        """Use the font of another text role from now on."""
+        self._role = role
+        self._apply_current_text_size()
+
     def show_text(self, text: str, tone: Tone | None = None) -> None:
         """Show another text. If `tone` isn't None, use the colour of that tone."""
         self.plain = text

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import TypeRoleName
+from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
@@ -178,11 +179,8 @@ class KeyButton(PaintedButton):
 
     def sizeHint(self) -> QSize:
         pad, gap = self._get_padding_and_gap()
-        width = 2 * pad + round(
-            current_appearance()
-            .font_metrics(self._get_text_role(), bold=self._is_bold())
-            .horizontalAdvance(self.text())
-        )
+        words = measure_font_runs(split_font_runs(self.text()), self._get_text_role(), bold=self._is_bold())
+        width = 2 * pad + round(words)
         if self.icon_name:
             width += current_appearance().icon_px(_BUTTON_ICON_PX) + (gap if self.text() else 0)
         if self._is_key_shown:
@@ -203,10 +201,8 @@ class KeyButton(PaintedButton):
             side = current_appearance().icon_px(_BUTTON_ICON_PX)
             draw_cached_shape(painter, self.icon_name, x, (self.height() - side) / 2, side, ink)
             x += side + gap
-        painter.setFont(current_appearance().font(self._get_text_role(), bold=self._is_bold()))
         painter.setPen(ink)
-        align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(box.adjusted(x, 0, 0, 0), align, self.text())
+        draw_line_of_text(painter, x, self.height(), self.text(), self._get_text_role(), bold=self._is_bold())
         if self._is_key_shown:
             width, height = measure_key_cap(self.key)
             place = QRectF(box.right() - pad - width, round((box.height() - height) / 2), width, height)
@@ -329,22 +325,19 @@ class LinkButton(PaintedButton):
             self.setAccessibleDescription(key)
 
     def sizeHint(self) -> QSize:
-        width = current_appearance().font_metrics(self._role).horizontalAdvance(self.text()) + 4
+        width = measure_font_runs(split_font_runs(self.text()), self._role) + 4
         width += current_appearance().icon_px(12) if self._chevron else 0
         width += measure_key_cap(self.key)[0] + 6 if self.key else 0
         return QSize(round(width), current_appearance().control_height("target_min"))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        font = current_appearance().font(self._role)
         ink = current_appearance().colour("accent" if self.isEnabled() else "disabled_text")
         if self.underMouse() and self.isEnabled():
             ink = current_appearance().colour("accent_hover")
-        painter.setFont(font)
         painter.setPen(ink)
-        align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(QRectF(self.rect()).adjusted(2, 0, 0, 0), align, self.text())
-        end = 2 + current_appearance().font_metrics(self._role).horizontalAdvance(self.text())
+        draw_line_of_text(painter, 2, self.height(), self.text(), self._role)
+        end = 2 + measure_font_runs(split_font_runs(self.text()), self._role)
         if self._chevron:
             side = current_appearance().icon_px(12)
             draw_cached_shape(painter, "chevron_right", end + 1, (self.height() - side) / 2, side, ink)

@@ -38,6 +38,7 @@ class CopyableId(QWidget):
         super().__init__(parent)
         self.plain = plain
         self._name = name
+        self._role: TypeRoleName = role
         if role == "title":
             self.accessible_role, self.heading_level = QAccessible.Role.Heading, 1
         self.setAccessibleDescription(f"Ctrl+C {copy_word}")
@@ -57,6 +58,9 @@ class CopyableId(QWidget):
     def show_id(self, short_form: str, plain: str) -> None:
         """Show another identifier: the widget shows `short_form` and copies `plain`."""
         self.plain, self.short_form = plain, short_form
+        # A code without a digit, such as COMPLETED, uses the font that it has in sentences.
+        has_digit = any(map(str.isdigit, short_form))
+        self._label.set_role("body" if self._role == "data" and not has_digit else self._role)
         self._label.show_text(short_form)
         self.setAccessibleName(f"{self._name} {short_form}")
 

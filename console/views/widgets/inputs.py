@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
+from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.painting import draw_cached_shape, draw_check_box, draw_frame, draw_radio_button
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row, set_style_property
@@ -222,16 +223,15 @@ def _compute_indicator_rect(button: QAbstractButton) -> QRectF:
 
 
 def _measure_indicator_button(button: QAbstractButton) -> QSize:
-    words = current_appearance().font_metrics("body").horizontalAdvance(button.text())
+    words = measure_font_runs(split_font_runs(button.text()))
     side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
     return QSize(round(side + 8 + words) + 1, current_appearance().control_height("target_min"))
 
 
 def _draw_indicator_label(painter: QPainter, button: QAbstractButton) -> None:
-    painter.setFont(current_appearance().font("body"))
     painter.setPen(current_appearance().colour("text" if button.isEnabled() else "disabled_text"))
     x = _compute_indicator_rect(button).right() + 8
-    painter.drawText(QRectF(button.rect()).adjusted(x, 0, 0, 0), _LEFT_ALIGNMENT, button.text())
+    draw_line_of_text(painter, x, button.height(), button.text())
 
 
 class DropDownList(QComboBox):

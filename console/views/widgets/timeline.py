@@ -1,11 +1,11 @@
-"""The timeline of a record: one line per event, newest first."""
+"""The timeline of a record: one entry per event, newest first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QFocusEvent, QPainter
+from PySide6.QtGui import QFocusEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.views.runtime.remembered_current import RememberedCurrentItem
@@ -15,7 +15,9 @@ from console.views.theme.mixed_font_text import (
     draw_font_runs,
     elide_font_runs,
     format_tooltip,
+    measure_font_runs,
     split_font_runs,
+    wrap_text,
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
@@ -23,6 +25,8 @@ from console.views.theme.theme import current_appearance
 ModelIndex = QModelIndex | QPersistentModelIndex
 _TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least width of the times and width of the names, in px at text size 1
 _ICON_SIDE_PX = 14
+_MIN_WORDS_WIDTH_PX = 120  # narrower than in any window; while Qt lays a list out, its width may be 0
+_DETAIL_GAP_PX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,8 @@ class _TimelineModel(QAbstractListModel):
 
 class TimelineList(RememberedCurrentItem, QListView):
     """A list that shows the events of a record. The keys Up and Down change the current line, and a screen reader
-    reads it."""
+    reads it. Words that are too long for one line go on below it, because they contain the amounts of an alert.
+    """
 
     def __init__(self, name: str, *, margin: int = 24, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,17 +90,43 @@ class TimelineList(RememberedCurrentItem, QListView):
         self.setAccessibleName(name)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._is_height_fitted, self._longest_time, self._laid_out_width = False, "", 0
 
     def show_lines(self, items: Sequence[TimelineLine]) -> None:
+        self._longest_time = max((item.time_text for item in items), key=len, default="")
         self._items.show_lines(items)
+        self._fit_height()
+
+    def fit_height_to_lines(self) -> None:
+        """Make the list as high as its lines from now on, so that it never scrolls."""
+        self._is_height_fitted = True
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        if self._is_height_fitted:
+            heights = (self.sizeHintForRow(row) for row in range(self._items.rowCount()))
+            self.setFixedHeight(max(sum(heights), current_appearance().row_height()) + 4)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.width() != self._laid_out_width:
+            # Not by Qt's ResizeMode.Adjust: it lays out in every event, also of its own scroll bar, and never ends.
+            self._laid_out_width = self.width()
+            self.scheduleDelayedItemsLayout()
+            self._fit_height()
+
+    def get_steady_width(self) -> int:
+        """Return the width of the lines in px with a scroll bar beside them, also while there is none. If the lines
+        wrapped by the width of the viewport, Qt would show and hide the scroll bar without an end.
+        """
+        return self.width() - self.verticalScrollBar().sizeHint().width()
 
     def measure_time_width(self) -> int:
         """Return the width of the column of times in px. The column is wider if an event happened on an earlier day,
         because its time includes the day."""
-        longest = max((item.time_text for item in self._items.items), key=len, default="")
         return max(
             round(_TIME_COLUMN_PX * current_appearance().scale),
-            round(current_appearance().font_metrics("data").horizontalAdvance(longest)) + 16,
+            round(current_appearance().font_metrics("data").horizontalAdvance(self._longest_time)) + 16,
         )
 
     def focusInEvent(self, event: QFocusEvent) -> None:
@@ -112,17 +143,13 @@ class _TimelineDelegate(QStyledItemDelegate):
         super().__init__(view)
         self._view = view
 
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: ModelIndex) -> QSize:
-        return QSize(
-            200,
-            current_appearance().row_height()
-            if current_appearance().density == "comfortable"
-            else current_appearance().control_height("button"),
-        )
+    def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
+        lines = self._lay_words_out(self._view.get_line_at(index.row()))
+        return QSize(200, _get_line_height() + (len(lines) - 1) * current_appearance().line_height("body"))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
         item, rect, colour = self._view.get_line_at(index.row()), option.rect, current_appearance().colour
-        baseline = compute_centred_baseline(rect.top(), rect.height())
+        baseline = compute_centred_baseline(rect.top(), _get_line_height())
         scale, x = current_appearance().scale, rect.left() + self._view.margin
         painter.setPen(colour("muted"))
         draw_font_runs(painter, x, baseline, ((item.time_text, True),))
@@ -133,8 +160,12 @@ class _TimelineDelegate(QStyledItemDelegate):
         draw_font_runs(
             painter, x, baseline, elide_font_runs(split_font_runs(item.actor_text), _PERSON_COLUMN_PX * scale - 8)
         )
-        x += round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4
-        self._draw_words(painter, rect, x, baseline, item)
+        left = rect.left() + self._get_words_left(item)
+        for number, pieces in enumerate(self._lay_words_out(item)):
+            line_x, line_baseline = float(left), baseline + number * current_appearance().line_height("body")
+            for text, tone in pieces:
+                painter.setPen(colour(tone))
+                line_x = draw_font_runs(painter, line_x, line_baseline, split_font_runs(text)) + _DETAIL_GAP_PX
         if index.row() == self._view.currentIndex().row() and self._view.hasFocus():
             draw_frame(painter, rect.toRectF(), 0, colour("focus"), None, 2)
 
@@ -142,20 +173,32 @@ class _TimelineDelegate(QStyledItemDelegate):
     def _draw_icon(painter: QPainter, rect: QRect, x: int, item: TimelineLine, *, is_last: bool) -> None:
         side, line_colour = current_appearance().icon_px(_ICON_SIDE_PX), current_appearance().colour("line")
         middle = x + side // 2
-        top = rect.top() + (rect.height() - side) // 2
+        top = rect.top() + (_get_line_height() - side) // 2
         painter.fillRect(middle, rect.top(), 1, top - rect.top() - 1, line_colour)
         painter.fillRect(middle, top + side + 1, 1, 8 if is_last else rect.bottom() - top - side, line_colour)
         draw_cached_shape(painter, item.shape, x, top, side, current_appearance().colour(item.tone))
 
-    @staticmethod
-    def _draw_words(painter: QPainter, rect: QRect, x: int, baseline: float, item: TimelineLine) -> None:
-        text_width = rect.right() - 12 - x
-        runs = elide_font_runs(split_font_runs(item.action_text), text_width)
-        painter.setPen(current_appearance().colour("text"))
-        text_right = draw_font_runs(painter, x, baseline, runs)
-        detail_width = rect.right() - 12 - text_right - 8
-        if item.detail and detail_width > 40:
-            painter.setPen(current_appearance().colour("muted"))
-            draw_font_runs(
-                painter, text_right + 8, baseline, elide_font_runs(split_font_runs(item.detail), detail_width)
-            )
+    def _get_words_left(self, item: TimelineLine) -> int:
+        """Return where the words of an event begin, in px from the left edge of the list."""
+        scale = current_appearance().scale
+        left = self._view.margin + self._view.measure_time_width() + round((_ICON_SIDE_PX + 4) * scale)
+        return left + (round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4)
+
+    def _lay_words_out(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
+        """Return the lines of an event's words: the pieces of each line with their tones. The secondary text follows
+        the event on its last line if there is room for it, and stands below it otherwise."""
+        width = max(_MIN_WORDS_WIDTH_PX, self._view.get_steady_width() - 12 - self._get_words_left(item))
+        lines: list[list[tuple[str, Tone]]] = [[(line, "text")] for line in wrap_text(item.action_text, width)]
+        if item.detail:
+            used = measure_font_runs(split_font_runs(lines[-1][0][0])) + _DETAIL_GAP_PX
+            if used + measure_font_runs(split_font_runs(item.detail)) <= width:
+                lines[-1].append((item.detail, "muted"))
+            else:
+                lines += [[(line, "muted")] for line in wrap_text(item.detail, width)]
+        return lines
+
+
+def _get_line_height() -> int:
+    """Return the height of an event of one line in px."""
+    look = current_appearance()
+    return look.row_height() if look.density == "comfortable" else look.control_height("button")

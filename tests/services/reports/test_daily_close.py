@@ -248,7 +248,7 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
 
     first = pdf_text(write("first.pdf"))
     assert "Daily close PayPay 2026-11-19" in first[0]
-    assert "NOT YET FINAL: 2 outcomes are still unknown, no complete reconciliation covers this day." in first[0]
+    assert "NOT YET FINAL: 2 outcomes are still unknown; no complete reconciliation covers this day." in first[0]
     assert "This is the first close of this day." in first[0]
     for cells in ("Captured 2 6,600 JPY", "Reversed on this day 1 3,300 JPY", "Captured 1 700.00 INR",
                   "Captured less refunded – 5,600 JPY", "Refund R-33"):  # fmt: skip
@@ -258,8 +258,8 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
     assert "Nothing has changed since." in pdf_text(again)[0]
     assert write("a.xlsx").read_bytes() == write("b.xlsx").read_bytes()
     compare_workbook(tmp_path / "a.xlsx", console.reports.read_daily_close("paypay", YESTERDAY))
-    reasons = "結果不明が 2 件残っています、この日の照合が終わっていません"
-    assert f"この締めは未確定です。理由: {reasons}" in pdf_text(write("ja.pdf", "ja"))[0]
+    reasons = "結果不明 2 件、この日の照合が未完了"
+    assert f"この締めは未確定です（{reasons}）。" in pdf_text(write("ja.pdf", "ja"))[0]
 
     place.sql("UPDATE payments SET certainty = 'known', status = 'completed', captured_minor = 1000,"
               " paid_at = '2026-11-19 03:00:00' WHERE id = 8")  # fmt: skip

@@ -13,6 +13,7 @@ from console.views.theme.mixed_font_text import (
     split_amount_font_runs,
     split_font_runs,
     split_identifier_font_runs,
+    wrap_text,
 )
 from console.views.theme.theme import current_appearance
 from console.wording.line_breaks import WORD_JOINER
@@ -32,6 +33,8 @@ from console.wording.line_breaks import WORD_JOINER
         ("イベント ev-ORD-4711", []),
         ("AlarmBox（http://127.0.0.1:46507）", []),
         ("決済 ORD20261114000026 の返金", ["ORD20261114000026"]),
+        ("支払者 ****7306", ["****7306"]),
+        ("変更: 20753.1: → 20753.2:", ["20753.1", "20753.2"]),
         ("", []),
     ],
 )
@@ -75,7 +78,18 @@ def test_what_is_elided_keeps_its_fonts() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["¥1,23,456.00", "1 9938 3111 5170", "2026-11-20 15:04:05 JST", "lead-b", "14 min", "3 件", "16 / 24"]
+    "text",
+    [
+        "¥1,23,456.00",
+        "1 9938 3111 5170",
+        "2026-11-20 15:04:05 JST",
+        "lead-b",
+        "14 min",
+        "3 件",
+        "16 / 24",
+        "HTTP 500",
+        "re-fetch",
+    ],
 )
 @pytest.mark.parametrize("width", range(8, 60, 12))
 def test_no_line_ends_inside_a_number(text: str, width: int) -> None:
@@ -107,3 +121,21 @@ def test_a_line_of_figures_has_the_depth_of_the_text_font() -> None:
     assert f">{WORD_JOINER}<span" in format_rich_text("2026-11-20 15:04", sentences=True)
     assert WORD_JOINER not in format_rich_text("A 2026-11-20 15:04", sentences=True)
     assert WORD_JOINER not in format_rich_text("2026-11-20 15:04")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "注文 S-100022: アラート「期限切れ・失敗・取消後の入金」: 検知 注文 取消、決済 完了 ¥19,800／本来 返金",
+        "Order S-100022: Alert “Paid after expiry” detected. Actual: payment Completed ¥19,800 (lead-b, HTTP 500).",
+    ],
+)
+@pytest.mark.parametrize("width", [150, 300, 450])
+def test_a_painted_text_wraps_as_a_label_does(text: str, width: int) -> None:
+    """No line is too wide, nothing is lost, and no amount, number or phrase is torn."""
+    lines = wrap_text(text, width)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(measure_font_runs(split_font_runs(line)) <= width for line in lines)
+    for whole in ("S-100022", "¥19,800", "取消後の", "lead-b", "HTTP 500"):
+        assert whole not in text or any(whole in line for line in lines), lines
+    assert wrap_text(text, 10_000) == (text,)

@@ -21,6 +21,7 @@ from console.views.widgets.search_box import SearchBox
 from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.tabs import TabBar
+from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.views.widgets.window_bars import StatusBar, StatusCell, StatusCellContent
 from tests.support.hearing import listening
 
@@ -301,3 +302,23 @@ def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: Shown) -> Non
     reasons.setFocus()
     turn_wheel()
     assert reasons.currentIndex() == 1
+
+
+def test_a_timeline_shows_long_words_whole(show_widget: Shown, qtbot: QtBot) -> None:
+    """They go on below the line, anew for each width; a list that needs a scroll bar only because of that is laid
+    out once.
+    """
+    words = "Alert “Paid after expiry, failure or cancellation” detected. Actual: payment Completed ¥19,800."
+    timeline = TimelineList("Timeline")
+    timeline.show_lines([TimelineLine("10:00", "10:00", "check", "good", "op-a", words) for _ in range(5)])
+    timeline.resize(1_000, 170)
+    show_widget(timeline)
+    heights = []
+    for width in (1_000, 420, 300, 1_000):
+        timeline.resize(width, 170)
+        qtbot.waitUntil(lambda: timeline.visualRect(timeline.model().index(0, 0)).height() > 0)
+        qtbot.wait(1)
+        heights.append(timeline.visualRect(timeline.model().index(0, 0)).height())
+    assert heights[0] == heights[3] < heights[1] < heights[2]
+    timeline.fit_height_to_lines()
+    qtbot.waitUntil(lambda: timeline.verticalScrollBar().maximum() == 0)
