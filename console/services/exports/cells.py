@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from console.domain.calendar_days import JST, convert_to_local
-from console.domain.corporation_number import DIGIT_COUNT, group_digits
+from console.domain.corporation_number import group_digits
 from console.domain.exports.tables import FORMULA_CHARACTERS, CellKind, CellValue
 
 LONGEST_CELL_CHARACTERS = 32_000
@@ -74,8 +74,8 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
             return str(value)
         case Decimal():
             return f"{value:f}"
-    if kind is CellKind.CORPORATION_NUMBER and len(value) == DIGIT_COUNT and value.isdecimal():
-        return group_digits(value)
+    if kind is CellKind.CORPORATION_NUMBER and (grouped := group_digits(value)) != value:
+        return grouped
     text = make_spreadsheet_safe(value)
     return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_TEXT_PATTERN.fullmatch(text) else text
 

@@ -342,6 +342,13 @@ def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
         assert cells.make_csv_cell(CellKind.TEXT, longer) == longer
 
 
+def test_a_corporation_number_of_other_digits_stays_a_text() -> None:
+    """Such a number isn't grouped on screen either."""
+    for digits in ("１１８０３０１０１８７７１", "١١٨٠٣٠١٠١٨٧٧١"):
+        assert cells.make_csv_cell(CellKind.CORPORATION_NUMBER, digits) == f"'{digits}"
+    assert cells.make_csv_cell(CellKind.CORPORATION_NUMBER, "1180301018771") == "1 1803 0101 8771"
+
+
 @pytest.mark.parametrize("text", ["DECO-0012", "MARKET-123", "Marketing 24", "12 Mayer", "20日", "11月"])
 def test_a_text_that_only_starts_like_a_month_is_left_alone(text: str) -> None:
     """A number of an order isn't a day because its first letters are those of a month."""
