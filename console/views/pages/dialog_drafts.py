@@ -138,7 +138,18 @@ def fill_inputs(inputs: InputWidgets, values: Mapping[str, JsonValue]) -> None:
             numbers = [number for number in range(widget.count()) if _read_list_entry(widget, number) == value]
             widget.setCurrentIndex(numbers[0] if numbers else -1)
         elif isinstance(widget, QAbstractButton) and isinstance(value, bool):
-            widget.setChecked(value)
+            _set_checked(widget, is_checked=value)
+
+
+def _set_checked(button: QAbstractButton, *, is_checked: bool) -> None:
+    """Turn the button on or off, also the one that is on in an exclusive group, which Qt doesn't turn off."""
+    group = button.group()
+    if is_checked or group is None or not group.exclusive():
+        button.setChecked(is_checked)
+        return
+    group.setExclusive(False)
+    button.setChecked(False)
+    group.setExclusive(True)
 
 
 def _get_change_signal(widget: QWidget) -> SignalInstance:
