@@ -48,7 +48,7 @@ def test_ages_grow_while_nothing_is_read(sit: Sit, console: Console, sandbox: Sa
     person.until(lambda: home.table.rows.rowCount() == 1)
     person.rest()
     painted = _PaintCounter()
-    person.opening.context.store_work_counts = lambda _: None  # type: ignore[method-assign]  # no counts come
+    person.opening.context.store_work_counts = lambda work_counts: None  # type: ignore[method-assign]  # no counts come
     for key, table in (("Alt+1", home.table), ("Alt+2", queue.table)):
         person.press(key)
         person.until(table.isVisible)

@@ -4,9 +4,10 @@ again.
 """
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from PySide6.QtCore import QObject, SignalInstance, Slot
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QComboBox, QWidget
 
 from console.domain.person_state.drafts import make_draft_name
 from console.settings.entries_file import JsonValue
@@ -143,7 +144,7 @@ def fill_inputs(inputs: InputWidgets, values: Mapping[str, JsonValue]) -> None:
 
 def _set_checked(button: QAbstractButton, *, is_checked: bool) -> None:
     """Turn the button on or off, also the one that is on in an exclusive group, which Qt doesn't turn off."""
-    group = button.group()
+    group = cast("QButtonGroup | None", button.group())  # the stubs leave out None
     if is_checked or group is None or not group.exclusive():
         button.setChecked(is_checked)
         return
