@@ -54,6 +54,8 @@ def open_draft_file(final_path: Path) -> Iterator[DraftFile]:
     handle, temporary = _create_draft_file(final_path)
     try:
         with os.fdopen(handle, "w+b") as file:
+            if os.name != "nt":  # the umask may have taken the rights of the owner, too
+                os.fchmod(handle, 0o600)
             yield DraftFile(file, final_path, temporary)
     finally:
         if temporary is not None:

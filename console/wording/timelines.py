@@ -38,6 +38,8 @@ def format_header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
     kind = wording.translate(f"kind.{timeline.kind}", language)
     # People know an order and a payment by their numbers, other records by their ids.
     key = "story.title_of" if timeline.kind in ("order", "payment") and "amount" in facts else "story.title"
+    if timeline.kind == "credit-check" and "name" in facts:
+        facts = {**facts, "name": wording.format_corporation_number(str(facts["name"]))}
     yield wording.translate(key, language, **{**facts, "kind": kind, "id": timeline.id})
     yield " / ".join(_format_record_state_lines(timeline, language))
     if "official_name" in facts:

@@ -4,13 +4,15 @@ from datetime import timedelta
 
 from console.app import Console
 from console.sandbox.server import Sandbox
+from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.payment_page import PaymentPage
 from console.views.records.evidence_wizard import TEXT_EVIDENCE
+from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
-from console.views.runtime.routes import PaymentRoute
-from tests.desk.conftest import Sit
+from console.views.runtime.routes import CreditCheckRoute, PaymentRoute
+from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.test_evidence import shown
-from tests.support.desks import MovedClock
+from tests.support.desks import NUMBERS, MovedClock
 from tests.support.money_desks import paid
 
 
@@ -46,3 +48,31 @@ def test_the_dry_run_names_the_money(sit: Sit, console: Console, sandbox: Sandbo
     form.text.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
     form.outcomes["reversed"].setChecked(True)
     assert form.money_effect.plain == "Refundable: ¥3,000 → ¥0"
+
+
+def test_a_draft_that_is_started_over_leaves_no_choice(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Neither the kind of evidence nor the reason that it proposed; and the footer keeps its words after haste."""
+    record = buy_unknown(console, sandbox, NUMBERS[0])
+    person = sit()
+    shown(person, CreditCheckRoute(record.id), CreditCheckPage)
+    person.press("E")
+    dialog = person.dialog(ResolveDialog)
+    dialog.form.kinds[TEXT_EVIDENCE].setChecked(True)
+    dialog.form.text.edit.insertPlainText("They have no such purchase.")  # type: ignore[union-attr]  # an area
+    dialog.reject()
+    person.no_dialog()
+    person.press("E")
+    dialog = person.dialog(ResolveDialog)
+    form, hint = dialog.form, dialog.hint.plain
+    assert hint
+    assert form.outcome == "error"
+    dialog.press_act_button()
+    assert dialog.hint.plain == dialog.too_early_words or dialog._ready
+    person.until(lambda: dialog._ready)
+    assert dialog.hint.plain == hint
+    assert dialog._draft.bar is not None
+    assert dialog._draft.bar.button is not None
+    dialog._draft.bar.button.click()
+    assert (form.evidence_kind, form.outcome, form.reason.currentIndex(), form.text.text()) == ("", "", -1, "")
+    form.kinds[TEXT_EVIDENCE].setChecked(True)
+    assert form.reason.currentData() == form.proposed_reasons[TEXT_EVIDENCE]

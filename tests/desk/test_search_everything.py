@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 
 from console.app import Console
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.lookup.results import SearchResult
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption, get_current_interruption
 from console.domain.records import CreditCheck
@@ -272,6 +273,50 @@ def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
         person.until(lambda: endings == ["interrupted"])
         person.press("Esc")
         assert not palette.box.is_open
+
+
+def test_enter_repeats_a_search_that_failed_or_was_ended(sit: Sit, console: Console) -> None:
+    """Without another key: Enter has no other meaning while the box says that there is no answer."""
+    good = buy(console, GOOD)
+    person = sit()
+    palette = open_box(person)
+    search_records = console.lookup.search
+
+    def fail(text: str, limit: int = 50, prefecture: str | None = None) -> SearchResult:
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+
+    console.lookup.search = fail  # type: ignore[method-assign]  # the only change: the database is away
+    try:
+        palette.box.input.insert(str(good.id))
+        person.until(lambda: palette._reading is not None and palette._reading.state == "done")
+        person.press("Return")
+        person.rest()
+    finally:
+        console.lookup.search = search_records  # type: ignore[method-assign]  # as it was
+    assert palette.box.is_open
+    person.press("Return")
+    person.until(lambda: palette._searched_text == str(good.id))
+    assert good.id in {entry.key.id for entry in entries(palette) if isinstance(entry.key, CreditCheckRoute)}
+
+
+def test_a_blank_text_is_no_text(sit: Sit, console: Console) -> None:
+    """Enter opens the current one of the recent records, also after a space and an ended search."""
+    good = buy(console, GOOD)
+    person = sit()
+    person.frame.show_route(CreditCheckRoute(good.id))
+    person.rest()
+    person.press("Alt+1")
+    palette = open_box(person)
+    with endless_search(console) as (has_begun, endings):
+        palette.box.input.insert("sakura")
+        person.until(has_begun.is_set)
+        palette.box.input.selectAll()
+        palette.box.input.insert(" ")
+        person.until(lambda: bool(endings))
+    person.press("Return")
+    assert not palette.box.is_open
+    person.rest()
+    assert person.frame.current_route == CreditCheckRoute(good.id)
 
 
 @pytest.mark.parametrize("text", ["", "sakura mori"])

@@ -193,3 +193,14 @@ def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
     key = wording.find_alert_rule_sentence_key(reason)
     assert key is not None
     assert raw_parts(wording.translate(key, language)) == []
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_story_cuts_only_a_corporation_number_into_groups(language: str) -> None:
+    """The number of an order may have 13 digits as well."""
+    facts = {"name": "1763950000123", "state": "pending", "minor": 500, "currency": "JPY"}
+    for kind, shown in (("credit-check", "1 7639 5000 0123"), ("refund", "1763950000123")):
+        story = TimelinePage(
+            kind, "30", (), facts={**facts, "state": "pending" if kind == "credit-check" else "requested"}
+        )
+        assert shown in timelines.format_timeline(story, language).splitlines()[0]

@@ -8,13 +8,14 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from console.domain.calendar_days import JST, convert_to_local
-from console.domain.corporation_number import DIGIT_COUNT, group_digits
+from console.domain.corporation_number import group_digits
 from console.domain.exports.tables import FORMULA_CHARACTERS, CellKind, CellValue
 
 LONGEST_CELL_CHARACTERS = 32_000
 """Largest number of characters of a cell; Excel refuses more than 32,767. It counts a character outside of the basic
 plane of Unicode, such as an emoji, twice.
 """
+_LONGEST_SHEET_NAME_CHARACTERS = 31
 _FIRST_SPREADSHEET_YEAR = 1900
 _MONTHS = (
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -74,8 +75,8 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
             return str(value)
         case Decimal():
             return f"{value:f}"
-    if kind is CellKind.CORPORATION_NUMBER and len(value) == DIGIT_COUNT and value.isdecimal():
-        return group_digits(value)
+    if kind is CellKind.CORPORATION_NUMBER and (grouped := group_digits(value)) != value:
+        return grouped
     text = make_spreadsheet_safe(value)
     return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_TEXT_PATTERN.fullmatch(text) else text
 
@@ -100,8 +101,13 @@ def iterate_sheet_names(title: str) -> Iterator[str]:
     number.
     """
     plain = re.sub(r"[\[\]:*?/\\']", " ", make_spreadsheet_safe(title)).strip() or "1"
-    yield plain[:31].strip()
+    yield _cut_sheet_name(plain, _LONGEST_SHEET_NAME_CHARACTERS)
     number = 2
     while True:
-        yield f"{plain[:26].strip()} {number}"
+        yield f"{_cut_sheet_name(plain, _LONGEST_SHEET_NAME_CHARACTERS - 5)} {number}"
         number += 1
+
+
+def _cut_sheet_name(name: str, most_characters: int) -> str:
+    """Return the beginning of the name: at most this number of characters, as Excel counts them."""
+    return name.encode("utf-16-le")[: 2 * most_characters].decode("utf-16-le", "ignore").strip()

@@ -62,11 +62,13 @@ class BackgroundRefresh(QObject):
         self._context = context
         self._latest_mark: FeedMark | None = None
         self._running_kinds: set[str] = set()
+        self._are_counts_outdated = False
+        """True if the counts must be read again, because something changed while they were being read."""
         self._readings_until_presence = 0
         self._switches_version: int | None = None
         self._read_began_at = 0.0
         self._feed_timer = self._make_timer(CHANGE_FEED_INTERVAL_MS, self.read_change_feed)
-        self._counts_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self.read_work_counts)
+        self._counts_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self._read_counts_unless_running)
         self._views_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self.read_saved_views)
         self._timers = [
             self._feed_timer,
@@ -194,13 +196,21 @@ class BackgroundRefresh(QObject):
     # -- counts
 
     @Slot()
+    def _read_counts_unless_running(self) -> None:
+        if "standing" not in self._running_kinds:
+            self.read_work_counts()
+
+    @Slot()
     def read_work_counts(self) -> None:
         """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds and
         proposals that the acting person may decide, of unacknowledged alerts and of mentions, and the events
-        that concern the person. Store them in the context as WorkCounts.
+        that concern the person. Store them in the context as WorkCounts. While an earlier reading runs, read them
+        after it: it may have read some of them before the change for which this one was requested.
         """
         if not self._mark_call_running("standing"):
+            self._are_counts_outdated = self._context.is_ready
             return
+        self._are_counts_outdated = False
         now, person = self._context.now(), self._context.operator
         may_decide = not self._context.find_missing_right_reason("refund_approve")
         may_confirm = not self._context.find_missing_right_reason("resolve_second")
@@ -237,12 +247,19 @@ class BackgroundRefresh(QObject):
 
     def _handle_work_counts(self, work_counts: WorkCounts) -> None:
         self._running_kinds.discard("standing")
-        self._context.store_work_counts(work_counts)
+        if work_counts.person == self._context.operator:
+            self._context.store_work_counts(work_counts)
+        self._read_outdated_counts()
 
     def _handle_work_counts_failure(self, failure: Failure) -> None:
         self._running_kinds.discard("standing")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_work_counts(WorkCounts())  # hides the counts that the previous person could see
+        self._read_outdated_counts()
+
+    def _read_outdated_counts(self) -> None:
+        if self._are_counts_outdated:
+            self.read_work_counts()
 
     # -- saved views
 

@@ -108,7 +108,7 @@ class CommandPalette(QObject):
         self._text = text
         self._show_number_check()
         if not text.strip():
-            self._show_search_result("", None)
+            self._show_search_result(text, None)
         else:
             self._timer.start()
             is_number = _find_corporation_number(text) is not None
@@ -202,24 +202,28 @@ class CommandPalette(QObject):
     def _may_open_result(self) -> bool:
         """Return True if Enter may open a result now: the results belong to the typed text, or the text is a
         corporation number. Otherwise return False; an exact match is then opened as soon as the results arrive. A
-        search that the person has ended begins again."""
+        search that has failed, or that the person has ended, begins again."""
         if self._searched_text == self._text or _find_corporation_number(self._text) is not None:
             return True
         self._waits_for_exact = True
-        if self._reading is not None and self._reading.state == "cancelled" and not self._timer.isActive():
-            self._search_records()  # the person had ended this search
+        if not (self._is_searching or self._timer.isActive()):
+            self._search_records()
         return False
 
     def _may_close(self) -> bool:
         """Return True if Esc may close the box. A search that waits for the database is ended first, which the box
         says; the next Esc closes the box."""
-        if self._reading is None or self._reading.state not in ("waiting", "running"):
+        if not self._is_searching:
             return True
         self._stop_search()
         words = self._context.translate("search.ended")
         self.box.footer.count.show_text(words)
         announce(self.box.input, words)
         return False
+
+    @property
+    def _is_searching(self) -> bool:
+        return self._reading is not None and self._reading.state in ("waiting", "running")
 
     # -- results
 

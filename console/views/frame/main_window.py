@@ -352,6 +352,7 @@ class WindowFrame(CoveredWindow):
         clock = self.context.translate("status.clock_minutes", at=wording.format_instant(now, "clock")[:5])
         if self.top.clock.plain != clock:
             self.top.clock.show_text(clock)
+            self.context.minute_passed.emit()
 
     @Slot()
     def _show_sidebar_counts(self) -> None:

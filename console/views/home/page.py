@@ -104,7 +104,7 @@ class HomePage(Page):
         self.add_content(self._make_count_panels())
         self.add_content(self._make_table_and_recent_panel(), 1)
         self.add_key_hints()
-        for signal in (context.work_counts_changed, context.connection_state_changed):
+        for signal in (context.work_counts_changed, context.connection_state_changed, context.minute_passed):
             signal.connect(self._show_work_counts)
         self.draft_bars = DraftBarList(self)
         self._show_work_counts()

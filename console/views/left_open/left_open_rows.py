@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from console.domain.links.link import RECORD_KINDS
 from console.domain.recovery.left_open import OPERATION_KIND, LeftOpen, LeftReason
+from console.views.presenters.drafts import format_draft_title
 from console.views.presenters.records import shorten_identifier
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AlertsRoute, ApprovalsRoute, OperationRoute, Route, make_route_to_record
@@ -60,7 +61,7 @@ def _format_subject(item: LeftOpen, context: WindowContext, name_record: Callabl
         return item.name
     if item.reason is LeftReason.DRAFT:
         draft = context.own_state.find_draft(item.name)
-        return draft.title if draft is not None else item.id
+        return format_draft_title(draft) if draft is not None else item.id
     if item.kind == "company":
         return wording.format_corporation_number(item.id)
     if item.kind == OPERATION_KIND:

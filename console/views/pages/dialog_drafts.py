@@ -4,9 +4,10 @@ again.
 """
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from PySide6.QtCore import QObject, SignalInstance, Slot
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QComboBox, QWidget
 
 from console.domain.person_state.drafts import make_draft_name
 from console.settings.entries_file import JsonValue
@@ -138,7 +139,18 @@ def fill_inputs(inputs: InputWidgets, values: Mapping[str, JsonValue]) -> None:
             numbers = [number for number in range(widget.count()) if _read_list_entry(widget, number) == value]
             widget.setCurrentIndex(numbers[0] if numbers else -1)
         elif isinstance(widget, QAbstractButton) and isinstance(value, bool):
-            widget.setChecked(value)
+            _set_checked(widget, is_checked=value)
+
+
+def _set_checked(button: QAbstractButton, *, is_checked: bool) -> None:
+    """Turn the button on or off, also the one that is on in an exclusive group, which Qt doesn't turn off."""
+    group = cast("QButtonGroup | None", button.group())  # the stubs leave out None
+    if is_checked or group is None or not group.exclusive():
+        button.setChecked(is_checked)
+        return
+    group.setExclusive(False)
+    button.setChecked(False)
+    group.setExclusive(True)
 
 
 def _get_change_signal(widget: QWidget) -> SignalInstance:

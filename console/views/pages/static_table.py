@@ -36,6 +36,7 @@ class StaticTable(FittedTable):
             self._model, name, margin=margin, hideable_columns=hideable_columns, naming_columns=naming_columns
         )
         self._model.setParent(self)
+        context.minute_passed.connect(self.repaint_ages)
         self._rows: Sequence[Any] = ()
         self._has_read = False
         self._held_back_rows: Sequence[Any] | None = None

@@ -18,10 +18,16 @@ def format_draft_sentence(draft: Draft, context: WindowContext) -> str:
     return context.translate(
         "draft.line",
         what=format_draft_kind(draft, context),
-        title=draft.title,
+        title=format_draft_title(draft),
         stage=draft.stage,
         at=wording.format_instant(draft.at, "short"),
     )
+
+
+def format_draft_title(draft: Draft) -> str:
+    """Return the name of the draft's record: a corporation number in groups of digits, any other number as it is."""
+    is_about_company = draft.kind == "purchase" or draft.record_kind == "credit-check"
+    return wording.format_corporation_number(draft.title) if is_about_company else draft.title
 
 
 def continue_draft(draft: Draft, context: WindowContext) -> None:

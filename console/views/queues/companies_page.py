@@ -139,7 +139,6 @@ class ChangedCompaniesPage(Page):
         self.bind_shortcut("B", self._renew_by_key)
         self.bind_shortcut("C", partial(self.press_button, self.acknowledged_button))
         self.bind_shortcut("Ctrl+C", self._copy_number)
-        self.context.work_counts_changed.connect(self.table.repaint_ages)
 
     # -- reading
 

@@ -117,7 +117,6 @@ class UnmatchedNoticesPage(Page):
         self.acknowledge_button.clicked.connect(self._acknowledge_notice)
         self.bind_shortcut("A", self._acknowledge_by_key)
         self.bind_shortcut("Ctrl+C", self._copy_number)
-        self.context.work_counts_changed.connect(self.table.repaint_ages)
 
     def _set_tab_order(self) -> None:
         links = self.foot.findChildren(LinkButton)

@@ -141,7 +141,7 @@ class QueuesPage(Page):
 
     def _connect_signals(self) -> None:
         self.tabs.queue_chosen.connect(self._choose_queue)
-        self.context.work_counts_changed.connect(self._repaint_ages)
+        self.context.minute_passed.connect(self._repaint_ages)
         self.filter.changed.connect(self._show_list)
         self.filter.causes_requested.connect(self._read_causes)
         self.filter.focus_released.connect(self.take_focus)

@@ -74,6 +74,7 @@ class WindowContext(QObject):
       has a new value. connection_state_changed also signals a new value of `due_at`, the time at which due tasks
       last ran.
     - work_counts_outdated: the person has ended a mention, so the counts must be read again.
+    - minute_passed: the clock of the window shows another minute, so ages must be shown anew.
     - saved_views_changed: `saved_views` has a new value.
     - saved_views_outdated: the person has changed a saved view, so the saved views must be read again.
     - person_changed: another person acts from now on.
@@ -92,6 +93,7 @@ class WindowContext(QObject):
     changed = Signal(object)
     work_counts_changed = Signal()
     work_counts_outdated = Signal()
+    minute_passed = Signal()
     connection_state_changed = Signal()
     visits_changed = Signal()
     saved_views_changed = Signal()

@@ -72,7 +72,7 @@ class DialogFrame(QDialog):
         self.show_title(title, subtitle)
         self._is_busy = self._may_close_window = False
         self._ready = self._is_act_first = False
-        self._disabled_reason = ""
+        self._disabled_reason = self._hint_before_refusal = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
         self.cancel_button = KeyButton(cancel_text, "Esc", binds=False)
         self.cancel_button.setDefault(True)
@@ -382,7 +382,7 @@ class DialogFrame(QDialog):
     def _enable_act_button(self) -> None:
         self._ready = True
         if self.hint.plain == self.too_early_words:
-            self.hint.show_text("")
+            self.hint.show_text(self._hint_before_refusal)
         if not self._disabled_reason and not self._is_busy:
             self.act_button.enable_button()
         self.set_act_button_first(
@@ -425,6 +425,8 @@ class DialogFrame(QDialog):
         if self.act_button.isEnabled():
             self.act_button.click()
         elif not self._ready and not self._disabled_reason and not self._is_busy:
+            if self.hint.plain != self.too_early_words:
+                self._hint_before_refusal = self.hint.plain
             self.hint.show_text(self.too_early_words)
             announce(self, self.too_early_words, shape="square_bang", tone="care")
 

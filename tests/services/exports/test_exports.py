@@ -342,6 +342,28 @@ def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
         assert cells.make_csv_cell(CellKind.TEXT, longer) == longer
 
 
+@pytest.mark.parametrize(
+    "title", ["\U0001f98a" * 100, "a" + "\U00020bb7" * 40, "\U00020bb7" * 16], ids=["emoji", "odd", "even"]
+)
+def test_a_sheet_has_a_name_that_excel_accepts(title: str, tmp_path: Path) -> None:
+    """Excel counts an emoji, and a rare kanji such as that of a company's name, twice."""
+    columns = [ExportColumn("Name", CellKind.TEXT, lambda row: row[0])]
+    rows = [(str(number),) for number in range(3)]
+    file = tmp_path / "list.xlsx"
+    with file.open("wb") as stream:
+        write_workbook(stream, ExportTable(title, columns, lambda: iter([rows]), ()), rows, max_rows_per_sheet=2)
+    names = openpyxl.load_workbook(file, read_only=True).sheetnames
+    assert all(0 < len(name.encode("utf-16-le")) <= 62 for name in names)
+    assert len(set(names)) == len(names) >= 2
+
+
+def test_a_corporation_number_of_other_digits_stays_a_text() -> None:
+    """Such a number isn't grouped on screen either."""
+    for digits in ("１１８０３０１０１８７７１", "١١٨٠٣٠١٠١٨٧٧١"):
+        assert cells.make_csv_cell(CellKind.CORPORATION_NUMBER, digits) == f"'{digits}"
+    assert cells.make_csv_cell(CellKind.CORPORATION_NUMBER, "1180301018771") == "1 1803 0101 8771"
+
+
 @pytest.mark.parametrize("text", ["DECO-0012", "MARKET-123", "Marketing 24", "12 Mayer", "20日", "11月"])
 def test_a_text_that_only_starts_like_a_month_is_left_alone(text: str) -> None:
     """A number of an order isn't a day because its first letters are those of a month."""

@@ -128,3 +128,22 @@ def test_an_empty_list_is_heard(show_ids: Make) -> None:
         both.show_rows([Line(1)])
         both.show_rows([])
     assert [(one.sentence, one.is_urgent) for one in heard] == [("nothing", False)] * 2
+
+
+def test_ages_are_painted_anew_with_each_minute(the_look: object, qtbot: QtBot) -> None:
+    """Without a reading of the list."""
+    context, painted = window_context(), []
+
+    def format_age(line: Line) -> str:
+        painted.append(line.id)
+        return "1 min"
+
+    table = StaticTable(context, [Column("age", "Age", 90, format_age, "data")], lambda line: line.id, "Lines")
+    qtbot.addWidget(table)
+    table.show()
+    table.show_rows([Line(1)])
+    qtbot.waitUntil(lambda: bool(painted))
+    QApplication.processEvents()
+    painted.clear()
+    context.minute_passed.emit()
+    qtbot.waitUntil(lambda: bool(painted))

@@ -1,0 +1,30 @@
+"""The file of an exported audit trail."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.services.audit.csv_file import write_csv
+from tests.support.refusals import code_of
+
+
+def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
+    """A part of the trail under the name of the whole would be taken for the whole."""
+
+    def fail() -> Iterator[tuple[str, ...]]:
+        yield ("1", "done")
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+
+    file = tmp_path / "audit.csv"
+    with pytest.raises(ConsoleError):
+        write_csv(file, [("id", "result")], fail())
+    assert list(tmp_path.iterdir()) == []
+    assert write_csv(file, [("id", "result")], [("1", "=done"), ("2", "終")]) == 2
+    assert file.read_bytes().decode("utf-8-sig") == "id,result\r\n1,'=done\r\n2,終\r\n"
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    assert code_of(lambda: write_csv(tmp_path / "a\0b.csv", [], [])) == ErrorCode.STORAGE_FULL

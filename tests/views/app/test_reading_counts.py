@@ -1,0 +1,66 @@
+"""When a window reads the counts of waiting work anew, and for whom it shows them."""
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from console.app import Console
+from console.domain.clock import SystemClock
+from console.sandbox.server import Sandbox
+from console.views.app.background_refresh import BackgroundRefresh
+from console.views.runtime.context import WindowContext
+from tests.support.inline_runner import InlineRunner
+from tests.support.places import Place
+
+
+@pytest.fixture
+def console(place: Place, sandbox: Sandbox) -> Iterator[Console]:
+    with place.opened(sandbox) as console:
+        yield console
+
+
+class CountsDesk:
+    """The counts of a window, whose calls are done one by one."""
+
+    def __init__(self, console: Console) -> None:
+        self.runner = InlineRunner(paused=True)
+        self.context = WindowContext(console.settings, self.runner, SystemClock())
+        self.refresh = BackgroundRefresh(self.context, self.context)
+        self.context.store_services(console)
+        self.refresh.stop_timers()
+        self.do_all()
+
+    def do_all(self) -> None:
+        while self.runner.waiting:
+            self.runner.step()
+
+
+def test_what_changes_during_a_reading_is_read_after_it(qapp: QApplication, console: Console) -> None:
+    """The reading may have begun before the change. The timer alone doesn't wait for a second one."""
+    desk = CountsDesk(console)
+    desk.refresh.read_work_counts()
+    desk.refresh._counts_timer.timeout.emit()
+    assert desk.runner.waiting == 1
+    desk.runner.step()
+    assert desk.runner.waiting == 0
+    desk.refresh.read_work_counts()
+    for _ in range(3):
+        desk.context.work_counts_outdated.emit()
+    assert desk.runner.waiting == 1
+    desk.runner.step()
+    assert desk.runner.waiting == 1
+    desk.runner.step()
+    assert desk.runner.waiting == 0
+
+
+@pytest.mark.engines("sqlite")  # a server knows one person per account
+def test_the_counts_of_another_person_are_not_shown(qapp: QApplication, console: Console) -> None:
+    """A reading that was begun for the person before is followed by one for the new person."""
+    desk = CountsDesk(console)
+    desk.refresh.read_work_counts()
+    desk.context.change_operator("lead-b")
+    stored: list[str | None] = []
+    desk.context.work_counts_changed.connect(lambda: stored.append(desk.context.work_counts.person))
+    desk.do_all()
+    assert stored == ["lead-b"]

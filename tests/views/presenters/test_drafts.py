@@ -1,0 +1,26 @@
+"""How a draft names its record."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from console.domain.person_state.drafts import Draft
+from console.views.presenters.drafts import format_draft_sentence, format_draft_title
+from tests.views.invented_checks import window_context
+
+
+@pytest.mark.parametrize(
+    ("kind", "title", "shown"),
+    [
+        ("purchase", "1180301018771", "1 1803 0101 8771"),
+        ("note-credit-check", "1180301018771", "1 1803 0101 8771"),
+        ("refund", "1763950000123", "1763950000123"),
+        ("note-payment", "1763950000123", "1763950000123"),
+        ("note-order", "1763950000123", "1763950000123"),
+    ],
+)
+def test_only_a_corporation_number_is_cut_into_groups(kind: str, title: str, shown: str) -> None:
+    """A shop may number its orders by the milliseconds of its clock: those have 13 digits as well."""
+    draft = Draft(kind, "5", title, "form", {}, datetime(2026, 11, 24, tzinfo=UTC))
+    assert format_draft_title(draft) == shown
+    assert f", {shown}, " in format_draft_sentence(draft, window_context())
