@@ -451,7 +451,8 @@ def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
 
 
 def _list_roles_for_refund(relations: PaymentRelations, now: datetime) -> tuple[str, ...]:
-    """Return the roles that may do the next step of the payment's refund: none if it only expires."""
+    """Return the roles that may do the next step of the payment's refund; empty if the next step is the refund's
+    expiry."""
     pending_refund = relations.pending_refund
     return () if pending_refund is not None and _is_decision_overdue(pending_refund, now) else DECIDING_ROLES
 

@@ -144,7 +144,7 @@ def defer_while_printing() -> Iterator[None]:
 def stop_raising_at_signals() -> None:
     """Inside `handle_signals`, let no later signal raise anything: the answer of the command is written, and the
     process ends soon with its exit status. An exception could come between two steps of `_install_handlers` and undo
-    their effect. Outside, do nothing."""
+    their effect. Outside of `handle_signals`, do nothing."""
     _signal_state.is_answered = _has_own_handler()
 
 

@@ -420,9 +420,9 @@ class ServiceContext:
         result: str = "done",
         reason: str | None = None,
     ) -> None:
-        """Append an audit entry about the record with this kind and id in the caller's transaction; `detail` has
-        more facts for it, in which payers are masked: an entry never changes, and whoever verifies the trail reads
-        it whole. The entry contains the correlation id of this thread if it has one.
+        """Append an audit entry about the record with this kind and id in the caller's transaction; `detail` has more
+        facts for it. Payers in these facts are masked, because an entry can never be changed, and a person who
+        verifies the trail reads all of it. The entry contains the correlation id of this thread if it has one.
 
         If the result is "done", also store the record in the row of the call's request id (see
         `bind_to_request_id`).

@@ -130,11 +130,11 @@ class Database:
         self._report_transaction_change(+1)
         try:
             if self.is_server:
-                with self._connect(self._reader) as conn, self._hold_interruptible(conn):
+                with self._connect(self._reader) as conn, self._make_interruptible(conn):
                     self._has_connected = True
                     yield conn
             else:
-                with self._sqlite_transaction("BEGIN DEFERRED") as conn, self._hold_interruptible(conn):
+                with self._sqlite_transaction("BEGIN DEFERRED") as conn, self._make_interruptible(conn):
                     yield conn
         except (DBAPIError, NoConnectionFree, PendingRollbackError) as error:
             _raise_console_error(error)
@@ -142,15 +142,15 @@ class Database:
         finally:
             self._report_transaction_change(-1)
 
-    def _hold_interruptible(self, conn: Connection) -> AbstractContextManager[None]:
+    def _make_interruptible(self, conn: Connection) -> AbstractContextManager[None]:
         interruption = get_current_interruption()
         if interruption is None:
             return nullcontext()
         if self.is_server:
             session = server_engine.get_session(conn)
-            return interruption.hold(lambda: self._open_session_ender(session))
+            return interruption.make_interruptible(lambda: self._open_session_ender(session))
         driver: Any = conn.connection.dbapi_connection
-        return interruption.hold(lambda: nullcontext(driver.interrupt))
+        return interruption.make_interruptible(lambda: nullcontext(driver.interrupt))
 
     @contextmanager
     def _open_session_ender(self, session: server_engine.Session) -> Iterator[Callable[[], None]]:
@@ -363,8 +363,8 @@ class Database:
                 pool.dispose()
 
     def close(self) -> None:
-        """Close all connections to the database. A transaction that is running in another thread closes its own at
-        its end, and so does each later one."""
+        """Close all idle connections to the database. A connection that another thread is using is closed at the end
+        of its transaction, and so is every connection that is opened later."""
         self._is_closed = True
         self.engine.dispose()
         self._reader.dispose()

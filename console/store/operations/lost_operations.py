@@ -173,8 +173,9 @@ def list_starts_holding_claim(conn: Connection, provider_key: str, fingerprint: 
 
 
 def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tuple[Intent, ...]:
-    """Return those intents of a desk's spool about whose loss this database has no decision of two people. They may
-    have decided at another desk, whose spool alone was changed then."""
+    """Return the `intents` (entries in the spool of a desk) without those whose outcome two people have already
+    decided in this database. Such a decision may have been made at another desk, which has changed only its own
+    spool."""
     decided = _read_existing_ids(conn, _DECIDED_OPERATION_IDS_QUERY, [intent.operation_id for intent in intents])
     return tuple(intent for intent in intents if intent.operation_id not in decided)
 

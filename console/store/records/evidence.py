@@ -71,9 +71,10 @@ def add_proof(
     proof: PersonProof,
     now: datetime,
 ) -> int:
-    """Store a text or file that a person handed in as evidence: its SHA-256, its readable text, and as summary the
-    person's reason, or without one the beginning of the text, which never reads as a reason. Return the id of the
-    evidence. `subject` is the kind and id of the record; `operation_id` the operation that the proof is about.
+    """Store a text or file that a person handed in as evidence, and return the id of the evidence. The row has its
+    SHA-256, its readable text, and a summary: the person's reason, or, if there is none, the beginning of the text. A
+    beginning that looks like a reason gets a space before it. `subject` is the kind and id of the record;
+    `operation_id` the operation that the proof is about.
     """
     text = proof.content.decode("utf-8", errors="replace").replace("\x00", "")
     digest = hashlib.sha256(proof.content).hexdigest()
@@ -184,7 +185,7 @@ def has_documents(conn: Connection) -> bool:
 
 
 def list_document_paths(conn: Connection) -> frozenset[str]:
-    """Return the paths of all stored PDFs, of whatever records."""
+    """Return the paths of the stored PDFs of all records."""
     return frozenset(conn.scalars(select(documents.c.path)))
 
 

@@ -327,7 +327,8 @@ def read_refunds(
 
 
 def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
-    """Return the refunds; those that are still requested without the people who approved and are no approvers now."""
+    """Return the refunds. From the `checkers` of a refund in the state requested, people who are no approvers any
+    more are left out."""
     kept = tuple(records)
     names = {name for refund in kept if refund.state is RefundState.REQUESTED for name in refund.checkers}
     lost = {name for name in names if not _is_approver(conn, name)}

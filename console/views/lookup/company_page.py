@@ -47,7 +47,7 @@ _CREDIT_CHECK_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "
 
 
 class _NameLabel(TextLabel):
-    """A name that is on one line where it has room, and wraps where it has not."""
+    """Label with a company's name. The name is on one line if the line has room for it; otherwise it wraps."""
 
     def sizeHint(self) -> QSize:
         width = self.measure_line_width()

@@ -244,8 +244,8 @@ class EvidenceForm(QWidget):
 
     @Slot()
     def _propose_reason(self) -> None:
-        """Select the code of the reason that follows from the kind of evidence, or none. A code that the person has
-        selected stays."""
+        """Select the code of the reason that the form proposes for the selected kind of evidence, or no code if it
+        proposes none. If the person has selected a code, leave it selected."""
         if self.reason.currentIndex() >= 0 and not self._is_reason_proposed:
             return
         self._evidence_kind_of_proposal, self._has_person_selected_reason = self.evidence_kind, False
@@ -255,7 +255,8 @@ class EvidenceForm(QWidget):
 
     @Slot()
     def _keep_selected_reason(self) -> None:
-        """Treat the code as the person's own from now on, also if it is the one that the form has proposed."""
+        """Treat the selected code as the person's own choice from now on, even if it is the one that the form has
+        proposed."""
         self._has_person_selected_reason = True
         self._update_proposal_note()
 
