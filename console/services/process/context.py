@@ -237,15 +237,15 @@ class ServiceContext:
             return RequestedAuditTrail(self.spool.desk_id)
         from console.store.audit.trail import AuditTrail
 
-        def anchor(heads: Sequence[ChainHead]) -> None:
+        def store_anchors(heads: Sequence[ChainHead]) -> None:
             self.spool.store_anchors(self.database_id, heads)
 
-        def begin(conn: Connection) -> None:
+        def begin_session(conn: Connection) -> None:
             account = self.database.account or self.settings.operator
             run = (self.session, account, self.spool.desk_id, self.host, os.getpid(), self.program)
             people.begin_session(conn, *run, self.now())
 
-        return AuditTrail(self.session, self.spool.desk_id, self.clock, anchor, begin)
+        return AuditTrail(self.session, self.spool.desk_id, self.clock, store_anchors, begin_session)
 
     @cached_property
     def cipher(self) -> Cipher:
