@@ -28,7 +28,7 @@ _CREDIT_CHECK_KIND = "credit-check"
 
 class _DocumentList(NamedTuple):
     """The stored versions of a PDF, newest first, and the number of pages of each readable one by its SHA-256. Only
-    the pages of the newest versions are counted, and none if the place of the documents is out of reach."""
+    the pages of the newest versions are counted, and none if the storage of the documents can't be reached."""
 
     versions: tuple[Document, ...]
     page_counts: Mapping[str, int]

@@ -220,8 +220,8 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/database/server.py",
-                "IDLE_TRANSACTION_SECONDS = 6\n",
-                "IDLE_TRANSACTION_SECONDS = 600\n",
+                "IDLE_TRANSACTION_TIMEOUT_SECONDS = 6\n",
+                "IDLE_TRANSACTION_TIMEOUT_SECONDS = 600\n",
             ),
         ),
         ("tests/faults/test_losers.py",),

@@ -17,7 +17,7 @@ from types import FrameType
 INTERRUPT_REASON = "interrupted"  # house: the reason of an outcome
 """Reason of an outcome for a call to a provider that an interrupt has ended."""
 _HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_POLL_SECONDS = 0.02
+_POLL_INTERVAL_SECONDS = 0.02
 
 
 class Interrupted(KeyboardInterrupt):
@@ -185,7 +185,7 @@ def end_network_waits(seconds: float) -> bool:
     try:
         _end_calls_of_thread()
         while _signal_state.blocks and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_POLL_INTERVAL_SECONDS)
         return not _signal_state.blocks
     finally:
         _signal_state.is_ending = False

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-_REPEAT_SECONDS = 0.05
+_REPEAT_INTERVAL_SECONDS = 0.05
 _log = logging.getLogger("console.store")
 T = TypeVar("T")
 OpenStatementEnder = Callable[[], AbstractContextManager[Callable[[], None]]]
@@ -56,7 +56,7 @@ class ReadInterruption:
                 with read() as end_statement, self._lock:  # the lock: another read must not get the connection
                     while self._get_running_read() is read:
                         end_statement()
-                        self._lock.wait(_REPEAT_SECONDS)
+                        self._lock.wait(_REPEAT_INTERVAL_SECONDS)
         except Exception as error:
             _log.info("a cancelled read runs to its end: %s", error)
 

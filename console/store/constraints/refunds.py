@@ -27,8 +27,8 @@ from console.domain.records import Certainty
 from console.domain.transitions.tables import ENDED_REFUND_STATES, REFUND_TRANSITIONS, RESERVING_REFUND_STATES
 from console.store.constraints import limits, state_since
 from console.store.constraints.sql_expressions import (
+    BINDS_SCHEMA_ACCOUNT,
     CERTAINTY_RULE,
-    FOR_SCHEMA_ACCOUNT_TOO,
     IS_EVIDENCE_FROM_PROVIDER,
     IS_REQUEST_CONFIRMED,
     NEVER_TRUE_SQL,
@@ -122,15 +122,15 @@ def _is_request_about_refund_sql(action: str, refund: str = "OLD.id") -> str:
     )
 
 
-_IS_OF_LAST_SENDING = "e.operation_id = OLD.operation_id"
+_IS_EVIDENCE_OF_LAST_SENDING = "e.operation_id = OLD.operation_id"
 _NOT_FOUND_COUNT = aggregate_sql(
     "COUNT(*)",
     f"evidence e WHERE e.subject_kind = 'refund' AND e.subject_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER}"
-    f" AND {has_outcome_sql(OutcomeClass.NOT_FOUND)} AND {_IS_OF_LAST_SENDING}",
+    f" AND {has_outcome_sql(OutcomeClass.NOT_FOUND)} AND {_IS_EVIDENCE_OF_LAST_SENDING}",
 )
 _WAS_REFUND_REFUSED = _has_answer_sql(
     *REFUSAL_OUTCOMES,
-    condition=f"{_IS_OF_LAST_SENDING} AND SUBSTRING_INDEX(e.source, '.', -1) = '{NAME_OF_REFUND_CALL}'",
+    condition=f"{_IS_EVIDENCE_OF_LAST_SENDING} AND SUBSTRING_INDEX(e.source, '.', -1) = '{NAME_OF_REFUND_CALL}'",
 )
 
 _IS_WORKER_PROPOSAL = (
@@ -440,10 +440,10 @@ _APPROVAL_UPDATE_RULES = (
     TriggerRule(
         unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
         "what somebody decided is never changed",
-        FOR_SCHEMA_ACCOUNT_TOO,
+        BINDS_SCHEMA_ACCOUNT,
     ),
     TriggerRule(
-        "OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "what is closed stays closed", FOR_SCHEMA_ACCOUNT_TOO
+        "OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "what is closed stays closed", BINDS_SCHEMA_ACCOUNT
     ),
     TriggerRule(f"OLD.action <> {_VOTE_ACTION}", "an approval of a refund stands"),
 )

@@ -16,7 +16,7 @@ from console.domain.transitions.tables import OPERATION_TRANSITIONS
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH
 from console.store.audit.roots import ROOT_ACTION as ROOT
 from console.store.constraints.sql_expressions import (
-    FOR_SCHEMA_ACCOUNT_TOO,
+    BINDS_SCHEMA_ACCOUNT,
     IS_EVIDENCE_FROM_PROVIDER,
     NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
@@ -88,7 +88,7 @@ _AUDIT_ROW_INSERT_RULES = (
 _OPERATOR_NAME_RULE = TriggerRule(
     "CHAR_LENGTH(NEW.name) BETWEEN 1 AND 32 AND NOT NEW.name REGEXP '[^a-z0-9._-]'",
     "a name has 1 to 32 of a-z, 0-9, dot, underscore and hyphen",
-    FOR_SCHEMA_ACCOUNT_TOO,
+    BINDS_SCHEMA_ACCOUNT,
 )
 _PROVIDER_TOKEN_RULE = TriggerRule(
     "(NEW.sealed IS NULL OR NEW.sealed REGEXP CONCAT('^v', NEW.version, '[.]gAAAA[A-Za-z0-9_=-]+$'))"

@@ -5,7 +5,7 @@ Variables in a trigger: `account` is the name of the connected account, from USE
 trigger's owner. `me` is the acting person: the account itself, or, while a worker executes a desk request, the
 person who sent the request. In triggers of credit checks, `op` is the id of the row's operation.
 
-Rules bind every account except the schema account. Rules with FOR_SCHEMA_ACCOUNT_TOO bind that account, too. A
+Rules bind every account except the schema account. Rules with BINDS_SCHEMA_ACCOUNT bind that account, too. A
 disabled person has no rights on the server, so most rules don't check whether a person is disabled.
 """
 
@@ -44,7 +44,7 @@ class TriggerRule:
 
 
 NEVER_TRUE_SQL = "FALSE"
-FOR_SCHEMA_ACCOUNT_TOO = True
+BINDS_SCHEMA_ACCOUNT = True
 SCHEMA_ACCOUNT_ONLY_RULE = TriggerRule(NEVER_TRUE_SQL, "only the schema account changes this")
 VERSION_RULE = TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one")
 
@@ -59,7 +59,7 @@ _TEXT_COLUMNS = frozenset(
 def make_refusal_rules(message: str) -> tuple[TriggerRule, ...]:
     """Return one rule (as a tuple) that refuses the statement with this message to every account, the schema
     account included."""
-    return (TriggerRule(NEVER_TRUE_SQL, message, FOR_SCHEMA_ACCOUNT_TOO),)
+    return (TriggerRule(NEVER_TRUE_SQL, message, BINDS_SCHEMA_ACCOUNT),)
 
 
 def unchanged_sql(*columns: str) -> str:

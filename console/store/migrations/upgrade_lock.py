@@ -19,7 +19,7 @@ EXPIRES_AFTER_MS = 15_000
 LONGEST_WAIT_SECONDS = 600.0
 """Longest time (seconds) for which a process waits for the lock while another process holds it."""
 
-_HEARTBEAT_SECONDS = 3.0
+_HEARTBEAT_INTERVAL_SECONDS = 3.0
 _CREATE_LOCK_TABLE = text(
     "CREATE TABLE IF NOT EXISTS console_upgrade"
     " (one INTEGER PRIMARY KEY, token VARCHAR(36) NULL, until_ms BIGINT NOT NULL) ENGINE = InnoDB"
@@ -80,7 +80,7 @@ class UpgradeLock:
         return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 
     def _renew_until_end(self) -> None:
-        while not self._ended.wait(_HEARTBEAT_SECONDS):
+        while not self._ended.wait(_HEARTBEAT_INTERVAL_SECONDS):
             try:
                 self._lost = not self._database.write(lambda tx: self._renew_lock(tx.conn)) or self._lost
             except (ConsoleError, DBAPIError):  # the next heartbeat may succeed, or the lock expires

@@ -35,11 +35,11 @@ _NUMBER_PARAMETER: BindParameter[str] = bindparam("number")
 _ORDER_INDEX = 0
 _PAYMENT_INDEX = len(orders.ORDER_COLUMNS)
 _REFUND_INDEX = _PAYMENT_INDEX + len(payment_rows.PAYMENT_COLUMNS)
-_LAST_COLUMNS_INDEX = _REFUND_INDEX + len(refund_rows.REFUND_COLUMNS)
+_INDEX_AFTER_REFUND_COLUMNS = _REFUND_INDEX + len(refund_rows.REFUND_COLUMNS)
 _LAPSED_PAYMENT_INDEX, _LAPSED_REFUND_INDEX, _CHECKER_INDEX = (
-    _LAST_COLUMNS_INDEX,
-    _LAST_COLUMNS_INDEX + 1,
-    _LAST_COLUMNS_INDEX + 2,
+    _INDEX_AFTER_REFUND_COLUMNS,
+    _INDEX_AFTER_REFUND_COLUMNS + 1,
+    _INDEX_AFTER_REFUND_COLUMNS + 2,
 )
 
 
@@ -143,7 +143,7 @@ def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
         )
     first = {row[_REFUND_INDEX]: row for row in rows}
     return _sort_newest_first(
-        refund_rows.make_record(row[_REFUND_INDEX:_LAST_COLUMNS_INDEX], votes[number], lapsed)
+        refund_rows.make_record(row[_REFUND_INDEX:_INDEX_AFTER_REFUND_COLUMNS], votes[number], lapsed)
         for number, row in first.items()
     )
 

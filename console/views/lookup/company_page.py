@@ -373,7 +373,8 @@ class CompanyPanel(QWidget):
 
     @Slot()
     def probe_current_record(self) -> None:
-        """Ask the provider for the outcome of the current record. If there is no current record, say so."""
+        """Ask the provider for the outcome of the current record. If there is no current record, show a message that
+        says this."""
         record = self.current_record
         if record is not None:
             self._acts.probe(record)

@@ -271,9 +271,9 @@ class EvidenceForm(QWidget):
         self._proposal_note.setVisible(self._is_reason_proposed)
 
     def store_decision_choices(self, choices: Sequence[DecisionChoice]) -> None:
-        """Store the choices that the service has returned. A choice says of one result whether the stored facts
-        exclude it, and which changes the result would make. Before this call, no result is disabled because of
-        stored facts."""
+        """Store the choices that the service has returned. Each choice is about one result: it has the reason if the
+        stored facts exclude the result, and the changes that the result would make. Before this call, no result is
+        disabled because of stored facts."""
         self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
         self._update_result_buttons()
 

@@ -83,7 +83,7 @@ def test_an_ended_call_is_left_alone(place: Place) -> None:
 def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is_nested: bool) -> None:
     """Also after an earlier read of the same call, or a read inside the running one, has ended. The end of the read
     ends the wait for the next attempt."""
-    monkeypatch.setattr(read_interruption, "_REPEAT_SECONDS", 2 * LIMIT_SECONDS)
+    monkeypatch.setattr(read_interruption, "_REPEAT_INTERVAL_SECONDS", 2 * LIMIT_SECONDS)
     interruption, first, second = ReadInterruption(), Event(), Event()
 
     def end_statement() -> None:
