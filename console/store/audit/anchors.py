@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, func, select, union_all
 from sqlalchemy.exc import DBAPIError
 
 from console.domain.errors import ErrorCode
-from console.store.database.instants import SERVER_TIME
+from console.store.database.instants import SERVER_TIME_EXPRESSION
 from console.store.schema.core import alerts, audit_log
 from console.store.spool.spool import ChainHead
 
@@ -24,7 +24,7 @@ MIN_AGE_OF_DURABLE_ROWS = timedelta(seconds=5)
 """Age from which on an audit row counts as written to the server's disk, because a COMMIT waits for the disk."""
 _MAX_STATUS_READS = 5
 _AUDIT_ROW_COLUMNS = (audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash)
-_AUDIT_TIME_COLUMNS = (audit_log.c.at, SERVER_TIME)
+_AUDIT_TIME_COLUMNS = (audit_log.c.at, SERVER_TIME_EXPRESSION)
 _LISTED_AUDIT_ROW_CONDITION = audit_log.c.id.in_(bindparam("ids", expanding=True))
 _NEWEST_AUDIT_ROW_CONDITION = audit_log.c.id == select(func.max(audit_log.c.id)).scalar_subquery()
 _AUDIT_ROWS_BY_ID_QUERY = select(*_AUDIT_ROW_COLUMNS).where(_LISTED_AUDIT_ROW_CONDITION)

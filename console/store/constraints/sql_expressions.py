@@ -27,7 +27,7 @@ EXECUTED_REQUEST_SQL = "CONVERT(@console_request USING utf8mb4) COLLATE utf8mb4_
 it.
 """
 TriggerEvent = Literal["INSERT", "UPDATE", "DELETE"]
-UTC_NOW = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
+UTC_NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 REFUSAL_OUTCOMES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 """Outcomes by which a provider says that a call that costs money had no effect."""
 
@@ -177,7 +177,7 @@ def has_answer_key_sql(row: str, lock: str) -> str:
     return f"{lock}.answer_lock = SHA2({row}.answer_key, 256)"
 
 
-IS_REQUEST_CONFIRMED = "r.confirmed = 1"
+IS_REQUEST_CONFIRMED_SQL = "r.confirmed = 1"
 """SQL condition: the person has typed the password for the desk request `r`. The person's desk writes the column
 `confirmed`, and the server can't verify it. So this rule stops a program that uses a connection left open by the
 person, but it doesn't stop a person who knows the password.
@@ -205,7 +205,7 @@ def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: st
         f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
     )
-    return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_REQUEST_CONFIRMED)} AND {other})"
+    return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_REQUEST_CONFIRMED_SQL)} AND {other})"
 
 
 def exists_sql(from_clause: str) -> str:

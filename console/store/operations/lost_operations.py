@@ -92,7 +92,7 @@ _LOST_OPERATION_IDS_QUERY = select(lost_operations.c.id).where(
 )
 _DECIDED_OPERATION_IDS_QUERY = _LOST_OPERATION_IDS_QUERY.where(_DECIDED_LOST_OPERATION_CONDITION)
 _RESTORED_OPERATION_CONDITION = exists().where(operations.c.id == lost_operations.c.id)
-_INSERT_LOST_OPERATION = insert(lost_operations)
+_INSERT_LOST_OPERATION_STATEMENT = insert(lost_operations)
 
 
 LONGEST_KEY_CHARACTERS = 64
@@ -143,7 +143,7 @@ def insert_lost_operations(conn: Connection, entries: Sequence[SpoolEntry], data
             "told_at": convert_to_naive_utc(now),
         }
         try:
-            conn.execute(_INSERT_LOST_OPERATION, row)
+            conn.execute(_INSERT_LOST_OPERATION_STATEMENT, row)
         except IntegrityError:  # another process of the same desk, at the same time
             raise RunAgain from None
 

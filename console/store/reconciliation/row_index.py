@@ -11,7 +11,7 @@ _CACHE_KIB = 1_024
 _KIND_OF_PAID_ROWS = "paid"
 _CREATE_INDEX_TABLE = """CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT, own_number TEXT,
     PRIMARY KEY (payment, refund, minor, at)) WITHOUT ROWID"""
-_INSERT_ROW = "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?)"
+_INSERT_ROW_STATEMENT = "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?)"
 _HAS_PAYMENT_QUERY = "SELECT 1 FROM told WHERE payment = ? AND refund = ? LIMIT 1"
 _CREATE_OWN_NUMBER_INDEX = "CREATE INDEX IF NOT EXISTS told_own_number ON told (own_number)"
 _HAS_OWN_NUMBER_QUERY = "SELECT 1 FROM told WHERE own_number = ? AND refund = ? LIMIT 1"
@@ -41,7 +41,7 @@ class HistoryIndex:
         identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
         if row.refund is not None:
             identity = (row.refund.value, row.amount.minor, row.at.isoformat())
-        added = self._connection.execute(_INSERT_ROW, (payment, *identity, row.merchant_payment_id))
+        added = self._connection.execute(_INSERT_ROW_STATEMENT, (payment, *identity, row.merchant_payment_id))
         return added.rowcount == 1
 
     def has_payment(self, provider_payment_id: str | None, merchant_payment_id: str) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_BODY_CHARACTERS = 20_000
 _ROWS_PER_PAGE = 100
-_INSERT_EVIDENCE = insert(evidence)
+_INSERT_EVIDENCE_STATEMENT = insert(evidence)
 
 
 def add_answer(
@@ -102,7 +102,7 @@ def _insert_evidence(
         "summary": summary[:255],
         "body": body[:LONGEST_BODY_CHARACTERS],
     }
-    key = conn.execute(_INSERT_EVIDENCE, row).inserted_primary_key
+    key = conn.execute(_INSERT_EVIDENCE_STATEMENT, row).inserted_primary_key
     return int(key[0]) if key else 0
 
 
