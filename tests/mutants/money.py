@@ -24,7 +24,7 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         "more than is left is reserved",
         _MONEY,
         "_ADD_TO_RESERVED_STATEMENT.where(\n"
-        "    _REFUNDABLE_MINOR_EXPRESSION >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION\n)",
+        "    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION\n)",
         "_ADD_TO_RESERVED_STATEMENT.where(_NOT_REVERSED_CONDITION)",
         _SUMS,
     ),
@@ -80,7 +80,7 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "what was refunded is free again",
         _MONEY,
-        "        (payments.c.refunded_minor, _NEW_REFUNDED_MINOR_EXPRESSION),\n",
+        "        (payments.c.refunded_minor, _NEW_REFUNDED_AMOUNT_EXPRESSION),\n",
         "",
         _SUMS,
     ),
@@ -102,7 +102,7 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         "more than is left is set aside",
         _MONEY,
         "_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(\n"
-        "    _REFUNDABLE_MINOR_EXPRESSION >= _AMOUNT_MINOR_PARAMETER\n)",
+        "    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER\n)",
         "_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT",
         _SUMS,
     ),

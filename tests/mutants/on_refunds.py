@@ -23,7 +23,7 @@ _SUM = """    from sqlalchemy import func, select
 """
 _READ_FIRST = """    from sqlalchemy import select
 
-    if (conn.scalar(select(_REFUNDABLE_MINOR_EXPRESSION).where(payments.c.id == payment_id)) or 0) < amount_minor:
+    if (conn.scalar(select(_REFUNDABLE_AMOUNT_EXPRESSION).where(payments.c.id == payment_id)) or 0) < amount_minor:
         return False
     return _move_amount(conn, _ADD_TO_RESERVED_STATEMENT, payment_id, amount_minor, now)
 """

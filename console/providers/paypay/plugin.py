@@ -97,9 +97,9 @@ def _find_payment_state(provider_word: str) -> PaymentState | None:
 
 
 def _find_refund_state(provider_word: str) -> RefundState | None:
-    from console.providers.paypay.result_codes import REFUND_STATES
+    from console.providers.paypay.result_codes import REFUND_STATE_MEANINGS
 
-    return REFUND_STATES[provider_word][1] if provider_word in REFUND_STATES else None
+    return REFUND_STATE_MEANINGS[provider_word][1] if provider_word in REFUND_STATE_MEANINGS else None
 
 
 def _read_hint(body: bytes) -> "Hint":

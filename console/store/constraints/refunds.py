@@ -145,19 +145,19 @@ _IS_WORKER_PROPOSAL_SQL = (
 """SQL condition: a worker requests the refund of a whole set-aside, for which no refund was requested before, and two
 people must approve it.
 """
-_REFUND_HAS_EFFECT = f"r.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES - {RefundState.COMPLETED})}"
+_REFUND_HAS_EFFECT_SQL = f"r.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES - {RefundState.COMPLETED})}"
 _NOW_WITH_LAG_SQL = _add_clock_lag_sql(UTC_NOW_SQL)
 _MIDNIGHT_IN_JAPAN_SQL = f"(DATE({_NOW_WITH_LAG_SQL} + INTERVAL 9 HOUR) - INTERVAL 9 HOUR)"
 _MAKER_SUM_TODAY_SQL = aggregate_sql(
     "COALESCE(SUM(r.refund_amount), 0)",
     "refunds r WHERE r.maker = NEW.maker AND r.currency = NEW.currency"
-    f" AND r.created_at >= {_MIDNIGHT_IN_JAPAN_SQL} AND {_REFUND_HAS_EFFECT}",
+    f" AND r.created_at >= {_MIDNIGHT_IN_JAPAN_SQL} AND {_REFUND_HAS_EFFECT_SQL}",
 )
 _PAYER_REFUND_COUNT_SQL = aggregate_sql(
     "COUNT(*)",
     "payments p JOIN payments q ON q.payer_ref = p.payer_ref JOIN refunds r ON r.payment_id = q.id"
     f" WHERE p.id = NEW.payment_id AND r.created_at >= {_NOW_WITH_LAG_SQL} - INTERVAL {PAYER_HISTORY_PERIOD.days} DAY"
-    f" AND {_REFUND_HAS_EFFECT}",
+    f" AND {_REFUND_HAS_EFFECT_SQL}",
 )
 _IS_CHECKER_CONDITION_EXCEEDED_SQL = exists_sql(
     "limits l JOIN payments p ON p.id = NEW.payment_id WHERE l.currency = NEW.currency AND ("

@@ -90,16 +90,16 @@ _listed_requests = (
     )
     .subquery("listed")
 )
-_TURN_ORDER = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
+_TURN_ORDER_COLUMNS = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
 _open_requests = select(
     _listed_requests.c.id,
     _listed_requests.c.fence,
     _listed_requests.c.at,
     _listed_requests.c.running,
     func.row_number()
-    .over(partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_TURN_ORDER)
+    .over(partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_TURN_ORDER_COLUMNS)
     .label("place"),
-    func.row_number().over(partition_by=_listed_requests.c.who, order_by=_TURN_ORDER).label("turn"),
+    func.row_number().over(partition_by=_listed_requests.c.who, order_by=_TURN_ORDER_COLUMNS).label("turn"),
 ).subquery("open")
 # The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
 # waits for all requests of somebody else.

@@ -21,7 +21,7 @@ MONEY_COLUMNS = frozenset({"captured_minor", "reserved_minor", "refunded_minor",
 """Columns of amounts, which only the functions of this module write."""
 
 _AMOUNT_MINOR_PARAMETER: BindParameter[int] = bindparam("x")
-_REFUNDABLE_MINOR_EXPRESSION = (
+_REFUNDABLE_AMOUNT_EXPRESSION = (
     payments.c.captured_minor - payments.c.reserved_minor - payments.c.refunded_minor - payments.c.set_aside_minor
 )
 _UPDATE_PAYMENT_AMOUNTS_STATEMENT = (
@@ -37,7 +37,7 @@ _SUBTRACT_FROM_RESERVED_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(
     payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER
 ).values(reserved_minor=payments.c.reserved_minor - _AMOUNT_MINOR_PARAMETER)
 _RESERVE_FROM_REFUNDABLE_STATEMENT = _ADD_TO_RESERVED_STATEMENT.where(
-    _REFUNDABLE_MINOR_EXPRESSION >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION
+    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION
 )
 _RESERVE_FROM_SET_ASIDE_STATEMENT = _ADD_TO_RESERVED_STATEMENT.where(
     payments.c.set_aside_minor >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION
@@ -46,7 +46,7 @@ _RELEASE_TO_REFUNDABLE_STATEMENT = _SUBTRACT_FROM_RESERVED_STATEMENT
 _RELEASE_TO_SET_ASIDE_STATEMENT = _SUBTRACT_FROM_RESERVED_STATEMENT.values(
     set_aside_minor=payments.c.set_aside_minor + _AMOUNT_MINOR_PARAMETER
 )
-_NEW_REFUNDED_MINOR_EXPRESSION, _PROVIDER_REFUNDED_EXPRESSION = (
+_NEW_REFUNDED_AMOUNT_EXPRESSION, _PROVIDER_REFUNDED_EXPRESSION = (
     payments.c.refunded_minor + _AMOUNT_MINOR_PARAMETER,
     payments.c.provider_refunded_minor,
 )
@@ -64,11 +64,11 @@ _MOVE_TO_REFUNDED_STATEMENT = (
         (
             _PROVIDER_REFUNDED_EXPRESSION,
             case(
-                (_PROVIDER_REFUNDED_EXPRESSION < _NEW_REFUNDED_MINOR_EXPRESSION, _NEW_REFUNDED_MINOR_EXPRESSION),
+                (_PROVIDER_REFUNDED_EXPRESSION < _NEW_REFUNDED_AMOUNT_EXPRESSION, _NEW_REFUNDED_AMOUNT_EXPRESSION),
                 else_=_PROVIDER_REFUNDED_EXPRESSION,
             ),
         ),
-        (payments.c.refunded_minor, _NEW_REFUNDED_MINOR_EXPRESSION),
+        (payments.c.refunded_minor, _NEW_REFUNDED_AMOUNT_EXPRESSION),
         (payments.c.reserved_minor, payments.c.reserved_minor - _AMOUNT_MINOR_PARAMETER),
         (payments.c.version, payments.c.version + 1),
         (payments.c.changed_at, bindparam("at")),
@@ -78,7 +78,7 @@ _RAISE_CAPTURED_AMOUNT_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(
     payments.c.captured_minor < _AMOUNT_MINOR_PARAMETER
 ).values(captured_minor=_AMOUNT_MINOR_PARAMETER)
 _MOVE_TO_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(
-    _REFUNDABLE_MINOR_EXPRESSION >= _AMOUNT_MINOR_PARAMETER
+    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER
 ).values(set_aside_minor=payments.c.set_aside_minor + _AMOUNT_MINOR_PARAMETER)
 
 
