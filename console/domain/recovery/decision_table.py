@@ -422,7 +422,7 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
 
 
 def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoice:
-    """Return the choice excluded, if the read-only switch of `facts` stops it; otherwise unchanged."""
+    """Return the choice as excluded if the read-only switch of `facts` stops it; otherwise return it unchanged."""
     if facts.read_only is None or not is_action_stopped(choice.what, facts.read_only):
         return choice
     return replace(

@@ -309,7 +309,8 @@ class GuardedPipeline:
 
     def _may_send(self, claimed: ClaimedOperation) -> bool:
         """True if the operation's lease is live, or can be renewed because nobody has declared that it lapsed. After
-        that, people may have decided that it did not happen, and somebody may have begun it anew."""
+        a declared lapse, people may have decided that the operation did not happen, and somebody may have begun it
+        again."""
         if not claimed.deadline.is_live():
             try:
                 self._renew_leases(claimed)

@@ -251,8 +251,8 @@ def apply_table_change(
 
 def _list_alter_endings(change: TableChange, *, convert: bool) -> tuple[str, ...]:
     """Return the endings (ALGORITHM and LOCK options) of the ALTER statement of this change, in the order in which
-    they are tried. The endings that let other sessions write come first; the ending that copies the table comes
-    last, if `convert` allows a copy. A change that isn't online has only this last ending, whatever `convert` is.
+    they are tried. The endings that let other sessions write come first; the ending that copies the table comes last,
+    if `convert` allows a copy. A change that isn't online has only this last ending, also without `convert`.
     """
     online_endings = (
         (_ONLINE_ALTER_OPTIONS if change.name.startswith("index") else _IN_PLACE_ALTER_OPTIONS)

@@ -1,5 +1,5 @@
-"""Upgrade lock of a server database: only one process upgrades the database at a time, whichever node of a cluster
-it uses. If this process crashes, the lock expires after EXPIRES_AFTER_MS."""
+"""Upgrade lock of a server database: only one process upgrades the database at a time, on all nodes of a cluster
+together. If this process crashes, the lock expires after EXPIRES_AFTER_MS."""
 
 import threading
 import time

@@ -1,8 +1,8 @@
 """Cache of idempotency results in Redis. A process asks Redis before the database.
 
-A process uses a result from Redis only if the result is encrypted with the store key for this database, its
-present epoch, this idempotency key and this fingerprint of the request. With any other content of Redis, whoever
-wrote it, the process reads the database.
+A process uses a result from Redis only if the result is encrypted with the store key for this database, its present
+epoch, this idempotency key and this fingerprint of the request. With any other content of Redis, the process reads
+the database.
 
 The *epoch* is a random text in the database. The transaction that forgets a result replaces the epoch, and so does
 the first action after an hour, so that a restored database gets no results of the days that it has lost. A result

@@ -188,8 +188,8 @@ def settle_operation(
     now: datetime,
     answer_key: str | None = None,
 ) -> bool:
-    """Write the outcome of an operation that is `calling` or whose outcome was unknown, whatever its fencing token
-    and lease, and increment the fencing token.
+    """Write the outcome of an operation that is `calling` or whose outcome was unknown, and increment its fencing
+    token. The present fencing token and lease are not checked.
 
     Return False if the operation's present state has no transition to `state`. `answer_key`, written only for the
     state FAILED, proves that the answer comes from a desk with the store key.

@@ -34,9 +34,9 @@ class HistoryIndex:
             self._connection.execute(statement)
 
     def add_row(self, row: HistoryRow) -> bool:
-        """Add a row of the history. Return False, without a write, if an equal row was added before. Two rows
-        about payments are equal if payment and state are equal, whatever their amounts. Two rows about refunds
-        are equal if payment, amount, state and time are equal.
+        """Add a row of the history. Return False, without a write, if an equal row was added before. Two rows about
+        payments are equal if payment and state are equal, even if their amounts differ. Two rows about refunds are
+        equal if payment, amount, state and time are equal.
         """
         payment = row.provider_payment_id or f"ours:{row.merchant_payment_id}"
         identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")

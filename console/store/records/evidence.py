@@ -180,7 +180,7 @@ def add_document(
 
 
 def has_documents(conn: Connection) -> bool:
-    """True if the table of stored PDFs has a row, of whatever record."""
+    """True if the table of stored PDFs has a row of any record."""
     return conn.scalar(select(documents.c.id).limit(1)) is not None
 
 
