@@ -242,10 +242,10 @@ class Console:
 
         context = self._context
 
-        def make(close: "DailyClose", language: str) -> "ExportDocument":
+        def make_document(close: "DailyClose", language: str) -> "ExportDocument":
             return make_daily_close_document(close, FileTextContext(language, context.now))
 
-        return DailyCloseWriter(context, self.reports.read_daily_close, make)
+        return DailyCloseWriter(context, self.reports.read_daily_close, make_document)
 
     @cached_property
     def pdf_copies(self) -> "PdfCopyWriter":
@@ -612,7 +612,7 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
 
     database, spool = _open_database(settings, without_time_limit=True), Spool(settings.home, cipher=None)
 
-    def context() -> ServiceContext:
+    def make_context() -> ServiceContext:
         return ServiceContext(
             settings=settings,
             database=database,
@@ -626,7 +626,7 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
         )
 
     try:
-        yield Adoption(database, context)
+        yield Adoption(database, make_context)
     finally:
         spool.close()
         database.close()

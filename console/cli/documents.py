@@ -28,7 +28,7 @@ _CREDIT_CHECK_KIND = "credit-check"
 
 class _DocumentList(NamedTuple):
     """The stored versions of a PDF, newest first, and the number of pages of each readable one by its SHA-256. Only
-    the pages of the newest versions are counted, and none if the place of the documents is out of reach."""
+    the pages of the newest versions are counted, and none if the storage of the documents can't be reached."""
 
     versions: tuple[Document, ...]
     page_counts: Mapping[str, int]
@@ -61,12 +61,12 @@ def _format_document_list_lines(documents: _DocumentList, translator: Translator
 def _compare_document_versions(console: "Console", args: Namespace, writer: AnswerWriter) -> "DocumentComparison":
     """Compare two versions of a credit check's PDF. Ctrl+C or SIGTERM cancels the comparison before its next page."""
 
-    def report(page: int, pages: int) -> None:
+    def report_progress(page: int, pages: int) -> None:
         interrupts.raise_if_interrupt_pending()
         writer.show_progress("compare", page=page + 1, pages=pages)
 
     with console.pdfs.open_comparison(parse_row_id(_CREDIT_CHECK_KIND, args.id), args.old, args.new) as comparison:
-        return comparison.compare(report)
+        return comparison.compare(report_progress)
 
 
 def _build_comparison_json(comparison: "DocumentComparison", _: Translate) -> JsonObject:

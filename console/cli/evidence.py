@@ -66,7 +66,7 @@ def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWr
     if bool(args.records) == (args.queue is not None) or (args.filter and args.queue is None):
         raise make_usage_error("evidence: either records, or --queue with an optional --filter")
 
-    def report(done: int, of: int) -> None:
+    def report_progress(done: int, of: int) -> None:
         interrupts.raise_if_interrupt_pending()
         writer.show_progress("evidence", done=done, of=of)
 
@@ -75,7 +75,7 @@ def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWr
         if args.queue is None
         else console.recovery.list_queue_subjects(args.queue, parse_queue_filter(args.filter))
     )
-    return console.recovery.write_evidence_bundle(records, Path(args.to), report)
+    return console.recovery.write_evidence_bundle(records, Path(args.to), report_progress)
 
 
 def _parse_record_kind_and_id(text: str) -> tuple[str, str]:

@@ -23,12 +23,12 @@ def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> 
     """
     request = ExportRequest(ListName(args.action), getattr(args, "subject", ""), getattr(args, "part", None) or "")
 
-    def report(rows: int) -> None:
+    def report_progress(rows: int) -> None:
         interrupts.raise_if_interrupt_pending()
         if rows:
             writer.show_progress("export", rows=rows)
 
-    return console.exports.write(request, Path(args.to), writer.translator.language, report)
+    return console.exports.write(request, Path(args.to), writer.translator.language, report_progress)
 
 
 def _build_export_json(written: WrittenExport, _: Translate) -> JsonObject:

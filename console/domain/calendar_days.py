@@ -26,7 +26,7 @@ def get_end_of_day(day: date) -> datetime:
 
 def convert_to_local(at: datetime, zone: tzinfo) -> datetime:
     """Return the date and time in `zone` at an aware instant. If it is outside of the years 1 to 9999, return the
-    first or the last second of these years: others store 9999-12-31 23:59:59 for "without end".
+    first or the last second of these years: other programs store 9999-12-31 23:59:59 for "without end".
     """
     try:
         return at.astimezone(zone)

@@ -1,5 +1,5 @@
 """A local HTTP server in place of a provider. It answers every request with the recorded answer that was set last,
-whatever the request is."""
+and ignores the content of the request."""
 
 import re
 import threading

@@ -47,7 +47,7 @@ class ProviderAccess:
 
 
 class PaymentProviderSettings(Protocol):
-    """Settings which the program reads for every payment provider, whatever its adapter is."""
+    """Settings that the program reads for every payment provider, independently of its adapter."""
 
     @property
     def spacing_seconds(self) -> float:

@@ -73,8 +73,8 @@ class ExportReadServices(Protocol):
 
 
 class _ExportList(NamedTuple):
-    """The content of one requested export: its columns, a function that reads its rows page by page, and a note of
-    one or more sentences about what is counted ("" without a note).
+    """The content of one requested export: its columns, a function that reads its rows page by page, and a note: one
+    or more sentences about the rows and figures ("" without a note).
     """
 
     columns: Sequence[ExportColumn]

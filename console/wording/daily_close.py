@@ -110,8 +110,8 @@ def get_daily_sum_name(name: str, language: str) -> str:
 
 
 def format_unknown_record(record: UnknownRecord, language: str) -> str:
-    """Return the kind of a record whose outcome was unknown at the end of the day of a daily close, for a refund
-    with its number. The number of a payment stands beside it; its id is known to no screen."""
+    """Return the kind of a record whose outcome was unknown at the end of the day of a daily close; for a refund,
+    with the refund's number. For a payment, the caller shows its number beside this text; no screen shows its id."""
     kind = translate(f"kind.{record.kind}", language)
     return f"{kind} R-{record.id}" if record.kind == "refund" else kind
 

@@ -1,5 +1,5 @@
-"""Texts about a payment or order on which our record, the provider and the order disagree: who differs from our
-record, and the state and amount that each of them has."""
+"""Texts about a payment or order on which our record, the provider and the order disagree: the sides that differ from
+our record, each with its state and amount."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ from console.wording import catalogue as wording
 
 
 def format_disagreement(record: object, disagreement: Disagreement, language: str) -> str:
-    """Return a text which says who differs from our record and how, such as `PayPay (amount) ¥11,500 ≠ ¥12,000`.
-    If no difference exists now, or if a reconciliation found it, the text begins with the finding of the open
-    case.
+    """Return a text with each side that differs from our record, and with the difference, such as `PayPay (amount)
+    ¥11,500 ≠ ¥12,000`. If no difference exists now, or if a reconciliation found it, the text begins with the finding
+    of the open case.
     """
     parts = list(_format_differences_by_side(record, disagreement, language)) if isinstance(record, Payment) else []
     if disagreement.rule is not None and (not parts or disagreement.rule in RECONCILED):

@@ -1,8 +1,8 @@
 """The HTTP application of the receiver: accepts the notices of the providers, and serves health, metrics and
 `/live`.
 
-Every refused notice gets the same answer, byte for byte, whatever the reason. Service calls block, so they run in
-threads, never on the event loop. If a thread pool is full, the receiver asks the sender to try again later.
+Every refused notice gets the same answer, byte for byte, for every reason of a refusal. Service calls block, so they
+run in threads, never on the event loop. If a thread pool is full, the receiver asks the sender to try again later.
 """
 
 import asyncio

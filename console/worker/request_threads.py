@@ -21,7 +21,7 @@ then the next one often follows. Polls with this pause all day would cost the da
 QUICK_REQUEST_POLL_PERIOD_SECONDS = 10.0
 LONGEST_REQUEST_POLL_PAUSE_SECONDS = 5.0
 """Longest pause in seconds between two polls while the database can't be read."""
-_STOP_CHECK_SECONDS = 0.02
+_STOP_CHECK_INTERVAL_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
 
@@ -60,7 +60,7 @@ class DeskRequestThreads:
         while (
             self.is_running
             and self._executor.clock.monotonic() < deadline
-            and not abort_event.wait(_STOP_CHECK_SECONDS)
+            and not abort_event.wait(_STOP_CHECK_INTERVAL_SECONDS)
         ):
             pass
         return not self.is_running

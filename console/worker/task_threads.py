@@ -14,7 +14,7 @@ POLL_SECONDS, POLL_SECONDS_OF_OTHER_THREADS = 1.0, 3.0
 """Pause in seconds of the first thread between two polls for due tasks, and of each other thread."""
 MAX_PAUSE_AFTER_FAILURES_SECONDS = 30.0
 _MIN_POLL_PAUSE_SECONDS = 0.3
-_STOP_CHECK_SECONDS = 0.02
+_STOP_CHECK_INTERVAL_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
 
@@ -39,7 +39,11 @@ class DueTaskThreads:
         """Wait at most `seconds` for the running tasks; return immediately when `abort_event` is set. Return True
         if all threads have ended."""
         deadline = self._clock.monotonic() + seconds
-        while self._is_running() and self._clock.monotonic() < deadline and not abort_event.wait(_STOP_CHECK_SECONDS):
+        while (
+            self._is_running()
+            and self._clock.monotonic() < deadline
+            and not abort_event.wait(_STOP_CHECK_INTERVAL_SECONDS)
+        ):
             pass
         return not self._is_running()
 

@@ -48,7 +48,7 @@ _INTERVALS_MS = {
     "somebody at each": (CHANGE_FEED_INTERVAL_MS, WORK_COUNTS_INTERVAL_MS),
 }
 """How often a window reads the feed and its counts, by who is there."""
-_IDLE_SECONDS, _FIRST_READINGS_SECONDS = 20.0, 4.0
+_IDLE_SECONDS_BEFORE_CHECK, _FIRST_READINGS_SECONDS = 20.0, 4.0
 _PRESENCE = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE_NAME}'"
 _SECONDS_OF_REQUEST = (
     "SELECT UNIX_TIMESTAMP(CONVERT_TZ(at, '+00:00', @@session.time_zone)) FROM requests"
@@ -274,9 +274,9 @@ def _count(desk: Console) -> None:
 
 
 def _busy_part(pid: int) -> float:
-    """The part of one core that a process used in _IDLE_SECONDS."""
+    """The part of one core that a process used in _IDLE_SECONDS_BEFORE_CHECK."""
     before, began = _cpu_seconds(pid), time.monotonic()
-    time.sleep(_IDLE_SECONDS)
+    time.sleep(_IDLE_SECONDS_BEFORE_CHECK)
     return (_cpu_seconds(pid) - before) / (time.monotonic() - began)
 
 

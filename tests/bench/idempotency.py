@@ -38,7 +38,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 def _cache(url: str) -> IdempotencyCache:
     """A connected one, with the patience of its peers: a busy machine must not make it leave Redis alone."""
-    redis_link.ANSWER_SECONDS = 10.0
+    redis_link.ANSWER_TIMEOUT_SECONDS = 10.0
     cache = IdempotencyCache(url, str(uuid4()), lambda: _STORE_KEY)
     if not cache.connect():
         raise RuntimeError("Redis can't be used")

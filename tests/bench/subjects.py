@@ -18,7 +18,7 @@ from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.store.credit_checks import joined_reads
 from console.store.credit_checks import row_mapping as check_rows
-from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND, IDS_BY_NUMBER
+from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND, IDS_BY_NUMBER_SUBQUERY
 from console.store.database import server as server_engine
 from console.store.database import sqlite as sqlite_engine
 from console.store.operations import journal
@@ -28,9 +28,11 @@ from tests.bench.filling import OPERATOR, number_of
 from tests.support.desks import environment
 
 PAGE = 50
-_PERSON = select(*people.PERSON_COLUMNS, joined_reads.HAS_ORDERS_OR_PAYMENTS).where(people.IS_ENABLED_PERSON)
+_PERSON = select(*people.PERSON_COLUMNS, joined_reads.ORDERS_OR_PAYMENTS_EXIST_EXPRESSION).where(
+    people.ENABLED_PERSON_CONDITION
+)
 _RECORDS = select(journal.is_lapsed_sql(CREDIT_CHECK_KIND, checks.c.id), *check_rows.CREDIT_CHECK_COLUMNS).join_from(
-    IDS_BY_NUMBER, checks, checks.c.id == IDS_BY_NUMBER.c.id
+    IDS_BY_NUMBER_SUBQUERY, checks, checks.c.id == IDS_BY_NUMBER_SUBQUERY.c.id
 )
 
 

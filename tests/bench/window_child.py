@@ -36,7 +36,7 @@ _COLUMNS = ("age", "corporation", "number", "client", "state", "certainty", "wor
 _PATIENCE_MS = 20_000
 _SHOWS, _SCROLLS, _FRAMES = 15, 600, 600
 _STEP = 40  # px of a notch of the wheel, about
-_ROUNDS, _IDLE_SECONDS = 3, 10.0
+_ROUNDS, _IDLE_SECONDS_BEFORE_CHECK = 3, 10.0
 
 
 class Stage:
@@ -277,7 +277,7 @@ def _longest(watch: Gaps, stage: Stage, calls: Sequence[Callable[[], object]]) -
         stage.runner.run(
             call, lambda _: end("done"), lambda failure: end(failure.code), owner=watch, label="call", lane="slow"
         )
-    QTimer.singleShot(60_000 if calls else int(_IDLE_SECONDS * 1000), loop, loop.quit)
+    QTimer.singleShot(60_000 if calls else int(_IDLE_SECONDS_BEFORE_CHECK * 1000), loop, loop.quit)
     loop.exec()
     return watch.take(), ended
 

@@ -19,10 +19,10 @@ LOOK = "DO 1"
 @pytest.fixture(autouse=True)
 def looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server is looked at soon; the limit of an answer would be met much later, and is told in other words."""
-    monkeypatch.setattr("console.store.database.server_timeouts.FIRST_CHECK_SECONDS", 0.1)
-    monkeypatch.setattr("console.store.database.server_timeouts.NEXT_CHECK_SECONDS", 0.05)
-    monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
-    monkeypatch.setattr("console.store.database.server.ANSWER_SECONDS", 30)
+    monkeypatch.setattr("console.store.database.server_timeouts.SECONDS_UNTIL_FIRST_CHECK", 0.1)
+    monkeypatch.setattr("console.store.database.server_timeouts.CHECK_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 30)
 
 
 @pytest.fixture

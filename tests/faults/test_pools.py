@@ -78,7 +78,7 @@ def test_nothing_leaks(database: Database, place: ServerPlace) -> None:
 
 def test_more_threads_than_connections(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds none free waits; who waits too long is told."""
-    monkeypatch.setattr("console.store.database.server.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 1)
     database = Database(place.url())
     held = [database.read() for _ in range(2 * POOL_SIZE)]
     for one in held:
@@ -117,9 +117,9 @@ def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
 
 def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody hung up and nobody answers, as behind a firewall that forgot us: noticed by a short question."""
-    monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
-    monkeypatch.setattr("console.store.database.server.ANSWER_SECONDS", 600)  # not what ends the wait
-    monkeypatch.setattr("console.store.database.server._IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 600)  # not what ends the wait
+    monkeypatch.setattr("console.store.database.server._IDLE_SECONDS_BEFORE_CHECK", 0.0)
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as proxy:
         database = Database(proxy.url(place.url()))
@@ -133,7 +133,7 @@ def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytes
 @pytest.mark.parametrize("first", ["closed", "mute"])
 def test_another_node_is_asked(place: ServerPlace, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first node refuses, or takes us and says nothing: the next one is asked, and stays the first choice."""
-    monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     node = place.database.nodes[0]
     with SqlProxy(node.host, 9, mute=first == "mute") as broken:
         database = Database(f"{broken.url(place.url())}?fallback={node.host}:{node.port}")

@@ -212,8 +212,8 @@ def _person(place: ServerPlace) -> dict[str, object]:
 
 def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody takes the connection and says nothing: away as soon as we wait no longer, for `db …` too."""
-    monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
-    monkeypatch.setattr("console.store.database.server.ANSWER_SECONDS", 600)
+    monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 600)
     with SqlProxy("127.0.0.1", 9, mute=True) as mute:
         for without_time_limit in (False, True):
             database = Database(f"mysql+pymysql://a:b@127.0.0.1:{mute.port}/x", without_time_limit=without_time_limit)
@@ -226,8 +226,8 @@ def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.expects_log("what the frozen server did not take is told")
 def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGSTOP: whoever reads, writes or has just bought is told within bounds; when it goes on, all is settled."""
-    monkeypatch.setattr("console.store.database.server.ANSWER_SECONDS", 2)
-    monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 1.0)
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
     before, during = next(NUMBERS), next(NUMBERS)

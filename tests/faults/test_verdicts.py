@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.store.database import server
-from console.store.database.server import IDLE_TRANSACTION_SECONDS
+from console.store.database.server import IDLE_TRANSACTION_TIMEOUT_SECONDS
 from tests.faults import verdicts
 from tests.faults.verdicts import Note, behind_proxy, commits_stopped, tries_kept
 from tests.support.places import ServerPlace
@@ -31,10 +31,10 @@ def test_a_connection_that_went_silent_at_commit(
     """The server believes in our old session and its locks: we end it, and know. A server that ends idle transactions
     by itself, as MariaDB is told to, would hide that we don't.
     """
-    patient = server._TIME_LIMITS.replace(
-        f"idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS}", "idle_transaction_timeout = 600"
+    patient = server._SET_TIME_LIMITS_SQL.replace(
+        f"idle_transaction_timeout = {IDLE_TRANSACTION_TIMEOUT_SECONDS}", "idle_transaction_timeout = 600"
     )
-    monkeypatch.setattr(server, "_TIME_LIMITS", patient)
+    monkeypatch.setattr(server, "_SET_TIME_LIMITS_SQL", patient)
     with behind_proxy(place, answer_seconds=1) as (proxy, database):
         note = Note(kind, place.named("op-a"))
         with proxy.breaking(kind, on="COMMIT"):

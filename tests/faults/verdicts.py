@@ -40,7 +40,7 @@ def behind_proxy(place: ServerPlace, answer_seconds: float | None = None) -> Ite
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as proxy, pytest.MonkeyPatch.context() as patch:
         if answer_seconds:
-            patch.setattr("console.store.database.server.ANSWER_SECONDS", answer_seconds)
+            patch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", answer_seconds)
         database = Database(proxy.url(place.url()))
         try:
             yield proxy, database

@@ -21,7 +21,7 @@ from tests.harms.ways import LOOSE, Way, inserts, updates
 from tests.support.payment_desks import BANK_KEY, signed
 from tests.support.waiting import until
 
-UTC_NOW = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
+UTC_NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 ZEROS = f"t=1795161600,v1={'0' * 64}"
 _MINOR = 3300
 
@@ -41,7 +41,7 @@ class Shop:
     def order(self, number: str) -> str:
         self.scene.sql(
             "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
-            f" VALUES ('{number}', {_MINOR}, 'JPY', {UTC_NOW}, {UTC_NOW})"
+            f" VALUES ('{number}', {_MINOR}, 'JPY', {UTC_NOW_SQL}, {UTC_NOW_SQL})"
         )
         return number
 
@@ -104,7 +104,8 @@ def row(event: str, number: str, **other: str) -> dict[str, str]:
     values = {
         "source": "'bank'", "event_id": f"'{event}'", "kind": "'payment.succeeded'", "order_no": f"'{number}'",
         "amount_minor": str(_MINOR), "currency": "'JPY'", "occurred_at": f"'{at:%Y-%m-%d %H:%M:%S.%f}'",
-        "received_at": UTC_NOW, "body": f"'{words(event, number, at)}'", "signature": f"'{ZEROS}'", "who": "'{me}'",
+        "received_at": UTC_NOW_SQL, "body": f"'{words(event, number, at)}'", "signature": f"'{ZEROS}'",
+        "who": "'{me}'",
         "done": "'unmatched'",
     }  # fmt: skip
     return values | other
@@ -136,7 +137,7 @@ def forged(number: str, genuine: dict[str, str]) -> Iterator[Way]:
     begun = (
         "INSERT INTO payments (provider, merchant_payment_id, order_id, status, certainty, currency, asked_minor,"
         f" by_code, created_at, changed_at, begun_at, version) SELECT 'bank', '{number}', id, 'user_payment',"
-        f" 'known', 'JPY', {_MINOR}, 0, {UTC_NOW}, {UTC_NOW}, {UTC_NOW}, 1 FROM orders"
+        f" 'known', 'JPY', {_MINOR}, 0, {UTC_NOW_SQL}, {UTC_NOW_SQL}, {UTC_NOW_SQL}, 1 FROM orders"
         f" WHERE merch_txn_id = '{number}'"
     )
     (insert, *_) = inserts("payment_events", row("forged-begun-{me}", number))

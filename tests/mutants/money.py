@@ -23,8 +23,9 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "more than is left is reserved",
         _MONEY,
-        "_ADD_TO_RESERVED.where(\n    _REFUNDABLE_MINOR >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION\n)",
-        "_ADD_TO_RESERVED.where(_NOT_REVERSED_CONDITION)",
+        "_ADD_TO_RESERVED_STATEMENT.where(\n"
+        "    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION\n)",
+        "_ADD_TO_RESERVED_STATEMENT.where(_NOT_REVERSED_CONDITION)",
         _SUMS,
     ),
     _mutant(
@@ -65,8 +66,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "more than is reserved is released",
         _MONEY,
-        "_UPDATE_PAYMENT_AMOUNTS.where(payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER)",
-        "_UPDATE_PAYMENT_AMOUNTS",
+        "_UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(\n    payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER\n)",
+        "_UPDATE_PAYMENT_AMOUNTS_STATEMENT",
         _SUMS,
     ),
     _mutant(
@@ -79,29 +80,30 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "what was refunded is free again",
         _MONEY,
-        "        (payments.c.refunded_minor, _NEW_REFUNDED_MINOR),\n",
+        "        (payments.c.refunded_minor, _NEW_REFUNDED_AMOUNT_EXPRESSION),\n",
         "",
         _SUMS,
     ),
     _mutant(
         "a capture may fall",
         _MONEY,
-        "_UPDATE_PAYMENT_AMOUNTS.where(payments.c.captured_minor < _AMOUNT_MINOR_PARAMETER)",
-        "_UPDATE_PAYMENT_AMOUNTS.where(payments.c.captured_minor != _AMOUNT_MINOR_PARAMETER)",
+        "payments.c.captured_minor < _AMOUNT_MINOR_PARAMETER",
+        "payments.c.captured_minor != _AMOUNT_MINOR_PARAMETER",
         _SUMS,
     ),
     _mutant(
         "a capture told twice is booked twice",
         _MONEY,
-        ".values(\n    captured_minor=_AMOUNT_MINOR_PARAMETER\n)",
+        ".values(captured_minor=_AMOUNT_MINOR_PARAMETER)",
         ".values(captured_minor=payments.c.captured_minor + _AMOUNT_MINOR_PARAMETER)",
         _SUMS,
     ),
     _mutant(
         "more than is left is set aside",
         _MONEY,
-        "_SET_ASIDE = _UPDATE_PAYMENT_AMOUNTS.where(_REFUNDABLE_MINOR >= _AMOUNT_MINOR_PARAMETER)",
-        "_SET_ASIDE = _UPDATE_PAYMENT_AMOUNTS",
+        "_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(\n"
+        "    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER\n)",
+        "_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT",
         _SUMS,
     ),
     _mutant(

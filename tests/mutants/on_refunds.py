@@ -10,7 +10,7 @@ _SILENCES = "tests/races/test_silences.py"
 _LATE = (f"{_SILENCES}::test_effects_that_come_late",)
 _VOTES = "tests/services/refunds/test_votes.py"
 _RESERVED = (
-    "    statement = _RESERVE_FROM_SET_ASIDE if from_set_aside else _RESERVE_FROM_REFUNDABLE\n"
+    "    statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT\n"
     "    return _move_amount(conn, statement, payment_id, amount_minor, now)\n"
 )
 _SUM = """    from sqlalchemy import func, select
@@ -23,9 +23,9 @@ _SUM = """    from sqlalchemy import func, select
 """
 _READ_FIRST = """    from sqlalchemy import select
 
-    if (conn.scalar(select(_REFUNDABLE_MINOR).where(payments.c.id == payment_id)) or 0) < amount_minor:
+    if (conn.scalar(select(_REFUNDABLE_AMOUNT_EXPRESSION).where(payments.c.id == payment_id)) or 0) < amount_minor:
         return False
-    return _move_amount(conn, _ADD_TO_RESERVED, payment_id, amount_minor, now)
+    return _move_amount(conn, _ADD_TO_RESERVED_STATEMENT, payment_id, amount_minor, now)
 """
 _BELIEVED = """            from console.domain.money import Money
             from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
@@ -184,8 +184,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/constraints/refunds.py",
-                " AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW}",
-                " AND {UTC_NOW}",
+                " AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL}",
+                " AND {UTC_NOW_SQL}",
             ),
         ),
         ("tests/store/constraints/test_constraints.py",),

@@ -35,7 +35,7 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     _mutant(
         "a file of two encodings is taken",
         _SOURCE,
-        "    return not any(_UTF8_KANA_OR_KANJI.search(field) and _is_utf8(field) for field in fields)\n",
+        "    return not any(_UTF8_KANA_OR_KANJI_PATTERN.search(field) and _is_utf8(field) for field in fields)\n",
         "    return any(fields)\n",
         _BAD_FILES,
     ),

@@ -53,7 +53,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "no trigger looks whose request is approved",
-        (Change(_REFUNDS, """{is_other_person_sql('me', 'r.maker')} AND {UTC_NOW}""", "{UTC_NOW}"),),
+        (Change(_REFUNDS, """{is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL}""", "{UTC_NOW_SQL}"),),
         _TRIED,
     ),
     Mutant(
@@ -74,7 +74,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a refund is asked for without its reservation",
-        (Change(_REFUNDS, " AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM}", ""),),
+        (Change(_REFUNDS, " AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM_SQL}", ""),),
         _TRIED,
     ),
     Mutant(
@@ -117,10 +117,10 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/constraints/server_rules.py",
-                "({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_OWN_OPERATION}",
-                "(TRUE AND ({_IS_OWN_OPERATION}",
+                "({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_OWN_OPERATION_SQL}",
+                "(TRUE AND ({_IS_OWN_OPERATION_SQL}",
             ),
-            Change("console/store/constraints/credit_checks.py", " AND {_HAS_OPERATION_FAILED})", ")"),
+            Change("console/store/constraints/credit_checks.py", " AND {_HAS_OPERATION_FAILED_SQL})", ")"),
         ),
         ("tests/harms/test_bought_twice.py",),
         "mariadb",
@@ -130,7 +130,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/constraints/credit_checks.py",
-                "OLD.expired_at <= {UTC_NOW} + INTERVAL",
+                "OLD.expired_at <= {UTC_NOW_SQL} + INTERVAL",
                 "OLD.expired_at <= NEW.superseded_at + INTERVAL",
             ),
             Change(
@@ -140,7 +140,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
             ),
             Change(
                 "console/store/constraints/credit_checks.py",
-                'TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM}"',
+                'TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM_SQL}"',
                 'TriggerRule("TRUE"',
             ),
             Change(
@@ -220,8 +220,8 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/database/server.py",
-                "IDLE_TRANSACTION_SECONDS = 6\n",
-                "IDLE_TRANSACTION_SECONDS = 600\n",
+                "IDLE_TRANSACTION_TIMEOUT_SECONDS = 6\n",
+                "IDLE_TRANSACTION_TIMEOUT_SECONDS = 600\n",
             ),
         ),
         ("tests/faults/test_losers.py",),

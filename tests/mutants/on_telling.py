@@ -148,7 +148,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a payment of which only a callback is known is confirmed",
         _PAYMENTS,
-        "    if record.state in NOTICED_STATES:\n",
+        "    if record.state in PAID_BY_CALLBACK_STATES:\n",
         "    if record.id < 0:\n",
         _RULES,
     ),

@@ -51,19 +51,19 @@ Fields = Mapping[str, object]
 # 1. Settings: the section [kaede] of a profile, and the secrets CONSOLE_SECRET_KAEDE_….
 
 URL = "https://api.kaede-pay.example"
-SPACING_SECONDS = 0.2
+CALL_SPACING_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class KaedeSettings:
     """Seconds between the starts of calls."""
 
-    spacing_seconds: float = SPACING_SECONDS
+    spacing_seconds: float = CALL_SPACING_SECONDS
 
 
 def _read_settings(given: SettingSource, url: str | None, _: Collection[str]) -> KaedeSettings:
     return KaedeSettings(
-        given.get("kaede.spacing_seconds", parse_seconds, choose_spacing_seconds(url, SPACING_SECONDS))
+        given.get("kaede.spacing_seconds", parse_seconds, choose_spacing_seconds(url, CALL_SPACING_SECONDS))
     )
 
 

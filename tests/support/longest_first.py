@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TABLE = Path(__file__).with_name("longest_files.txt")
-_SHORTEST_SECONDS = 1.5
+_SHORTEST_TIMEOUT_SECONDS = 1.5
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +46,6 @@ class _Stopwatch:
 
     def pytest_sessionfinish(self) -> None:
         rows = sorted(
-            (-round(seconds), path) for path, seconds in self._seconds.items() if seconds >= _SHORTEST_SECONDS
+            (-round(seconds), path) for path, seconds in self._seconds.items() if seconds >= _SHORTEST_TIMEOUT_SECONDS
         )
         TABLE.write_text("".join(f"{-seconds:4} {path}\n" for seconds, path in rows), encoding="utf-8")

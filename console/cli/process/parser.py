@@ -483,27 +483,27 @@ def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None
 def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> None:
     lists = _add_command_group(commands, "export", translate)
 
-    def add(name: str) -> _CommandLineParser:
+    def add_command(name: str) -> _CommandLineParser:
         parser = _add_command(lists, name, translate, f"export.{name}")
         parser.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.export_file"))
         return parser
 
     for name in ("approvals", "alerts", "audit", "set-asides"):
-        add(name)
-    add("queue").add_argument("subject", choices=QUEUE_NAMES, metavar="NAME", help=", ".join(QUEUE_NAMES))
-    add("report").add_argument("subject", choices=REPORT_NAMES, metavar="NAME", help=", ".join(REPORT_NAMES))
-    lookup = add("lookup")
+        add_command(name)
+    add_command("queue").add_argument("subject", choices=QUEUE_NAMES, metavar="NAME", help=", ".join(QUEUE_NAMES))
+    add_command("report").add_argument("subject", choices=REPORT_NAMES, metavar="NAME", help=", ".join(REPORT_NAMES))
+    lookup = add_command("lookup")
     lookup.add_argument("subject", metavar="NUMBER")
     lookup.add_argument("--part", choices=LOOKUP_EXPORT_PARTS, metavar="PART", help=", ".join(LOOKUP_EXPORT_PARTS))
-    add("search").add_argument("subject", metavar="TEXT")
-    find = add("find")
+    add_command("search").add_argument("subject", metavar="TEXT")
+    find = add_command("find")
     find.add_argument("subject", metavar="TEXT")
     find.add_argument("--prefecture", dest="part", metavar="P", help=translate("cli.help.prefecture"))
-    bulk = add("bulk")
+    bulk = add_command("bulk")
     bulk.add_argument("subject", metavar="ID")
     bulk.add_argument("--part", choices=BULK_EXPORT_PARTS, metavar="PART", help=", ".join(BULK_EXPORT_PARTS))
-    add("runs").add_argument("subject", nargs="?", default="", metavar="PROVIDER")
-    differences = add("reconciliation")
+    add_command("runs").add_argument("subject", nargs="?", default="", metavar="PROVIDER")
+    differences = add_command("reconciliation")
     differences.add_argument("subject", metavar="RUN")
     differences.add_argument(
         "--part", choices=RECONCILIATION_EXPORT_PARTS, metavar="PART", help=", ".join(RECONCILIATION_EXPORT_PARTS)

@@ -1,4 +1,5 @@
-"""The command `unfinished`: list what the acting person has begun, taken or requested and what has not ended."""
+"""The command `unfinished`: list the work that the acting person has begun, taken or requested and that has not
+ended."""
 
 from argparse import Namespace
 from collections.abc import Mapping

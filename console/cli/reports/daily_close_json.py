@@ -65,12 +65,12 @@ def _build_reconciliation_run_json(run: CloseReconciliation) -> JsonObject:
 
 
 def _build_close_change_json(change: DailyCloseChange) -> JsonObject:
-    def value(given: CountAndSum | str | None) -> object:
+    def build_value_json(given: CountAndSum | str | None) -> object:
         return _build_count_and_sum_json(given) if isinstance(given, CountAndSum) else given
 
     return {
         "what": change.what,
         "currency": change.currency or None,
-        "before": value(change.before),
-        "after": value(change.after),
+        "before": build_value_json(change.before),
+        "after": build_value_json(change.after),
     }

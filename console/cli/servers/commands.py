@@ -59,7 +59,7 @@ class WorkerCommand:
         from console.worker import main as process
         from console.worker.json_logging import log_json_lines
 
-        def ready(worker: process.ReadyWorker) -> None:
+        def write_ready_answer(worker: process.ReadyWorker) -> None:
             facts: JsonObject = {"url": worker.url, "port": worker.port, "tasks": list(worker.tasks)}
             writer.write_ready_answer(
                 lambda: facts, lambda: [writer.translator("cli.worker.ready", url=worker.url, n=len(worker.tasks))]
@@ -67,7 +67,7 @@ class WorkerCommand:
 
         settings = writer.read_settings()
         with log_json_lines(), open_console(settings, program="worker") as console:
-            process.run_worker(console, ready)
+            process.run_worker(console, write_ready_answer)
 
 
 def _run_due_tasks(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[TaskRun, ...]":

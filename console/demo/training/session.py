@@ -144,12 +144,12 @@ def _run_approver_in_background(training: TrainingService, pause: float) -> Iter
     """Within the block, a thread lets the invented approver decide every `pause` seconds."""
     stopping = threading.Event()
 
-    def decide() -> None:
+    def decide_until_stopped() -> None:
         while not stopping.wait(pause):
             with contextlib.suppress(ConsoleError):
                 training.make_approver_decide()
 
-    thread = threading.Thread(target=decide, name="training-approver")
+    thread = threading.Thread(target=decide_until_stopped, name="training-approver")
     thread.start()
     try:
         yield

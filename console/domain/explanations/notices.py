@@ -1,4 +1,5 @@
-"""Explain an unmatched notice: why it belongs to no payment and no order here, and what a person can do."""
+"""Explain an unmatched notice: the reason for which it belongs to no payment and no order here, and the actions that
+are possible."""
 
 from collections.abc import Sequence
 

@@ -20,7 +20,7 @@ from console.domain.explanations.read_only import make_prefixed_switch_facts, re
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money, make_stored_money
 from console.domain.payments.consistency import (
-    NOTICED_STATES,
+    PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     WAITING_STATES,
     compare_sides,
@@ -177,7 +177,7 @@ def _find_certainty_badge(
     sides = _compare_payment_sides(record, relations, now)
     if verdict in DISAGREEING_VERDICTS or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
-    is_only_noticed = record.state in NOTICED_STATES and relations.provider_meaning not in PAID_STATES
+    is_only_noticed = record.state in PAID_BY_CALLBACK_STATES and relations.provider_meaning not in PAID_STATES
     if record.state is PaymentState.INITIALIZING or is_only_noticed:
         return CertaintyBadge.UNCONFIRMED
     until = find_reversal_deadline(record)
@@ -451,7 +451,8 @@ def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
 
 
 def _list_roles_for_refund(relations: PaymentRelations, now: datetime) -> tuple[str, ...]:
-    """Return the roles that may do the next step of the payment's refund: none if it only expires."""
+    """Return the roles that may do the next step of the payment's refund; empty if the next step is the refund's
+    expiry."""
     pending_refund = relations.pending_refund
     return () if pending_refund is not None and _is_decision_overdue(pending_refund, now) else DECIDING_ROLES
 
@@ -497,7 +498,7 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
     if record.work.state is WorkState.SCHEDULED:
         step = NextStep("next.payment_confirmed_later", facts, _format_probe_command(record), "probe")
         return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts)
-    if record.state in NOTICED_STATES:
+    if record.state in PAID_BY_CALLBACK_STATES:
         return _explain_unconfirmed_notice(record, relations, facts)
     if order is not None and has_money(record) and compute_order_difference_minor(record, order) > 0:
         step = _make_refund_request_step(record, relations, "next.payment_refund_excess", facts, now)

@@ -248,9 +248,9 @@ def _has_too_many_decimals(amount: AmountRange) -> bool:
 
 
 def _read_days_without_operator(builder: _SearchBuilder) -> None:
-    """Decide about the dates without an operator. If the text has another condition, such a date is a condition on
-    the day, or a problem; otherwise it stays one of the words, and for a date longer than `11/20` a problem tells the
-    person how to search for the day."""
+    """Decide which dates without an operator are conditions. If the text has another condition, each such date
+    becomes a condition on the day, or a problem. If it has none, the dates stay words; for a date longer than `11/20`
+    a problem then tells the person how to search for the day."""
     has_condition = bool(builder.chosen) or builder.days is not None
     for place, word in builder.days_without_operator:
         day, typed = _parse_day(word, builder.today), builder.words[place]

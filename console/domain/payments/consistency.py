@@ -26,7 +26,7 @@ PAID_STATES = frozenset(
     }
 )
 """Payment states in which the payer has paid and the payment isn't reversed."""
-NOTICED_STATES = frozenset({PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED})
+PAID_BY_CALLBACK_STATES = frozenset({PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED})
 """Payment states in which a callback says that the payer has paid, and the provider has not been asked yet."""
 WAITING_STATES = frozenset({PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
 ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED})

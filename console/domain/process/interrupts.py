@@ -17,7 +17,7 @@ from types import FrameType
 INTERRUPT_REASON = "interrupted"  # house: the reason of an outcome
 """Reason of an outcome for a call to a provider that an interrupt has ended."""
 _HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_POLL_SECONDS = 0.02
+_POLL_INTERVAL_SECONDS = 0.02
 
 
 class Interrupted(KeyboardInterrupt):
@@ -144,7 +144,7 @@ def defer_while_printing() -> Iterator[None]:
 def stop_raising_at_signals() -> None:
     """Inside `handle_signals`, let no later signal raise anything: the answer of the command is written, and the
     process ends soon with its exit status. An exception could come between two steps of `_install_handlers` and undo
-    their effect. Outside, do nothing."""
+    their effect. Outside of `handle_signals`, do nothing."""
     _signal_state.is_answered = _has_own_handler()
 
 
@@ -185,7 +185,7 @@ def end_network_waits(seconds: float) -> bool:
     try:
         _end_calls_of_thread()
         while _signal_state.blocks and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_POLL_INTERVAL_SECONDS)
         return not _signal_state.blocks
     finally:
         _signal_state.is_ending = False

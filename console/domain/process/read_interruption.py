@@ -7,17 +7,17 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-_REPEAT_SECONDS = 0.05
+_REPEAT_INTERVAL_SECONDS = 0.05
 _log = logging.getLogger("console.store")
 T = TypeVar("T")
 OpenStatementEnder = Callable[[], AbstractContextManager[Callable[[], None]]]
 
 
 class ReadInterrupted(BaseException):
-    """The person has cancelled the call whose read this was. The read has no answer.
+    """Raised in a read if the person has cancelled the call that reads. The read returns nothing.
 
-    Not an Exception, as `asyncio.CancelledError` isn't one: code that catches the failure of a read and goes on
-    would otherwise log this as a fault and go on with a cancelled call.
+    It is no Exception, like `asyncio.CancelledError`. Otherwise code that catches every failed read would log a
+    cancelled call as a fault and continue it.
     """
 
 
@@ -40,7 +40,8 @@ class ReadInterruption:
             _current.reset(token)
 
     def interrupt(self) -> None:
-        """End the running statement of the call, and each later one. Don't wait for its end."""
+        """Ask the database to end the running statement of the call, and each later one. Return without waiting for
+        the end of the statement."""
         with self._lock:
             self.is_interrupted = True
             is_reading = bool(self._reads)
@@ -48,14 +49,14 @@ class ReadInterruption:
             threading.Thread(target=self._end_statements, name="read interruption", daemon=True).start()
 
     def _end_statements(self) -> None:
-        """End the running statement until its read has ended: the first attempt may come between two statements. Then
-        do so for the read around it."""
+        """End the running statement of the innermost open read, and repeat this until that read has ended, because
+        the first attempt may come between two statements. Then do the same for the read that contains it."""
         try:
             while read := self._get_running_read():
                 with read() as end_statement, self._lock:  # the lock: another read must not get the connection
                     while self._get_running_read() is read:
                         end_statement()
-                        self._lock.wait(_REPEAT_SECONDS)
+                        self._lock.wait(_REPEAT_INTERVAL_SECONDS)
         except Exception as error:
             _log.info("a cancelled read runs to its end: %s", error)
 
@@ -64,10 +65,14 @@ class ReadInterruption:
             return self._reads[-1] if self._reads else None
 
     @contextmanager
-    def hold(self, open_statement_ender: OpenStatementEnder) -> Iterator[None]:
-        """Let `interrupt` end the running statement of a connection until the end of the block. For this it enters
-        the context of `open_statement_ender`, which may take long and outlast the block, and calls the function that
-        it got, but only before the end of the block. Raises ReadInterrupted if the call is or was interrupted."""
+    def make_interruptible(self, open_statement_ender: OpenStatementEnder) -> Iterator[None]:
+        """In the `with` block, allow `interrupt` to end the running statement of a connection. Raises ReadInterrupted
+        if `interrupt` is called before or during the block.
+
+        `open_statement_ender` returns a context manager that yields a function; this function ends the statement.
+        `interrupt` enters the context manager in another thread, where it may take long and outlast the block. It
+        calls the function only while the block is open.
+        """
         with self._lock:
             if self.is_interrupted:
                 raise ReadInterrupted

@@ -52,12 +52,12 @@ class ComparedRow:
 
 
 MATCHED_ROW = ComparedRow(ReconciliationVerdict.MATCHED)
-_STATE_CASE_ROW = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.CASE)
+_DIFFERENT_STATE_ROW = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.CASE)
 
 
 def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
-    """Compare a row about a payment in a provider's history with the stored payment that has the row's id;
-    `payment` is None if no such payment is stored. Return the verdict and what follows from it."""
+    """Compare a row about a payment in a provider's history with the stored payment that has the row's id; `payment`
+    is None if no such payment is stored. Return the verdict and its consequence."""
     if payment is None:
         return (
             ComparedRow(ReconciliationVerdict.IMPORTED, Consequence.IMPORT)
@@ -72,11 +72,11 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
     # People may have decided that it is completed without the provider's id; a row brings it.
     brings_number = payment.provider_payment_id is None and row.provider_payment_id is not None
     if money and not brings_number and row.provider_payment_id not in (None, payment.provider_payment_id):
-        return _STATE_CASE_ROW  # our payment id was paid twice at the provider
+        return _DIFFERENT_STATE_ROW  # our payment id was paid twice at the provider
     if row.amount != Money(payment.captured_minor if money else payment.asked_minor, payment.currency):
         return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, Consequence.CASE if money else Consequence.FACT)
     if payment.state is PaymentState.REVERSED:
-        return MATCHED_ROW if _has_newer_report(payment, row.at) else _STATE_CASE_ROW
+        return MATCHED_ROW if _has_newer_report(payment, row.at) else _DIFFERENT_STATE_ROW
     if not money:
         return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
     is_settled = payment.state is PaymentState.COMPLETED and payment.certainty is Certainty.KNOWN
@@ -95,7 +95,7 @@ def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
     if payment.state in ENDED_UNPAID_STATES or payment.state is PaymentState.REVERSED:
         return MATCHED_ROW
     if payment.state in PAID_STATES:
-        return MATCHED_ROW if payment.paid_at is not None and payment.paid_at > row.at else _STATE_CASE_ROW
+        return MATCHED_ROW if payment.paid_at is not None and payment.paid_at > row.at else _DIFFERENT_STATE_ROW
     if row.state in WAITING_STATES or _has_newer_report(payment, row.at):
         return MATCHED_ROW
     return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
@@ -128,14 +128,14 @@ def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mappi
     """
     unmatched, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
     for at in sorted(times):
-        match = next((refund for refund in unmatched if _may_match(refund, at)), None)
+        match = next((refund for refund in unmatched if _could_row_be_about_refund(refund, at)), None)
         if match is not None:
             matches[at] = match
             unmatched.remove(match)
     return matches
 
 
-def _may_match(refund: Refund, at: datetime) -> bool:
+def _could_row_be_about_refund(refund: Refund, at: datetime) -> bool:
     sent_at, reported_at = refund.first_sent_at, refund.told_at
     if refund.state not in _SENT_REFUND_STATES or sent_at is None:
         return False

@@ -7,7 +7,12 @@ from datetime import datetime
 from console.domain.access.permissions import is_same_person
 from console.domain.error_reasons import InProgressReason, NothingToResolveReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, NOTICED_STATES, PAID_STATES, WAITING_STATES
+from console.domain.payments.consistency import (
+    ENDED_UNPAID_STATES,
+    PAID_BY_CALLBACK_STATES,
+    PAID_STATES,
+    WAITING_STATES,
+)
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState, find_payment_path
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
@@ -112,7 +117,7 @@ def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:
         case CreditCheck():
             is_expected = record.state is CheckState.PENDING
         case Payment():
-            is_expected = record.state in WAITING_STATES | NOTICED_STATES
+            is_expected = record.state in WAITING_STATES | PAID_BY_CALLBACK_STATES
         case Refund():
             is_expected = record.state not in ENDED_REFUND_STATES
     return "outcome_expected" if is_expected else "outcome_known"

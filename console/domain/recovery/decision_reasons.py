@@ -55,6 +55,7 @@ def parse_reason(summary: str) -> StatedReason | None:
 
 
 def list_reason_arguments(reason: StatedReason | None) -> tuple[StatedReason, ...]:
-    """Return the arguments that a reason adds to those of a decision: none without a reason, so that the request id
-    of a script without one still names the same request as in an earlier version."""
+    """Return the arguments by which the reason becomes part of a request id's arguments: the reason, or nothing if it
+    is None. So a script that gives no reason can repeat, with the same request id, a request of an earlier version.
+    """
     return () if reason is None else (reason,)

@@ -66,10 +66,12 @@ class ChoiceRule:
 
 
 def _find_call_running_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason that excludes a choice while a call to the provider about the record runs; None otherwise."""
     return ErrorCode.IN_PROGRESS if facts.is_call_running else None
 
 
 def _find_call_running_or_leased_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason that excludes a choice while a call runs or a process holds the record's lease, or None."""
     return ErrorCode.IN_PROGRESS if facts.is_call_running or facts.is_leased else None
 
 
@@ -82,6 +84,8 @@ def _find_probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _find_unanswerable_probe_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason that excludes a probe because this desk has no settings for the provider, or because the
+    provider has no call for the unknown outcome. None if a probe can get an answer."""
     if facts.can_ask is QuestionPossibility.NOT_SET_UP and _can_call_provider(facts.record):
         return "provider_not_set_up"
     if facts.can_ask is not QuestionPossibility.NO_CALL or not _is_unknown(facts.record):
@@ -90,14 +94,18 @@ def _find_unanswerable_probe_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _find_not_set_up_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason that excludes a choice because this desk has no settings for the provider, or None."""
     return "provider_not_set_up" if facts.can_ask is QuestionPossibility.NOT_SET_UP else None
 
 
 def _find_not_refetchable_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason that excludes a re-fetch of the credit check; None if it can be re-fetched."""
     return find_refetch_refusal(_require_check(facts))
 
 
-def _find_claimed_reason(facts: ChoiceFacts) -> str | None:
+def _find_bought_or_claimed_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason that excludes a purchase: the credit check was bought or perhaps bought, or another one has
+    the claim. None if a purchase is possible."""
     check = _require_check(facts)
     if check.certainty is Certainty.UNKNOWN:
         return "bought_perhaps"
@@ -107,11 +115,13 @@ def _find_claimed_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _find_decided_check_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason for which people can't decide the outcome of the credit check; None if they can."""
     check = _require_check(facts)
     return None if is_decidable_check(check) else find_undecidable_reason(check)
 
 
 def _find_decided_refund_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason for which people can't decide the outcome of the refund; None if they can."""
     refund = _require_refund(facts)
     return None if is_decidable_refund(refund) else find_undecidable_reason(refund)
 
@@ -136,26 +146,31 @@ def _make_proposed_already_rule(target: str) -> RefusalFinder:
 
 
 def _find_not_movable_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason that excludes setting the payment's order to paid; None if it is possible."""
     if facts.payment is None:
         return "no_payment"
     return find_order_move_refusal(facts.payment, facts.order, covered=facts.covered)
 
 
 def _find_no_payment_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason that excludes a choice because the order has no payment; None if it has one."""
     return "no_payment" if facts.payment is None else None
 
 
-def _find_no_refund_reason(facts: ChoiceFacts) -> str | None:
+def _find_refund_not_possible_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason for which no refund of the payment can be requested now; None if one can."""
     return facts.refund_off
 
 
 def _find_taken_by_other_reason(facts: ChoiceFacts) -> str | None:
+    """Return the reason that excludes a take because another person has taken the record; None otherwise."""
     if facts.taken is None or facts.person is None:
         return None
     return None if is_same_person(facts.taken.person, facts.person.name) else "taken"
 
 
 def _get_order_decided_by_payments_reason(_facts: ChoiceFacts) -> str:
+    """Return the reason that excludes every decision about an order: its payments are decided instead."""
     return "order_follows"
 
 
@@ -198,6 +213,7 @@ def _require_refund(facts: ChoiceFacts) -> Refund:
 
 
 def _find_reversible_warning(facts: ChoiceFacts) -> str | None:
+    """Return the warning that the payer's bank can still reverse the payment; None if it can't."""
     until = find_reversal_deadline(facts.payment) if facts.payment is not None else None
     return "warning.may_be_reversed" if until is not None and facts.now < until else None
 
@@ -269,32 +285,35 @@ _MOVE_ORDER_CHOICE_RULE = ChoiceRule(
 _REFUND_CHOICE_RULE = ChoiceRule(
     "refund",
     "refund_request",
-    (_find_no_refund_reason,),
+    (_find_refund_not_possible_reason,),
     needs_second_person=lambda _facts: True,
     warning=_find_reversible_warning,
 )
 
 
-def _list_read_evidence(_facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
+def _list_provider_read_evidence(_facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
     return (EvidenceKind.READ,)
 
 
 CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
     "credit-check": (
         ChoiceRule(
-            "probe", "probe", (_find_probe_in_progress_reason, _find_unanswerable_probe_reason), _list_read_evidence
+            "probe",
+            "probe",
+            (_find_probe_in_progress_reason, _find_unanswerable_probe_reason),
+            _list_provider_read_evidence,
         ),
         ChoiceRule(
             "refetch",
             "refetch",
             (_find_not_refetchable_reason, _find_not_set_up_reason, _find_call_running_or_leased_reason),
-            _list_read_evidence,
+            _list_provider_read_evidence,
         ),
         ChoiceRule(
             "resolve.success",
             "resolve",
             (_find_decided_check_reason, _find_not_set_up_reason, _find_call_running_or_leased_reason),
-            _list_read_evidence,
+            _list_provider_read_evidence,
             effect=lambda facts: choice_effects.compute_check_effect(facts, CheckState.SUCCESS),
             target="success",
         ),
@@ -311,7 +330,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             lambda facts: choice_effects.compute_check_effect(facts, CheckState.ERROR),
             "error",
         ),
-        ChoiceRule("buy", "purchase", (_find_claimed_reason, _find_not_set_up_reason)),
+        ChoiceRule("buy", "purchase", (_find_bought_or_claimed_reason, _find_not_set_up_reason)),
         _TAKE_CHOICE_RULE,
         _NOTE_CHOICE_RULE,
     ),
@@ -320,7 +339,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "probe",
             "probe",
             (_find_call_running_or_leased_reason, _find_unanswerable_probe_reason),
-            _list_read_evidence,
+            _list_provider_read_evidence,
         ),
         _MOVE_ORDER_CHOICE_RULE,
         _make_payment_decision_rule(PaymentState.COMPLETED),
@@ -335,7 +354,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "probe",
             "probe",
             (_find_no_payment_reason, _find_call_running_or_leased_reason, _find_unanswerable_probe_reason),
-            _list_read_evidence,
+            _list_provider_read_evidence,
         ),
         _MOVE_ORDER_CHOICE_RULE,
         ChoiceRule("resolve", "resolve", (_get_order_decided_by_payments_reason,)),
@@ -344,7 +363,10 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
     ),
     "refund": (
         ChoiceRule(
-            "probe", "probe", (_find_probe_in_progress_reason, _find_unanswerable_probe_reason), _list_read_evidence
+            "probe",
+            "probe",
+            (_find_probe_in_progress_reason, _find_unanswerable_probe_reason),
+            _list_provider_read_evidence,
         ),
         _make_refund_decision_rule(RefundState.COMPLETED),
         _make_refund_decision_rule(RefundState.FAILED),
@@ -400,7 +422,7 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
 
 
 def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoice:
-    """Return the choice excluded, if the read-only switch of `facts` stops it; otherwise unchanged."""
+    """Return the choice as excluded if the read-only switch of `facts` stops it; otherwise return it unchanged."""
     if facts.read_only is None or not is_action_stopped(choice.what, facts.read_only):
         return choice
     return replace(

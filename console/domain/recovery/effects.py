@@ -35,7 +35,7 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     if facts.statement is ProviderStatement.EXPIRED and record.state in WAITING_STATES:
         target = PaymentState.EXPIRED
     booked = (
-        _compute_booked_minor(record, facts.statement)
+        _compute_booked_amount(record, facts.statement)
         if target is PaymentState.COMPLETED and record.state not in PAID_STATES
         else 0
     )
@@ -52,7 +52,7 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order, money)
 
 
-def _compute_booked_minor(payment: Payment, statement: ProviderStatement) -> int:
+def _compute_booked_amount(payment: Payment, statement: ProviderStatement) -> int:
     provider_minor = payment.provider_minor if statement is ProviderStatement.OTHER_AMOUNT else None
     return payment.asked_minor if provider_minor is None else provider_minor
 

@@ -205,8 +205,8 @@ class ComparableFacts(Protocol):
 
 
 def find_changed_facts(before: ComparableFacts | None, after: ComparableFacts | None) -> frozenset[ChangedFact]:
-    """Return the changes of a corporation from the state `before` to `after`, each None if the registry doesn't have
-    the corporation: NEW, DELETED, or the changed facts; empty for no change.
+    """Return the facts in which the states `before` and `after` of a corporation differ; NEW if `before` is None,
+    DELETED if `after` is None (None: the registry doesn't have the corporation). Empty if nothing differs.
     """
     if after is None:
         return frozenset({ChangedFact.DELETED} if before is not None else ())

@@ -14,7 +14,7 @@ from console.domain.network.addresses import is_this_machine
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Producer
 
-DELIVERY_SECONDS = 10.0
+DELIVERY_TIMEOUT_SECONDS = 10.0
 EXTRA_WAIT_SECONDS = 5.0
 """Seconds for which `publish` waits longer than the client library's own time limit. So the library can't deliver a
 message after `publish` has reported a failure.
@@ -32,7 +32,7 @@ class AlertKafka:
             "client.id": "support-console",
             "enable.idempotence": True,
             "acks": "all",
-            "delivery.timeout.ms": int(DELIVERY_SECONDS * 1000),
+            "delivery.timeout.ms": int(DELIVERY_TIMEOUT_SECONDS * 1000),
             "security.protocol": "PLAINTEXT" if all(map(_is_this_machine, brokers)) else "SSL",
             "log_level": 0,  # publish() returns the errors that matter
             **(further_settings or {}),
@@ -55,7 +55,7 @@ class AlertKafka:
             )
         except BufferError:
             return "queue_full"
-        producer.flush(DELIVERY_SECONDS + EXTRA_WAIT_SECONDS)
+        producer.flush(DELIVERY_TIMEOUT_SECONDS + EXTRA_WAIT_SECONDS)
         if not delivery_errors:
             self._producer = None  # discards the messages that the producer has not delivered
             return "no_answer"

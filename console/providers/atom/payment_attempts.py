@@ -21,7 +21,7 @@ AttemptVerdict: TypeAlias = tuple[CodeOutcome, PaymentReport | None]
 
 # Priority of an attempt by its outcome class: a success first, then an attempt that can still succeed, then an
 # unknown one; a failure decides only if there is none of these.
-_CLASS_PRIORITY = (
+_OUTCOME_CLASSES_BY_PRIORITY = (
     OutcomeClass.SUCCEEDED,
     OutcomeClass.PENDING,
     OutcomeClass.UNKNOWN,
@@ -87,7 +87,10 @@ def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: Paymen
         return make_unknown_verdict("other_payment"), None
     ranked_attempts = sorted(
         relevant_attempts,
-        key=lambda attempt: (_CLASS_PRIORITY.index(attempt[0].kind), _get_reported_payment_id(attempt) != payment_id),
+        key=lambda attempt: (
+            _OUTCOME_CLASSES_BY_PRIORITY.index(attempt[0].kind),
+            _get_reported_payment_id(attempt) != payment_id,
+        ),
     )
     verdict, report = ranked_attempts[0]
     if report is None or verdict.kind is not OutcomeClass.SUCCEEDED:

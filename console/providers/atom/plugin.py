@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from console.providers.atom.client import AtomMerchant, AtomUrls
     from console.providers.payments.provider import PaymentProvider
 
-SPACING_SECONDS = 1.0
+CALL_SPACING_SECONDS = 1.0
 ATOM_CALL_NAMES = ("auth", "verification", "refund", "refund_status")
 """Calls to Atom whose URL the profile may set, for example `auth` by the key `atom.auth_url`. The names are the
 fields of AtomUrls.
@@ -53,7 +53,7 @@ class AtomSettings:
     amount_format: Literal["two_decimals", "shortest"] = "two_decimals"
     product: str = "NSE"
     account: str = ""
-    spacing_seconds: float = SPACING_SECONDS
+    spacing_seconds: float = CALL_SPACING_SECONDS
 
 
 def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[str]) -> AtomSettings:
@@ -76,7 +76,7 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
         product=sources.get("atom.product", make_pattern_parser(_PRODUCT_PATTERN), "NSE"),
         account=sources.get("atom.account", make_pattern_parser(_ACCOUNT_PATTERN), ""),
         spacing_seconds=sources.get(
-            "atom.spacing_seconds", parse_seconds, choose_spacing_seconds(url, SPACING_SECONDS)
+            "atom.spacing_seconds", parse_seconds, choose_spacing_seconds(url, CALL_SPACING_SECONDS)
         ),
     )
 

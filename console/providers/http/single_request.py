@@ -57,8 +57,8 @@ _ESCAPE_PATTERN = re.compile(
 )
 """Matches one escaped character: the beginning of one at the end of the text, or one in a URL, in JSON (two forms)
 or in HTML."""
-_MOST_ESCAPES = 3  # how many times a page may have escaped a credential, for example as JSON in HTML
-_SHORTEST_CUT_SECRET = 4  # characters
+_MAX_ESCAPE_LEVELS = 3  # how many times a page may have escaped a credential, for example as JSON in HTML
+_MIN_CUT_SECRET_CHARACTERS = 4  # characters
 
 
 def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...] = TOKEN_FIELDS) -> str:
@@ -84,11 +84,11 @@ def _list_forms(secret: str) -> list[str]:
 def _find_secrets(text: str, forms: Collection[str]) -> Iterator[tuple[int, int]]:
     """Yield the start and the end of each of the `forms` in the text, and in the text without its escapes."""
     positions: Sequence[int] = range(len(text) + 1)
-    for _ in range(_MOST_ESCAPES + 1):
+    for _ in range(_MAX_ESCAPE_LEVELS + 1):
         for form in forms:
             for match in re.finditer(re.escape(form), text):
                 yield positions[match.start()], positions[match.end()]
-            for length in range(len(form) - 1, _SHORTEST_CUT_SECRET - 1, -1):
+            for length in range(len(form) - 1, _MIN_CUT_SECRET_CHARACTERS - 1, -1):
                 if text.endswith(form[:length]):
                     yield positions[-1 - length], positions[-1]
                     break

@@ -17,7 +17,7 @@ from console.providers.http.failure_classes import AddressNotAllowed
 
 Resolver = Callable[..., Sequence[tuple[Any, ...]]]
 """Function that resolves host names, with the signature of `socket.getaddrinfo`."""
-_POLL_SECONDS = 0.1
+_POLL_INTERVAL_SECONDS = 0.1
 
 
 class SocketGuard:
@@ -98,12 +98,12 @@ class SocketGuard:
         while True:
             seconds_left = deadline - self._clock.monotonic()
             try:
-                return answer.result(max(0.0, min(seconds_left, _POLL_SECONDS)))
+                return answer.result(max(0.0, min(seconds_left, _POLL_INTERVAL_SECONDS)))
             except NotYet:
                 if answer.done():  # the resolver itself timed out
                     raise
                 self._require_time()
-                if seconds_left <= _POLL_SECONDS:
+                if seconds_left <= _POLL_INTERVAL_SECONDS:
                     raise
 
     def _run_resolver(self, answer: "Future[Sequence[tuple[Any, ...]]]", host: str, port: int) -> None:

@@ -27,7 +27,7 @@ def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -
     try:
         text = body.decode("utf-8-sig")
         value = json.loads(
-            text, object_pairs_hook=_require_unique_fields, parse_constant=_refuse_constant, parse_float=fraction
+            text, object_pairs_hook=_require_unique_fields, parse_constant=_refuse_json_constant, parse_float=fraction
         )
     except (ValueError, RecursionError) as error:
         raise UnreadableJson("no JSON") from error
@@ -71,5 +71,5 @@ def _require_unique_fields(names_and_values: list[tuple[str, object]]) -> dict[s
     return fields
 
 
-def _refuse_constant(constant: str) -> NoReturn:
+def _refuse_json_constant(constant: str) -> NoReturn:
     raise UnreadableJson(f"{constant} is no JSON")

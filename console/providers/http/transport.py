@@ -174,8 +174,8 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
     `status` is the HTTP status; None if no answer has begun.
 
     If no byte of the request was sent, the class is FAILED_DEFINITE and `sent` is NO; an interrupt, or a missing
-    permission to send, replaces the reason. Otherwise the class is UNKNOWN, whatever the exception means, and an
-    interrupt or the end of the time budget replaces the reason. Once an answer has begun, `sent` is YES.
+    permission to send, replaces the reason. Otherwise the class is UNKNOWN for every exception, and an interrupt or
+    the end of the time budget replaces the reason. Once an answer has begun, `sent` is YES.
     """
     kind, reason, sent = classify_exception(error)
     cause = (

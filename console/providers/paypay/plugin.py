@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from console.providers.payments.notices import Hint
     from console.providers.payments.provider import PaymentProvider
 
-SPACING_SECONDS = 0.34
+CALL_SPACING_SECONDS = 0.34
 _LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
 _FILES_DOMAIN = ".paypay.ne.jp"
 
@@ -48,7 +48,7 @@ class PayPaySettings:
 
     environment: Literal["production", "staging", "sandbox"] = "production"
     repeated_refunds: bool = True
-    spacing_seconds: float = SPACING_SECONDS
+    spacing_seconds: float = CALL_SPACING_SECONDS
     recon_hosts: tuple[str, ...] = ()
     webhook_sources: tuple[str, ...] = _LOOPBACK_NETWORKS
 
@@ -61,7 +61,7 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
         ),
         repeated_refunds=sources.get("paypay.repeated_refunds", RawSetting.parse_flag, True),
         spacing_seconds=sources.get(
-            "paypay.spacing_seconds", parse_seconds, choose_spacing_seconds(url, SPACING_SECONDS)
+            "paypay.spacing_seconds", parse_seconds, choose_spacing_seconds(url, CALL_SPACING_SECONDS)
         ),
         recon_hosts=(*files, *((url,) if url else ())),
         webhook_sources=sources.get("PAYPAY_WEBHOOK_SOURCES", RawSetting.parse_networks, _LOOPBACK_NETWORKS),
@@ -97,9 +97,9 @@ def _find_payment_state(provider_word: str) -> PaymentState | None:
 
 
 def _find_refund_state(provider_word: str) -> RefundState | None:
-    from console.providers.paypay.result_codes import REFUND_STATES
+    from console.providers.paypay.result_codes import REFUND_STATE_MEANINGS
 
-    return REFUND_STATES[provider_word][1] if provider_word in REFUND_STATES else None
+    return REFUND_STATE_MEANINGS[provider_word][1] if provider_word in REFUND_STATE_MEANINGS else None
 
 
 def _read_hint(body: bytes) -> "Hint":

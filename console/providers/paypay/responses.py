@@ -34,7 +34,7 @@ from console.providers.payments.result_codes import (
 )
 from console.providers.paypay.result_codes import (
     PAYMENT_STATE_MEANINGS,
-    REFUND_STATES,
+    REFUND_STATE_MEANINGS,
     SUCCESSFUL_CODES_BY_CALL,
     PayPayCall,
     find_verdict,
@@ -176,7 +176,7 @@ def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
         report = _read_refund_report(data)
         _require_equal(report.key, order.key, "other_id")
         _require_equal(report.provider_payment_id, order.provider_payment_id, "other_payment")
-        verdict, _ = REFUND_STATES[report.provider_state]
+        verdict, _ = REFUND_STATE_MEANINGS[report.provider_state]
         return report, verdict if report.amount == order.amount else make_unknown_verdict("other_amount")
 
     return read
@@ -184,14 +184,14 @@ def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
 
 def _read_refund_report(refund_fields: Fields) -> RefundReport:
     provider_word = _require_text(refund_fields.get("status"))
-    if provider_word not in REFUND_STATES:
+    if provider_word not in REFUND_STATE_MEANINGS:
         raise UnusableAnswer("unlisted_state")
     key = _require_id(refund_fields.get("merchantRefundId"))
     return RefundReport(
         key=key,
         provider_refund_id=key,  # PayPay gives refunds no id of its own
         provider_state=provider_word,
-        state=REFUND_STATES[provider_word][1],
+        state=REFUND_STATE_MEANINGS[provider_word][1],
         amount=_parse_amount(refund_fields.get("amount")),
         provider_payment_id=_require_id(refund_fields.get("paymentId")),
         accepted_at=parse_instant(refund_fields.get("acceptedAt")),

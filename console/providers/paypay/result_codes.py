@@ -132,7 +132,7 @@ PAYMENT_STATE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
 }
 
 # REFUND_FAILED isn't final: PayPay repeats the refund until it succeeds.
-REFUND_STATES: Mapping[str, tuple[CodeOutcome, RefundState]] = {
+REFUND_STATE_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "CREATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND_FAILED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUNDED": (ANSWERED_VERDICT, RefundState.COMPLETED),

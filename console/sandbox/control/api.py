@@ -121,7 +121,7 @@ class ControlApi:
         names = ("held", "charges", "requests", "refunds", "notices")
         calls, charges, requests, refunds, notices = (int(query.get(name, "0")) for name in names)
 
-        def reached() -> bool:
+        def has_reached_counts() -> bool:
             charged = state.ledger.count_charges_of_number(number) if number else state.ledger.charge_count
             return (
                 state.holds.count_held_calls(call, number) >= calls
@@ -132,7 +132,7 @@ class ControlApi:
             )
 
         seconds = min(float(query.get("timeout", "10")), MAX_WAIT_SECONDS)
-        return make_json_reply({"reached": state.holds.wait_until(reached, seconds)})
+        return make_json_reply({"reached": state.holds.wait_until(has_reached_counts, seconds)})
 
     # -- acting
 
@@ -208,10 +208,10 @@ class ControlApi:
 def _make_bad_request_handler(handle_request: Callable[[HttpRequest], HttpReply]) -> CallHandler:
     """Return a handler that calls `handle_request` and answers an invalid request with status 400 and the reason."""
 
-    def handler(request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def handle_or_refuse(request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         try:
             return handle_request(request)
         except (InvalidFaultRule, ValueError, KeyError, TypeError) as reason:
             return make_error_reply(400, f"{type(reason).__name__}: {reason}")
 
-    return handler
+    return handle_or_refuse

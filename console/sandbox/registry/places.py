@@ -17,8 +17,8 @@ class City(NamedTuple):
 
 
 class Prefecture(NamedTuple):
-    """A prefecture: the two digits of its code, its name, its name in Latin letters, about how many thousand
-    corporations it has, and some of its cities.
+    """A prefecture: the two digits of its code, its name, its name in Latin letters, the approximate number of its
+    corporations in thousands, and some of its cities.
     """
 
     code: str

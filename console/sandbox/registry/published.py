@@ -10,8 +10,8 @@ from console.sandbox.registry.changes import invent_changes
 from console.sandbox.registry.rows import RegistryRow
 from console.sandbox.registry.whole import InventedRegistry
 
-FIRST_WHOLE_DAY = date(2026, 10, 30)
-FIRST_WHOLE_ROWS = 1_000
+FIRST_WHOLE_FILE_DAY = date(2026, 10, 30)
+FIRST_WHOLE_FILE_ROW_COUNT = 1_000
 
 
 @dataclass(slots=True)
@@ -29,7 +29,8 @@ class _WholeAndDifferences:
 
 
 class PublishedRegistry:
-    """The publications of one sandbox. After a start: `FIRST_WHOLE_ROWS` invented corporations and no difference."""
+    """The publications of one sandbox. At its start these are FIRST_WHOLE_FILE_ROW_COUNT invented corporations and no
+    difference."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -37,7 +38,7 @@ class PublishedRegistry:
 
     def reset(self) -> None:
         """Publish the first registry (that of the start) again, without differences."""
-        self._current = _WholeAndDifferences(InventedRegistry(FIRST_WHOLE_ROWS, 1, FIRST_WHOLE_DAY))
+        self._current = _WholeAndDifferences(InventedRegistry(FIRST_WHOLE_FILE_ROW_COUNT, 1, FIRST_WHOLE_FILE_DAY))
 
     @property
     def last_day(self) -> date:

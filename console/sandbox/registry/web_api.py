@@ -180,11 +180,11 @@ def _make_place_and_kind_filter(query: Mapping[str, str]) -> Callable[[RegistryR
     _refuse_unless(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
     chosen = frozenset[str]().union(*(_CORPORATION_KINDS_BY_QUERY_CODE[kind] for kind in kinds))
 
-    def filters(row: RegistryRow) -> bool:
+    def matches(row: RegistryRow) -> bool:
         code = (row.prefecture_code or "99") + row.city_code
         return code.startswith(place) and (not chosen or row.kind in chosen)
 
-    return filters
+    return matches
 
 
 def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:

@@ -97,8 +97,8 @@ class HeldCalls:
             self.change_condition.notify_all()
 
     def wait_until(self, is_reached: Callable[[], bool], seconds: float) -> bool:
-        """Wait until `is_reached` returns True. Return False if it hasn't done so within `seconds`, or if the sandbox
-        stops.
+        """Wait until `is_reached` returns True. Return False if it still returns False after `seconds`, or if the
+        sandbox stops.
         """
         deadline = time.monotonic() + seconds
         with self.change_condition:

@@ -67,8 +67,8 @@ class _ServerNode:
     def end_blocking_sessions(self, now: float) -> list[EndedSession]:
         """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
         transaction blocks other sessions, roll back each prepared transaction that a pass first found at least
-        BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back transaction. `now`
-        is in monotonic seconds.
+        MAX_BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back transaction.
+        `now` is in monotonic seconds.
         """
         ended: list[EndedSession] = []
         with self.database.read() as conn:
@@ -85,7 +85,9 @@ class _ServerNode:
                     )
                     self._detected_at, self._last_pass_at = {id: known.get(id, now) for id in ids}, now
                     old = [
-                        id for id, since in self._detected_at.items() if now - since >= lock_holders.BLOCKING_SECONDS
+                        id
+                        for id, since in self._detected_at.items()
+                        if now - since >= lock_holders.MAX_BLOCKING_SECONDS
                     ]
                     ended += [found for id in old if lock_holders.roll_back_prepared_transaction(conn, id)]
                     break

@@ -26,10 +26,10 @@ class OperatorService:
     def add_person(self, person: Person) -> None:
         """Store a new operator, and write an audit entry about it."""
 
-        def keep(tx: Transaction) -> None:
+        def store_person(tx: Transaction) -> None:
             people.insert_person(tx.conn, person)
             self._context.record_audit(
                 tx, AuditAction.OPERATOR_ADDED, person.name, {"roles": sorted(person.roles)}, kind="operator"
             )
 
-        self._context.write(keep)
+        self._context.write(store_person)

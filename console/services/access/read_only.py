@@ -1,4 +1,4 @@
-"""Set and list the read-only switches, which stop what costs or moves money and what people change."""
+"""Set and list the read-only switches, which stop the actions that cost or move money, and the changes by people."""
 
 from console.domain.access.read_only import (
     EVERYTHING_SCOPE,

@@ -42,13 +42,13 @@ class SignInService:
         """
         missing_reason, is_stored = self._sign_in.sign_in_reason, keep_password and self._store_password()
 
-        def tell(tx: Transaction) -> None:
+        def write_audit_entries(tx: Transaction) -> None:
             if missing_reason is not None:
                 self._write_audit_entry(tx, AuditAction.SESSION_MISSING, {}, reason=missing_reason)
             self._write_audit_entry(tx, AuditAction.SESSION_CREATED, {"kept": is_stored})
 
         with log_and_suppress("audit of a sign-in"):
-            self._context.write(tell)
+            self._context.write(write_audit_entries)
         self._sign_in.sign_in_reason = None  # also without the entry: the next sign-in has its own reason
         return is_stored
 

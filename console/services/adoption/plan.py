@@ -210,7 +210,7 @@ def read_adoption_state(database: Database, table: LegacyTable) -> str:
 def read_stored_time_zone(database: Database) -> str | None:
     """Return the time zone with which an adoption began; None if none has begun."""
     try:
-        return migrate.read_meta_and_schema(database).get(adopt_table.ZONE_COLUMN)
+        return migrate.read_meta_and_schema(database).get(adopt_table.TIME_ZONE_COLUMN)
     except ConsoleError:
         return None
 

@@ -48,7 +48,7 @@ def find_causes_of_alerts(conn: Connection, some_alerts: Iterable[Alert]) -> Map
         if payment.order_id is not None
     }
 
-    def cause_of(alert: Alert) -> Cause:
+    def find_cause_of_alert(alert: Alert) -> Cause:
         kind, id = alert.subject_kind, alert.subject_id
         if kind == TASKS_CAUSE.kind:
             return TASKS_CAUSE
@@ -58,7 +58,7 @@ def find_causes_of_alerts(conn: Connection, some_alerts: Iterable[Alert]) -> Map
             kind, id = orders.ORDER_KIND, order_of_payment[id]
         return Cause(kind, id)
 
-    return {alert.id: cause_of(alert) for alert in all_alerts}
+    return {alert.id: find_cause_of_alert(alert) for alert in all_alerts}
 
 
 def _list_subject_ids(some_alerts: Iterable[Alert], kind: str) -> set[int]:
@@ -211,7 +211,7 @@ def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, .
     payment_ids = {record.id for record in records if isinstance(record, Payment)}
     paid_orders = {record.order_id for record in records if isinstance(record, Payment)}
 
-    def affected(record: Record) -> AffectedRecord:
+    def make_affected_record(record: Record) -> AffectedRecord:
         match record:
             case Payment():
                 amount = _make_amount(record.captured_minor or record.asked_minor, record.currency)
@@ -226,7 +226,7 @@ def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, .
             case _:
                 return AffectedRecord(credit_checks.CREDIT_CHECK_KIND, record.id, record.corporation_number)
 
-    return tuple(map(affected, records))
+    return tuple(map(make_affected_record, records))
 
 
 def _make_amount(amount_minor: int, currency: str) -> Money | None:

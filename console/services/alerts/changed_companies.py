@@ -385,8 +385,8 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
     """Raise a new alert about the change that `alert` has reported, because a person reopens it, and return the new
     alert. The resolved alert stays as it is. Return None if `find_acknowledged_changes` doesn't return it.
 
-    The corporation's row gets a new version, so that a worker that has read it, and no open alert, compares again.
-    Raises RunAgain if a worker has changed the row meanwhile.
+    The corporation's row gets a new version. A worker that has read the row before, when no alert was open, can't
+    write its result then and compares again. Raises RunAgain if a worker has changed the row meanwhile.
     """
     found = find_acknowledged_changes(tx.conn, (alert,), context.now())
     row = watched_corporations.find_by_numbers(tx.conn, [change.number for _, change in found]).get(

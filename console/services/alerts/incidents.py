@@ -221,7 +221,7 @@ class IncidentService:
         """
         context, now = self._context, self._context.now()
         incident = self._find_incident(tx.conn, alert_id)
-        reopened = self._raise_closed_again(tx, incident) if action is IncidentAction.REOPEN else None
+        reopened = self._raise_acknowledged_alert_again(tx, incident) if action is IncidentAction.REOPEN else None
         if reopened is not None:
             incident = replace(incident, state=IncidentState.RESOLVED)
         step = self._make_incident_step(tx.conn, incident, action, person, arguments, now)
@@ -238,9 +238,9 @@ class IncidentService:
         )
         return self._find_incident(tx.conn, alert_id if reopened is None else reopened.id)
 
-    def _raise_closed_again(self, tx: Transaction, incident: Incident) -> Alert | None:
-        """Raise the alert of a closed incident again if only a person's acknowledgement has closed it, as that of a
-        changed corporation does. Return the new alert, or None."""
+    def _raise_acknowledged_alert_again(self, tx: Transaction, incident: Incident) -> Alert | None:
+        """If the incident is closed only because a person has acknowledged its alert, as with a changed corporation,
+        raise the alert again and return the new alert. Otherwise return None."""
         if incident.state is not IncidentState.CLOSED:
             return None
         return raise_acknowledged_change_again(self._context, tx, incident.alerts[-1])

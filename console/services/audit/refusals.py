@@ -54,8 +54,8 @@ def audit_refusals(
 
 
 def make_holder_detail(holder: LeaseHolder | None) -> InProgressDetail:
-    """Return the part of an error in_progress's detail that describes who holds a lease: the holder (person, desk,
-    host, process), and the beginning and end of the lease. If `holder` is None, holder and beginning are None
+    """Return the part of an error in_progress's detail that describes the holder of a lease: the holder (person,
+    desk, host, process), and the beginning and end of the lease. If `holder` is None, holder and beginning are None
     and the end is left out.
     """
     if holder is None:

@@ -177,8 +177,8 @@ class BulkRunService(BulkRunReader):
         return self.read_run(run_id)
 
     def stop(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
-        """Stop the bulk run after its current row, whichever process executes it. A run that is not in the state
-        running stays unchanged. Raises not_found, not_allowed."""
+        """Stop the bulk run after its current row, also if another process executes it. A run that is not in the
+        state running stays unchanged. Raises not_found, not_allowed."""
         return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop_run(run_id))
 
     def _stop_run(self, run_id: int) -> BulkRun:

@@ -14,7 +14,7 @@ from console.store.documents.pdf_renderer import PdfDocument
 
 __all__ = ["PdfComparison", "PdfDocument", "CreditCheckPdfReader"]
 
-_MAX_COUNTED_PDFS = 5  # a child process of its own reads each, for up to REQUEST_SECONDS
+_MAX_COUNTED_PDFS = 5  # a child process of its own reads each, for up to REQUEST_TIMEOUT_SECONDS
 
 
 class CreditCheckPdfReader:

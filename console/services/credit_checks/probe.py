@@ -195,13 +195,13 @@ class CreditCheckProber:
         outcome = self._open_reader().read_detail(record.credit_check_id or 0)
         context, observed = self._context, _find_contradiction(record, outcome)
 
-        def keep(tx: Transaction) -> None:
+        def store_answer(tx: Transaction) -> None:
             outcomes.store_answer_evidence(context, tx, record, "probe", outcome)
             context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, reason=outcome.reason[:64])
             if observed is not None:
                 outcomes.open_contradiction_case(context, tx, record, observed)
 
-        context.write(keep)
+        context.write(store_answer)
         code = find_part_error_code(outcome)
         if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_ERROR_CODES:
             raise make_outcome_error(

@@ -192,7 +192,7 @@ def _make_changed_column_facts(record: CreditCheck, changes: dict[str, object]) 
     """Return the changed columns of a credit check for the audit entry, which the timeline shows: by column name,
     the old and the new value as text."""
 
-    def text(value: object) -> str | None:
+    def format_value(value: object) -> str | None:
         return None if value is None else str(value)
 
-    return {name: [text(getattr(record, name)), text(value)] for name, value in changes.items()}
+    return {name: [format_value(getattr(record, name)), format_value(value)] for name, value in changes.items()}

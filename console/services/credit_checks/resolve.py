@@ -192,13 +192,13 @@ class PurchaseResolver:
         return mismatch
 
     def _store_failed_reading(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
-        def keep(tx: Transaction) -> None:
+        def store_answer(tx: Transaction) -> None:
             outcomes.store_answer_evidence(self._context, tx, record, "resolve", outcome)
             self._context.record_audit(
                 tx, AuditAction.CREDIT_CHECK_RESOLVE, record.id, result="refused", reason=outcome.reason[:64]
             )
 
-        self._context.write(keep)
+        self._context.write(store_answer)
 
     def _find_mismatch(self, tx: Transaction, record: CreditCheck, report: CheckReport) -> MismatchReason | None:
         if report.corporation_number != record.corporation_number:

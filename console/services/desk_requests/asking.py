@@ -122,15 +122,15 @@ class RemoteRequestIdService(RequestIdService):
     def _store_request(self, request: NewDeskRequest, file: bytes | None, password: str | None) -> None:
         context = self._context
 
-        def insert(tx: Transaction) -> None:
+        def insert_request(tx: Transaction) -> None:
             requests.insert_request(tx, replace(request, confirmed=password is not None), context.spool.desk_id, file)
 
         try:
             if password is None:
-                context.write(insert)
+                context.write(insert_request)
             else:
                 with connect_with_password(context, password) as database:
-                    database.write(insert)
+                    database.write(insert_request)
         except ConsoleError as error:
             if error.detail.get("problem") == UnreachableProblem.COMMIT_UNANSWERED:
                 raise _make_unanswered_error() from error

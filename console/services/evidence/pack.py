@@ -239,14 +239,14 @@ class _PackDraft:
             self.titles[language] = encoded[0]
             text.writelines(encoded)
 
-        def events() -> Iterator[object]:
+        def iterate_events() -> Iterator[object]:
             for event in self._iterate_events():
                 for language, text in texts.items():
                     line = self._texts.format_event_line(event, self._timeline, language)
                     text.write(pack_text.encode_timeline_line(line, self._timeline))
                 yield self._plain_values.make_event_fields(event)
 
-        event_lines.writelines(encode_json_list(events()))
+        event_lines.writelines(encode_json_list(iterate_events()))
 
     def _add_timeline_pdf(self, pack: PackWriter, texts: Sequence[BinaryIO]) -> None:
         """Add the timeline's texts as one PDF for people to read and print, or name it as left out if they have too

@@ -144,7 +144,7 @@ class EvidenceBundleWriter:
         context, written = self._context, [entry for entry in entries if not entry.is_left_out]
         size, digest = draft.compute_sha256()
 
-        def record(tx: Transaction) -> None:
+        def record_export(tx: Transaction) -> None:
             facts = {"sha256": digest, "bytes": size, "n": len(written)}
             context.record_audit(tx, _ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_KIND)
             for entry in written:
@@ -152,7 +152,7 @@ class EvidenceBundleWriter:
                 of_pack = {"sha256": file.sha256, "bytes": file.bytes, "files": content.files, "bundle": digest}
                 context.record_audit(tx, pack.PACK_EXPORT_ACTION, content.record_id, of_pack, kind=content.kind)
 
-        context.write(record)
+        context.write(record_export)
         draft.publish()
         omitted = [entry.digest.name for entry in entries if entry.is_left_out]
         omitted += [f"{entry.digest.name}/{part}" for entry in written for part in entry.content.left_out]

@@ -197,7 +197,7 @@ def _read_related_records(
         related = None if id is None else any_record.find(conn, kind, id, lapsed)
         return () if related is None else (related,)
 
-    def refunds_of(payment: Payment) -> tuple[AnyRecord, ...]:
+    def list_refunds(payment: Payment) -> tuple[AnyRecord, ...]:
         return refunds.find_by_payment(conn, payment.id, lapsed.get(refunds.REFUND_KIND, frozenset()))[
             :MAX_RELATED_RECORDS
         ]
@@ -207,9 +207,9 @@ def _read_related_records(
             order_payments = payments.find_by_order(conn, record.id, lapsed.get(payments.PAYMENT_KIND, frozenset()))[
                 :MAX_RELATED_RECORDS
             ]
-            return (*order_payments, *(refund for payment in order_payments for refund in refunds_of(payment)))
+            return (*order_payments, *(refund for payment in order_payments for refund in list_refunds(payment)))
         case Payment():
-            return (*read_as_tuple(orders.ORDER_KIND, record.order_id), *refunds_of(record))
+            return (*read_as_tuple(orders.ORDER_KIND, record.order_id), *list_refunds(record))
         case Refund():
             payment = read_as_tuple(payments.PAYMENT_KIND, record.payment_id)
             order = next(

@@ -17,13 +17,13 @@ plane of Unicode, such as an emoji, twice.
 """
 _LONGEST_SHEET_NAME_CHARACTERS = 31
 _FIRST_SPREADSHEET_YEAR = 1900
-_MONTHS = (
+_MONTH_NAMES_PATTERN_TEXT = (
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     "|nov(?:ember)?|dec(?:ember)?"
 )
 _NUMBER_LIKE_TEXT_PATTERN = re.compile(
     r"0\d+|\d{12,}|\d+[-/.:]\d+(?:[-/.:]\d+)?|\d+(?:\.\d+)?e[-+]?\d+"
-    rf"|(?:{_MONTHS})[-/ ]?\d+|\d+[-/ ]?(?:{_MONTHS})(?:[-/ ]?\d+)?"
+    rf"|(?:{_MONTH_NAMES_PATTERN_TEXT})[-/ ]?\d+|\d+[-/ ]?(?:{_MONTH_NAMES_PATTERN_TEXT})(?:[-/ ]?\d+)?"
     r"|\d+年\d+月(?:\d+日)?|\d+月\d+日",
     re.IGNORECASE,
 )

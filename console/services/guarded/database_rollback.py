@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseWentBackDetail, InProgressDetail
     from console.domain.tasks.records import Alert
 
-ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID = anchors.WENT_BACK_RULE, "database", 1
+ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID = anchors.DATABASE_WENT_BACK_RULE, "database", 1
 ANCHORS_COMPARED, ANCHORS_COMPARED_PER_OPERATION = 50, 10
 """Number of the newest anchors that are looked for: when the database is opened, and before each operation. More than
 one is needed, because rows can be committed in another order than that of their ids. The number before an operation

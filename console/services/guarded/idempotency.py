@@ -141,14 +141,14 @@ class IdempotencyKeyService:
         """Delete the stored result of an idempotency key; its rows in the journal stay. Return False if the key
         has no attempt that is done or failed."""
 
-        def forget(tx: Transaction) -> bool:
+        def delete(tx: Transaction) -> bool:
             attempt = idempotency.find_use(tx.conn, key)
             if attempt is None or attempt.state not in (OperationState.DONE, OperationState.FAILED):
                 return False
             idempotency.forget_result(tx, attempt.operation_id, key, self._context.make_holder(), self._context.now())
             return True
 
-        forgotten = self._context.write(forget)
+        forgotten = self._context.write(delete)
         if forgotten:
             self._cache.forget_result(key)
         return forgotten
@@ -199,7 +199,7 @@ class IdempotencyKeyService:
         return HeldIdempotencyKey(operation.id, fence, key, fingerprint, epoch)
 
     def _end_attempt(self, held_key: HeldIdempotencyKey, state: OperationState, result: str | None) -> bool:
-        def end(tx: Transaction) -> bool:
+        def end_operation(tx: Transaction) -> bool:
             is_owner = idempotency.end_operation(
                 tx.conn, held_key.operation_id, held_key.fence, state, result, self._context.now()
             )
@@ -207,7 +207,7 @@ class IdempotencyKeyService:
                 idempotency.free_idempotency_key(tx.conn, held_key.operation_id, held_key.key)
             return is_owner
 
-        return self._context.write(end)
+        return self._context.write(end_operation)
 
 
 def find_stored_result(attempt: IdempotencyKeyUse, fingerprint: str) -> str | None:

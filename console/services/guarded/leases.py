@@ -43,10 +43,10 @@ def keep_lease_renewed(context: ServiceContext, lease: Lease) -> Iterator[None]:
     """Context manager: let the heartbeat renew the lease until the end of the block, then release the lease."""
     key = f"{lease.name}-{lease.slot}-{lease.token}"
 
-    def beat() -> None:
+    def renew_lease() -> None:
         context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), context.heartbeat.scale_lease_seconds))
 
-    context.heartbeat.add_beat(key, beat)
+    context.heartbeat.add_beat(key, renew_lease)
     try:
         yield
     finally:

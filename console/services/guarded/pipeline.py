@@ -150,7 +150,7 @@ class GuardedPipeline:
         context, operation_id = self._context, str(uuid.uuid4())
         subject: ClaimedRecord | None = None
 
-        def tx1(tx: Transaction) -> ClaimedOperation:
+        def run_first_transaction(tx: Transaction) -> ClaimedOperation:
             nonlocal subject
             if operation.has_effect:
                 database_rollback.refuse_after_rollback(tx.conn)
@@ -173,7 +173,7 @@ class GuardedPipeline:
             return ClaimedOperation(operation_id, fence, subject, lease, deadline)
 
         try:
-            return context.write(tx1)
+            return context.write(run_first_transaction)
         except UniqueViolation:
             with context.database.read() as conn:
                 operation.check(conn)
@@ -309,7 +309,8 @@ class GuardedPipeline:
 
     def _may_send(self, claimed: ClaimedOperation) -> bool:
         """True if the operation's lease is live, or can be renewed because nobody has declared that it lapsed. After
-        that, people may have decided that it did not happen, and somebody may have begun it anew."""
+        a declared lapse, people may have decided that the operation did not happen, and somebody may have begun it
+        again."""
         if not claimed.deadline.is_live():
             try:
                 self._renew_leases(claimed)
@@ -375,7 +376,7 @@ class GuardedPipeline:
         context, state = self._context, find_journal_state(outcome, operation.has_effect)
         key = self._make_answer_key(operation, claimed.operation_id)
 
-        def tx2(tx: Transaction) -> bool:
+        def run_second_transaction(tx: Transaction) -> bool:
             is_owner = journal.end_operation(
                 tx.conn, claimed.operation_id, claimed.fence, state, outcome, context.now(), key
             )
@@ -385,7 +386,7 @@ class GuardedPipeline:
                 leases.release(tx.conn, claimed.lease)
             return is_owner
 
-        return context.write(tx2)
+        return context.write(run_second_transaction)
 
     def _spool_answer(self, claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
         _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)

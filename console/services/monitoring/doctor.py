@@ -63,7 +63,7 @@ about a passed or failed check. Both are optional.
 
 class HealthCheckService:
     """Runs the health checks one after the other, and returns their results. A failed check raises nothing. The
-    object itself opens the spool.
+    service opens the spool itself.
 
     `open_database` opens the database and returns a context manager. Its end closes the database, unless the
     database belongs to an open desk.

@@ -1,5 +1,5 @@
-"""Receive notices, which providers send without being asked. Every refused notice gets the same reply, whatever the
-reason of the refusal is.
+"""Receive notices, which providers send without being asked. Every refused notice gets the same reply for every
+reason of a refusal.
 """
 
 import hashlib

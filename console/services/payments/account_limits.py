@@ -66,8 +66,9 @@ def subtract_refunded_amount(tx: Transaction, payment_id: int, amount_minor: int
 
 
 def subtract_reversed_amount(tx: Transaction, payment: Payment) -> None:
-    """Subtract from its account what a payment that is reversed now still has there: the paid amount without the
-    completed refunds and the set-asides. An open refund changes nothing, and neither does its later end.
+    """Subtract the amount of a payment that is reversed now from the balance of its account: the paid amount without
+    the completed refunds and the set-asides, which aren't in the balance. An open refund is not considered, and its
+    later end doesn't change the balance.
     """
     account = find_account(tx, payment)
     if account is None:

@@ -269,11 +269,11 @@ def make_report_values(report: PaymentReport, payment: Payment, at: datetime) ->
     if amount is not None:
         values["provider_minor"] = amount.minor
     if report.refunds is not None:
-        values["provider_refunded_minor"] = _sum_refunded_minor(report.refunds)
+        values["provider_refunded_minor"] = _sum_refunded_amount(report.refunds)
     return values
 
 
-def _sum_refunded_minor(refunds: tuple[RefundReport, ...]) -> int:
+def _sum_refunded_amount(refunds: tuple[RefundReport, ...]) -> int:
     completed = (refund for refund in refunds if refund.state is RefundState.COMPLETED)
     return sum(refund.amount.minor for refund in completed if refund.amount is not None)
 

@@ -2,7 +2,7 @@
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import NOTICED_STATES, WAITING_STATES
+from console.domain.payments.consistency import PAID_BY_CALLBACK_STATES, WAITING_STATES
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Work, WorkReason, WorkState
@@ -48,7 +48,7 @@ def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, stat
         return Work(WorkState.NEEDS_REVIEW, reason=rules[0])
     if state in WAITING_STATES:
         return make_poll_work(context, payment)
-    if state in NOTICED_STATES:
+    if state in PAID_BY_CALLBACK_STATES:
         return Work(
             WorkState.SCHEDULED,
             compute_next_attempt_time(PAYMENT_PROBE_WAITS, 0, context.now(), context.scale),

@@ -237,15 +237,15 @@ class ServiceContext:
             return RequestedAuditTrail(self.spool.desk_id)
         from console.store.audit.trail import AuditTrail
 
-        def anchor(heads: Sequence[ChainHead]) -> None:
+        def store_anchors(heads: Sequence[ChainHead]) -> None:
             self.spool.store_anchors(self.database_id, heads)
 
-        def begin(conn: Connection) -> None:
+        def begin_session(conn: Connection) -> None:
             account = self.database.account or self.settings.operator
             run = (self.session, account, self.spool.desk_id, self.host, os.getpid(), self.program)
             people.begin_session(conn, *run, self.now())
 
-        return AuditTrail(self.session, self.spool.desk_id, self.clock, anchor, begin)
+        return AuditTrail(self.session, self.spool.desk_id, self.clock, store_anchors, begin_session)
 
     @cached_property
     def cipher(self) -> Cipher:
@@ -420,9 +420,9 @@ class ServiceContext:
         result: str = "done",
         reason: str | None = None,
     ) -> None:
-        """Append an audit entry about the record with this kind and id in the caller's transaction; `detail` has
-        more facts for it, in which payers are masked: an entry never changes, and whoever verifies the trail reads
-        it whole. The entry contains the correlation id of this thread if it has one.
+        """Append an audit entry about the record with this kind and id in the caller's transaction; `detail` has more
+        facts for it. Payers in these facts are masked, because an entry can never be changed, and a person who
+        verifies the trail reads all of it. The entry contains the correlation id of this thread if it has one.
 
         If the result is "done", also store the record in the row of the call's request id (see
         `bind_to_request_id`).

@@ -9,7 +9,7 @@ from threading import Event, Lock
 
 from console.domain.process import interrupts
 
-_SIGNAL_CHECK_SECONDS = 0.05
+_SIGNAL_CHECK_INTERVAL_SECONDS = 0.05
 
 
 class FailpointReached(RuntimeError):
@@ -45,6 +45,6 @@ class Failpoints:
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         if action == "hang":
             while not interrupts.has_received_signal():  # A signal ends the hang; after that the code continues.
-                Event().wait(_SIGNAL_CHECK_SECONDS)
+                Event().wait(_SIGNAL_CHECK_INTERVAL_SECONDS)
             return
         raise FailpointReached(name)

@@ -117,10 +117,10 @@ class OwnRecordComparison:
             f"{prefix}{key}", ReconciliationVerdict.MISSING_THERE, payment.id, own_text, None
         )
 
-        def effect(tx: Transaction) -> ReconciliationDifference:
+        def open_case(tx: Transaction) -> ReconciliationDifference:
             return self._row_applier.open_missing_case(tx, payment.id, expected.row_key, observed, own_text)
 
-        run_journal.write_row(key, expected, effect)
+        run_journal.write_row(key, expected, open_case)
 
     def _compare_refunds(
         self,
@@ -304,7 +304,7 @@ class OwnRecordComparison:
         )
         own_text, provider_text = f"refunded {payment.refunded_minor}", f"refunded {reported_minor}"
 
-        def effect(tx: Transaction) -> ReconciliationDifference:
+        def open_case(tx: Transaction) -> ReconciliationDifference:
             self._row_applier.open_case(
                 tx, _read_current_payment(tx, payment), rule, provider_text, own_text, is_settled=False
             )
@@ -317,7 +317,7 @@ class OwnRecordComparison:
             ReconciliationDifference(
                 key, ReconciliationVerdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text
             ),
-            effect,
+            open_case,
         )
 
 

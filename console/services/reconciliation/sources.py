@@ -118,8 +118,7 @@ class FileHistory:
 
     def has_payment(self, payment: Payment) -> bool:
         """True if the files report our payment as paid: by the provider's payment id, or by our number if the payment
-        has no such id. Reads all files first, unless they have been read to the
-        end.
+        has no such id. Reads all files first, unless all have been read already.
         """
         self._read_all_files()
         return self._index.has_payment(payment.provider_payment_id, payment.merchant_payment_id)

@@ -224,8 +224,8 @@ class RelatedRecordCompleter:
     def _complete_waiting_refunds(
         self, conn: Connection, records: Sequence[Refund], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
     ) -> Iterable[Refund]:
-        """Return the refunds; those that wait for an approver or have an unknown outcome with their relations, from
-        which the payment is explained as the refund itself."""
+        """Return the refunds. Those that wait for an approver or have an unknown outcome get their relations, because
+        the explanation of their payment repeats that of the refund, which needs them."""
         waiting = [
             refund
             for refund in records

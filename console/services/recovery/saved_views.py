@@ -198,7 +198,7 @@ class SavedViewService:
         return the stored answer of that call."""
         id, context = arguments[0], self._context
 
-        def act() -> SavedView:
+        def change_view() -> SavedView:
             with refusals.audit_refusals(context, action, id, kind=VIEW_KIND):
                 person = context.require_right(_SAVE_VIEW_RIGHT)
 
@@ -208,7 +208,7 @@ class SavedViewService:
 
                 return context.write(write)
 
-        return self._request_ids.act_once(command, request_id, arguments, act)
+        return self._request_ids.act_once(command, request_id, arguments, change_view)
 
     def _replace_view(
         self, tx: Transaction, action: AuditAction, view: SavedView, changed: SavedView, person: Person

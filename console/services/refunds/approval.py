@@ -1,6 +1,7 @@
 """Approval and rejection of a refund by its checkers, withdrawal by its maker, and expiry.
 
-The maker of a refund can't be its checker, whatever roles the maker has. The same person counts as one checker only.
+The maker of a refund can't be its checker, even with the role of an approver. The same person counts as one checker
+only.
 """
 
 from collections.abc import Callable

@@ -147,7 +147,7 @@ class DueTasks:
         """
         context, intent, answer = self._context, entry.intent, entry.answer
 
-        def note(tx: Transaction) -> None:
+        def write_failure(tx: Transaction) -> None:
             facts = {"provider_id": entry.provider_id, "outcome": answer.kind.value if answer else None}
             context.record_audit(
                 tx,
@@ -167,7 +167,7 @@ class DueTasks:
                     tx.conn, UNDELIVERED_ANSWER_RULE, kind, intent.record_id or 0, observed, reason, context.now()
                 )
 
-        context.write(note)
+        context.write(write_failure)
         return 0
 
     def _settle_lapsed_operations(self) -> int:

@@ -188,11 +188,11 @@ class SagaRunner:
         """Resume a stopped saga after a person's decision. `write_decision` writes the decision in the same
         transaction. Return the saga afterwards."""
 
-        def change(tx: Transaction, current: Saga) -> Saga:
+        def write_decision_and_resume(tx: Transaction, current: Saga) -> Saga:
             write_decision(tx)
             return sagas.resume_saga(tx.conn, current, self._context.now(), {FAULTS_FACT: 0})
 
-        return self._write_change_or_read(saga, change)
+        return self._write_change_or_read(saga, write_decision_and_resume)
 
     def _record_internal_error(self, saga: Saga, code: str) -> Saga:
         """Count an internal error of the saga, and schedule another attempt. After MAX_INTERNAL_ERRORS errors,
@@ -200,7 +200,7 @@ class SagaRunner:
         the saga afterwards.
         """
 
-        def change(tx: Transaction, current: Saga) -> Saga:
+        def count_error(tx: Transaction, current: Saga) -> Saga:
             now, faults = self._context.now(), int(str(current.facts.get(FAULTS_FACT, 0))) + 1
             if faults < MAX_INTERNAL_ERRORS:
                 at = compute_next_attempt_time_endlessly(
@@ -211,7 +211,7 @@ class SagaRunner:
             self._plan.on_stop(tx, halted)
             return halted
 
-        return self._write_change_or_read(saga, change)
+        return self._write_change_or_read(saga, count_error)
 
     def _write_change_or_read(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
         """Call `change` in a transaction; it writes the changed saga, which this method returns. If another
@@ -241,14 +241,14 @@ class SagaRunner:
         """Call `change` in a transaction with the saga's present row; it writes an effect and the changed saga,
         which this method returns. Raises StepTakenOver if another process has changed the saga."""
 
-        def work(tx: Transaction) -> Saga:
+        def write_change_if_current(tx: Transaction) -> Saga:
             current = sagas.find(tx.conn, saga.id)
             if current is None or current.version != saga.version:
                 raise StepTakenOver
             return change(tx, current)
 
         try:
-            return self._context.write(work)
+            return self._context.write(write_change_if_current)
         except sagas.StaleRow:
             raise StepTakenOver from None
 

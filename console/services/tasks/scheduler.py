@@ -250,12 +250,12 @@ class Scheduler:
             return None
 
         @compare_and_swap.run_again_if_stale()
-        def turn(tx: Transaction) -> _TaskRun | None:
+        def end_and_begin(tx: Transaction) -> _TaskRun | None:
             if ended_run is not None:
                 self._end_run(tx, ended_run)
             return None if name is None else self._begin_run(tx, name, stop, is_due)
 
-        return self._context.write(turn)
+        return self._context.write(end_and_begin)
 
     def _wait_and_begin_run(self, name: str) -> _TaskRun | None:
         """Wait until another process has ended its run of the task, then begin a run and return it. Return None if
@@ -296,7 +296,7 @@ class Scheduler:
         begun the task again meanwhile, leave the row unchanged, because that process stores its own end."""
         now = self._context.now()
 
-        def end(task: ScheduledTask) -> None:
+        def write_end(task: ScheduledTask) -> None:
             tasks.end_run(
                 tx.conn,
                 task,
@@ -308,13 +308,13 @@ class Scheduler:
             )
 
         try:
-            end(run.task)
+            write_end(run.task)
         except (
             compare_and_swap.StaleRow
         ):  # another process has taken the task over, or the task has stored its position
             task = tasks.find_or_insert_task(tx.conn, run.name, run.interval.seconds, now)
             if task.begun_at == run.task.begun_at:
-                end(task)
+                write_end(task)
         leases.release(tx.conn, run.lease)
 
     # Execute a run

@@ -48,7 +48,7 @@ def judge_attempts(
     person's score file. Raises storage_full if the file can't be written.
     """
     for key, attempt in score_file.read_attempts().items():
-        if attempt.run != run or _find_state(attempt) is TrainingState.WRONG:
+        if attempt.run != run or _find_training_state(attempt) is TrainingState.WRONG:
             continue
         with database.read() as conn:
             verdict = INCIDENT_DECLARATION_BY_KEY[key].judge(ActualRecordReader(conn, ledger), attempt.facts)
@@ -65,28 +65,28 @@ def read_overview(score_file: ScoreFile, run: str | None) -> TrainingOverview:
     return TrainingOverview(incidents, score_file.compute_score(), is_running=run is not None)
 
 
-def _find_verdict(attempt: IncidentAttempt) -> Verdict | None:
+def _parse_verdict(attempt: IncidentAttempt) -> Verdict | None:
     return next((verdict for verdict in Verdict if verdict.value == attempt.verdict), None)
 
 
-def _find_state(attempt: IncidentAttempt) -> TrainingState:
+def _find_training_state(attempt: IncidentAttempt) -> TrainingState:
     if not attempt.number:
         return TrainingState.NOT_BEGUN
-    verdict = _find_verdict(attempt)
+    verdict = _parse_verdict(attempt)
     return TrainingState.OPEN if verdict is None else get_training_state(verdict)
 
 
 def _make_incident(incident: IncidentDeclaration, attempt: IncidentAttempt, run: str | None) -> TrainingIncident:
     """Return the incident as the screen shows it. An open attempt of an earlier training counts as not begun,
     because the records of that training are deleted."""
-    state, is_of_run = _find_state(attempt), attempt.run == run
+    state, is_of_run = _find_training_state(attempt), attempt.run == run
     if state is TrainingState.OPEN and not is_of_run:
         state = TrainingState.NOT_BEGUN
     is_begun = state is not TrainingState.NOT_BEGUN
     return TrainingIncident(
         incident.key,
         state,
-        _find_verdict(attempt) if is_begun else None,
+        _parse_verdict(attempt) if is_begun else None,
         dict(attempt.facts) if is_begun else {},
         attempt.number,
         is_solved=attempt.solved_at_attempt > 0,

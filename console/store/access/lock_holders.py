@@ -26,12 +26,12 @@ from console.store.access.grants import (
 )
 from console.store.database.error_codes import find_error_number
 
-BLOCKING_SECONDS = 3
+MAX_BLOCKING_SECONDS = 3
 """Longest time (seconds) for which a person's transaction may block another transaction; after this time the
 stored procedure of this module ends the person's session. For operators and approvers whose own desk writes to
-the tables, see ACTING_BLOCKING_SECONDS.
+the tables, see MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE.
 """
-ACTING_BLOCKING_SECONDS = 15
+MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE = 15
 """Largest age (seconds) of a transaction that blocks another one, for an operator or approver whose own desk writes
 to the tables. Normally the program on the desk ends such a transaction sooner.
 """
@@ -40,7 +40,7 @@ MAX_SESSION_SECONDS = 60
 MAX_PREPARED_TRANSACTION_SECONDS = 2
 """Age (seconds) from which on a prepared XA transaction without a session is reported if it blocks another
 transaction. A worker calls the procedure again and again, and rolls the transaction back when the calls have
-reported it for BLOCKING_SECONDS. Both times and the time of two calls together are shorter than
+reported it for MAX_BLOCKING_SECONDS. Both times and the time of two calls together are shorter than
 `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for the transaction's locks gets them.
 """
 PREPARED_TRANSACTION_REASON = "prepared"
@@ -114,7 +114,7 @@ def _make_procedure_body(conn: Connection) -> str:
       OR p.command <> 'Sleep' AND p.time >= {MAX_SESSION_SECONDS}
       OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
         AND COALESCE(t.trx_started, now_here - INTERVAL p.time SECOND)
-          <= now_here - INTERVAL IF({acts}, {ACTING_BLOCKING_SECONDS}, {BLOCKING_SECONDS}) SECOND)
+          <= now_here - INTERVAL IF({acts}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_BLOCKING_SECONDS}) SECOND)
     LIMIT 1;
   IF session_id IS NOT NULL THEN
     KILL CONNECTION session_id;

@@ -26,9 +26,9 @@ class StoredPerson:
 
 
 PERSON_COLUMNS = (operators.c.name, operators.c.roles, operators.c.may_buy)
-IS_ENABLED_PERSON = and_(operators.c.name == bindparam("who"), operators.c.disabled_at.is_(None))
-_ENABLED_PERSON_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(IS_ENABLED_PERSON)
-_ASKS_WORKER_QUERY = select(operators.c.asks).where(IS_ENABLED_PERSON)
+ENABLED_PERSON_CONDITION = and_(operators.c.name == bindparam("who"), operators.c.disabled_at.is_(None))
+_ENABLED_PERSON_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(ENABLED_PERSON_CONDITION)
+_ASKS_WORKER_QUERY = select(operators.c.asks).where(ENABLED_PERSON_CONDITION)
 _LISTED_ENABLED_NAMES_QUERY = select(operators.c.name).where(
     operators.c.name.in_(bindparam("some", expanding=True)), operators.c.disabled_at.is_(None)
 )

@@ -110,8 +110,8 @@ def _make_masked_payer_sql(payer: str) -> str:
 
 
 def _make_mask_sql(payer: str) -> str:
-    """Return SQL for the SQL expression `payer`, which isn't empty, in masked form. It is short, because the server
-    parses the text of a view for each use of it."""
+    """Return SQL that masks the value of the SQL expression `payer`, which must not be empty. The SQL is short,
+    because the server parses the text of a view for each use of the view."""
     return (
         f"CONCAT('****', IF(CHAR_LENGTH({payer}) >= {MIN_PARTLY_SHOWN_PAYER_LENGTH},"
         f" RIGHT({payer}, {SHOWN_PAYER_SUFFIX_LENGTH}), ''))"

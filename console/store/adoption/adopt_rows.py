@@ -85,8 +85,8 @@ def read_original_rows(conn: Connection, after: int, up_to_id: int, *, has_statu
 
 
 def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
-    """Return the distinct values of the column `status` of the table of credit checks, without empty ones. They
-    are compared byte by byte, whatever the column's collation is. Reads the whole table once."""
+    """Return the distinct values of the column `status` of the table of credit checks, without empty ones. They are
+    compared byte by byte, independently of the column's collation. Reads the whole table once."""
     exact = cast(credit_checks.c.status, LargeBinary)
     return tuple(bytes(word).decode(errors="replace") for word in conn.scalars(select(exact).distinct()) if word)
 

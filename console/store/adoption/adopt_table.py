@@ -31,7 +31,7 @@ claim of its client and corporation number.
 """
 
 CLAIM_INDEX = "uq_credit_checks_claim"
-ZONE_COLUMN = "dates_zone"
+TIME_ZONE_COLUMN = "dates_zone"
 _IN_PLACE_ALTER_OPTIONS = (", ALGORITHM=INSTANT", ", ALGORITHM=INPLACE, LOCK=NONE")
 _ONLINE_ALTER_OPTIONS = _IN_PLACE_ALTER_OPTIONS[1:]
 _COPYING_ALTER_OPTIONS = (", ALGORITHM=COPY",)
@@ -130,7 +130,7 @@ def _make_alter_sql(dialect: str, clauses: list[str]) -> str:
 
 def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str, zone: str | None) -> str:
     default = _make_default_sql(column)
-    if column.name == ZONE_COLUMN and zone is not None and not table.dates_are_utc:
+    if column.name == TIME_ZONE_COLUMN and zone is not None and not table.dates_are_utc:
         default = f"'{zone}'"
     if column.name == "duplicate_of" and dialect != "sqlite":
         default = str(UNDECIDED_CLAIM)
@@ -251,8 +251,8 @@ def apply_table_change(
 
 def _list_alter_endings(change: TableChange, *, convert: bool) -> tuple[str, ...]:
     """Return the endings (ALGORITHM and LOCK options) of the ALTER statement of this change, in the order in which
-    they are tried. The endings that let other sessions write come first; the ending that copies the table comes
-    last, if `convert` allows a copy. A change that isn't online has only this last ending, whatever `convert` is.
+    they are tried. The endings that let other sessions write come first; the ending that copies the table comes last,
+    if `convert` allows a copy. A change that isn't online has only this last ending, also without `convert`.
     """
     online_endings = (
         (_ONLINE_ALTER_OPTIONS if change.name.startswith("index") else _IN_PLACE_ALTER_OPTIONS)
@@ -279,4 +279,4 @@ def begin_adoption(conn: Connection, zone: str) -> str:
     """Store in `console_meta` that the table of credit checks waits for adoption, and the time zone of its dates,
     unless an earlier run has stored them. Return the stored time zone."""
     migrate.write_meta(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
-    return migrate.write_meta(conn, ZONE_COLUMN, zone)
+    return migrate.write_meta(conn, TIME_ZONE_COLUMN, zone)

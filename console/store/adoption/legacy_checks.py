@@ -23,14 +23,14 @@ _TYPES_OF_COLUMN: Mapping[str, tuple[str, ...]] = {
     "pdf_file_path": ("char", "varchar", "tinytext", "text", "mediumtext"),
 }
 _SMALLEST_WIDTH_OF_COLUMN = {"corporation_number": 13, "company_name": 255, "result": 4, "pdf_file_path": 80}
-_TEXT_WIDTHS = {"company_name": 255, "result": 20, "pdf_file_path": 255}
+_WIDTH_BY_TEXT_COLUMN = {"company_name": 255, "result": 20, "pdf_file_path": 255}
 
 _SHARED_COLUMNS = frozenset({"created_at", "status"})
 """Columns of the console that the other application's table may have already, with the same meaning."""
 _STATUS_TYPES = ("varchar", "tinytext", "text")
 _LONGEST_STATUS_CHARACTERS = max(len(state) for state in CheckState)
 _MAX_LISTED_STATUSES = 5
-_BYTES_PER_CHARACTER = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8mb4": 4}
+_BYTES_PER_CHARACTER_BY_CHARACTER_SET = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8mb4": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def _find_copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """
     for name in list_redefined_columns(table):
         column = table.columns[name]
-        bytes_each = _BYTES_PER_CHARACTER.get(str(column.charset), 2)
+        bytes_each = _BYTES_PER_CHARACTER_BY_CHARACTER_SET.get(str(column.charset), 2)
         if name == "company_name" and not str(column.charset).startswith("utf8"):
             yield AdoptionObstacle("letters", name, str(column.charset), is_convertible=True)
         elif (
@@ -196,7 +196,7 @@ def list_redefined_columns(table: LegacyTable) -> dict[str, str]:
         is_narrow = column.width is not None and column.width < _SMALLEST_WIDTH_OF_COLUMN.get(name, 0)
         lacks_unicode = name == "company_name" and column.charset not in (None, "utf8mb4")
         if not column.nullable or is_narrow or lacks_unicode:
-            kind = f"varchar({_TEXT_WIDTHS[name]})" if is_narrow else column.type
+            kind = f"varchar({_WIDTH_BY_TEXT_COLUMN[name]})" if is_narrow else column.type
             changed[name] = kind + _format_column_options(column, unicode=lacks_unicode)
     return changed
 

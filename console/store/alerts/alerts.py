@@ -35,7 +35,7 @@ _OPEN_ALERTS_PAGE_QUERY = (
     .limit(_LIMIT_PARAMETER)
 )
 _OPEN_ALERTS_PAGE_OF_RULE_QUERY = _OPEN_ALERTS_PAGE_QUERY.where(alerts.c.rule_id == bindparam("rule"))
-_OPEN_ALERT_IDS_OF_RULE = (
+_OPEN_ALERT_IDS_OF_RULE_SUBQUERY = (
     select(alerts.c.id)
     .where(_OPEN_ALERT_CONDITION, alerts.c.rule_id == bindparam("rule"))
     .order_by(alerts.c.id)
@@ -43,15 +43,15 @@ _OPEN_ALERT_IDS_OF_RULE = (
     .subquery()
 )
 _UNACKNOWLEDGED_ALERTS_OF_RULE_QUERY = _OPEN_ALERTS_PAGE_OF_RULE_QUERY.where(alerts.c.acknowledged_by.is_(None))
-_UNACKNOWLEDGED_ALERT_IDS_OF_RULE = (
+_UNACKNOWLEDGED_ALERT_IDS_OF_RULE_SUBQUERY = (
     select(alerts.c.id)
     .where(_OPEN_ALERT_CONDITION, alerts.c.rule_id == bindparam("rule"), alerts.c.acknowledged_by.is_(None))
     .order_by(alerts.c.id)
     .limit(_LIMIT_PARAMETER)
     .subquery()
 )
-_UNACKNOWLEDGED_ALERT_COUNT_QUERY = select(func.count(), func.min(_UNACKNOWLEDGED_ALERT_IDS_OF_RULE.c.id))
-_OPEN_ALERT_COUNT_QUERY = select(func.count(), func.min(_OPEN_ALERT_IDS_OF_RULE.c.id))
+_UNACKNOWLEDGED_ALERT_COUNT_QUERY = select(func.count(), func.min(_UNACKNOWLEDGED_ALERT_IDS_OF_RULE_SUBQUERY.c.id))
+_OPEN_ALERT_COUNT_QUERY = select(func.count(), func.min(_OPEN_ALERT_IDS_OF_RULE_SUBQUERY.c.id))
 _ALERT_BY_ID_QUERY = _ALERTS_QUERY.where(alerts.c.id == bindparam("of"))
 _NEWEST_ALERTS_PAGE_QUERY = (
     _ALERTS_QUERY.where(alerts.c.id < bindparam("before")).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
@@ -77,17 +77,17 @@ _NEWEST_ALERTS_OF_KIND_QUERY = (
     .order_by(alerts.c.id.desc())
     .limit(_LIMIT_PARAMETER)
 )
-_INSERT_ALERT = into(alerts)
-_RESOLVE_ALERT = (
+_INSERT_ALERT_STATEMENT = into(alerts)
+_RESOLVE_ALERT_STATEMENT = (
     update(alerts).where(alerts.c.id == bindparam("of"), _OPEN_ALERT_CONDITION).values(resolved_at=bindparam("at"))
 )
-_ACKNOWLEDGE_ALERT = (
+_ACKNOWLEDGE_ALERT_STATEMENT = (
     update(alerts)
     .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by.is_(None))
     .values(acknowledged_by=bindparam("who"), acknowledged_at=bindparam("at"), note=bindparam("words"))
 )
 
-_UNDO_ALERT_ACKNOWLEDGEMENT = (
+_UNDO_ALERT_ACKNOWLEDGEMENT_STATEMENT = (
     update(alerts)
     .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by == bindparam("who"), _OPEN_ALERT_CONDITION)
     .values(acknowledged_by=None, acknowledged_at=None, note=None)
@@ -122,7 +122,7 @@ def raise_alert(
         "detected_at": convert_to_naive_utc(now),
     }
     try:
-        alert_id = compare_and_swap.insert_and_announce(conn, ALERT_KIND, _INSERT_ALERT, row, now)
+        alert_id = compare_and_swap.insert_and_announce(conn, ALERT_KIND, _INSERT_ALERT_STATEMENT, row, now)
     except IntegrityError:  # another process raised it at the same time
         if _has_open_alert(conn, rule, kind, subject_id):
             return None
@@ -221,21 +221,24 @@ def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, 
     it before; then the stored person and note don't change.
     """
     values = {"of": alert_id, "who": person, "words": note, "at": convert_to_naive_utc(now)}
-    return _announce_change(conn, conn.execute(_ACKNOWLEDGE_ALERT, values).rowcount, alert_id, now)
+    return _announce_change(conn, conn.execute(_ACKNOWLEDGE_ALERT_STATEMENT, values).rowcount, alert_id, now)
 
 
 def undo_acknowledgement(conn: Connection, alert_id: int, person: str, now: datetime) -> bool:
     """Remove the acknowledgement and its note from an open alert. Return False, without a change, if `person`
     hasn't acknowledged this alert or the alert isn't open."""
     values = {"of": alert_id, "who": person}
-    return _announce_change(conn, conn.execute(_UNDO_ALERT_ACKNOWLEDGEMENT, values).rowcount, alert_id, now)
+    return _announce_change(conn, conn.execute(_UNDO_ALERT_ACKNOWLEDGEMENT_STATEMENT, values).rowcount, alert_id, now)
 
 
 def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
     """Mark an alert as resolved: the contradiction has ended, or a person has decided about it. Return False if it
     was resolved before."""
     return _announce_change(
-        conn, conn.execute(_RESOLVE_ALERT, {"of": alert_id, "at": convert_to_naive_utc(now)}).rowcount, alert_id, now
+        conn,
+        conn.execute(_RESOLVE_ALERT_STATEMENT, {"of": alert_id, "at": convert_to_naive_utc(now)}).rowcount,
+        alert_id,
+        now,
     )
 
 

@@ -45,9 +45,9 @@ def _make_has_payment_condition(*conditions: ColumnElement[bool]) -> ColumnEleme
 _PAID_PAYMENT_CONDITION = payment_rows.c.status.in_(sorted(state.value for state in PAID_STATES))
 # coalesce() prevents a server from using the index of `status`, which it would read completely. The range of ids is
 # shorter.
-_ORDER_STATE = func.coalesce(order_rows.c.status, "")
-_UNPAID_ORDER_CONDITION = _ORDER_STATE.in_([OrderState.PENDING.value, OrderState.CANCELLED.value])
-_PAID_ORDER_CONDITION = _ORDER_STATE.in_(sorted(state.value for state in PAID_ORDER_STATES))
+_ORDER_STATE_EXPRESSION = func.coalesce(order_rows.c.status, "")
+_UNPAID_ORDER_CONDITION = _ORDER_STATE_EXPRESSION.in_([OrderState.PENDING.value, OrderState.CANCELLED.value])
+_PAID_ORDER_CONDITION = _ORDER_STATE_EXPRESSION.in_(sorted(state.value for state in PAID_ORDER_STATES))
 # True for every order that violates a rule, and for some others. It is one OR, because a server turns several
 # conditions into a join over all rows.
 _CANDIDATE_ORDER_CONDITION = or_(

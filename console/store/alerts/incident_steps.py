@@ -30,7 +30,7 @@ _STEPS_OF_INCIDENTS_QUERY = (
 _LAST_STEP_POSITION_QUERY = select(func.max(incident_steps.c.position)).where(
     incident_steps.c.incident_id == bindparam("of")
 )
-_INSERT_INCIDENT_STEP = into(incident_steps)
+_INSERT_INCIDENT_STEP_STATEMENT = into(incident_steps)
 
 
 def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
@@ -51,7 +51,7 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
         "extent": None if step.extent is None else _format_extent(step.extent),
     }
     try:
-        conn.execute(_INSERT_INCIDENT_STEP, row)
+        conn.execute(_INSERT_INCIDENT_STEP_STATEMENT, row)
     except IntegrityError:
         raise RunAgain from None
     compare_and_swap.announce_change(conn, alerts.ALERT_KIND, step.incident_id, step.at)

@@ -44,12 +44,16 @@ _DUE_EVENTS_QUERY = (
     .limit(bindparam("most", type_=Integer))
 )
 _UNPUBLISHED_COUNTS_QUERY = select(func.count(), func.min(outbox.c.created_at)).where(_UNPUBLISHED_EVENT_CONDITION)
-_INSERT_EVENT = into(outbox)
-_UPDATE_UNPUBLISHED_EVENT = update(outbox).where(outbox.c.id == bindparam("of"), _UNPUBLISHED_EVENT_CONDITION)
-_MARK_EVENT_PUBLISHED = _UPDATE_UNPUBLISHED_EVENT.values(published_at=bindparam("at"), trouble=None)
-_POSTPONE_EVENT = _UPDATE_UNPUBLISHED_EVENT.where(outbox.c.attempts == bindparam("as_read")).values(
-    attempts=outbox.c.attempts + 1, next_at=bindparam("at"), trouble=bindparam("why")
+_INSERT_EVENT_STATEMENT = into(outbox)
+_UPDATE_UNPUBLISHED_EVENT_STATEMENT = update(outbox).where(
+    outbox.c.id == bindparam("of"), _UNPUBLISHED_EVENT_CONDITION
 )
+_MARK_EVENT_PUBLISHED_STATEMENT = _UPDATE_UNPUBLISHED_EVENT_STATEMENT.values(
+    published_at=bindparam("at"), trouble=None
+)
+_POSTPONE_EVENT_STATEMENT = _UPDATE_UNPUBLISHED_EVENT_STATEMENT.where(
+    outbox.c.attempts == bindparam("as_read")
+).values(attempts=outbox.c.attempts + 1, next_at=bindparam("at"), trouble=bindparam("why"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def add_event(conn: Connection, topic: str, event_id: str, record_key: str, body
         "next_at": convert_to_naive_utc(now),
     }
     try:
-        conn.execute(_INSERT_EVENT, row)
+        conn.execute(_INSERT_EVENT_STATEMENT, row)
     except IntegrityError:  # only the statement was undone
         if find(conn, event_id) is None:
             raise
@@ -143,7 +147,9 @@ def list_due_events(
 
 def mark_published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:
     """Mark an event as published. Return False if another process has marked it before."""
-    return conn.execute(_MARK_EVENT_PUBLISHED, {"of": event.id, "at": convert_to_naive_utc(now)}).rowcount == 1
+    return (
+        conn.execute(_MARK_EVENT_PUBLISHED_STATEMENT, {"of": event.id, "at": convert_to_naive_utc(now)}).rowcount == 1
+    )
 
 
 def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, error: str) -> bool:
@@ -151,7 +157,7 @@ def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, erro
     another process has published the event or counted an attempt since it was read.
     """
     values = {"of": event.id, "as_read": event.attempts, "at": convert_to_naive_utc(next_at), "why": error}
-    return conn.execute(_POSTPONE_EVENT, values).rowcount == 1
+    return conn.execute(_POSTPONE_EVENT_STATEMENT, values).rowcount == 1
 
 
 def count_unpublished(conn: Connection) -> OutboxCounts:

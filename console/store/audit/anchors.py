@@ -15,16 +15,16 @@ from sqlalchemy import Connection, bindparam, func, select, union_all
 from sqlalchemy.exc import DBAPIError
 
 from console.domain.errors import ErrorCode
-from console.store.database.instants import SERVER_TIME
+from console.store.database.instants import SERVER_TIME_EXPRESSION
 from console.store.schema.core import alerts, audit_log
 from console.store.spool.spool import ChainHead
 
-WENT_BACK_RULE = ErrorCode.DATABASE_WENT_BACK
+DATABASE_WENT_BACK_RULE = ErrorCode.DATABASE_WENT_BACK
 MIN_AGE_OF_DURABLE_ROWS = timedelta(seconds=5)
 """Age from which on an audit row counts as written to the server's disk, because a COMMIT waits for the disk."""
 _MAX_STATUS_READS = 5
 _AUDIT_ROW_COLUMNS = (audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash)
-_AUDIT_TIME_COLUMNS = (audit_log.c.at, SERVER_TIME)
+_AUDIT_TIME_COLUMNS = (audit_log.c.at, SERVER_TIME_EXPRESSION)
 _LISTED_AUDIT_ROW_CONDITION = audit_log.c.id.in_(bindparam("ids", expanding=True))
 _NEWEST_AUDIT_ROW_CONDITION = audit_log.c.id == select(func.max(audit_log.c.id)).scalar_subquery()
 _AUDIT_ROWS_BY_ID_QUERY = select(*_AUDIT_ROW_COLUMNS).where(_LISTED_AUDIT_ROW_CONDITION)
@@ -35,7 +35,7 @@ _ANCHOR_COMPARISON_WITH_TIMES_QUERY = union_all(
     select(*_AUDIT_ROW_COLUMNS, *_AUDIT_TIME_COLUMNS).where(_LISTED_AUDIT_ROW_CONDITION),
     select(*_AUDIT_ROW_COLUMNS, *_AUDIT_TIME_COLUMNS).where(_NEWEST_AUDIT_ROW_CONDITION),
 )
-_ROLLBACK_ALERT_CONDITION = alerts.c.rule_id == WENT_BACK_RULE
+_ROLLBACK_ALERT_CONDITION = alerts.c.rule_id == DATABASE_WENT_BACK_RULE
 _OPEN_ROLLBACK_ALERT_QUERY = (
     select(alerts.c.id).where(_ROLLBACK_ALERT_CONDITION, alerts.c.resolved_at.is_(None)).limit(1)
 )
@@ -121,15 +121,15 @@ def _are_server_rows_on_disk(conn: Connection) -> bool:
 
 
 def find_open_rollback_alert_id(conn: Connection) -> int | None:
-    """Return the id of the open alert that the database was set back (WENT_BACK_RULE); None if there is none. While
-    this alert is open, no call that costs or moves money is made.
+    """Return the id of the open alert that the database was set back (DATABASE_WENT_BACK_RULE); None if there is
+    none. While this alert is open, no call that costs or moves money is made.
     """
     alert_id = conn.scalar(_OPEN_ROLLBACK_ALERT_QUERY)
     return None if alert_id is None else int(alert_id)
 
 
 def list_resolved_rollback_alerts(conn: Connection) -> frozenset[str]:
-    """Return the resolved alerts that the database was set back (WENT_BACK_RULE), each as "alert id:time of
+    """Return the resolved alerts that the database was set back (DATABASE_WENT_BACK_RULE), each as "alert id:time of
     detection" (UTC).
     """
     return frozenset(

@@ -23,7 +23,7 @@ _AUDIT_ROWS_OF_RECORD_QUERY = (
 
 @dataclass(frozen=True, slots=True)
 class ChainRow:
-    """One audit row with what is needed to check its hash: `content` (values by column, in the order of
+    """One audit row with the values that a check of its hash needs: `content` (values by column, in the order of
     HASHED_COLUMNS); `previous_hash`, the hash of the previous row in its chain; and `hash`, which covers both."""
 
     id: int

@@ -229,11 +229,11 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
     """Yield every root of the audit trail with the id of its first row, sorted by id. None replaces a root that
     doesn't have this program's form or wasn't written under the name of one of `writers`."""
 
-    def root_of(row: tuple[int, str, str, _AuditRoot | None]) -> tuple[object, ...]:
+    def make_root_key(row: tuple[int, str, str, _AuditRoot | None]) -> tuple[object, ...]:
         row_id, session, who, root = row
         return (session, who, root.covered.previous_end, root.covered.last_end) if root else (row_id,)
 
-    for _, rows in groupby(_read_root_rows(conn, writers), root_of):
+    for _, rows in groupby(_read_root_rows(conn, writers), make_root_key):
         parts = list(rows)
         roots = [root for *_, root in parts if root is not None]
         heads = tuple(head for root in roots for head in root.heads)

@@ -23,7 +23,7 @@ from console.store.audit.hash_chain import (
     format_hashed_instant,
     verify_chains,
 )
-from console.store.database.instants import SERVER_TIME
+from console.store.database.instants import SERVER_TIME_EXPRESSION
 from console.store.database.transaction import Transaction, make_locking_read
 from console.store.database.unreadable_rows import parse_detail
 from console.store.schema.core import audit_log
@@ -54,11 +54,11 @@ _CHAIN_HEAD_QUERY = (
 # A server's rows have the server's time, read in the same statement. SYSDATE, because a session can forge NOW().
 # Two scalar subqueries, because a joined one would be stored in a temporary table (0.1 ms).
 _CHAIN_HEAD_AND_TIME_QUERY = select(
-    SERVER_TIME,
+    SERVER_TIME_EXPRESSION,
     _CHAIN_HEAD_QUERY.with_only_columns(audit_log.c.seq).scalar_subquery().label("seq"),
     _CHAIN_HEAD_QUERY.with_only_columns(audit_log.c.hash).scalar_subquery().label("hash"),
 )
-_INSERT_AUDIT_ENTRY = insert(audit_log)
+_INSERT_AUDIT_ENTRY_STATEMENT = insert(audit_log)
 _AUDIT_ROW_HASH_QUERY = make_locking_read(
     select(audit_log.c.hash).where(audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq"))
 )
@@ -102,7 +102,9 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
     }
     values = {name: _make_storable_text(value, _WIDTH_BY_COLUMN[name]) for name, value in values.items()}
     hashed = compute_row_hash(before, list(values.values()))
-    added = tx.conn.execute(_INSERT_AUDIT_ENTRY, {**values, "at": naive, "prev_hash": before, "hash": hashed})
+    added = tx.conn.execute(
+        _INSERT_AUDIT_ENTRY_STATEMENT, {**values, "at": naive, "prev_hash": before, "hash": hashed}
+    )
     key = added.inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
     own_row = {"chain": session, "at_seq": seq}

@@ -1,7 +1,7 @@
 """The folder of a backup: its files, and the manifest that lists each of them with its length and SHA-256.
 
-The manifest is written last, and only after that the folder gets its final name, or an existing folder its files.
-So a backup that was interrupted has another name or no manifest.
+The manifest is written last. After that, the folder gets its final name, or its files are moved into an existing
+folder. So a backup that was interrupted has another name or no manifest.
 """
 
 import errno
@@ -145,8 +145,9 @@ def _require_empty_folder(folder: Path) -> None:
 
 
 def _move_finished_files(partial: Path, folder: Path) -> None:
-    """Move the files of the finished folder `partial` into the folder around it, the manifest last: without one
-    the folder is no backup. Raises bad_backup (not_empty) if `folder` has got other files meanwhile."""
+    """Move the files of the finished folder `partial` into the folder around it, the manifest last: without one the
+    folder is no backup. Raises bad_backup (not_empty) if another process has written files into `folder` meanwhile.
+    """
     if any(entry != partial for entry in folder.iterdir()):
         raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
     for entry in sorted(partial.iterdir(), key=lambda entry: entry.name == MANIFEST_NAME):

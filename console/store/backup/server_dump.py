@@ -141,9 +141,9 @@ def make_client_command(database: Database, mariadb: str, mysql: str) -> list[st
     account and server: the node that answers this process. The password is passed in the environment, because other
     users of the machine can read the arguments of a process.
 
-    The connection is verified as the driver's are: certificate chain and host name, or no TLS on this machine. No
-    option file is read, because its options could leave rows out or turn a protection off. Raises bad_profile
-    (dump_program) if this machine has no such program.
+    The connection is verified like those of the driver: by certificate chain and host name; a server on this machine
+    needs no TLS. No option file is read, because its options could leave rows out or turn a protection off. Raises
+    bad_profile (dump_program) if this machine has no such program.
     """
     with database.read() as conn:
         is_mariadb = "mariadb" in str(conn.scalar(text("SELECT VERSION()"))).lower()

@@ -10,7 +10,7 @@ from console.domain.records import Certainty, CheckState, WorkState
 from console.domain.transitions.tables import CREDIT_CHECK_TRANSITIONS
 from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (
-    UTC_NOW,
+    UTC_NOW_SQL,
     TriggerRule,
     equals_sql,
     exists_sql,
@@ -47,15 +47,15 @@ _PENDING, _SUCCESS_SQL, _ERROR_SQL = (
 )
 _KNOWN_SQL, _UNKNOWN_SQL = f"'{Certainty.KNOWN.value}'", f"'{Certainty.UNKNOWN.value}'"
 _WORK_STATES = ", ".join(f"'{state.value}'" for state in WorkState)
-_HAS_VALID_STATUS = has_state_sql("NEW.status", CheckState)
-_HAS_VALID_WORK_STATE = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES}))"
+_HAS_VALID_STATUS_SQL = has_state_sql("NEW.status", CheckState)
+_HAS_VALID_WORK_STATE_SQL = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES}))"
 _OUTCOME_CONDITION_TEMPLATE = "(NEW.status = OLD.status OR NEW.status <> {0} OR {1})"
-_OLD_NUMBER_KEY = NUMBER_KEY_SQL["mysql"].replace("corporation_number", "OLD.corporation_number")
-_WAS_SUCCESS_WITHOUT_ID = (
+_OLD_NUMBER_KEY_SQL = NUMBER_KEY_SQL["mysql"].replace("corporation_number", "OLD.corporation_number")
+_WAS_SUCCESS_WITHOUT_ID_SQL = (
     f"(OLD.status = {_SUCCESS_SQL} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
 )
 """SQL condition: another application has reported success in this row, without the provider's id."""
-_WAS_CHECK_SUCCESSFUL = (
+_WAS_CHECK_SUCCESSFUL_SQL = (
     f"(OLD.status = {_SUCCESS_SQL} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
 )
 
@@ -65,17 +65,17 @@ def _make_other_row_exists_sql(condition: str) -> str:
 
 
 _DIGITS_TEMPLATE = "({0}) REGEXP '^[0-9]{{13}}$'"
-_HAS_OPERATION_FAILED = exists_sql(
+_HAS_OPERATION_FAILED_SQL = exists_sql(
     f"operations j WHERE j.id = op AND j.state = 'failed' AND {has_answer_key_sql('j', 'j')}"
 )
 """SQL condition: the operation has failed, and its row in the journal has the answer key. Anybody may insert
 evidence, but only the sender of the request knows that key.
 """
-_HAS_OWN_ANSWER = exists_sql(
+_HAS_OWN_ANSWER_SQL = exists_sql(
     "evidence e WHERE e.subject_kind = 'credit-check' AND e.subject_id = OLD.id AND CAST(e.who AS BINARY) = me"
     " AND e.source LIKE 'alarmbox.%' AND e.summary REGEXP '^(HTTP [0-9]+ )?SUCCEEDED( |$)'"
 )
-_HAS_UNRENEWED_CLAIM = _make_other_row_exists_sql(
+_HAS_UNRENEWED_CLAIM_SQL = _make_other_row_exists_sql(
     "o.client_id = NEW.client_id AND o.number_key = NEW.corporation_number AND o.superseded_at IS NOT NULL"
     " AND NOT o.id <=> NEW.renews AND NOT o.superseded_by <=> NEW.id"
     f" AND NOT {exists_sql(f'{CREDIT_CHECK_TABLE} s WHERE s.id = o.superseded_by AND s.status <> {_ERROR_SQL}')}"
@@ -85,7 +85,7 @@ over.
 """
 
 
-_IS_DOCUMENT_PATH = (
+_IS_DOCUMENT_PATH_SQL = (
     "NEW.pdf_file_path REGEXP '^[0-9a-f]{2}/[0-9a-f]{64}[.]pdf$'"
     " AND LEFT(NEW.pdf_file_path, 2) = SUBSTRING(NEW.pdf_file_path, 4, 2) AND CHAR_LENGTH(NEW.pdf_file_path) = 71"
 )
@@ -121,7 +121,7 @@ CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE = (
         ),
         "a renewal takes over from a row that was given up for it",
     ),
-    TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM}", "a company is bought again by a renewal alone"),
+    TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM_SQL}", "a company is bought again by a renewal alone"),
 )
 CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
     TriggerRule(unchanged_sql(*_COLUMNS_NEVER_CHANGED), "whose credit check it is never changes"),
@@ -134,12 +134,12 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
     ),
     TriggerRule(f"NEW.status <> {_ERROR_SQL} OR NEW.credit_check_id IS NULL", "what was bought stays bought"),
     TriggerRule(
-        f"NEW.status <> {_SUCCESS_SQL} OR NEW.credit_check_id IS NOT NULL OR {_WAS_SUCCESS_WITHOUT_ID}",
+        f"NEW.status <> {_SUCCESS_SQL} OR NEW.credit_check_id IS NOT NULL OR {_WAS_SUCCESS_WITHOUT_ID_SQL}",
         "success has the provider's id",
     ),
     TriggerRule(
         f"{unchanged_sql('corporation_number')} OR (OLD.work_state IS NULL"
-        f" AND NEW.corporation_number = REGEXP_REPLACE({_OLD_NUMBER_KEY}, '[^0-9]', ''))",
+        f" AND NEW.corporation_number = REGEXP_REPLACE({_OLD_NUMBER_KEY_SQL}, '[^0-9]', ''))",
         "whose credit check it is never changes",
     ),
     TriggerRule(f"CAST(NEW.certainty AS BINARY) IN ({_KNOWN_SQL}, {_UNKNOWN_SQL})", "no such certainty"),
@@ -149,7 +149,8 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         "unknown ends with an outcome alone",
     ),
     TriggerRule(
-        f"{_HAS_VALID_WORK_STATE} AND (NEW.work_state IS NOT NULL OR OLD.work_state IS NULL)", "no such state of work"
+        f"{_HAS_VALID_WORK_STATE_SQL} AND (NEW.work_state IS NOT NULL OR OLD.work_state IS NULL)",
+        "no such state of work",
     ),
     TriggerRule(
         _OUTCOME_CONDITION_TEMPLATE.format(
@@ -160,16 +161,17 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
     TriggerRule(
         _OUTCOME_CONDITION_TEMPLATE.format(
             _ERROR_SQL,
-            f"({has_provider_refusal_sql('op')} AND {_HAS_OPERATION_FAILED}) OR {is_second_person_sql('OLD.id')}",
+            f"({has_provider_refusal_sql('op')} AND {_HAS_OPERATION_FAILED_SQL}) OR {is_second_person_sql('OLD.id')}",
         ),
         "not bought: only the provider's answer or two people say so",
     ),
     TriggerRule(
-        f"{unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_CHECK_SUCCESSFUL}"
+        f"{unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_CHECK_SUCCESSFUL_SQL}"
         " AND NEW.superseded_by IS NULL"
-        f" AND OLD.expired_at <= {UTC_NOW} + INTERVAL {_WIDEST_ZONE_HOURS} HOUR"
-        f" AND ABS(TIMESTAMPDIFF(SECOND, {UTC_NOW}, NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}"
-        f" AND ({_DIGITS_TEMPLATE.format(_OLD_NUMBER_KEY)} OR {_DIGITS_TEMPLATE.format('NEW.corporation_number')}))"
+        f" AND OLD.expired_at <= {UTC_NOW_SQL} + INTERVAL {_WIDEST_ZONE_HOURS} HOUR"
+        f" AND ABS(TIMESTAMPDIFF(SECOND, {UTC_NOW_SQL}, NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}"
+        f" AND ({_DIGITS_TEMPLATE.format(_OLD_NUMBER_KEY_SQL)}"
+        f" OR {_DIGITS_TEMPLATE.format('NEW.corporation_number')}))"
         " OR (NEW.superseded_at IS NULL AND OLD.superseded_by IS NULL)"
         f" OR (NEW.superseded_at IS NULL AND NEW.superseded_by IS NULL AND "
         + _make_other_row_exists_sql(f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR_SQL}")
@@ -183,10 +185,12 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         + ")",
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
-    TriggerRule(f"{unchanged_sql('pdf_file_path')} OR ({_IS_DOCUMENT_PATH})", "a document is kept under its content"),
     TriggerRule(
-        f"({unchanged_sql('expired_at')} OR OLD.expired_at IS NULL OR {_HAS_OWN_ANSWER})"
-        f" AND ({unchanged_sql('purchased_at')} OR OLD.purchased_at IS NULL OR {_HAS_OWN_ANSWER})",
+        f"{unchanged_sql('pdf_file_path')} OR ({_IS_DOCUMENT_PATH_SQL})", "a document is kept under its content"
+    ),
+    TriggerRule(
+        f"({unchanged_sql('expired_at')} OR OLD.expired_at IS NULL OR {_HAS_OWN_ANSWER_SQL})"
+        f" AND ({unchanged_sql('purchased_at')} OR OLD.purchased_at IS NULL OR {_HAS_OWN_ANSWER_SQL})",
         "how long it is valid only the provider's answer says",
     ),
     TriggerRule(
@@ -201,7 +205,7 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
 )
 CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(
-        f"{_HAS_VALID_STATUS} AND NEW.certainty = {_KNOWN_SQL} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
+        f"{_HAS_VALID_STATUS_SQL} AND NEW.certainty = {_KNOWN_SQL} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
         " NEW.operation_id, NEW.superseded_at, NEW.superseded_by, NEW.renews, NEW.duplicate_of) IS NULL",
         "other applications add rows with the original columns and the state alone",
     ),
@@ -212,7 +216,7 @@ CREDIT_CHECK_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
         "other applications write the original columns and the state of their own rows alone",
     ),
     TriggerRule(
-        f"{unchanged_sql('status')} OR ({_HAS_VALID_STATUS}"
+        f"{unchanged_sql('status')} OR ({_HAS_VALID_STATUS_SQL}"
         " AND COALESCE(OLD.operation_id, OLD.credit_check_id) IS NULL)",
         "other applications write the original columns and the state of their own rows alone",
     ),

@@ -22,7 +22,7 @@ from console.store.constraints.server_rules import is_live_lease_sql, is_short_l
 from console.store.constraints.sql_expressions import (
     EXECUTED_REQUEST_SQL,
     NEVER_TRUE_SQL,
-    UTC_NOW,
+    UTC_NOW_SQL,
     TriggerEvent,
     TriggerRule,
     aggregate_sql,
@@ -67,7 +67,7 @@ isn't a worker's or executes no request.
 
 TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
     ("requests", "INSERT"): (
-        f"SET NEW.who = account, NEW.at = {UTC_NOW}, NEW.expires_at = {UTC_NOW}"
+        f"SET NEW.who = account, NEW.at = {UTC_NOW_SQL}, NEW.expires_at = {UTC_NOW_SQL}"
         f" + INTERVAL IF(NEW.action = '{AUDIT_REQUEST_ACTION}', {_AUDIT_REQUEST_DAYS * 86_400},"
         f" {LONGEST_WAIT_FOR_WORKER_SECONDS}) SECOND;"
     )
@@ -83,7 +83,7 @@ def _make_requests_of_person_sql(who: str) -> str:
     return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {who}"
 
 
-_IS_REQUEST_OF_LAST_HOUR = f"r.at > {UTC_NOW} - INTERVAL 1 HOUR"
+_IS_REQUEST_OF_LAST_HOUR_SQL = f"r.at > {UTC_NOW_SQL} - INTERVAL 1 HOUR"
 _REQUEST_INSERT_RULES = (
     TriggerRule(has_role_sql(OPERATOR, APPROVER, AUDITOR, ADMIN), "only people ask a worker to act"),
     TriggerRule(
@@ -107,7 +107,7 @@ _REQUEST_INSERT_RULES = (
         "too many requests of this person wait",
     ),
     TriggerRule(
-        aggregate_sql("COUNT(*)", f"{_make_requests_of_person_sql('NEW.who')} AND {_IS_REQUEST_OF_LAST_HOUR}")
+        aggregate_sql("COUNT(*)", f"{_make_requests_of_person_sql('NEW.who')} AND {_IS_REQUEST_OF_LAST_HOUR_SQL}")
         + f" < {MAX_REQUESTS_PER_HOUR}",
         "too many requests of this person in an hour",
     ),
@@ -122,7 +122,7 @@ _REQUEST_INSERT_RULES = (
         "a person withdraws a request of their own, and no audit entry",
     ),
 )
-_IS_REQUEST_NEWLY_TAKEN = "(NEW.state = 'taken' AND (OLD.state <> 'taken' OR NEW.fence <> OLD.fence))"
+_IS_REQUEST_NEWLY_TAKEN_SQL = "(NEW.state = 'taken' AND (OLD.state <> 'taken' OR NEW.fence <> OLD.fence))"
 _REQUEST_UPDATE_RULES = (
     TriggerRule(has_role_sql(WORKER), "only a worker executes requests"),
     TriggerRule(
@@ -146,21 +146,23 @@ _REQUEST_UPDATE_RULES = (
     ),
     TriggerRule(is_allowed_step_sql(_ALLOWED_STATE_STEPS, "state"), "no such step of a request"),
     TriggerRule(
-        f"NOT {_IS_REQUEST_NEWLY_TAKEN} OR OLD.action <> '{WITHDRAW_ACTION}'", "no worker executes a withdrawal"
+        f"NOT {_IS_REQUEST_NEWLY_TAKEN_SQL} OR OLD.action <> '{WITHDRAW_ACTION}'", "no worker executes a withdrawal"
     ),
     TriggerRule("OLD.state NOT IN ('ended', 'lapsed')", "a request that has ended stays as it is"),
     TriggerRule(
-        f"NOT {_IS_REQUEST_NEWLY_TAKEN} OR (NEW.fence = OLD.fence + 1 AND {equals_sql('NEW.taken_by', 'account')}"
-        f" AND (OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW}"
+        f"NOT {_IS_REQUEST_NEWLY_TAKEN_SQL} OR (NEW.fence = OLD.fence + 1 AND {equals_sql('NEW.taken_by', 'account')}"
+        f" AND (OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW_SQL}"
         f" OR OLD.state = 'taken' AND NOT {is_live_lease_sql('OLD')}))",
         "a request is taken while it waits, or when its worker has ended",
     ),
     TriggerRule(
-        f"{_IS_REQUEST_NEWLY_TAKEN} OR OLD.state <> 'taken' OR (NEW.fence = OLD.fence"
+        f"{_IS_REQUEST_NEWLY_TAKEN_SQL} OR OLD.state <> 'taken' OR (NEW.fence = OLD.fence"
         f" AND CAST(OLD.taken_by AS BINARY) = account AND {unchanged_sql('taken_by', 'worker')})",
         "only the worker that took a request changes it",
     ),
-    TriggerRule(f"NEW.state <> 'lapsed' OR OLD.expires_at <= {UTC_NOW}", "a request lapses when its time is over"),
+    TriggerRule(
+        f"NEW.state <> 'lapsed' OR OLD.expires_at <= {UTC_NOW_SQL}", "a request lapses when its time is over"
+    ),
     TriggerRule(f"NEW.lease_expires IS NULL OR {is_short_lease_sql()}", "no lease is longer than ten minutes"),
     TriggerRule(
         f"NEW.result IS NULL OR (NEW.state = 'ended' AND OCTET_LENGTH(NEW.result) <= {MAX_RESULT_CHARACTERS * 4})",
@@ -188,7 +190,8 @@ DESK_REQUEST_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] =
             aggregate_sql(
                 "COUNT(f.part)",
                 "requests o JOIN requests r FORCE INDEX (ix_requests_who) ON r.who = o.who"
-                f" JOIN request_files f ON f.request = r.id WHERE o.id = NEW.request AND {_IS_REQUEST_OF_LAST_HOUR}",
+                " JOIN request_files f ON f.request = r.id"
+                f" WHERE o.id = NEW.request AND {_IS_REQUEST_OF_LAST_HOUR_SQL}",
             )
             + f" < {MAX_FILE_PARTS_PER_HOUR}",
             "too many files of this person in an hour",

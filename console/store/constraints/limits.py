@@ -4,8 +4,8 @@ the same new value, starting from the same old value."""
 from console.domain.access.permissions import ADMIN
 from console.domain.payments.limits import LARGEST_LIMIT, LIMIT_KIND, PROPOSAL_TIME_LIMIT
 from console.store.constraints.sql_expressions import (
-    IS_REQUEST_CONFIRMED,
-    UTC_NOW,
+    IS_REQUEST_CONFIRMED_SQL,
+    UTC_NOW_SQL,
     TriggerRule,
     exists_sql,
     has_role_sql,
@@ -15,16 +15,20 @@ from console.store.constraints.sql_expressions import (
     unchanged_sql,
 )
 
-_IS_LIMIT_CHANGE_REQUEST = f"r.action = 'limits set' AND r.subject_kind = '{LIMIT_KIND}' AND {IS_REQUEST_CONFIRMED}"
-IS_LIMIT_PROPOSAL = f"(CAST(NEW.action AS BINARY) = 'limit' AND CAST(NEW.subject_kind AS BINARY) = '{LIMIT_KIND}')"
+_IS_LIMIT_CHANGE_REQUEST_SQL = (
+    f"r.action = 'limits set' AND r.subject_kind = '{LIMIT_KIND}' AND {IS_REQUEST_CONFIRMED_SQL}"
+)
+IS_LIMIT_PROPOSAL_SQL = (
+    f"(CAST(NEW.action AS BINARY) = 'limit' AND CAST(NEW.subject_kind AS BINARY) = '{LIMIT_KIND}')"
+)
 """SQL condition: the new row of `approvals` proposes a limit."""
-IS_LIMIT_PROPOSAL_REQUEST = (
-    f"{IS_LIMIT_PROPOSAL} AND {_IS_LIMIT_CHANGE_REQUEST}"
+IS_LIMIT_PROPOSAL_REQUEST_SQL = (
+    f"{IS_LIMIT_PROPOSAL_SQL} AND {_IS_LIMIT_CHANGE_REQUEST_SQL}"
     " AND CAST(r.subject_id AS BINARY) = CAST(NEW.subject_id AS BINARY)"
     " AND CAST(r.proposed AS BINARY) = CAST(NEW.proposed AS BINARY)"
 )
 """SQL condition: the desk request `r` asks for the proposal in the new row of `approvals`."""
-MAY_PROPOSE_LIMIT = f"({IS_LIMIT_PROPOSAL} AND {has_role_sql(ADMIN)} AND NEW.evidence_id IS NULL)"
+MAY_PROPOSE_LIMIT_SQL = f"({IS_LIMIT_PROPOSAL_SQL} AND {has_role_sql(ADMIN)} AND NEW.evidence_id IS NULL)"
 """SQL condition: the new row proposes a limit, and the acting person is an administrator."""
 
 
@@ -37,11 +41,11 @@ def _make_two_administrators_rule(old_value: str) -> TriggerRule:
         "approvals a JOIN operators p ON p.name = a.person WHERE a.action = 'limit'"
         f" AND a.subject_kind = '{LIMIT_KIND}' AND CAST(a.subject_id AS BINARY) = {subject}"
         f" AND CAST(a.proposed AS BINARY) = {value} AND a.closed_at IS NULL"
-        f" AND a.at > {UTC_NOW} - INTERVAL {int(PROPOSAL_TIME_LIMIT.total_seconds())} SECOND"
+        f" AND a.at > {UTC_NOW_SQL} - INTERVAL {int(PROPOSAL_TIME_LIMIT.total_seconds())} SECOND"
         f" AND {is_other_person_sql('me', 'a.person')} AND p.disabled_at IS NULL AND ({person_has_role_sql(ADMIN)})"
     )
     second = is_requested_sql(
-        f"{_IS_LIMIT_CHANGE_REQUEST} AND CAST(r.subject_id AS BINARY) = {subject}"
+        f"{_IS_LIMIT_CHANGE_REQUEST_SQL} AND CAST(r.subject_id AS BINARY) = {subject}"
         f" AND CAST(r.proposed AS BINARY) = {value}"
     )
     return TriggerRule(f"{has_role_sql(ADMIN)} AND {second} AND {first}", "two administrators change a limit")

@@ -28,14 +28,17 @@ from console.store.schema.payments import orders
 
 ORDER_TABLE = orders.name
 _COLUMNS_SET_BY_CONSOLE = ("work_state", "work_at", "work_reason", "work_attempts", "state_since", "version")
-_ORDER_PAYMENTS = "payments p WHERE p.order_id = OLD.id"
-_ORDER_CANNOT_BE_PAID = not_exists_sql(
-    f"{_ORDER_PAYMENTS} AND (p.status IN {make_state_list_sql(WAITING_STATES | PAID_STATES)}"
+_ORDER_PAYMENTS_SQL = "payments p WHERE p.order_id = OLD.id"
+_ORDER_CANNOT_BE_PAID_SQL = not_exists_sql(
+    f"{_ORDER_PAYMENTS_SQL} AND (p.status IN {make_state_list_sql(WAITING_STATES | PAID_STATES)}"
     " OR p.certainty = 'unknown')"
 )
-_HAS_ENDED_UNPAID = exists_sql(f"{_ORDER_PAYMENTS} AND p.status IN {make_state_list_sql(ENDED_UNPAID_STATES)}")
-_IS_REFUNDED_WHOLLY = (
-    f"{sum_sql('p.captured_minor', _ORDER_PAYMENTS)} BETWEEN 1 AND {sum_sql('p.refunded_minor', _ORDER_PAYMENTS)}"
+_HAS_ENDED_UNPAID_SQL = exists_sql(
+    f"{_ORDER_PAYMENTS_SQL} AND p.status IN {make_state_list_sql(ENDED_UNPAID_STATES)}"
+)
+_IS_REFUNDED_WHOLLY_SQL = (
+    f"{sum_sql('p.captured_minor', _ORDER_PAYMENTS_SQL)}"
+    f" BETWEEN 1 AND {sum_sql('p.refunded_minor', _ORDER_PAYMENTS_SQL)}"
 )
 _ORDER_STATES_SET_BY_CONSOLE = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
 """States of an order that the console sets, because of the order's payments."""
@@ -45,16 +48,16 @@ _ORDER_STATE_RULE = TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS, "status")
 def _make_fill_rule(column: str, *proof: str) -> TriggerRule:
     """Return a rule for one of the shop's columns: the console may write it only while it is empty, and only with
     a value that a payment `p` of this order has. `proof`: SQL conditions on the payment `p`."""
-    proven = exists_sql(f"{_ORDER_PAYMENTS} AND {' AND '.join(proof)}")
+    proven = exists_sql(f"{_ORDER_PAYMENTS_SQL} AND {' AND '.join(proof)}")
     empty = f"COALESCE(OLD.{column}, '') = '' AND {proven}"
     return TriggerRule(
         f"{unchanged_sql(column)} OR ({empty})", "the shop's columns are filled once, by a payment of the order"
     )
 
 
-_IS_PAYMENT_PAID = f"p.captured_minor > 0 AND p.status IN {make_state_list_sql(PAID_STATES)}"
-_PAID_SUM_OF_ORDER = sum_sql(
-    "p.captured_minor", f"{_ORDER_PAYMENTS} AND {_IS_PAYMENT_PAID} AND p.currency = OLD.currency"
+_IS_PAYMENT_PAID_SQL = f"p.captured_minor > 0 AND p.status IN {make_state_list_sql(PAID_STATES)}"
+_PAID_SUM_OF_ORDER_SQL = sum_sql(
+    "p.captured_minor", f"{_ORDER_PAYMENTS_SQL} AND {_IS_PAYMENT_PAID_SQL} AND p.currency = OLD.currency"
 )
 
 
@@ -65,14 +68,14 @@ def _make_provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]
         yield _make_fill_rule(column, by_it, equals_sql("p.handle", f"CAST(NEW.{column} AS BINARY)"))
     if column := provider.order_payment_column:
         yield _make_fill_rule(
-            column, by_it, _IS_PAYMENT_PAID, equals_sql("p.provider_payment_id", f"CAST(NEW.{column} AS BINARY)")
+            column, by_it, _IS_PAYMENT_PAID_SQL, equals_sql("p.provider_payment_id", f"CAST(NEW.{column} AS BINARY)")
         )
 
 
 _COLUMN_FILL_RULES = (
     *(rule for provider in list_providers_as(ProviderTraits) for rule in _make_provider_fill_rules(provider)),
     _make_fill_rule(
-        "payment_method", _IS_PAYMENT_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")
+        "payment_method", _IS_PAYMENT_PAID_SQL, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")
     ),
 )
 
@@ -92,16 +95,19 @@ ORDER_UPDATE_RULES_FOR_PEOPLE = (
     TriggerRule(
         implies_sql(
             enters_state_sql(OrderState.PAID),
-            f"{exists_sql(f'{_ORDER_PAYMENTS} AND {_IS_PAYMENT_PAID}')} AND {_PAID_SUM_OF_ORDER} >= OLD.total_amount",
+            f"{exists_sql(f'{_ORDER_PAYMENTS_SQL} AND {_IS_PAYMENT_PAID_SQL}')}"
+            f" AND {_PAID_SUM_OF_ORDER_SQL} >= OLD.total_amount",
         ),
         "an order is paid by payments of its own, and in full",
     ),
     TriggerRule(
-        implies_sql(enters_state_sql(OrderState.CANCELLED), f"{_ORDER_CANNOT_BE_PAID} AND {_HAS_ENDED_UNPAID}"),
+        implies_sql(
+            enters_state_sql(OrderState.CANCELLED), f"{_ORDER_CANNOT_BE_PAID_SQL} AND {_HAS_ENDED_UNPAID_SQL}"
+        ),
         "an order that may be paid isn't cancelled",
     ),
     TriggerRule(
-        implies_sql(enters_state_sql(OrderState.REFUNDED), _IS_REFUNDED_WHOLLY),
+        implies_sql(enters_state_sql(OrderState.REFUNDED), _IS_REFUNDED_WHOLLY_SQL),
         "an order is refunded when all of it went back",
     ),
     TriggerRule(

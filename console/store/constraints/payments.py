@@ -54,7 +54,7 @@ _QUERY_CALL, _START_CALL = "payment", "start"
 the start of a payment.
 """
 _PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
-_HAS_SUM_CHANGED = f"(NOT ({unchanged_sql(*_PAYMENT_SUM_COLUMNS)}))"
+_HAS_SUM_CHANGED_SQL = f"(NOT ({unchanged_sql(*_PAYMENT_SUM_COLUMNS)}))"
 
 
 def _make_increase_sql(column: str) -> str:
@@ -69,33 +69,33 @@ def _make_refund_sum_sql(states: Iterable[RefundState]) -> str:
 
 
 _CALL_NAME_SQL = "SUBSTRING_INDEX(e.source, '.', -1)"
-_EVIDENCE_OF_PAYMENT = "evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id"
+_EVIDENCE_OF_PAYMENT_SQL = "evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id"
 
 
 def _has_answer_sql(*kinds: OutcomeClass, condition: str) -> str:
     """Return an SQL condition: the acting person has stored an answer of the payment's provider as evidence, the
     answer has one of these outcomes, and the SQL condition `condition` (about the evidence `e`) is true."""
     return exists_sql(
-        f"{_EVIDENCE_OF_PAYMENT} AND LEFT(e.source, CHAR_LENGTH(OLD.provider) + 1) = CONCAT(OLD.provider, '.')"
+        f"{_EVIDENCE_OF_PAYMENT_SQL} AND LEFT(e.source, CHAR_LENGTH(OLD.provider) + 1) = CONCAT(OLD.provider, '.')"
         f" AND {has_outcome_sql(*kinds)}"
         f" AND NOT e.summary LIKE '%resolved_by_people' AND CAST(e.who AS BINARY) = me AND {condition}"
     )
 
 
 _IS_START_CALL, _IS_NO_START_CALL = f"{_CALL_NAME_SQL} = '{_START_CALL}'", f"{_CALL_NAME_SQL} <> '{_START_CALL}'"
-_WAS_PAYMENT_PAID = _has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_NO_START_CALL)
-_WAS_PAYMENT_TAKEN_BACK = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition=_IS_NO_START_CALL)
-_WAS_DECIDED_BY_PEOPLE = is_second_person_sql(
+_WAS_PAYMENT_PAID_SQL = _has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_NO_START_CALL)
+_WAS_PAYMENT_TAKEN_BACK_SQL = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition=_IS_NO_START_CALL)
+_WAS_DECIDED_BY_PEOPLE_SQL = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value
 )
-_WAS_PAYMENT_REFUSED = (
+_WAS_PAYMENT_REFUSED_SQL = (
     f"(OLD.status = '{PaymentState.INITIALIZING.value}'"
     f" AND {_has_answer_sql(*REFUSAL_OUTCOMES, condition=_IS_START_CALL)})"
 )
 """SQL condition: the payment's state is initializing, and the stored answer to the call that starts it is a refusal:
 the provider refused the call, or the call was never sent.
 """
-_HAS_PAYMENT_EXPIRED = (
+_HAS_PAYMENT_EXPIRED_SQL = (
     f"(NEW.status = '{PaymentState.EXPIRED.value}' AND OLD.certainty = '{Certainty.KNOWN.value}' AND "
     + _has_answer_sql(
         OutcomeClass.PENDING,
@@ -107,18 +107,20 @@ _HAS_PAYMENT_EXPIRED = (
 """SQL condition: the payment becomes expired, and the provider, queried after `payment_expires_at`, answered that it
 has no payment or that the payment is still pending.
 """
-_WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.id", "payment", PaymentState.PAYMENT_FAILED.value)
+_WAS_FAILED_BY_PEOPLE_SQL = is_second_person_sql("OLD.id", "payment", PaymentState.PAYMENT_FAILED.value)
 _OUTCOMES_THAT_END_UNKNOWN = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
-_LAST_UNKNOWN_EVIDENCE_ID = aggregate_sql(
+_LAST_UNKNOWN_EVIDENCE_ID_SQL = aggregate_sql(
     "COALESCE(MAX(v.id), 0)",
     "evidence v WHERE v.subject_kind = 'payment' AND v.subject_id = OLD.id AND v.source LIKE '%_.%'"
     f" AND {has_outcome_sql(OutcomeClass.UNKNOWN).replace('e.summary', 'v.summary')}",
 )
-_HAS_CLEAR_ANSWER = _has_answer_sql(*_OUTCOMES_THAT_END_UNKNOWN, condition=f"e.id > {_LAST_UNKNOWN_EVIDENCE_ID}")
+_HAS_CLEAR_ANSWER_SQL = _has_answer_sql(
+    *_OUTCOMES_THAT_END_UNKNOWN, condition=f"e.id > {_LAST_UNKNOWN_EVIDENCE_ID_SQL}"
+)
 """SQL condition: after the last answer with an unknown outcome the provider has answered with the state of the
 payment.
 """
-_WAS_RESOLVED_BY_PEOPLE = is_second_person_sql(
+_WAS_RESOLVED_BY_PEOPLE_SQL = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value, PaymentState.PAYMENT_FAILED.value
 )
 _PAYMENT_LINK_RULE = TriggerRule(
@@ -203,30 +205,31 @@ _PAYMENT_UPDATE_RULES = (
         implies_sql(
             f"({_make_increase_sql('captured_minor')} > 0 OR NOT ({unchanged_sql('provider_payment_id', 'paid_at')})"
             f" OR (NEW.status <> OLD.status AND NEW.status IN {make_state_list_sql(MONEY_MOVED_STATES)}))",
-            f"{_WAS_PAYMENT_PAID} OR (NEW.status = '{PaymentState.REVERSED.value}' AND {_WAS_PAYMENT_TAKEN_BACK})"
-            f" OR {_WAS_DECIDED_BY_PEOPLE}",
+            f"{_WAS_PAYMENT_PAID_SQL}"
+            f" OR (NEW.status = '{PaymentState.REVERSED.value}' AND {_WAS_PAYMENT_TAKEN_BACK_SQL})"
+            f" OR {_WAS_DECIDED_BY_PEOPLE_SQL}",
         ),
         "that money has moved only a provider's answer says, or two people",
     ),
     TriggerRule(
         implies_sql(
             f"({_make_increase_sql('captured_minor')} > 0)",
-            f"OLD.captured_minor = 0 AND (NEW.captured_minor = OLD.asked_minor OR {_WAS_DECIDED_BY_PEOPLE})",
+            f"OLD.captured_minor = 0 AND (NEW.captured_minor = OLD.asked_minor OR {_WAS_DECIDED_BY_PEOPLE_SQL})",
         ),
         "what was asked for is captured, once and whole",
     ),
     TriggerRule(
         implies_sql(
             f"(NEW.status <> OLD.status AND NEW.status IN {make_state_list_sql(ENDED_UNPAID_STATES)})",
-            f"{_WAS_PAYMENT_TAKEN_BACK} OR {_WAS_PAYMENT_REFUSED}"
-            f" OR {_HAS_PAYMENT_EXPIRED} OR {_WAS_FAILED_BY_PEOPLE}",
+            f"{_WAS_PAYMENT_TAKEN_BACK_SQL} OR {_WAS_PAYMENT_REFUSED_SQL}"
+            f" OR {_HAS_PAYMENT_EXPIRED_SQL} OR {_WAS_FAILED_BY_PEOPLE_SQL}",
         ),
         "that nobody has paid only a provider's answer says, or two people",
     ),
     TriggerRule(
         implies_sql(
             f"(OLD.certainty = '{Certainty.UNKNOWN.value}' AND NEW.certainty <> OLD.certainty)",
-            f"{_HAS_CLEAR_ANSWER} OR {_WAS_PAYMENT_REFUSED} OR {_WAS_RESOLVED_BY_PEOPLE}",
+            f"{_HAS_CLEAR_ANSWER_SQL} OR {_WAS_PAYMENT_REFUSED_SQL} OR {_WAS_RESOLVED_BY_PEOPLE_SQL}",
         ),
         "known again: only a provider's answer says so, or two people",
     ),
@@ -238,7 +241,7 @@ _PAYMENT_UPDATE_RULES = (
         "what open refunds hold stays reserved",
     ),
     TriggerRule(
-        implies_sql(_HAS_SUM_CHANGED, f"NEW.refunded_minor >= {_make_refund_sum_sql((RefundState.COMPLETED,))}"),
+        implies_sql(_HAS_SUM_CHANGED_SQL, f"NEW.refunded_minor >= {_make_refund_sum_sql((RefundState.COMPLETED,))}"),
         "what completed refunds gave back is refunded",
     ),
 )
@@ -262,7 +265,7 @@ def _make_sql_list(values: Iterable[str]) -> str:
     return "(" + ", ".join(f"'{word}'" for word in values) + ")"
 
 
-_OPEN_SET_ASIDES_SUM = sum_sql(
+_OPEN_SET_ASIDES_SUM_SQL = sum_sql(
     "s.amount_minor", "set_asides s WHERE s.payment_id = NEW.payment_id AND s.status = 'open'"
 )
 _SET_ASIDE_INSERT_RULES = (
@@ -274,7 +277,7 @@ _SET_ASIDE_INSERT_RULES = (
     TriggerRule(
         exists_sql(
             "payments p WHERE p.id = NEW.payment_id AND p.currency = NEW.currency AND p.set_aside_minor >="
-            f" NEW.amount_minor + {_OPEN_SET_ASIDES_SUM}"
+            f" NEW.amount_minor + {_OPEN_SET_ASIDES_SUM_SQL}"
         ),
         "what is set aside is set aside of its payment before",
     ),

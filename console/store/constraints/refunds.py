@@ -27,13 +27,13 @@ from console.domain.records import Certainty
 from console.domain.transitions.tables import ENDED_REFUND_STATES, REFUND_TRANSITIONS, RESERVING_REFUND_STATES
 from console.store.constraints import limits, state_since
 from console.store.constraints.sql_expressions import (
+    BINDS_SCHEMA_ACCOUNT,
     CERTAINTY_RULE,
-    FOR_SCHEMA_ACCOUNT_TOO,
     IS_EVIDENCE_FROM_PROVIDER,
-    IS_REQUEST_CONFIRMED,
+    IS_REQUEST_CONFIRMED_SQL,
     NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
-    UTC_NOW,
+    UTC_NOW_SQL,
     VERSION_RULE,
     WORK_STATE_RULE,
     TriggerEvent,
@@ -68,21 +68,21 @@ NAME_OF_REFUND_CALL = "refund"
 provider and this name as its source, for example `paypay.refund`.
 """
 
-_IS_REFUND_SENDING_STEP = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
-_IS_REFUND_APPROVAL_STEP = "(OLD.status = 'requested' AND NEW.status = 'approved')"
-_IS_RETURNED_TO_APPROVED = "(OLD.status = 'submitting' AND NEW.status = 'approved')"
-_OTHER_REFUNDS_SUM = sum_sql(
+_IS_REFUND_SENDING_STEP_SQL = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
+_IS_REFUND_APPROVAL_STEP_SQL = "(OLD.status = 'requested' AND NEW.status = 'approved')"
+_IS_RETURNED_TO_APPROVED_SQL = "(OLD.status = 'submitting' AND NEW.status = 'approved')"
+_OTHER_REFUNDS_SUM_SQL = sum_sql(
     "r.refund_amount",
     f"refunds r WHERE r.payment_id = NEW.payment_id AND r.status IN {make_state_list_sql(RESERVING_REFUND_STATES)}",
 )
 """SQL expression: the sum (minor units) that the payment's other refunds reserve on the payment."""
-_IS_VOTE_FOR_REFUND = (
+_IS_VOTE_FOR_REFUND_SQL = (
     f"a.subject_kind = 'refund' AND a.subject_id = CAST(OLD.id AS CHAR) AND a.action = {_VOTE_ACTION}"
     " AND a.proposed = 'approved'"
 )
-_HAS_ENOUGH_VOTES = aggregate_sql(
+_HAS_ENOUGH_VOTES_SQL = aggregate_sql(
     "COUNT(DISTINCT a.person) >= OLD.checkers_needed AND SUM(CAST(a.person AS BINARY) = me) = 1",
-    f"approvals a JOIN operators p ON p.name = a.person WHERE {_IS_VOTE_FOR_REFUND}"
+    f"approvals a JOIN operators p ON p.name = a.person WHERE {_IS_VOTE_FOR_REFUND_SQL}"
     f" AND {is_other_person_sql('a.person', 'OLD.maker')}"
     f" AND p.disabled_at IS NULL AND ({person_has_role_sql(APPROVER)})",
 )
@@ -122,18 +122,18 @@ def _is_request_about_refund_sql(action: str, refund: str = "OLD.id") -> str:
     )
 
 
-_IS_OF_LAST_SENDING = "e.operation_id = OLD.operation_id"
-_NOT_FOUND_COUNT = aggregate_sql(
+_IS_EVIDENCE_OF_LAST_SENDING_SQL = "e.operation_id = OLD.operation_id"
+_NOT_FOUND_COUNT_SQL = aggregate_sql(
     "COUNT(*)",
     f"evidence e WHERE e.subject_kind = 'refund' AND e.subject_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER}"
-    f" AND {has_outcome_sql(OutcomeClass.NOT_FOUND)} AND {_IS_OF_LAST_SENDING}",
+    f" AND {has_outcome_sql(OutcomeClass.NOT_FOUND)} AND {_IS_EVIDENCE_OF_LAST_SENDING_SQL}",
 )
-_WAS_REFUND_REFUSED = _has_answer_sql(
+_WAS_REFUND_REFUSED_SQL = _has_answer_sql(
     *REFUSAL_OUTCOMES,
-    condition=f"{_IS_OF_LAST_SENDING} AND SUBSTRING_INDEX(e.source, '.', -1) = '{NAME_OF_REFUND_CALL}'",
+    condition=f"{_IS_EVIDENCE_OF_LAST_SENDING_SQL} AND SUBSTRING_INDEX(e.source, '.', -1) = '{NAME_OF_REFUND_CALL}'",
 )
 
-_IS_WORKER_PROPOSAL = (
+_IS_WORKER_PROPOSAL_SQL = (
     f"{has_role_sql(WORKER)} AND NEW.checkers_needed = 2 AND "
     + exists_sql(
         "set_asides s WHERE s.id = NEW.set_aside_id AND s.payment_id = NEW.payment_id AND s.status = 'open'"
@@ -145,31 +145,31 @@ _IS_WORKER_PROPOSAL = (
 """SQL condition: a worker requests the refund of a whole set-aside, for which no refund was requested before, and two
 people must approve it.
 """
-_REFUND_HAS_EFFECT = f"r.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES - {RefundState.COMPLETED})}"
-_NOW_WITH_LAG = _add_clock_lag_sql(UTC_NOW)
-_MIDNIGHT_IN_JAPAN = f"(DATE({_NOW_WITH_LAG} + INTERVAL 9 HOUR) - INTERVAL 9 HOUR)"
-_MAKER_SUM_TODAY = aggregate_sql(
+_REFUND_HAS_EFFECT_SQL = f"r.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES - {RefundState.COMPLETED})}"
+_NOW_WITH_LAG_SQL = _add_clock_lag_sql(UTC_NOW_SQL)
+_MIDNIGHT_IN_JAPAN_SQL = f"(DATE({_NOW_WITH_LAG_SQL} + INTERVAL 9 HOUR) - INTERVAL 9 HOUR)"
+_MAKER_SUM_TODAY_SQL = aggregate_sql(
     "COALESCE(SUM(r.refund_amount), 0)",
     "refunds r WHERE r.maker = NEW.maker AND r.currency = NEW.currency"
-    f" AND r.created_at >= {_MIDNIGHT_IN_JAPAN} AND {_REFUND_HAS_EFFECT}",
+    f" AND r.created_at >= {_MIDNIGHT_IN_JAPAN_SQL} AND {_REFUND_HAS_EFFECT_SQL}",
 )
-_PAYER_REFUND_COUNT = aggregate_sql(
+_PAYER_REFUND_COUNT_SQL = aggregate_sql(
     "COUNT(*)",
     "payments p JOIN payments q ON q.payer_ref = p.payer_ref JOIN refunds r ON r.payment_id = q.id"
-    f" WHERE p.id = NEW.payment_id AND r.created_at >= {_NOW_WITH_LAG} - INTERVAL {PAYER_HISTORY_PERIOD.days} DAY"
-    f" AND {_REFUND_HAS_EFFECT}",
+    f" WHERE p.id = NEW.payment_id AND r.created_at >= {_NOW_WITH_LAG_SQL} - INTERVAL {PAYER_HISTORY_PERIOD.days} DAY"
+    f" AND {_REFUND_HAS_EFFECT_SQL}",
 )
-_IS_CHECKER_CONDITION_EXCEEDED = exists_sql(
+_IS_CHECKER_CONDITION_EXCEEDED_SQL = exists_sql(
     "limits l JOIN payments p ON p.id = NEW.payment_id WHERE l.currency = NEW.currency AND ("
-    f"(l.name = '{CHECKER_TODAY}' AND l.value < NEW.refund_amount + {_MAKER_SUM_TODAY})"
+    f"(l.name = '{CHECKER_TODAY}' AND l.value < NEW.refund_amount + {_MAKER_SUM_TODAY_SQL})"
     f" OR (l.name = '{CHECKER_AGE}' AND NOT COALESCE(p.paid_at >="
-    f" {UTC_NOW} - INTERVAL {LARGEST_LAG_SECONDS} SECOND - INTERVAL l.value DAY, FALSE))"
-    f" OR (l.name = '{CHECKER_PAYER}' AND l.value < {_PAYER_REFUND_COUNT})"
+    f" {UTC_NOW_SQL} - INTERVAL {LARGEST_LAG_SECONDS} SECOND - INTERVAL l.value DAY, FALSE))"
+    f" OR (l.name = '{CHECKER_PAYER}' AND l.value < {_PAYER_REFUND_COUNT_SQL})"
     f" OR (l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', p.provider) AND l.value < NEW.refund_amount))"
 )
 """SQL condition: the refund fulfils a condition by which it needs a second approver."""
 REFUND_INSERT_RULES = (
-    TriggerRule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL})", "this role asks for no refund"),
+    TriggerRule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL_SQL})", "this role asks for no refund"),
     TriggerRule(equals_sql("NEW.maker", "me"), "nobody asks for a refund in the name of somebody else"),
     TriggerRule(
         is_requested_sql(
@@ -191,15 +191,15 @@ REFUND_INSERT_RULES = (
     TriggerRule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_AMOUNT_MINOR}", "a refund is of one minor unit to 10^15"),
     TriggerRule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
     TriggerRule(
-        f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW}, NEW.created_at)) <= {LARGEST_LAG_SECONDS} * 1000000",
+        f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, NEW.created_at)) <= {LARGEST_LAG_SECONDS} * 1000000",
         "a request carries the time of the server",
     ),
     TriggerRule(
-        f"NEW.sends_after IS NULL OR NEW.sends_after >= {UTC_NOW} - INTERVAL 1 MINUTE",
+        f"NEW.sends_after IS NULL OR NEW.sends_after >= {UTC_NOW_SQL} - INTERVAL 1 MINUTE",
         "a cooling-off lies ahead",
     ),
     TriggerRule(
-        f"NEW.decide_by <= {UTC_NOW} + INTERVAL {LONGEST_DECISION_HOURS} HOUR",
+        f"NEW.decide_by <= {UTC_NOW_SQL} + INTERVAL {LONGEST_DECISION_HOURS} HOUR",
         "a request waits three days at most for its decision",
     ),
     TriggerRule(
@@ -214,13 +214,13 @@ REFUND_INSERT_RULES = (
         "beyond the limits: the sum, a second checker, or the cooling-off",
     ),
     TriggerRule(
-        f"NEW.checkers_needed > 1 OR NOT {_IS_CHECKER_CONDITION_EXCEEDED}",
+        f"NEW.checkers_needed > 1 OR NOT {_IS_CHECKER_CONDITION_EXCEEDED_SQL}",
         "the day's sum, the payment's age, its payer or provider needs a second checker",
     ),
     TriggerRule(
         exists_sql(
             f"payments p WHERE p.id = NEW.payment_id AND {equals_sql('p.currency', 'CAST(NEW.currency AS BINARY)')}"
-            f" AND p.order_id <=> NEW.order_id AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM}"
+            f" AND p.order_id <=> NEW.order_id AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM_SQL}"
         ),
         "a refund has its own sum reserved of its own payment before",
     ),
@@ -253,19 +253,19 @@ _ENDED_REFUND_UNCHANGED_RULE = TriggerRule(
 )  # fmt: skip
 _REFUND_DECISION_RULES = (
     TriggerRule(
-        implies_sql(_IS_REFUND_APPROVAL_STEP, is_other_person_sql("me", "OLD.maker")),
+        implies_sql(_IS_REFUND_APPROVAL_STEP_SQL, is_other_person_sql("me", "OLD.maker")),
         "nobody approves a refund of their own",
     ),
     TriggerRule(
-        implies_sql(_IS_REFUND_APPROVAL_STEP, _HAS_ENOUGH_VOTES),
+        implies_sql(_IS_REFUND_APPROVAL_STEP_SQL, _HAS_ENOUGH_VOTES_SQL),
         "as many approvers as needed, oneself with a vote, none the maker",
     ),
     TriggerRule(
-        implies_sql(_IS_REFUND_APPROVAL_STEP, _make_is_maker_active_sql("OLD.maker")),
+        implies_sql(_IS_REFUND_APPROVAL_STEP_SQL, _make_is_maker_active_sql("OLD.maker")),
         "who asked for it may not act any more",
     ),
     TriggerRule(
-        implies_sql(_IS_REFUND_APPROVAL_STEP, f"{UTC_NOW} <= {_add_clock_lag_sql('OLD.decide_by')}"),
+        implies_sql(_IS_REFUND_APPROVAL_STEP_SQL, f"{UTC_NOW_SQL} <= {_add_clock_lag_sql('OLD.decide_by')}"),
         "the time to decide is over",
     ),
     TriggerRule(
@@ -293,26 +293,26 @@ _REFUND_DECISION_RULES = (
     TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.REJECTED),
-            is_requested_sql(f"{_is_request_about_refund_sql('refund reject')} AND {IS_REQUEST_CONFIRMED}"),
+            is_requested_sql(f"{_is_request_about_refund_sql('refund reject')} AND {IS_REQUEST_CONFIRMED_SQL}"),
         ),
         "the person has not asked for this decision",
     ),
     TriggerRule(
-        implies_sql(enters_state_sql(RefundState.EXPIRED), f"OLD.decide_by < {_add_clock_lag_sql(UTC_NOW)}"),
+        implies_sql(enters_state_sql(RefundState.EXPIRED), f"OLD.decide_by < {_add_clock_lag_sql(UTC_NOW_SQL)}"),
         "it has not expired by the server's clock",
     ),
 )
 _REFUND_SENDING_RULES = (
     TriggerRule(
         implies_sql(
-            _IS_REFUND_SENDING_STEP,
-            f"OLD.sends_after IS NULL OR OLD.sends_after <= {_add_clock_lag_sql(UTC_NOW)}",
+            _IS_REFUND_SENDING_STEP_SQL,
+            f"OLD.sends_after IS NULL OR OLD.sends_after <= {_add_clock_lag_sql(UTC_NOW_SQL)}",
         ),
         "not before the cooling-off is over by the server's clock",
     ),
     TriggerRule(
         implies_sql(
-            _IS_REFUND_SENDING_STEP,
+            _IS_REFUND_SENDING_STEP_SQL,
             "NEW.provider_refund_key IS NOT NULL AND NOT NEW.provider_refund_key REGEXP '[^A-Za-z0-9-]'"
             " AND NEW.sent_count = OLD.sent_count + 1 AND NEW.first_sent_at IS NOT NULL"
             " AND NEW.last_sent_at IS NOT NULL AND NEW.operation_id IS NOT NULL"
@@ -321,15 +321,16 @@ _REFUND_SENDING_RULES = (
         "before it is sent: our key for life, the time, one more sending, its operation",
     ),
     TriggerRule(
-        f"{unchanged_sql('sent_count', 'last_sent_at', 'operation_id')} OR {_IS_REFUND_SENDING_STEP}",
+        f"{unchanged_sql('sent_count', 'last_sent_at', 'operation_id')} OR {_IS_REFUND_SENDING_STEP_SQL}",
         "sendings are counted as they begin",
     ),
     TriggerRule(
-        f"{unchanged_sql('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_IS_REFUND_SENDING_STEP})",
+        f"{unchanged_sql('provider_refund_key')}"
+        f" OR (OLD.provider_refund_key IS NULL AND {_IS_REFUND_SENDING_STEP_SQL})",
         "the key towards the provider is for life",
     ),
     TriggerRule(
-        f"{unchanged_sql('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_IS_REFUND_SENDING_STEP})",
+        f"{unchanged_sql('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_IS_REFUND_SENDING_STEP_SQL})",
         "it was first sent once",
     ),
 )
@@ -364,7 +365,7 @@ _REFUND_ANSWER_RULES = (
         "accepted: only the provider's answer says so",
     ),
     TriggerRule(
-        implies_sql(_IS_RETURNED_TO_APPROVED, f"{_WAS_REFUND_REFUSED} OR {_NOT_FOUND_COUNT} > 1"),
+        implies_sql(_IS_RETURNED_TO_APPROVED_SQL, f"{_WAS_REFUND_REFUSED_SQL} OR {_NOT_FOUND_COUNT_SQL} > 1"),
         "never sent, or not there: only an answer about this sending says so",
     ),
     CERTAINTY_RULE,
@@ -387,47 +388,48 @@ REFUND_UPDATE_RULES = (
     *_REFUND_ANSWER_RULES,
 )
 
-_IS_REFUND_VOTE = f"(NEW.action = {_VOTE_ACTION})"
-_MAY_VOTE_ON_REFUND = exists_sql(
+_IS_REFUND_VOTE_SQL = f"(NEW.action = {_VOTE_ACTION})"
+_MAY_VOTE_ON_REFUND_SQL = exists_sql(
     "refunds r JOIN operators p ON p.name = r.maker WHERE r.id = CAST(NEW.subject_id AS UNSIGNED)"
     " AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND p.disabled_at IS NULL"
-    f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW} <= {_add_clock_lag_sql('r.decide_by')}"
+    f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL} <= {_add_clock_lag_sql('r.decide_by')}"
 )
 _APPROVAL_INSERT_RULES = (
     TriggerRule(
-        f"{_IS_REFUND_VOTE} OR {limits.MAY_PROPOSE_LIMIT} OR {has_role_sql(OPERATOR, APPROVER)}",
+        f"{_IS_REFUND_VOTE_SQL} OR {limits.MAY_PROPOSE_LIMIT_SQL} OR {has_role_sql(OPERATOR, APPROVER)}",
         "this role decides nothing",
     ),
     TriggerRule(
-        implies_sql(limits.IS_LIMIT_PROPOSAL, limits.MAY_PROPOSE_LIMIT), "only an administrator proposes a limit"
+        implies_sql(limits.IS_LIMIT_PROPOSAL_SQL, limits.MAY_PROPOSE_LIMIT_SQL),
+        "only an administrator proposes a limit",
     ),
     TriggerRule(equals_sql("NEW.person", "me"), "nobody decides in the name of somebody else"),
     TriggerRule(
         is_requested_sql(
-            f"({_IS_REFUND_VOTE} AND {IS_REQUEST_CONFIRMED}"
+            f"({_IS_REFUND_VOTE_SQL} AND {IS_REQUEST_CONFIRMED_SQL}"
             f" AND {_is_request_about_refund_sql('refund approve', 'NEW.subject_id')})"
             " OR (NEW.action = 'resolve' AND r.action = 'resolve' AND r.proposed = NEW.proposed"
             " AND (r.subject_kind = 'operation' OR (r.subject_kind = NEW.subject_kind"
-            f" AND CAST(r.subject_id AS BINARY) = NEW.subject_id))) OR ({limits.IS_LIMIT_PROPOSAL_REQUEST})"
+            f" AND CAST(r.subject_id AS BINARY) = NEW.subject_id))) OR ({limits.IS_LIMIT_PROPOSAL_REQUEST_SQL})"
         ),
         "the person has not asked for this decision",
     ),
     TriggerRule("NEW.closed_at IS NULL", "a decision begins open"),
     TriggerRule(
-        f"{limits.IS_LIMIT_PROPOSAL} OR {equals_sql('NEW.action', _RESOLVE_ACTION)}"
+        f"{limits.IS_LIMIT_PROPOSAL_SQL} OR {equals_sql('NEW.action', _RESOLVE_ACTION)}"
         f" OR ({equals_sql('NEW.action', _VOTE_ACTION)}"
         " AND NEW.evidence_id IS NULL"
         f" AND {has_state_sql('NEW.proposed', (RefundState.APPROVED,))}"
         f" AND {equals_sql('NEW.subject_kind', _REFUND_KIND)})",
         "no such decision",
     ),
-    TriggerRule(implies_sql(_IS_REFUND_VOTE, has_role_sql(APPROVER)), "only an approver approves"),
+    TriggerRule(implies_sql(_IS_REFUND_VOTE_SQL, has_role_sql(APPROVER)), "only an approver approves"),
     TriggerRule(
-        implies_sql(_IS_REFUND_VOTE, f"NOT NEW.subject_id REGEXP '[^0-9]' AND {_MAY_VOTE_ON_REFUND}"),
+        implies_sql(_IS_REFUND_VOTE_SQL, f"NOT NEW.subject_id REGEXP '[^0-9]' AND {_MAY_VOTE_ON_REFUND_SQL}"),
         "an approval is for a request that waits, of somebody else who still may act",
     ),
     TriggerRule(
-        f"{_IS_REFUND_VOTE} OR {limits.IS_LIMIT_PROPOSAL} OR "
+        f"{_IS_REFUND_VOTE_SQL} OR {limits.IS_LIMIT_PROPOSAL_SQL} OR "
         + exists_sql(
             "evidence e WHERE e.id = NEW.evidence_id AND e.source = 'person'"
             " AND CAST(e.who AS BINARY) = me AND e.subject_kind = NEW.subject_kind"
@@ -440,10 +442,10 @@ _APPROVAL_UPDATE_RULES = (
     TriggerRule(
         unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
         "what somebody decided is never changed",
-        FOR_SCHEMA_ACCOUNT_TOO,
+        BINDS_SCHEMA_ACCOUNT,
     ),
     TriggerRule(
-        "OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "what is closed stays closed", FOR_SCHEMA_ACCOUNT_TOO
+        "OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "what is closed stays closed", BINDS_SCHEMA_ACCOUNT
     ),
     TriggerRule(f"OLD.action <> {_VOTE_ACTION}", "an approval of a refund stands"),
 )

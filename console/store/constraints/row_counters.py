@@ -25,7 +25,7 @@ RESTORED_TABLES = (credit_checks.name, "payments", "refunds")
 exist only in a desk's spool.
 """
 
-_ID_GIVEN_MESSAGE = "a row gets its number from the database"
+_ID_SET_BY_CALLER_MESSAGE = "a row gets its number from the database"
 
 
 def _is_id_from_counter_sql() -> str:
@@ -46,7 +46,7 @@ def make_id_rules(table: str) -> tuple[TriggerRule, ...]:
     id_condition = "COALESCE(NEW.id, 0) = 0"
     if table in RESTORED_TABLES:
         id_condition = f"({id_condition} OR {_is_near_highest_id_sql(table, MAX_ID_DISTANCE)})"
-    return (TriggerRule(f"{_is_id_from_counter_sql()} AND {id_condition}", _ID_GIVEN_MESSAGE),)
+    return (TriggerRule(f"{_is_id_from_counter_sql()} AND {id_condition}", _ID_SET_BY_CALLER_MESSAGE),)
 
 
 def make_id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
@@ -56,7 +56,7 @@ def make_id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
         TriggerRule(
             f"{_is_id_from_counter_sql()} AND "
             f"(COALESCE(NEW.id, 0) = 0 OR {_is_near_highest_id_sql(table, MAX_ID_DISTANCE_OF_OTHERS)})",
-            _ID_GIVEN_MESSAGE,
+            _ID_SET_BY_CALLER_MESSAGE,
         ),
     )
 

@@ -16,12 +16,12 @@ from console.domain.transitions.tables import OPERATION_TRANSITIONS
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH
 from console.store.audit.roots import ROOT_ACTION as ROOT
 from console.store.constraints.sql_expressions import (
-    FOR_SCHEMA_ACCOUNT_TOO,
+    BINDS_SCHEMA_ACCOUNT,
     IS_EVIDENCE_FROM_PROVIDER,
     NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
     SCHEMA_ACCOUNT_ONLY_RULE,
-    UTC_NOW,
+    UTC_NOW_SQL,
     TriggerEvent,
     TriggerRule,
     equals_sql,
@@ -67,11 +67,11 @@ def is_live_lease_sql(row: str) -> str:
     return f"({row}.lease_clock = {_CLOCK_ID_SQL} AND {row}.lease_expires > {_NOW_SQL})"
 
 
-_IS_OWN_SESSION = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
+_IS_OWN_SESSION_SQL = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
 _AUDIT_ROW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),
     TriggerRule(
-        f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW}, NEW.at)) <= {LARGEST_LAG_US}",
+        f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, NEW.at)) <= {LARGEST_LAG_US}",
         AUDIT_TIME_MESSAGE,
     ),
     TriggerRule(f"NEW.what <> '{ROOT}' OR {has_role_sql(WORKER)}", "a root of the trail is a worker's to write"),
@@ -80,7 +80,7 @@ _AUDIT_ROW_INSERT_RULES = (
         f"(NEW.seq = 1 AND NEW.prev_hash = '{FIRST_PREVIOUS_HASH}') OR "
         + exists_sql(
             "audit_log a WHERE a.session = NEW.session AND a.seq = NEW.seq - 1 AND a.hash = NEW.prev_hash"
-            f" AND (CAST(a.who AS BINARY) = me OR {_IS_OWN_SESSION})"
+            f" AND (CAST(a.who AS BINARY) = me OR {_IS_OWN_SESSION_SQL})"
         ),
         "an audit row continues a chain of its own writer",
     ),
@@ -88,7 +88,7 @@ _AUDIT_ROW_INSERT_RULES = (
 _OPERATOR_NAME_RULE = TriggerRule(
     "CHAR_LENGTH(NEW.name) BETWEEN 1 AND 32 AND NOT NEW.name REGEXP '[^a-z0-9._-]'",
     "a name has 1 to 32 of a-z, 0-9, dot, underscore and hyphen",
-    FOR_SCHEMA_ACCOUNT_TOO,
+    BINDS_SCHEMA_ACCOUNT,
 )
 _PROVIDER_TOKEN_RULE = TriggerRule(
     "(NEW.sealed IS NULL OR NEW.sealed REGEXP CONCAT('^v', NEW.version, '[.]gAAAA[A-Za-z0-9_=-]+$'))"
@@ -103,16 +103,18 @@ def _make_used_tokens_sql(row: str) -> str:
     return f"CAST(LEFT({row}.used_first, CHAR_LENGTH(OLD.used_first) - 1) AS BINARY)"
 
 
-_IS_PURCHASE, _IS_REFUND = (f"NEW.action = '{EFFECTIVE_ACTION_OF_KIND[kind]}'" for kind in ("credit-check", "refund"))
-_IS_PURCHASE_REQUEST = "r.action = 'purchase'"
+_IS_PURCHASE_SQL, _IS_REFUND_SQL = (
+    f"NEW.action = '{EFFECTIVE_ACTION_OF_KIND[kind]}'" for kind in ("credit-check", "refund")
+)
+_IS_PURCHASE_REQUEST_SQL = "r.action = 'purchase'"
 _ENDED_OPERATION_STATES = make_state_list_sql(
     state for state, targets in OPERATION_TRANSITIONS.items() if not targets
 )
-_HAS_PROVIDER_REFUSAL = exists_sql(
+_HAS_PROVIDER_REFUSAL_SQL = exists_sql(
     f"evidence e WHERE e.operation_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER}"
     f" AND {has_outcome_sql(*REFUSAL_OUTCOMES, OutcomeClass.NOT_FOUND)}"
 )
-_WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.subject_id", "refund", RefundState.FAILED.value)
+_WAS_FAILED_BY_PEOPLE_SQL = is_second_person_sql("OLD.subject_id", "refund", RefundState.FAILED.value)
 _OPERATION_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.operator", "me"), "nobody begins an operation in the name of somebody else"),
     TriggerRule("NEW.state = 'calling' AND NEW.fence = 1 AND NEW.ended_at IS NULL", "an operation begins as calling"),
@@ -120,17 +122,17 @@ _OPERATION_INSERT_RULES = (
         f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"
     ),
     TriggerRule(
-        f"NOT {_IS_PURCHASE} OR NEW.idempotency_key = CONCAT('restored:', NEW.id)"
+        f"NOT {_IS_PURCHASE_SQL} OR NEW.idempotency_key = CONCAT('restored:', NEW.id)"
         f" OR {is_operator_sql('p.may_buy = 1')}",
         "this person may not buy",
     ),
     TriggerRule(
-        f"NOT {_IS_PURCHASE} OR NEW.idempotency_key = CONCAT('restored:', NEW.id)"
-        f" OR {is_requested_sql(_IS_PURCHASE_REQUEST)}",
+        f"NOT {_IS_PURCHASE_SQL} OR NEW.idempotency_key = CONCAT('restored:', NEW.id)"
+        f" OR {is_requested_sql(_IS_PURCHASE_REQUEST_SQL)}",
         "this person has not asked for a purchase",
     ),
     TriggerRule(
-        f"NOT {_IS_REFUND} OR NEW.idempotency_key = CONCAT('restored:', NEW.id) OR "
+        f"NOT {_IS_REFUND_SQL} OR NEW.idempotency_key = CONCAT('restored:', NEW.id) OR "
         + exists_sql("refunds r WHERE r.id = NEW.subject_id AND r.operation_id = NEW.id AND r.status = 'submitting'"),
         "only a refund that is approved is sent, and its own row says so first",
     ),
@@ -148,7 +150,7 @@ _CALL_PAUSE_RULE = TriggerRule(
     f"NEW.lease_clock = {_CLOCK_ID_SQL} AND NEW.not_before <= {_NOW_SQL} + {LONGEST_PAUSE_MS}",
     "no call is put off for hours",
 )
-_IS_OWN_OPERATION = "(OLD.state = 'calling' AND CAST(OLD.operator AS BINARY) = me)"
+_IS_OWN_OPERATION_SQL = "(OLD.state = 'calling' AND CAST(OLD.operator AS BINARY) = me)"
 _OPERATION_UPDATE_RULES = (
     TriggerRule(
         unchanged_sql(
@@ -170,24 +172,25 @@ _OPERATION_UPDATE_RULES = (
         "an operation that has ended stays as it is",
     ),
     TriggerRule(
-        f"NEW.state <> 'calling' OR {unchanged_sql('idempotency_key')} AND {_IS_OWN_OPERATION}"
+        f"NEW.state <> 'calling' OR {unchanged_sql('idempotency_key')} AND {_IS_OWN_OPERATION_SQL}"
         f" AND {is_short_lease_sql()}",
         "only who began an operation keeps its lease",
     ),
     TriggerRule(
-        f"NEW.state = OLD.state OR {_IS_OWN_OPERATION} OR (NEW.fence = OLD.fence + 1 AND (OLD.state <> 'calling'"
+        f"NEW.state = OLD.state OR {_IS_OWN_OPERATION_SQL} OR (NEW.fence = OLD.fence + 1 AND (OLD.state <> 'calling'"
         f" OR NOT {is_live_lease_sql('OLD')} OR {has_provider_answer_sql('OLD.id')}))",
         "somebody else's call is running",
     ),
     TriggerRule(
-        f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_PURCHASE}"
-        f" OR ({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_OWN_OPERATION} OR {has_provider_refusal_sql('OLD.id')}))"
+        f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_PURCHASE_SQL}"
+        f" OR ({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_OWN_OPERATION_SQL}"
+        f" OR {has_provider_refusal_sql('OLD.id')}))"
         f" OR {is_second_person_sql('OLD.subject_id')}",
         "not bought: only the provider's answer or two people say so",
     ),
     TriggerRule(
-        f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_REFUND} OR {_IS_OWN_OPERATION}"
-        f" OR {_HAS_PROVIDER_REFUSAL} OR {_WAS_FAILED_BY_PEOPLE}",
+        f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_REFUND_SQL} OR {_IS_OWN_OPERATION_SQL}"
+        f" OR {_HAS_PROVIDER_REFUSAL_SQL} OR {_WAS_FAILED_BY_PEOPLE_SQL}",
         "not refunded: only the provider's answer or two people say so",
     ),
 )  # fmt: skip
@@ -212,7 +215,7 @@ _LEASE_UPDATE_RULES = (
     ),
 )
 
-_IS_RESOLVE_REQUEST = "r.action = 'resolve'"
+_IS_RESOLVE_REQUEST_SQL = "r.action = 'resolve'"
 _REQUEST_ID_RULE = TriggerRule(equals_sql("NEW.person", "me"), "a request id is its own person's")
 
 SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
@@ -222,7 +225,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("evidence", "INSERT"): (
         TriggerRule(equals_sql("NEW.who", "me"), "nobody brings evidence in the name of somebody else"),
         TriggerRule(
-            f"NEW.source <> 'person' OR {is_requested_sql(_IS_RESOLVE_REQUEST)}",
+            f"NEW.source <> 'person' OR {is_requested_sql(_IS_RESOLVE_REQUEST_SQL)}",
             "a person's evidence is what the person gave",
         ),
     ),

@@ -5,7 +5,7 @@ Variables in a trigger: `account` is the name of the connected account, from USE
 trigger's owner. `me` is the acting person: the account itself, or, while a worker executes a desk request, the
 person who sent the request. In triggers of credit checks, `op` is the id of the row's operation.
 
-Rules bind every account except the schema account. Rules with FOR_SCHEMA_ACCOUNT_TOO bind that account, too. A
+Rules bind every account except the schema account. Rules with BINDS_SCHEMA_ACCOUNT bind that account, too. A
 disabled person has no rights on the server, so most rules don't check whether a person is disabled.
 """
 
@@ -27,7 +27,7 @@ EXECUTED_REQUEST_SQL = "CONVERT(@console_request USING utf8mb4) COLLATE utf8mb4_
 it.
 """
 TriggerEvent = Literal["INSERT", "UPDATE", "DELETE"]
-UTC_NOW = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
+UTC_NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 REFUSAL_OUTCOMES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 """Outcomes by which a provider says that a call that costs money had no effect."""
 
@@ -44,7 +44,7 @@ class TriggerRule:
 
 
 NEVER_TRUE_SQL = "FALSE"
-FOR_SCHEMA_ACCOUNT_TOO = True
+BINDS_SCHEMA_ACCOUNT = True
 SCHEMA_ACCOUNT_ONLY_RULE = TriggerRule(NEVER_TRUE_SQL, "only the schema account changes this")
 VERSION_RULE = TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one")
 
@@ -59,7 +59,7 @@ _TEXT_COLUMNS = frozenset(
 def make_refusal_rules(message: str) -> tuple[TriggerRule, ...]:
     """Return one rule (as a tuple) that refuses the statement with this message to every account, the schema
     account included."""
-    return (TriggerRule(NEVER_TRUE_SQL, message, FOR_SCHEMA_ACCOUNT_TOO),)
+    return (TriggerRule(NEVER_TRUE_SQL, message, BINDS_SCHEMA_ACCOUNT),)
 
 
 def unchanged_sql(*columns: str) -> str:
@@ -177,7 +177,7 @@ def has_answer_key_sql(row: str, lock: str) -> str:
     return f"{lock}.answer_lock = SHA2({row}.answer_key, 256)"
 
 
-IS_REQUEST_CONFIRMED = "r.confirmed = 1"
+IS_REQUEST_CONFIRMED_SQL = "r.confirmed = 1"
 """SQL condition: the person has typed the password for the desk request `r`. The person's desk writes the column
 `confirmed`, and the server can't verify it. So this rule stops a program that uses a connection left open by the
 person, but it doesn't stop a person who knows the password.
@@ -205,7 +205,7 @@ def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: st
         f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
     )
-    return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_REQUEST_CONFIRMED)} AND {other})"
+    return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_REQUEST_CONFIRMED_SQL)} AND {other})"
 
 
 def exists_sql(from_clause: str) -> str:

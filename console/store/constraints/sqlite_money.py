@@ -59,11 +59,11 @@ def _make_refund_sum_sql(states: Collection[RefundState], payment: str) -> str:
     return f"(SELECT COALESCE(SUM(r.refund_amount), 0) FROM {rows})"  # noqa: S608  # constants of this program
 
 
-_REFUND_VOTE_COUNT = (
+_REFUND_VOTE_COUNT_SQL = (
     "(SELECT COUNT(DISTINCT lower(trim(a.person))) FROM approvals a WHERE a.vote_of = CAST(OLD.id AS TEXT)"
     " AND lower(trim(a.person)) <> lower(trim(OLD.maker)))"
 )
-_IS_REFUND_SENDING_STEP = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
+_IS_REFUND_SENDING_STEP_SQL = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
 
 _REFUND_INSERT_RULES: TriggerRules = (
     make_no_replacement_rule("refunds"),
@@ -112,15 +112,17 @@ _REFUND_UPDATE_RULES: TriggerRules = (
         "a refund that was decided stays as it was decided",
     ),
     TriggerRule(
-        f"NOT (OLD.status = 'requested' AND NEW.status = 'approved') OR {_REFUND_VOTE_COUNT} >= OLD.checkers_needed",
+        "NOT (OLD.status = 'requested' AND NEW.status = 'approved')"
+        f" OR {_REFUND_VOTE_COUNT_SQL} >= OLD.checkers_needed",
         "as many approvers as needed, none the maker",
     ),
     TriggerRule(
-        f"{unchanged_sql('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_IS_REFUND_SENDING_STEP})",
+        f"{unchanged_sql('provider_refund_key')}"
+        f" OR (OLD.provider_refund_key IS NULL AND {_IS_REFUND_SENDING_STEP_SQL})",
         "the key towards the provider is for life",
     ),
     TriggerRule(
-        f"NOT {_IS_REFUND_SENDING_STEP} OR NEW.provider_refund_key IS NOT NULL", "no refund is sent without a key"
+        f"NOT {_IS_REFUND_SENDING_STEP_SQL} OR NEW.provider_refund_key IS NOT NULL", "no refund is sent without a key"
     ),
     TriggerRule(
         f"{unchanged_sql('refund_txn_id')} OR OLD.refund_txn_id IS NULL", "the provider's number is set once"
@@ -170,7 +172,7 @@ _PAYMENT_UPDATE_RULES: TriggerRules = (
         "what completed refunds gave back is refunded",
     ),
 )
-_MAY_VOTE_ON_REFUND = exists_sql(
+_MAY_VOTE_ON_REFUND_SQL = exists_sql(
     "refunds r WHERE r.id = CAST(NEW.subject_id AS INTEGER) AND CAST(r.id AS TEXT) = NEW.subject_id"
     " AND r.status = 'requested' AND lower(trim(r.maker)) <> lower(trim(NEW.person))"
 )
@@ -180,7 +182,7 @@ _APPROVAL_INSERT_RULES: TriggerRules = (
         "no such decision",
     ),
     TriggerRule(
-        f"NEW.action <> 'refund.approve' OR {_MAY_VOTE_ON_REFUND}",
+        f"NEW.action <> 'refund.approve' OR {_MAY_VOTE_ON_REFUND_SQL}",
         "a vote is for a request that waits, of somebody else",
     ),
 )

@@ -23,7 +23,7 @@ from console.store.constraints.worker import COUNT_COLUMNS
 _RECONCILIATION_END_RULE = TriggerRule(
     "(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "what has ended has an end, nothing else"
 )
-_ACKNOWLEDGEMENT_UNCHANGED = unchanged_sql("acknowledged_by", "acknowledged_at", "note")
+_ACKNOWLEDGEMENT_UNCHANGED_SQL = unchanged_sql("acknowledged_by", "acknowledged_at", "note")
 
 _INSERT_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     "alerts": (TriggerRule("NEW.resolved_at IS NULL", "what is found is open"),),
@@ -78,7 +78,7 @@ _UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
         ),
         TriggerRule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
         TriggerRule(
-            f"({_ACKNOWLEDGEMENT_UNCHANGED}) OR OLD.acknowledged_by IS NULL"
+            f"({_ACKNOWLEDGEMENT_UNCHANGED_SQL}) OR OLD.acknowledged_by IS NULL"
             " OR COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL",
             "who has seen it first stays so",
         ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from console.store.constraints.sql_expressions import UTC_NOW, TriggerRule
+from console.store.constraints.sql_expressions import UTC_NOW_SQL, TriggerRule
 from console.store.constraints.sql_expressions import unchanged_sql as unchanged_on_server_sql
 from console.store.constraints.sqlite_expressions import unchanged_sql as unchanged_in_file_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL
@@ -57,7 +57,7 @@ def make_server_assignment(table: str, event: str) -> str:
     if event == "UPDATE":
         old, new = (_STATE_SQL[table].format(row) for row in ("OLD", "NEW"))
         condition = f"NEW.version <=> OLD.version AND NOT ({old} <=> {new})"
-    return f"IF {condition} THEN SET NEW.state_since = {UTC_NOW}; END IF;"
+    return f"IF {condition} THEN SET NEW.state_since = {UTC_NOW_SQL}; END IF;"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from console.domain.tasks.states import SagaState, StockState
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
 from console.store.constraints.sql_expressions import (
     NEVER_TRUE_SQL,
-    UTC_NOW,
+    UTC_NOW_SQL,
     VERSION_RULE,
     TriggerEvent,
     TriggerRule,
@@ -34,7 +34,7 @@ LONGEST_TAKE_HOURS = 25
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 
 
-_IS_NOTE_REQUEST = (
+_IS_NOTE_REQUEST_SQL = (
     "r.action IN ('hand over', 'note') AND CAST(r.subject_kind AS BINARY) = NEW.kind"
     " AND r.subject_id = NEW.subject_id"
     " OR r.action = 'bulk run' AND EXISTS (SELECT 1 FROM bulk_runs b JOIN bulk_rows w ON w.run_id = b.id"
@@ -44,25 +44,25 @@ _IS_NOTE_REQUEST = (
 """SQL condition: the desk request `r` asks for this note on this record, or for a bulk run of this person that writes
 this note on this record.
 """
-_IS_STEP_REQUEST = (
+_IS_STEP_REQUEST_SQL = (
     "CAST(r.action AS BINARY) = CONCAT('incident ', NEW.action) AND r.subject_kind = 'incident'"
     " AND CAST(r.subject_id AS BINARY) = CAST(NEW.incident_id AS CHAR)"
     " AND CAST(r.proposed AS BINARY) <=> CAST(LEFT(NEW.new_owner, 20) AS BINARY)"
 )
 """SQL condition: the desk request `r` asks for this step of this incident, and for this new owner."""
-_IS_UNDO_ACKNOWLEDGEMENT_REQUEST = (
+_IS_UNDO_ACKNOWLEDGEMENT_REQUEST_SQL = (
     "r.action = 'alerts unack' AND r.subject_kind = 'alert' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )
-_IS_MENTION_DONE_REQUEST = (
+_IS_MENTION_DONE_REQUEST_SQL = (
     "r.action = 'mention done' AND r.subject_kind = 'mention' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )
 
-_IS_VIEW_SAVE_REQUEST = "r.action = 'view save' AND r.proposed = IF(NEW.is_team, 'team', 'own')"
-_IS_VIEW_REQUEST = (
-    f"{_IS_VIEW_SAVE_REQUEST} OR r.action IN ('view delete', 'view rename', 'view restore')"
+_IS_VIEW_SAVE_REQUEST_SQL = "r.action = 'view save' AND r.proposed = IF(NEW.is_team, 'team', 'own')"
+_IS_VIEW_REQUEST_SQL = (
+    f"{_IS_VIEW_SAVE_REQUEST_SQL} OR r.action IN ('view delete', 'view rename', 'view restore')"
     " AND r.subject_kind = 'view' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )
-_IS_SWITCH_REQUEST = (
+_IS_SWITCH_REQUEST_SQL = (
     f"r.action = 'read-only set' AND CAST(r.subject_kind AS BINARY) = '{SWITCH_KIND}'"
     " AND CAST(r.subject_id AS BINARY) = NEW.scope AND r.proposed = IF(NEW.is_on, 'on', 'off')"
 )
@@ -85,9 +85,9 @@ _ALERT_INSERT_RULES = (
         "what is found is open, and seen by nobody",
     ),
 )
-_UNDOES_OWN_ACKNOWLEDGEMENT = (
+_UNDOES_OWN_ACKNOWLEDGEMENT_SQL = (
     "(COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL"
-    f" AND CAST(OLD.acknowledged_by AS BINARY) = me AND {is_requested_sql(_IS_UNDO_ACKNOWLEDGEMENT_REQUEST)})"
+    f" AND CAST(OLD.acknowledged_by AS BINARY) = me AND {is_requested_sql(_IS_UNDO_ACKNOWLEDGEMENT_REQUEST_SQL)})"
 )
 """SQL condition: the UPDATE takes back the acting person's own acknowledgement of an open alert."""
 _ALERT_UPDATE_RULES = (
@@ -100,12 +100,12 @@ _ALERT_UPDATE_RULES = (
     TriggerRule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
     TriggerRule(
         f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')})"
-        f" OR CAST(NEW.acknowledged_by AS BINARY) <=> me OR {_UNDOES_OWN_ACKNOWLEDGEMENT}",
+        f" OR CAST(NEW.acknowledged_by AS BINARY) <=> me OR {_UNDOES_OWN_ACKNOWLEDGEMENT_SQL}",
         "nobody acknowledges in the name of somebody else",
     ),
     TriggerRule(
         f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL"
-        f" OR {_UNDOES_OWN_ACKNOWLEDGEMENT}",
+        f" OR {_UNDOES_OWN_ACKNOWLEDGEMENT_SQL}",
         "who has seen it first stays so",
     ),
 )
@@ -200,18 +200,18 @@ _TAKE_IN_OWN_NAME_RULE = TriggerRule(
     equals_sql("NEW.person", "me"), "nobody takes a record in the name of somebody else"
 )
 _TAKE_LENGTH_RULE = TriggerRule(
-    f"NEW.until <= {UTC_NOW} + INTERVAL {LONGEST_TAKE_HOURS} HOUR", "nobody takes a record for longer than a day"
+    f"NEW.until <= {UTC_NOW_SQL} + INTERVAL {LONGEST_TAKE_HOURS} HOUR", "nobody takes a record for longer than a day"
 )
 _TAKE_UPDATE_RULES = (
     TriggerRule(unchanged_sql("kind", "subject_id"), "which record it is stays"),
-    TriggerRule(f"CAST(OLD.person AS BINARY) = me OR OLD.until <= {UTC_NOW}", "somebody else has this record"),
+    TriggerRule(f"CAST(OLD.person AS BINARY) = me OR OLD.until <= {UTC_NOW_SQL}", "somebody else has this record"),
     _TAKE_IN_OWN_NAME_RULE,
     _TAKE_LENGTH_RULE,
 )
 _INCIDENT_STEP_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.person", "me"), "nobody acts on an incident in the name of somebody else"),
     TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role does nothing about incidents"),
-    TriggerRule(is_requested_sql(_IS_STEP_REQUEST), "nobody acts on an incident in the name of somebody else"),
+    TriggerRule(is_requested_sql(_IS_STEP_REQUEST_SQL), "nobody acts on an incident in the name of somebody else"),
     TriggerRule(exists_sql("alerts a WHERE a.id = NEW.incident_id"), "an incident begins with an alert"),
     TriggerRule(has_state_sql("NEW.action", IncidentAction), "no such step of an incident"),
     TriggerRule(
@@ -232,13 +232,13 @@ _MENTION_UPDATE_RULES = (
     TriggerRule(unchanged_sql("id", "note_id", "person", "at", "how"), "a mention stays what it is"),
     TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
     TriggerRule(equals_sql("OLD.person", "me"), "nobody ends the mention of somebody else"),
-    TriggerRule(is_requested_sql(_IS_MENTION_DONE_REQUEST), "nobody ends the mention of somebody else"),
+    TriggerRule(is_requested_sql(_IS_MENTION_DONE_REQUEST_SQL), "nobody ends the mention of somebody else"),
 )
 _SAVED_VIEW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.maker", "me"), "nobody saves a view in the name of somebody else"),
     TriggerRule(equals_sql("NEW.changed_by", "me"), "nobody saves a view in the name of somebody else"),
     TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role saves no view"),
-    TriggerRule(is_requested_sql(_IS_VIEW_SAVE_REQUEST), "nobody saves a view in the name of somebody else"),
+    TriggerRule(is_requested_sql(_IS_VIEW_SAVE_REQUEST_SQL), "nobody saves a view in the name of somebody else"),
     TriggerRule(
         "NEW.version = 1 AND NEW.deleted_at IS NULL AND NEW.claim IS NOT NULL", "a view begins with its name"
     ),
@@ -253,7 +253,7 @@ _SAVED_VIEW_UPDATE_RULES = (
         f"CAST(OLD.maker AS BINARY) = me OR (OLD.is_team AND {has_role_sql(APPROVER)})",
         "nobody changes the view of somebody else",
     ),
-    TriggerRule(is_requested_sql(_IS_VIEW_REQUEST), "nobody changes the view of somebody else"),
+    TriggerRule(is_requested_sql(_IS_VIEW_REQUEST_SQL), "nobody changes the view of somebody else"),
 )
 _WATCHED_CORPORATION_UPDATE_RULES = (
     VERSION_RULE,
@@ -311,14 +311,14 @@ WORKER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("notes", "INSERT"): (
         TriggerRule(equals_sql("NEW.person", "me"), "nobody notes in the name of somebody else"),
         TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role notes nothing"),
-        TriggerRule(is_requested_sql(_IS_NOTE_REQUEST), "nobody notes in the name of somebody else"),
+        TriggerRule(is_requested_sql(_IS_NOTE_REQUEST_SQL), "nobody notes in the name of somebody else"),
     ),
     ("notes", "UPDATE"): make_refusal_rules("notes are never changed"),
     ("notes", "DELETE"): make_refusal_rules("notes are never deleted"),
     ("read_only_switches", "INSERT"): (
         TriggerRule(equals_sql("NEW.person", "me"), "nobody sets a switch in the name of somebody else"),
         TriggerRule(has_role_sql(APPROVER, ADMIN), "this role sets no read-only switch"),
-        TriggerRule(is_requested_sql(_IS_SWITCH_REQUEST), "nobody sets a switch in the name of somebody else"),
+        TriggerRule(is_requested_sql(_IS_SWITCH_REQUEST_SQL), "nobody sets a switch in the name of somebody else"),
     ),
     ("read_only_switches", "UPDATE"): make_refusal_rules("settings of a read-only switch are never changed"),
     ("read_only_switches", "DELETE"): make_refusal_rules("settings of a read-only switch are never deleted"),

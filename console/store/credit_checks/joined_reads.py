@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, column, exists, literal, or_, sele
 from console.domain.records import CreditCheck, Person
 from console.store.access import operators as people
 from console.store.credit_checks import credit_checks
-from console.store.credit_checks.credit_checks import IDS_BY_NUMBER
+from console.store.credit_checks.credit_checks import IDS_BY_NUMBER_SUBQUERY
 from console.store.credit_checks.row_mapping import CREDIT_CHECK_COLUMNS, make_record
 from console.store.operations import journal
 from console.store.schema.core import credit_checks as checks
@@ -16,19 +16,23 @@ from console.store.schema.core import operators
 
 _single_row = select(literal(1).label("one")).subquery()
 _person_row = (
-    select(*people.PERSON_COLUMNS).select_from(_single_row.outerjoin(operators, people.IS_ENABLED_PERSON)).subquery()
+    select(*people.PERSON_COLUMNS)
+    .select_from(_single_row.outerjoin(operators, people.ENABLED_PERSON_CONDITION))
+    .subquery()
 )
-_joined_tables = _person_row.outerjoin(IDS_BY_NUMBER, true()).outerjoin(checks, checks.c.id == IDS_BY_NUMBER.c.id)
+_joined_tables = _person_row.outerjoin(IDS_BY_NUMBER_SUBQUERY, true()).outerjoin(
+    checks, checks.c.id == IDS_BY_NUMBER_SUBQUERY.c.id
+)
 _LAPSED_CHECK_CONDITION = journal.is_lapsed_sql(credit_checks.CREDIT_CHECK_KIND, checks.c.id)
 # Declared by name only, so that a program without payments doesn't import the tables of payments.
 _orders, _payments = table("orders", column("number_key")), table("payments", column("corporation_number"))
-HAS_ORDERS_OR_PAYMENTS = or_(
+ORDERS_OR_PAYMENTS_EXIST_EXPRESSION = or_(
     exists().where(_orders.c.number_key == bindparam("number")),
     exists().where(_payments.c.corporation_number == bindparam("number")),
 )
 """SQL condition: orders or payments with the corporation number in the parameter `number` exist."""
 _NUMBER_SEARCH_QUERY = select(
-    *_person_row.c, HAS_ORDERS_OR_PAYMENTS, _LAPSED_CHECK_CONDITION, *CREDIT_CHECK_COLUMNS
+    *_person_row.c, ORDERS_OR_PAYMENTS_EXIST_EXPRESSION, _LAPSED_CHECK_CONDITION, *CREDIT_CHECK_COLUMNS
 ).select_from(_joined_tables)
 _CREDIT_CHECK_BY_ID_QUERY = select(_LAPSED_CHECK_CONDITION, *CREDIT_CHECK_COLUMNS).where(
     checks.c.id == bindparam("of")

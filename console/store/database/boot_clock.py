@@ -32,7 +32,8 @@ def read_boot_id() -> str:
 
 
 def read_uptime_ms() -> int:
-    """Return the milliseconds since this machine was started, with the time for which it slept. On macOS, Python's
-    monotonic clock stops during sleep, so a system clock that counts on is read; on Windows it counts on."""
+    """Return the milliseconds since this machine was started, including the time for which it slept. On macOS,
+    Python's monotonic clock stops during sleep, so a clock of the system that includes sleep is read. On Windows,
+    Python's clock includes sleep."""
     clock = next((getattr(time, name) for name in _CLOCKS_WITH_SLEEP if hasattr(time, name)), None)
     return (time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)) // 1_000_000

@@ -16,7 +16,7 @@ from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import changes
 
-_INSERT_CHANGE = insert(changes)
+_INSERT_CHANGE_STATEMENT = insert(changes)
 
 
 class StaleRow(Exception):
@@ -120,4 +120,4 @@ def make_due_query(table: Table, rows: Select[Any]) -> Select[Any]:
 def announce_change(conn: Connection, kind: str, record_id: int, now: datetime) -> None:
     """Insert a row into the change feed (the table `changes`), from which windows learn that this record has
     changed."""
-    conn.execute(_INSERT_CHANGE, {"kind": kind, "subject_id": record_id, "at": convert_to_naive_utc(now)})
+    conn.execute(_INSERT_CHANGE_STATEMENT, {"kind": kind, "subject_id": record_id, "at": convert_to_naive_utc(now)})

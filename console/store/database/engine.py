@@ -23,21 +23,21 @@ from console.store.database import error_codes, retry_policy
 from console.store.database import server as server_engine
 from console.store.database import sqlite as sqlite_engine
 from console.store.database.error_codes import RunAgain
-from console.store.database.sqlite import BUSY_SECONDS
+from console.store.database.sqlite import BUSY_TIMEOUT_SECONDS
 from console.store.database.sqlite_write_queue import WriteQueueLock
 from console.store.database.transaction import CommitUnproven, Transaction
 
 if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail, DatabaseUnreachableDetail
 
-__all__ = ["BUSY_SECONDS", "Database", "RunAgain", "Transaction"]
+__all__ = ["BUSY_TIMEOUT_SECONDS", "Database", "RunAgain", "Transaction"]
 
 COMMIT_CHECK_SECONDS = 12.0
 """Longest time (seconds) for which a write looks up the outcome of a COMMIT that the server didn't answer. A crashed
 server is back within ten seconds.
 """
 
-ADMISSION_VALID_SECONDS = 1.0
+ADMISSION_CHECK_INTERVAL_SECONDS = 1.0
 
 _EXECUTED_REQUEST_KEY = "executed_request"
 _MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.005, 0.2
@@ -130,11 +130,11 @@ class Database:
         self._report_transaction_change(+1)
         try:
             if self.is_server:
-                with self._connect(self._reader) as conn, self._hold_interruptible(conn):
+                with self._connect(self._reader) as conn, self._make_interruptible(conn):
                     self._has_connected = True
                     yield conn
             else:
-                with self._sqlite_transaction("BEGIN DEFERRED") as conn, self._hold_interruptible(conn):
+                with self._sqlite_transaction("BEGIN DEFERRED") as conn, self._make_interruptible(conn):
                     yield conn
         except (DBAPIError, NoConnectionFree, PendingRollbackError) as error:
             _raise_console_error(error)
@@ -142,15 +142,15 @@ class Database:
         finally:
             self._report_transaction_change(-1)
 
-    def _hold_interruptible(self, conn: Connection) -> AbstractContextManager[None]:
+    def _make_interruptible(self, conn: Connection) -> AbstractContextManager[None]:
         interruption = get_current_interruption()
         if interruption is None:
             return nullcontext()
         if self.is_server:
             session = server_engine.get_session(conn)
-            return interruption.hold(lambda: self._open_session_ender(session))
+            return interruption.make_interruptible(lambda: self._open_session_ender(session))
         driver: Any = conn.connection.dbapi_connection
-        return interruption.hold(lambda: nullcontext(driver.interrupt))
+        return interruption.make_interruptible(lambda: nullcontext(driver.interrupt))
 
     @contextmanager
     def _open_session_ender(self, session: server_engine.Session) -> Iterator[Callable[[], None]]:
@@ -169,8 +169,8 @@ class Database:
         """Call `run_in_transaction` in a write transaction and return its result after the COMMIT.
 
         On a server, a transaction that loses a race or its connection is rolled back and run again as a whole, from
-        fresh reads. So `run_in_transaction` must have no effect outside its transaction. Raises its exceptions, and
-        ConsoleError for a database error that lasts longer than `retry_policy` allows.
+        fresh reads. So `run_in_transaction` must have no effect outside its transaction. Raises the exceptions of
+        `run_in_transaction`, and ConsoleError for a database error that lasts longer than `retry_policy` allows.
         """
         retries = retry_policy.RetryCounters()
         lost: list[Transaction] = []
@@ -246,7 +246,7 @@ class Database:
     def _check_database_if_due(self, conn: Connection) -> None:
         if self.admission is not None and time.monotonic() >= self._admitted_until:
             self.admission(conn)
-            self._admitted_until = time.monotonic() + ADMISSION_VALID_SECONDS
+            self._admitted_until = time.monotonic() + ADMISSION_CHECK_INTERVAL_SECONDS
 
     def _set_executed_request(self, conn: Connection) -> None:
         """Set the SQL variable that tells the triggers which desk request this session executes. A session keeps the
@@ -363,8 +363,8 @@ class Database:
                 pool.dispose()
 
     def close(self) -> None:
-        """Close all connections to the database. A transaction that is running in another thread closes its own at
-        its end, and so does each later one."""
+        """Close all idle connections to the database. A connection that another thread is using is closed at the end
+        of its transaction, and so is every connection that is opened later."""
         self._is_closed = True
         self.engine.dispose()
         self._reader.dispose()

@@ -25,11 +25,11 @@ def convert_to_known_instant(at: datetime | None) -> datetime | None:
     return None if at is None or at == EPOCH_START else convert_to_aware_utc(at)
 
 
-SERVER_TIME = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime)
+SERVER_TIME_EXPRESSION = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime)
 """SQL expression: the present instant in UTC, by the server's clock. It uses SYSDATE, because a session can forge
 NOW().
 """
-_NOW_QUERY = select(SERVER_TIME)
+_NOW_QUERY = select(SERVER_TIME_EXPRESSION)
 
 
 def read_current_time(conn: Connection, now: datetime) -> datetime:

@@ -26,7 +26,7 @@ LONGEST_RETRY_SECONDS = 180.0
 afterwards.
 """
 
-_POLL_SECONDS = 0.03
+_POLL_INTERVAL_SECONDS = 0.03
 _RETRY_WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0)  # seconds between tries
 _CANCELLED_ERRORS = {1205, 1213, 1317, 1969, 3024}  # lock wait, deadlock, and the error numbers of KILL QUERY
 _COPY_ERRORS = {1845, 1846}
@@ -110,7 +110,7 @@ class _LockWaitWatch:
 
     def _watch_until_end(self, connection: int) -> None:
         since: float | None = None
-        while not self._ended.wait(_POLL_SECONDS):
+        while not self._ended.wait(_POLL_INTERVAL_SECONDS):
             try:
                 with self._database.read() as conn:
                     waiting = "metadata lock" in str(conn.scalar(_STATEMENT_STATE_QUERY, {"id": connection})).lower()

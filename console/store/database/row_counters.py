@@ -32,7 +32,7 @@ _largest_ids_by_engine: WeakKeyDictionary[Engine, Mapping[str, int]] = WeakKeyDi
 """For each engine, the largest possible id of each table, from its column's type. Only `db upgrade` and `db adopt`
 change these types.
 """
-_INTEGER_BITS = {"tinyint": 7, "smallint": 15, "mediumint": 23, "int": 31, "bigint": 63}
+_BITS_BY_INTEGER_TYPE = {"tinyint": 7, "smallint": 15, "mediumint": 23, "int": 31, "bigint": 63}
 _COUNTER_COLUMNS_QUERY = (
     "SELECT table_name, data_type, column_type FROM information_schema.columns"
     " WHERE table_schema = DATABASE() AND extra LIKE '%%auto_increment%%'"
@@ -104,7 +104,7 @@ def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
 
 
 def _compute_largest_id(kind: str, column_type: str) -> int:
-    bits = _INTEGER_BITS.get(kind.lower(), 63) + ("unsigned" in column_type.lower())
+    bits = _BITS_BY_INTEGER_TYPE.get(kind.lower(), 63) + ("unsigned" in column_type.lower())
     return (1 << bits) - 1
 
 

@@ -25,11 +25,11 @@ from console.store.database.server_timeouts import AnswerReader, limit_answer_ti
 if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail
 
-CONNECT_SECONDS = 3
-STATEMENT_SECONDS = 10
-ANSWER_SECONDS = STATEMENT_SECONDS + 5
+CONNECT_TIMEOUT_SECONDS = 3
+STATEMENT_TIMEOUT_SECONDS = 10
+ANSWER_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_SECONDS + 5
 LOCK_WAIT_SECONDS = 4
-IDLE_TRANSACTION_SECONDS = 6
+IDLE_TRANSACTION_TIMEOUT_SECONDS = 6
 """Time (seconds) after which MariaDB ends a session that sends no statement within a transaction. Otherwise a stopped
 process or a sleeping computer would keep its row locks.
 
@@ -37,7 +37,7 @@ It is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits fo
 such setting.
 """
 POOL_SIZE = 4
-_IDLE_SECONDS = 2.0
+_IDLE_SECONDS_BEFORE_CHECK = 2.0
 # Settings of every session. MariaDB alone reads `/*M! … */`. wsrep_sync_wait 3 (reads, UPDATE and DELETE) makes a
 # Galera node wait for the write sets of the other nodes before it answers; a single server ignores it.
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -48,11 +48,12 @@ _SESSION_SETTINGS = (
 )
 # A Galera node outside the primary component accepts SET and a SELECT without tables, but refuses this statement.
 _CONNECTION_CHECK_STATEMENT = "DO 1"
-_TIME_LIMITS = (
-    f"SET SESSION lock_wait_timeout = {STATEMENT_SECONDS} /*M!100000 , max_statement_time = {STATEMENT_SECONDS},"
-    f" idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS} */"
+_SET_TIME_LIMITS_SQL = (
+    f"SET SESSION lock_wait_timeout = {STATEMENT_TIMEOUT_SECONDS}"
+    f" /*M!100000 , max_statement_time = {STATEMENT_TIMEOUT_SECONDS},"
+    f" idle_transaction_timeout = {IDLE_TRANSACTION_TIMEOUT_SECONDS} */"
 )
-_SHORT_LOCK_WAIT = "SET SESSION innodb_lock_wait_timeout = 1"
+_SET_SHORT_LOCK_WAIT_SQL = "SET SESSION innodb_lock_wait_timeout = 1"
 _TLS_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_key_password")
 
 PoolPurpose = Literal["read", "write"]
@@ -104,9 +105,9 @@ def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
         raise _make_bad_profile_error(SettingProblem.UNKNOWN_OPTION, option=unknown[0])
     nodes = ((url.host or "127.0.0.1", url.port or 3306), *_parse_fallback_nodes(url))
     arguments: dict[str, Any] = {
-        "connect_timeout": CONNECT_SECONDS,
-        "read_timeout": None if without_time_limit else ANSWER_SECONDS,
-        "write_timeout": None if without_time_limit else ANSWER_SECONDS,
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "read_timeout": None if without_time_limit else ANSWER_TIMEOUT_SECONDS,
+        "write_timeout": None if without_time_limit else ANSWER_TIMEOUT_SECONDS,
         "charset": "utf8mb4",
         **_make_tls_options(query, nodes),
     }
@@ -149,7 +150,7 @@ def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
         skip_autocommit_rollback=True,
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
-        pool_timeout=ANSWER_SECONDS,
+        pool_timeout=ANSWER_TIMEOUT_SECONDS,
         # Each transaction is ended by this program; the pool's ROLLBACK would cost a round trip.
         pool_reset_on_return=None,
         hide_parameters=True,
@@ -200,13 +201,13 @@ class _ConnectionOpener:
         for step in range(len(nodes)):
             node_index = (self._first_node + step) % len(nodes)
             host, port = nodes[node_index]
-            options = {**named, "host": host, "port": port, "read_timeout": CONNECT_SECONDS}
+            options = {**named, "host": host, "port": port, "read_timeout": CONNECT_TIMEOUT_SECONDS}
             open_node = partial(_open_connection, dialect, arguments, options)
             try:
                 connection = (
                     open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS)
                     if self._server.has_no_time_limit
-                    else open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS, _TIME_LIMITS)
+                    else open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS, _SET_TIME_LIMITS_SQL)
                 )
             except dialect.loaded_dbapi.OperationalError as refused:
                 if refused.args[0] == _DATABASE_ACCESS_DENIED_ERROR:
@@ -237,17 +238,17 @@ class _ConnectionOpener:
         record.info["idle_since"] = time.monotonic()
 
     def _check_idle(self, dbapi: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
-        """Check a connection before its next use: ping it if it was idle for _IDLE_SECONDS or has unread bytes.
-        Other connections are used without a ping, which saves a round trip.
+        """Check a connection before its next use: ping it if it was idle for _IDLE_SECONDS_BEFORE_CHECK or has unread
+        bytes. Other connections are used without a ping, which saves a round trip.
 
         Raises DisconnectionError if the connection is dead.
         """
         since = record.info.get("idle_since")
-        if since is None or (time.monotonic() - since < _IDLE_SECONDS and not _has_unread_bytes(dbapi)):
+        if since is None or (time.monotonic() - since < _IDLE_SECONDS_BEFORE_CHECK and not _has_unread_bytes(dbapi)):
             return
         connection: Any = dbapi
         try:
-            limit_answer_time(dbapi, CONNECT_SECONDS)
+            limit_answer_time(dbapi, CONNECT_TIMEOUT_SECONDS)
             connection.ping(reconnect=False)
         except Exception as ping_error:
             raise DisconnectionError from ping_error
@@ -322,7 +323,7 @@ def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost: S
     `conn` is at another node, where it can't do that, it raises OperationalError.
     """
     conn.detach()
-    conn.exec_driver_sql(_SHORT_LOCK_WAIT)
+    conn.exec_driver_sql(_SET_SHORT_LOCK_WAIT_SQL)
     try:
         return proof(conn)
     except OperationalError as lock_error:

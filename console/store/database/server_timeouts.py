@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-FIRST_CHECK_SECONDS = 2.0
-NEXT_CHECK_SECONDS = 1.0
-_SHORTEST_SECONDS = 0.01
+SECONDS_UNTIL_FIRST_CHECK = 2.0
+CHECK_INTERVAL_SECONDS = 1.0
+_SHORTEST_TIMEOUT_SECONDS = 0.01
 
 
 class AnswerReader(io.RawIOBase):
@@ -20,13 +20,13 @@ class AnswerReader(io.RawIOBase):
     extra round trip.
 
     The function `serves` returns True while the server still works on the statement. The waiting thread calls it
-    after FIRST_CHECK_SECONDS and then every NEXT_CHECK_SECONDS. If `serves` returns False or the time limit is
-    over, the reader raises TimeoutError, which PyMySQL reports as a lost connection (error 2013).
+    after SECONDS_UNTIL_FIRST_CHECK and then every CHECK_INTERVAL_SECONDS. If `serves` returns False or the time limit
+    is over, the reader raises TimeoutError, which PyMySQL reports as a lost connection (error 2013).
     """
 
     def __init__(self, connection: Any, serves: Callable[[], bool]) -> None:
         self._socket, self._serves = connection._sock, serves
-        self.seconds = FIRST_CHECK_SECONDS
+        self.seconds = SECONDS_UNTIL_FIRST_CHECK
         connection._rfile.close()
         connection._rfile = io.BufferedReader(self)
 
@@ -48,7 +48,7 @@ class AnswerReader(io.RawIOBase):
         while (remaining := until - time.monotonic()) > 0:
             if not self._serves():
                 raise TimeoutError("the server serves no more")
-            self._socket.settimeout(max(_SHORTEST_SECONDS, min(remaining, NEXT_CHECK_SECONDS)))
+            self._socket.settimeout(max(_SHORTEST_TIMEOUT_SECONDS, min(remaining, CHECK_INTERVAL_SECONDS)))
             try:
                 return int(self._socket.recv_into(buffer))
             except TimeoutError:
@@ -65,5 +65,5 @@ def limit_answer_time(connection: Any, seconds: float | None) -> None:
     answers = getattr(connection._rfile, "raw", None)
     if isinstance(answers, AnswerReader) and seconds is not None:
         answers.seconds = seconds
-        seconds = min(seconds, FIRST_CHECK_SECONDS)
+        seconds = min(seconds, SECONDS_UNTIL_FIRST_CHECK)
     connection._read_timeout = seconds

@@ -10,12 +10,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from console.settings.private_files import make_private_file
 from console.store.database import lease_clock
 
-BUSY_SECONDS = 10.0
+BUSY_TIMEOUT_SECONDS = 10.0
 _CONNECTION_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    f"busy_timeout={int(BUSY_SECONDS * 1000)}",
+    f"busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}",
 )
 
 
@@ -24,7 +24,9 @@ def open_engine(url: URL) -> Engine:
     send it only before the first write; `Database` sends BEGIN itself.
     """
     # Values hold texts of people and answers of providers: no log line and no error message may contain them.
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, hide_parameters=True)
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None}, hide_parameters=True
+    )
 
     @event.listens_for(engine, "do_connect")
     def _make_private(_dialect: object, _record: object, _args: object, _options: object) -> None:

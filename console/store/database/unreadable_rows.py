@@ -49,7 +49,7 @@ def read_each(
     """Return `read(row)` for each row that can be read; skip the others, and log each of them once per process.
     `subject_of` returns the kind and id of the record to which a row belongs; if it is given, the next call of
     `take_unreported_rows` returns the rows that were logged. At most MAX_LOGGED_ROWS rows are logged. `key_of`
-    returns what tells a row from the others of its table; the first column by default.
+    returns the value that identifies a row in its table; by default that of the first column.
     """
     return tuple(_iterate_readable_rows(table, rows, read, subject_of, key_of))
 

@@ -12,16 +12,18 @@ from console.store.schema.worker import read_only_switches
 
 # A view: a person who asks a worker sees only these leases.
 _presence_leases = leases.to_metadata(MetaData(), name=WORKERS_VIEW)
-_REMAINING_PRESENCE_MS = (_presence_leases.c.lease_expires - lease_now()).label("remaining_ms")
+_REMAINING_PRESENCE_MS_EXPRESSION = (_presence_leases.c.lease_expires - lease_now()).label("remaining_ms")
 _LIVE_WORKER_CONDITION = is_live(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
-_ANY_LIVE_WORKER_EXISTS = exists().where(_LIVE_WORKER_CONDITION).label("is_worker_there")
-_SWITCHES_VERSION = (
+_ANY_LIVE_WORKER_EXISTS_EXPRESSION = exists().where(_LIVE_WORKER_CONDITION).label("is_worker_there")
+_SWITCHES_VERSION_EXPRESSION = (
     select(func.coalesce(func.max(read_only_switches.c.id), 0)).scalar_subquery().label("switches_version")
 )
-_DESK_NEWS_QUERY = change_feed.FEED_STATE_QUERY.add_columns(_ANY_LIVE_WORKER_EXISTS, _SWITCHES_VERSION)
-_WORKER_PRESENCE_QUERY = select(_ANY_LIVE_WORKER_EXISTS, _SWITCHES_VERSION)
+_DESK_NEWS_QUERY = change_feed.FEED_STATE_QUERY.add_columns(
+    _ANY_LIVE_WORKER_EXISTS_EXPRESSION, _SWITCHES_VERSION_EXPRESSION
+)
+_WORKER_PRESENCE_QUERY = select(_ANY_LIVE_WORKER_EXISTS_EXPRESSION, _SWITCHES_VERSION_EXPRESSION)
 _NEWEST_WORKER_QUERY = (
-    select(_presence_leases.c.operator, _REMAINING_PRESENCE_MS)
+    select(_presence_leases.c.operator, _REMAINING_PRESENCE_MS_EXPRESSION)
     .where(_LIVE_WORKER_CONDITION)
     .order_by(_presence_leases.c.lease_expires.desc())
     .limit(1)

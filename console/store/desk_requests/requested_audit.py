@@ -96,7 +96,7 @@ def parse_audit_entry(person: str, args: str) -> NewAuditEntry:
     not request.
     """
     try:
-        facts = json.loads(args, parse_constant=_refuse_constant)
+        facts = json.loads(args, parse_constant=_refuse_json_constant)
         what, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
         kind, subject, reason = (_require_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
         json.dumps(detail, ensure_ascii=False, allow_nan=False).encode()  # 1e999 is read as infinite
@@ -114,5 +114,5 @@ def _require_text(value: object) -> str | None:
     return value
 
 
-def _refuse_constant(name: str) -> None:
+def _refuse_json_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")

@@ -90,16 +90,16 @@ _listed_requests = (
     )
     .subquery("listed")
 )
-_TURN_ORDER = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
+_TURN_ORDER_COLUMNS = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
 _open_requests = select(
     _listed_requests.c.id,
     _listed_requests.c.fence,
     _listed_requests.c.at,
     _listed_requests.c.running,
     func.row_number()
-    .over(partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_TURN_ORDER)
+    .over(partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_TURN_ORDER_COLUMNS)
     .label("place"),
-    func.row_number().over(partition_by=_listed_requests.c.who, order_by=_TURN_ORDER).label("turn"),
+    func.row_number().over(partition_by=_listed_requests.c.who, order_by=_TURN_ORDER_COLUMNS).label("turn"),
 ).subquery("open")
 # The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
 # waits for all requests of somebody else.
@@ -121,7 +121,7 @@ _REQUEST_HELD_HERE_CONDITION = and_(
     requests.c.fence == bindparam("held"),
     requests.c.state == DeskRequestState.TAKEN,
 )
-_TAKE_REQUEST = (
+_TAKE_REQUEST_STATEMENT = (
     update(requests)
     .where(
         requests.c.id == bindparam("of"),
@@ -138,7 +138,7 @@ _TAKEN_REQUEST_QUERY = select(
     requests.c.id), requests.c.evidence_sha256, requests.c.confirmed, requests.c.fence, requests.c.subject_kind,
     requests.c.subject_id, requests.c.amount_minor, requests.c.proposed,
 ).where(requests.c.id == bindparam("of"))  # fmt: skip
-_RENEW_REQUEST_LEASE = (
+_RENEW_REQUEST_LEASE_STATEMENT = (
     update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=make_lease_expiry_sql())
 )
 _REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.worker).where(
@@ -147,21 +147,23 @@ _REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.worker).wher
     requests.c.taken_by == bindparam("account"),
     _LIVE_LEASE_CONDITION,
 )
-_END_REQUEST_LEASES = (
+_END_REQUEST_LEASES_STATEMENT = (
     update(requests)
     .where(requests.c.id == bindparam("of"), requests.c.worker == bindparam("token"))
     .values(lease_expires=0)
 )
-_END_HELD_REQUEST_LEASE = update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=0)
-_WRITE_REQUEST_PROGRESS = update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(progress=bindparam("step"))
-_END_REQUEST = (
+_END_HELD_REQUEST_LEASE_STATEMENT = update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=0)
+_WRITE_REQUEST_PROGRESS_STATEMENT = (
+    update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(progress=bindparam("step"))
+)
+_END_REQUEST_STATEMENT = (
     update(requests)
     .where(_REQUEST_HELD_HERE_CONDITION)
     .values(state=DeskRequestState.ENDED, result=bindparam("answer"), ended_at=_NOW_SQL, lease_expires=0)
 )
 _LAPSED_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at <= _NOW_SQL)
 # By its id: a search by state would wait for the transactions in which people insert requests.
-_MARK_REQUESTS_LAPSED = (
+_MARK_REQUESTS_LAPSED_STATEMENT = (
     update(requests)
     .where(requests.c.id == bindparam("of"), _LAPSED_REQUEST_CONDITION)
     .values(state=DeskRequestState.LAPSED, ended_at=_NOW_SQL)
@@ -335,7 +337,7 @@ def take_next_request(
     entries are excepted.
     """
     for (id,) in tx.conn.execute(_LAPSED_REQUEST_IDS_QUERY, {"most": _MAX_REQUESTS_MARKED_LAPSED}).all():
-        tx.conn.execute(_MARK_REQUESTS_LAPSED, {"of": id})
+        tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"of": id})
     for row in _read_takable_requests(tx.conn, only_first_of_person=only_first_of_person):
         values = {
             "of": row.id, "held": row.fence, "account": holder.operator, "session": holder.session,
@@ -350,7 +352,7 @@ def _take_request(conn: Connection, values: dict[str, object]) -> bool:
     """Take one desk request, by an UPDATE with the parameters `values`. Return False if another worker has taken
     it meanwhile, or if its person has withdrawn it."""
     try:
-        return conn.execute(_TAKE_REQUEST, values).rowcount == 1
+        return conn.execute(_TAKE_REQUEST_STATEMENT, values).rowcount == 1
     except IntegrityError:
         return False
 
@@ -385,7 +387,7 @@ def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: st
     for id, token in tx.conn.execute(
         _REQUESTS_TAKEN_BY_WORKERS_QUERY, {"workers": list(workers), "account": account}
     ).all():
-        tx.conn.execute(_END_REQUEST_LEASES, {"of": id, "token": token})
+        tx.conn.execute(_END_REQUEST_LEASES_STATEMENT, {"of": id, "token": token})
 
 
 def renew_lease(conn: Connection, taken_request: TakenDeskRequest, seconds: float) -> bool:
@@ -393,7 +395,8 @@ def renew_lease(conn: Connection, taken_request: TakenDeskRequest, seconds: floa
     request meanwhile."""
     return (
         conn.execute(
-            _RENEW_REQUEST_LEASE, _make_held_request_parameters(taken_request) | {"lease_ms": int(seconds * 1000)}
+            _RENEW_REQUEST_LEASE_STATEMENT,
+            _make_held_request_parameters(taken_request) | {"lease_ms": int(seconds * 1000)},
         ).rowcount
         == 1
     )
@@ -402,20 +405,23 @@ def renew_lease(conn: Connection, taken_request: TakenDeskRequest, seconds: floa
 def end_lease(conn: Connection, taken_request: TakenDeskRequest) -> None:
     """End the lease of a desk request that this worker has taken but doesn't execute, so that another worker can
     take it."""
-    conn.execute(_END_HELD_REQUEST_LEASE, _make_held_request_parameters(taken_request))
+    conn.execute(_END_HELD_REQUEST_LEASE_STATEMENT, _make_held_request_parameters(taken_request))
 
 
 def write_progress(conn: Connection, taken_request: TakenDeskRequest, step: str) -> None:
     """Store the step of the execution that this worker has reached in the desk request. The window of the sender
     shows it."""
-    conn.execute(_WRITE_REQUEST_PROGRESS, _make_held_request_parameters(taken_request) | {"step": step})
+    conn.execute(_WRITE_REQUEST_PROGRESS_STATEMENT, _make_held_request_parameters(taken_request) | {"step": step})
 
 
 def store_answer(tx: Transaction, taken_request: TakenDeskRequest, answer: str) -> bool:
     """Store the answer (JSON text) of a desk request and set its state to ended. Return False if another worker
     has taken the request meanwhile."""
     return (
-        tx.conn.execute(_END_REQUEST, _make_held_request_parameters(taken_request) | {"answer": answer}).rowcount == 1
+        tx.conn.execute(
+            _END_REQUEST_STATEMENT, _make_held_request_parameters(taken_request) | {"answer": answer}
+        ).rowcount
+        == 1
     )
 
 

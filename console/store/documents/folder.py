@@ -26,7 +26,7 @@ from console.store.spool.sqlite_file import sync_folder
 if TYPE_CHECKING:
     from console.domain.errors.details import StorageFullDetail
 
-_NO_FOLLOW_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_OPEN_WITHOUT_SYMLINKS_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _MAX_DRAFT_CREATORS = 100
 """Number of processes and threads that may create the same folder at the same moment."""
 _SUBFOLDER_PATTERN = re.compile(r"[0-9a-f]{2}")
@@ -222,7 +222,7 @@ def _create_draft(draft: Path) -> int:
     same moment (`_make_subfolder`) may replace the subfolder before the file is created; then it is tried
     again.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW_FLAGS
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN_WITHOUT_SYMLINKS_FLAGS
     for _ in range(_MAX_DRAFT_CREATORS):
         with suppress(FileNotFoundError):
             return os.open(draft, flags, 0o600)
@@ -284,5 +284,5 @@ def _read_content(path: Path) -> bytes:
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
         raise OSError("not a stored document")
-    with os.fdopen(os.open(path, os.O_RDONLY | _NO_FOLLOW_FLAGS), "rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | _OPEN_WITHOUT_SYMLINKS_FLAGS), "rb") as file:
         return file.read(LARGEST_BYTES + 1)

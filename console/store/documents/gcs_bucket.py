@@ -27,7 +27,7 @@ from console.store.documents.storage_protocol import LARGEST_BYTES, make_unreach
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
 
-REQUEST_SECONDS = 20.0
+REQUEST_TIMEOUT_SECONDS = 20.0
 """Time limit (seconds) of one small request, with its retries."""
 _BYTES_PER_SECOND = 256 * 1024
 """Assumed lowest transfer speed. The time limit of a request grows with its size by this speed."""
@@ -47,7 +47,7 @@ class DocumentBucket:
     """Storage of documents in a bucket of Google Cloud Storage. Implements `DocumentStorage`. Logs in with
     Google's application default credentials."""
 
-    def __init__(self, url: str, seconds: float = REQUEST_SECONDS) -> None:
+    def __init__(self, url: str, seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
         """`url`: `gs://bucket/prefix`. `seconds`: the time limit of a request without a document's content. Raises
         bad_profile for another URL, or if gcsfs isn't installed."""
         match = _URL_PATTERN.fullmatch(url)

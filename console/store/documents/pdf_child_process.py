@@ -26,9 +26,9 @@ MAX_HITS_OR_CHANGES = 1000
 MAX_CHARACTERS_PER_PAGE = 100_000  # per page
 MAX_WORDS = 4_000  # per page
 LONGEST_WORD_CHARACTERS = 64  # characters; a longer one counts as several
-_FIRST_UNSPACED_CODE = 0x2E80  # from here on: Chinese and Japanese characters
+_FIRST_CJK_CHARACTER_CODE = 0x2E80  # from here on: Chinese and Japanese characters
 _WIDE_LATIN_CODES = range(0xFF01, 0xFF5F)
-_GRID_UNITS = 1_000_000
+_GRID_UNITS_PER_PAGE_SIDE = 1_000_000
 _pdfium_objects_in_use: list[object] = []
 
 
@@ -227,7 +227,9 @@ class _OpenPdfDocument:
         The page may be rotated and cropped.
         """
         across, down = ctypes.c_int(), ctypes.c_int()
-        self._raw.FPDF_PageToDevice(page, 0, 0, _GRID_UNITS, _GRID_UNITS, 0, x, y, across, down)
+        self._raw.FPDF_PageToDevice(
+            page, 0, 0, _GRID_UNITS_PER_PAGE_SIDE, _GRID_UNITS_PER_PAGE_SIDE, 0, x, y, across, down
+        )
         return _convert_to_page_fraction(across.value), _convert_to_page_fraction(down.value)
 
 
@@ -237,7 +239,7 @@ def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
     first = -1
     for index, code in enumerate(codes):
         character = chr(code)
-        is_alone = code >= _FIRST_UNSPACED_CODE and code not in _WIDE_LATIN_CODES
+        is_alone = code >= _FIRST_CJK_CHARACTER_CODE and code not in _WIDE_LATIN_CODES
         is_part = not character.isspace() and character.isprintable()
         if first >= 0 and (is_alone or not is_part or index - first >= LONGEST_WORD_CHARACTERS):
             yield first, index - 1
@@ -308,7 +310,7 @@ def _find_match_ranges(searched: str, codes: list[int]) -> Iterator[tuple[int, i
 
 
 def _convert_to_page_fraction(dots: int) -> float:
-    return min(max(dots / _GRID_UNITS, 0.0), 1.0)
+    return min(max(dots / _GRID_UNITS_PER_PAGE_SIDE, 0.0), 1.0)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from console.resource_paths import resources_dir
 from console.store.documents import pdf_child_process
 
 LARGEST_BYTES = 32 * 1024 * 1024
-REQUEST_SECONDS = 10
+REQUEST_TIMEOUT_SECONDS = 10
 PDF_CHILD_OPTION = "--pdf-child"
 """First argument with which a frozen program starts as the child process and calls
 `pdf_child_process.main(sys.argv[2:])`.
@@ -45,7 +45,7 @@ class PdfDocument:
     starts a new one. So a page that makes it crash doesn't make the other pages unreadable.
     """
 
-    def __init__(self, source: bytes | Path, *, seconds: float = REQUEST_SECONDS) -> None:
+    def __init__(self, source: bytes | Path, *, seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
         """`source`: the document's bytes or its file, at most 32 MiB. The child process is started by the first
         request.
         """

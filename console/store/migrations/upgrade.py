@@ -274,7 +274,7 @@ def _store_database_id(conn: Connection) -> None:
 
 
 _META_VALUE_QUERY = text("SELECT value FROM console_meta WHERE name = :name")
-_INSERT_META_VALUE = text("INSERT INTO console_meta (name, value) VALUES (:name, :value)")
+_INSERT_META_VALUE_STATEMENT = text("INSERT INTO console_meta (name, value) VALUES (:name, :value)")
 
 
 def read_meta(conn: Connection, name: str) -> str | None:
@@ -290,7 +290,7 @@ def write_meta(conn: Connection, name: str, value: str) -> str:
     stored = read_meta(conn, name)
     if stored is None:
         try:
-            conn.execute(_INSERT_META_VALUE, {"name": name, "value": value})
+            conn.execute(_INSERT_META_VALUE_STATEMENT, {"name": name, "value": value})
         except IntegrityError:  # another process stored it at the same time
             raise RunAgain from None
     return stored or value
@@ -311,10 +311,10 @@ def read_adoptable_table(conn: Connection) -> legacy_table.LegacyTable:
     return table
 
 
-_MARK_DATABASE_ADOPTED = text("UPDATE console_meta SET value = :done WHERE name = :name AND value <> :done")
+_MARK_DATABASE_ADOPTED_STATEMENT = text("UPDATE console_meta SET value = :done WHERE name = :name AND value <> :done")
 
 
 def mark_adopted(conn: Connection) -> bool:
     """Store in `console_meta` that the adoption is done. Return False, without a write, if that was stored already,
     or if the database never waited for an adoption."""
-    return conn.execute(_MARK_DATABASE_ADOPTED, {"name": ADOPTION_KEY, "done": ADOPTION_DONE}).rowcount == 1
+    return conn.execute(_MARK_DATABASE_ADOPTED_STATEMENT, {"name": ADOPTION_KEY, "done": ADOPTION_DONE}).rowcount == 1

@@ -1,5 +1,5 @@
-"""Upgrade lock of a server database: only one process upgrades the database at a time, whichever node of a cluster
-it uses. If this process crashes, the lock expires after EXPIRES_AFTER_MS."""
+"""Upgrade lock of a server database: only one process upgrades the database at a time, on all nodes of a cluster
+together. If this process crashes, the lock expires after EXPIRES_AFTER_MS."""
 
 import threading
 import time
@@ -19,21 +19,21 @@ EXPIRES_AFTER_MS = 15_000
 LONGEST_WAIT_SECONDS = 600.0
 """Longest time (seconds) for which a process waits for the lock while another process holds it."""
 
-_HEARTBEAT_SECONDS = 3.0
-_CREATE_LOCK_TABLE = text(
+_HEARTBEAT_INTERVAL_SECONDS = 3.0
+_CREATE_LOCK_TABLE_STATEMENT = text(
     "CREATE TABLE IF NOT EXISTS console_upgrade"
     " (one INTEGER PRIMARY KEY, token VARCHAR(36) NULL, until_ms BIGINT NOT NULL) ENGINE = InnoDB"
 )
-_INSERT_LOCK_ROW = text("INSERT IGNORE INTO console_upgrade (one, until_ms) VALUES (1, 0)")
-_ACQUIRE_LOCK = text(
+_INSERT_LOCK_ROW_STATEMENT = text("INSERT IGNORE INTO console_upgrade (one, until_ms) VALUES (1, 0)")
+_ACQUIRE_LOCK_STATEMENT = text(
     "UPDATE console_upgrade SET token = :token, until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
     " WHERE until_ms < CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 )
-_RENEW_LOCK = text(
+_RENEW_LOCK_STATEMENT = text(
     "UPDATE console_upgrade SET until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
     " WHERE token = :token AND until_ms > 0"
 )
-_RELEASE_LOCK = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
+_RELEASE_LOCK_STATEMENT = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
 _LOCK_HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
 
 
@@ -71,16 +71,16 @@ class UpgradeLock:
         self._ended.set()
         if self._heartbeat.ident is not None:
             self._heartbeat.join()
-        self._database.write(lambda tx: tx.conn.execute(_RELEASE_LOCK, {"token": self._token}))
+        self._database.write(lambda tx: tx.conn.execute(_RELEASE_LOCK_STATEMENT, {"token": self._token}))
 
     def _try_acquire(self, conn: Connection) -> bool:
         """Acquire the lock if it is free or has expired. Return True if this process holds it afterwards."""
-        conn.execute(_INSERT_LOCK_ROW)
-        conn.execute(_ACQUIRE_LOCK, {"token": self._token, "ms": EXPIRES_AFTER_MS})
+        conn.execute(_INSERT_LOCK_ROW_STATEMENT)
+        conn.execute(_ACQUIRE_LOCK_STATEMENT, {"token": self._token, "ms": EXPIRES_AFTER_MS})
         return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 
     def _renew_until_end(self) -> None:
-        while not self._ended.wait(_HEARTBEAT_SECONDS):
+        while not self._ended.wait(_HEARTBEAT_INTERVAL_SECONDS):
             try:
                 self._lost = not self._database.write(lambda tx: self._renew_lock(tx.conn)) or self._lost
             except (ConsoleError, DBAPIError):  # the next heartbeat may succeed, or the lock expires
@@ -89,7 +89,7 @@ class UpgradeLock:
     def _renew_lock(self, conn: Connection) -> bool:
         """Extend the lock of this process. Return False if this process doesn't hold it any more, because another
         process has acquired it."""
-        conn.execute(_RENEW_LOCK, {"token": self._token, "ms": EXPIRES_AFTER_MS})
+        conn.execute(_RENEW_LOCK_STATEMENT, {"token": self._token, "ms": EXPIRES_AFTER_MS})
         return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 
 
@@ -106,7 +106,7 @@ def hold_upgrade_lock(database: Database) -> Iterator[UpgradeLock | None]:
         yield None
         return
     with database.write_without_retries() as tx:
-        tx.conn.execute(_CREATE_LOCK_TABLE)
+        tx.conn.execute(_CREATE_LOCK_TABLE_STATEMENT)
     lock = UpgradeLock(database)
     lock.acquire()
     try:

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, literal_column, select
 
-from console.store.database.instants import SERVER_TIME, convert_to_aware_utc
+from console.store.database.instants import SERVER_TIME_EXPRESSION, convert_to_aware_utc
 from console.store.schema.core import requests
 
 _RECENT_REQUESTS_QUERY = (
     select(requests.c.id, requests.c.who, requests.c.desk, requests.c.at)
-    .where(requests.c.at > SERVER_TIME - literal_column("INTERVAL 10 MINUTE"), requests.c.confirmed.is_(False))
+    .where(
+        requests.c.at > SERVER_TIME_EXPRESSION - literal_column("INTERVAL 10 MINUTE"), requests.c.confirmed.is_(False)
+    )
     .order_by(requests.c.at.desc())
     .limit(bindparam("most"))
 )
@@ -20,7 +22,7 @@ _MAX_REQUESTS = 2_000
 
 def read_server_time(conn: Connection) -> datetime:
     """Return the present time (UTC) by the clock of the database server."""
-    return convert_to_aware_utc(conn.execute(select(SERVER_TIME)).scalar_one())
+    return convert_to_aware_utc(conn.execute(select(SERVER_TIME_EXPRESSION)).scalar_one())
 
 
 def read_request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ...]]:

@@ -27,7 +27,7 @@ _IDEMPOTENCY_KEY_USE_QUERY = select(
     operations.c.started_at,
     is_live(operations.c.lease_clock, operations.c.lease_expires).label("live"),
 ).where(operations.c.idempotency_key == bindparam("key"))
-_END_OPERATION = (
+_END_OPERATION_STATEMENT = (
     update(operations)
     .where(
         operations.c.id == bindparam("of"),
@@ -39,14 +39,14 @@ _END_OPERATION = (
 _OPERATION_RESULT_QUERY = select(operations.c.result).where(
     operations.c.id == bindparam("of"), operations.c.fence == bindparam("held"), operations.c.state == bindparam("to")
 )
-_FREE_IDEMPOTENCY_KEY = (
+_FREE_IDEMPOTENCY_KEY_STATEMENT = (
     update(operations).where(operations.c.id == bindparam("of")).values(idempotency_key=bindparam("key"))
 )
 LONGEST_EPOCH = timedelta(hours=1)
 _EPOCH_ROW_PARAMETERS = {"of": "idempotency_cache"}
 _EPOCH_ROW_CONDITION = and_(named_leases.c.name == bindparam("of"), named_leases.c.slot == 0)
 _CACHE_EPOCH_QUERY = select(named_leases.c.token, named_leases.c.since).where(_EPOCH_ROW_CONDITION)
-_REPLACE_CACHE_EPOCH = (
+_REPLACE_CACHE_EPOCH_STATEMENT = (
     update(named_leases)
     .where(_EPOCH_ROW_CONDITION)
     .values(token=bindparam("token_"), since=bindparam("since_"), fence=named_leases.c.fence + 1)
@@ -97,7 +97,10 @@ def end_operation(
     A second call with the same fencing token, state and result returns True, too.
     """
     values = {"of": operation_id, "held": fence, "to": state.value}
-    if conn.execute(_END_OPERATION, values | {"kept": result, "at": convert_to_naive_utc(now)}).rowcount == 1:
+    if (
+        conn.execute(_END_OPERATION_STATEMENT, values | {"kept": result, "at": convert_to_naive_utc(now)}).rowcount
+        == 1
+    ):
         return True
     ended = conn.execute(_OPERATION_RESULT_QUERY, values).first()
     return ended is not None and ended.result == result
@@ -106,7 +109,7 @@ def end_operation(
 def free_idempotency_key(conn: Connection, operation_id: str, key: str) -> None:
     """Make the idempotency key of an operation usable for another operation. The present one stays in the journal
     under a new, unique key."""
-    conn.execute(_FREE_IDEMPOTENCY_KEY, {"of": operation_id, "key": f"{key[:200]}#{operation_id}"})
+    conn.execute(_FREE_IDEMPOTENCY_KEY_STATEMENT, {"of": operation_id, "key": f"{key[:200]}#{operation_id}"})
 
 
 def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
@@ -134,6 +137,6 @@ def read_current_epoch(conn: Connection, now: datetime) -> str:
 def replace_epoch(tx: Transaction, holder: Holder, now: datetime) -> str:
     """Begin a new epoch (see `read_current_epoch`) by writing a new random text, and return this text."""
     token = {"token_": str(uuid.uuid4()), "since_": convert_to_naive_utc(now)}
-    if tx.conn.execute(_REPLACE_CACHE_EPOCH, _EPOCH_ROW_PARAMETERS | token).rowcount == 0:
+    if tx.conn.execute(_REPLACE_CACHE_EPOCH_STATEMENT, _EPOCH_ROW_PARAMETERS | token).rowcount == 0:
         leases.acquire(tx, _EPOCH_ROW_PARAMETERS["of"], holder, now, 0.0)
     return read_current_epoch(tx.conn, now)

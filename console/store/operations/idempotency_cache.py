@@ -1,8 +1,8 @@
 """Cache of idempotency results in Redis. A process asks Redis before the database.
 
-A process uses a result from Redis only if the result is encrypted with the store key for this database, its
-present epoch, this idempotency key and this fingerprint of the request. With any other content of Redis, whoever
-wrote it, the process reads the database.
+A process uses a result from Redis only if the result is encrypted with the store key for this database, its present
+epoch, this idempotency key and this fingerprint of the request. With any other content of Redis, the process reads
+the database.
 
 The *epoch* is a random text in the database. The transaction that forgets a result replaces the epoch, and so does
 the first action after an hour, so that a restored database gets no results of the days that it has lost. A result
@@ -27,7 +27,7 @@ from console.store.spool.cipher import derive_key
 
 RESULT_MS, RUNNING_MS, TEMPORARY_MS = 86_400_000, 30_000, 300_000
 LARGEST_RESULT_BYTES = 8 * 1024
-EPOCH_MS = 1_000
+EPOCH_VALID_MS = 1_000
 _RUNNING_MARK, _FORGOTTEN_MARK, _RESULT_MARK = b"r", b"t", b"d"
 _ENTRY_NAME_BYTES = 16
 # A result never overwrites the entry ("t") that marks a forgotten result.
@@ -110,7 +110,7 @@ class IdempotencyCache(NoIdempotencyCache):
         self._database_id = database_id
         self._store_key = store_key
         self._keys: _CacheEntryCipher | None = None
-        self._epoch_read = (-EPOCH_MS, "")  # when the epoch was asked for, and the epoch
+        self._epoch_read = (-EPOCH_VALID_MS, "")  # when the epoch was asked for, and the epoch
         self._lock = Lock()
         self.questions = self.answered = 0
         self._reported = (0, 0)
@@ -195,7 +195,7 @@ class IdempotencyCache(NoIdempotencyCache):
         """Replace the result of an idempotency key in Redis by a mark, which no result overwrites for five
         minutes. The caller must have committed a new epoch in the database before."""
         with self._lock:
-            self._epoch_read = (-EPOCH_MS, "")
+            self._epoch_read = (-EPOCH_VALID_MS, "")
         if self._keys is not None:
             self._link.send_command("SET", self._keys.make_entry_name(key), _FORGOTTEN_MARK, "PX", TEMPORARY_MS)
 
@@ -228,7 +228,7 @@ class IdempotencyCache(NoIdempotencyCache):
 
     def _get_known_epoch(self) -> str | None:
         asked_at, epoch = self._epoch_read
-        return epoch or None if read_uptime_ms() - asked_at < EPOCH_MS else None
+        return epoch or None if read_uptime_ms() - asked_at < EPOCH_VALID_MS else None
 
     def _require_keys(self) -> None:
         if self._keys is None:

@@ -79,22 +79,24 @@ _OWN_CALL_CONDITIONS = (
     operations.c.fence == bindparam("held"),
     operations.c.state == OperationState.CALLING.value,
 )
-_RENEW_OPERATION_LEASE = update(operations).where(*_OWN_CALL_CONDITIONS).values(lease_expires=make_lease_expiry_sql())
-_INSERT_OPERATION = insert(operations).values(
+_RENEW_OPERATION_LEASE_STATEMENT = (
+    update(operations).where(*_OWN_CALL_CONDITIONS).values(lease_expires=make_lease_expiry_sql())
+)
+_INSERT_OPERATION_STATEMENT = insert(operations).values(
     {column: bindparam(column) for column in (
         "id", "action", "subject_kind", "subject_id", "client_id", "corporation_number", "state", "idempotency_key",
         "fingerprint", "operator", "desk", "host", "process", "session", "started_at", "answer_lock",
     )} | {"lease_clock": lease_clock_id(), "lease_expires": make_lease_expiry_sql(), "fence": FIRST_FENCE}
 )  # fmt: skip
 _OPERATION_ID_QUERY = make_locking_read(select(operations.c.id).where(operations.c.id == bindparam("of")))
-_END_OPERATION = update(operations).values(
+_END_OPERATION_STATEMENT = update(operations).values(
     state=bindparam("new_state"),
     outcome_class=bindparam("kind"),
     outcome_reason=bindparam("why"),
     ended_at=bindparam("at"),
     answer_key=bindparam("shown"),
 )
-_END_OWN_CALL = _END_OPERATION.where(*_OWN_CALL_CONDITIONS)
+_END_OWN_CALL_STATEMENT = _END_OPERATION_STATEMENT.where(*_OWN_CALL_CONDITIONS)
 _IDEMPOTENCY_KEY_QUERY = select(operations.c.idempotency_key).where(operations.c.id == bindparam("of"))
 _OPERATION_BY_ID_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.id == bindparam("of"))
 _EFFECTIVE_OPERATION_QUERY = select(*_OPERATION_COLUMNS, not_(_LIVE_LEASE_CONDITION)).where(
@@ -144,7 +146,7 @@ def begin_operation(tx: Transaction, new: NewOperation, holder: "Holder", now: d
         "answer_lock": hashlib.sha256(new.answer_key.encode()).hexdigest() if new.answer_key else None,
         "lease_ms": int(seconds * 1000),
     }
-    tx.conn.execute(_INSERT_OPERATION, row)
+    tx.conn.execute(_INSERT_OPERATION_STATEMENT, row)
     tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"of": new.id}) is not None)
     return FIRST_FENCE
 
@@ -153,7 +155,7 @@ def renew_lease(conn: Connection, operation_id: str, fence: int, seconds: float)
     """Extend the lease of a `calling` operation to `seconds` from now (heartbeat), even if it has expired. Return
     False if the operation has ended or another process has declared it lapsed."""
     values = {"of": operation_id, "held": fence, "lease_ms": int(seconds * 1000)}
-    return conn.execute(_RENEW_OPERATION_LEASE, values).rowcount == 1
+    return conn.execute(_RENEW_OPERATION_LEASE_STATEMENT, values).rowcount == 1
 
 
 def end_operation(
@@ -172,7 +174,10 @@ def end_operation(
     trigger of the database server accepts only together with this secret.
     """
     values = {"of": operation_id, "held": fence}
-    return conn.execute(_END_OWN_CALL, values | _make_ending_values(state, outcome, now, answer_key)).rowcount == 1
+    return (
+        conn.execute(_END_OWN_CALL_STATEMENT, values | _make_ending_values(state, outcome, now, answer_key)).rowcount
+        == 1
+    )
 
 
 def settle_operation(
@@ -183,13 +188,13 @@ def settle_operation(
     now: datetime,
     answer_key: str | None = None,
 ) -> bool:
-    """Write the outcome of an operation that is `calling` or whose outcome was unknown, whatever its fencing token
-    and lease, and increment the fencing token.
+    """Write the outcome of an operation that is `calling` or whose outcome was unknown, and increment its fencing
+    token. The present fencing token and lease are not checked.
 
     Return False if the operation's present state has no transition to `state`. `answer_key`, written only for the
     state FAILED, proves that the answer comes from a desk with the store key.
     """
-    settled = _END_OPERATION.where(
+    settled = _END_OPERATION_STATEMENT.where(
         operations.c.id == operation_id, operations.c.state.in_(list_earlier_operation_states(state))
     )
     values = _make_ending_values(state, outcome, now, answer_key)

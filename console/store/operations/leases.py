@@ -52,7 +52,7 @@ class Lease:
 
 
 _LIVE_LEASE_CONDITION = is_live(leases.c.lease_clock, leases.c.lease_expires)
-_ACQUIRE_LEASE = (
+_ACQUIRE_LEASE_STATEMENT = (
     update(leases)
     .where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"), not_(_LIVE_LEASE_CONDITION))
     .values(
@@ -61,7 +61,7 @@ _ACQUIRE_LEASE = (
         lease_expires=make_lease_expiry_sql(), fence=leases.c.fence + 1,
     )
 )  # fmt: skip
-_INSERT_LEASE = insert(leases).values(
+_INSERT_LEASE_STATEMENT = insert(leases).values(
     name=bindparam("of"), slot=bindparam("at"), operator=bindparam("who"), desk=bindparam("desk_"),
     host=bindparam("host_"), process=bindparam("process_"), since=bindparam("since_"), until=bindparam("until_"),
     token=bindparam("token_"), lease_clock=lease_clock_id(), lease_expires=make_lease_expiry_sql(), fence=1,
@@ -70,8 +70,8 @@ _LEASE_SLOT_QUERY = select(leases.c.slot).where(leases.c.name == bindparam("of")
 _OWN_LEASE_CONDITION = and_(
     leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"), leases.c.token == bindparam("own")
 )
-_RELEASE_LEASE = update(leases).where(_OWN_LEASE_CONDITION).values(lease_expires=0)
-_RENEW_LEASE = (
+_RELEASE_LEASE_STATEMENT = update(leases).where(_OWN_LEASE_CONDITION).values(lease_expires=0)
+_RENEW_LEASE_STATEMENT = (
     update(leases)
     .where(_OWN_LEASE_CONDITION, _LIVE_LEASE_CONDITION)
     .values(lease_expires=make_lease_expiry_sql(), until=bindparam("until_"))
@@ -99,7 +99,7 @@ def acquire(
     values = _make_lease_values(holder, now, seconds) | {"token_": token}
     for slot in range(slots):
         which = {"of": name, "at": slot}
-        taken = tx.conn.execute(_ACQUIRE_LEASE, which | values).rowcount == 1
+        taken = tx.conn.execute(_ACQUIRE_LEASE_STATEMENT, which | values).rowcount == 1
         if not taken and tx.conn.execute(_LEASE_SLOT_QUERY, which).first() is None:
             _insert_lease(tx.conn, which | values)
             taken = True
@@ -131,21 +131,21 @@ def _make_expiry_values(now: datetime, seconds: float) -> dict[str, object]:
 
 def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
     try:
-        conn.execute(_INSERT_LEASE, values)
+        conn.execute(_INSERT_LEASE_STATEMENT, values)
     except IntegrityError:  # another process inserted the row at the same time: read it again
         raise RunAgain from None
 
 
 def release(conn: Connection, lease: Lease) -> None:
     """Release a lease. Does nothing if another process has acquired it meanwhile."""
-    conn.execute(_RELEASE_LEASE, {"of": lease.name, "at": lease.slot, "own": lease.token})
+    conn.execute(_RELEASE_LEASE_STATEMENT, {"of": lease.name, "at": lease.slot, "own": lease.token})
 
 
 def renew(conn: Connection, lease: Lease, now: datetime, seconds: float) -> bool:
     """Extend the lease to `seconds` from now (heartbeat). Return False if the lease has expired or another process
     has acquired it."""
     values = {"of": lease.name, "at": lease.slot, "own": lease.token}
-    return conn.execute(_RENEW_LEASE, values | _make_expiry_values(now, seconds)).rowcount == 1
+    return conn.execute(_RENEW_LEASE_STATEMENT, values | _make_expiry_values(now, seconds)).rowcount == 1
 
 
 def find_holder(conn: Connection, name: str) -> LeaseHolder | None:

@@ -95,7 +95,7 @@ _LOST_OPERATION_IDS_QUERY = select(lost_operations.c.id).where(
 )
 _DECIDED_OPERATION_IDS_QUERY = _LOST_OPERATION_IDS_QUERY.where(_DECIDED_LOST_OPERATION_CONDITION)
 _RESTORED_OPERATION_CONDITION = exists().where(operations.c.id == lost_operations.c.id)
-_INSERT_LOST_OPERATION = insert(lost_operations)
+_INSERT_LOST_OPERATION_STATEMENT = insert(lost_operations)
 
 
 LONGEST_KEY_CHARACTERS = 64
@@ -146,7 +146,7 @@ def insert_lost_operations(conn: Connection, entries: Sequence[SpoolEntry], data
             "told_at": convert_to_naive_utc(now),
         }
         try:
-            conn.execute(_INSERT_LOST_OPERATION, row)
+            conn.execute(_INSERT_LOST_OPERATION_STATEMENT, row)
         except IntegrityError:  # another process of the same desk, at the same time
             raise RunAgain from None
 
@@ -183,8 +183,9 @@ def list_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent
 
 
 def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tuple[Intent, ...]:
-    """Return those intents of a desk's spool about whose loss this database has no decision of two people. They may
-    have decided at another desk, whose spool alone was changed then."""
+    """Return the `intents` (entries in the spool of a desk) without those whose outcome two people have already
+    decided in this database. Such a decision may have been made at another desk, which has changed only its own
+    spool."""
     decided = _read_existing_ids(conn, _DECIDED_OPERATION_IDS_QUERY, [intent.operation_id for intent in intents])
     return tuple(intent for intent in intents if intent.operation_id not in decided)
 

@@ -15,7 +15,7 @@ _spacing_ms = bindparam("spacing_ms", type_=BigInteger())
 _next_start_is_ahead = (call_rates.c.lease_clock == lease_clock_id()) & (call_rates.c.not_before > lease_now())
 # `not_before` is assigned first: MySQL assigns from left to right, and `_next_start_is_ahead` must read the old
 # value of `lease_clock`.
-_RESERVE_NEXT_CALL_START = (
+_RESERVE_NEXT_CALL_START_STATEMENT = (
     update(call_rates)
     .where(call_rates.c.name == bindparam("of"))
     .ordered_values(
@@ -29,7 +29,7 @@ _RESERVE_NEXT_CALL_START = (
 _WAIT_UNTIL_CALL_START_QUERY = select(call_rates.c.not_before - _spacing_ms - lease_now()).where(
     call_rates.c.name == bindparam("of")
 )
-_INSERT_CALL_RATE = insert(call_rates).values(
+_INSERT_CALL_RATE_STATEMENT = insert(call_rates).values(
     name=bindparam("of"), lease_clock=lease_clock_id(), not_before=lease_now() + _spacing_ms
 )
 
@@ -42,10 +42,10 @@ def reserve_call_start(conn: Connection, name: str, spacing_seconds: float) -> f
     Raises RunAgain if another process inserted the row of this name at the same time.
     """
     values = {"of": name, "spacing_ms": int(spacing_seconds * 1000)}
-    if conn.execute(_RESERVE_NEXT_CALL_START, values).rowcount == 1:
+    if conn.execute(_RESERVE_NEXT_CALL_START_STATEMENT, values).rowcount == 1:
         return max(0, int(conn.scalar(_WAIT_UNTIL_CALL_START_QUERY, values) or 0)) / 1000
     try:
-        conn.execute(_INSERT_CALL_RATE, values)
+        conn.execute(_INSERT_CALL_RATE_STATEMENT, values)
     except IntegrityError:  # another process inserted the row at the same time
         raise RunAgain from None
     return 0.0

@@ -17,7 +17,7 @@ from console.store.database.boot_clock import read_uptime_ms
 
 _log = logging.getLogger("console.cache")
 
-ANSWER_SECONDS = 0.04
+ANSWER_TIMEOUT_SECONDS = 0.04
 LARGEST_ANSWER_BYTES = 64 * 1024
 _RECONNECT_PAUSE_MS = 5_000
 _WARNING_INTERVAL_MS = 60_000
@@ -50,7 +50,7 @@ class RedisLink:
 
     def send_command(self, *command: str | bytes | int) -> Any:
         """Send a command and return the server's answer. Return None if the server doesn't answer within
-        ANSWER_SECONDS, or refuses the command.
+        ANSWER_TIMEOUT_SECONDS, or refuses the command.
         """
         if not self._up:
             self.connect_in_background()
@@ -162,8 +162,8 @@ def is_usable(url: str) -> bool:
 
 
 class _BoundedSocket:
-    """A socket that limits each answer: it raises TimeoutError if an answer takes longer than ANSWER_SECONDS in
-    total or has more than LARGEST_ANSWER_BYTES bytes."""
+    """A socket that limits each answer: it raises TimeoutError if an answer takes longer than ANSWER_TIMEOUT_SECONDS
+    in total or has more than LARGEST_ANSWER_BYTES bytes."""
 
     def __init__(self, raw_socket: Any) -> None:
         self._socket = raw_socket
@@ -174,7 +174,7 @@ class _BoundedSocket:
         return getattr(self._socket, name)
 
     def sendall(self, data: bytes) -> None:
-        self._until, self._room = read_uptime_ms() + 1000 * ANSWER_SECONDS, LARGEST_ANSWER_BYTES
+        self._until, self._room = read_uptime_ms() + 1000 * ANSWER_TIMEOUT_SECONDS, LARGEST_ANSWER_BYTES
         self._socket.sendall(data)
 
     def recv(self, size: int) -> bytes:
@@ -207,7 +207,7 @@ def _parse_options(url: str) -> dict[str, Any]:
 
 def _make_connection_opener(options: dict[str, Any]) -> Callable[[], Any]:
     """Return a function that opens one connection to Redis, without retries, pool and handshake. A command may
-    take only ANSWER_SECONDS; after that the caller reads the database instead."""
+    take only ANSWER_TIMEOUT_SECONDS; after that the caller reads the database instead."""
     from redis.backoff import NoBackoff
     from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
     from redis.retry import Retry
@@ -229,6 +229,6 @@ def _make_connection_opener(options: dict[str, Any]) -> Callable[[], Any]:
         protocol=2,
         driver_info=None,
         retry=Retry(NoBackoff(), 0),
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
+        socket_timeout=ANSWER_TIMEOUT_SECONDS,
+        socket_connect_timeout=ANSWER_TIMEOUT_SECONDS,
     )

@@ -30,12 +30,13 @@ _REQUEST_ID_CONDITION = and_(request_ids.c.person == bindparam("who"), request_i
 _OWN_USE_CONDITION = and_(
     _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING
 )
-_USE_AGE_MS: Any = database_unix_ms() - request_ids.c.begun_ms
+_USE_AGE_MS_EXPRESSION: Any = database_unix_ms() - request_ids.c.begun_ms
 _REQUEST_ID_USE_QUERY = select(
     request_ids.c.command, request_ids.c.fingerprint, request_ids.c.state, request_ids.c.subject_kind,
     request_ids.c.subject_id, request_ids.c.operation_id, request_ids.c.answer, request_ids.c.desk,
     request_ids.c.host, request_ids.c.process, request_ids.c.since, request_ids.c.fence,
-    is_live(request_ids.c.lease_clock, request_ids.c.lease_expires).label("live"), _USE_AGE_MS.label("age_ms"),
+    is_live(request_ids.c.lease_clock, request_ids.c.lease_expires).label("live"),
+    _USE_AGE_MS_EXPRESSION.label("age_ms"),
 ).where(_REQUEST_ID_CONDITION)  # fmt: skip
 _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id, request_ids.c.operation_id).where(
     _REQUEST_ID_CONDITION
@@ -48,11 +49,11 @@ _NEW_USE_VALUES = {
     "lease_clock": lease_clock_id(),
     "lease_expires": make_lease_expiry_sql(),
 }
-_INSERT_REQUEST_ID = insert(request_ids).values(
+_INSERT_REQUEST_ID_STATEMENT = insert(request_ids).values(
     person=bindparam("who"), request_id=bindparam("of"), fence=1, **_NEW_USE_VALUES
 )
 _NO_RESULT_VALUES = dict.fromkeys(("subject_kind", "subject_id", "operation_id", "answer"))
-_ACQUIRE_REQUEST_ID = (
+_ACQUIRE_REQUEST_ID_STATEMENT = (
     update(request_ids)
     .where(
         _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("held"), request_ids.c.state == bindparam("as_read")
@@ -60,8 +61,10 @@ _ACQUIRE_REQUEST_ID = (
     .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_NEW_USE_VALUES)
 )
 _REQUEST_ID_TOKEN_QUERY = make_locking_read(select(request_ids.c.token).where(_REQUEST_ID_CONDITION))
-_RENEW_REQUEST_ID_LEASE = update(request_ids).where(_OWN_USE_CONDITION).values(lease_expires=make_lease_expiry_sql())
-_STORE_RESULT_IDS = (
+_RENEW_REQUEST_ID_LEASE_STATEMENT = (
+    update(request_ids).where(_OWN_USE_CONDITION).values(lease_expires=make_lease_expiry_sql())
+)
+_STORE_RESULT_IDS_STATEMENT = (
     update(request_ids)
     .where(_OWN_USE_CONDITION)
     .values(
@@ -71,12 +74,12 @@ _STORE_RESULT_IDS = (
     )
 )
 _OWN_USE_FENCE_QUERY = select(request_ids.c.fence).where(_OWN_USE_CONDITION)
-_END_REQUEST_ID_USE = (
+_END_REQUEST_ID_USE_STATEMENT = (
     update(request_ids)
     .where(_OWN_USE_CONDITION)
     .values(state=bindparam("to"), answer=bindparam("answer_"), lease_expires=0)
 )
-_END_REQUEST_ID_LEASE = update(request_ids).where(_OWN_USE_CONDITION).values(lease_expires=0)
+_END_REQUEST_ID_LEASE_STATEMENT = update(request_ids).where(_OWN_USE_CONDITION).values(lease_expires=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +190,15 @@ def acquire_request_id(
     }
     if use is None:
         try:
-            tx.conn.execute(_INSERT_REQUEST_ID, row)
+            tx.conn.execute(_INSERT_REQUEST_ID_STATEMENT, row)
         except IntegrityError:
             raise RunAgain from None
         fence = 1
     else:
-        if tx.conn.execute(_ACQUIRE_REQUEST_ID, row | {"held": use.fence, "as_read": use.state}).rowcount != 1:
+        if (
+            tx.conn.execute(_ACQUIRE_REQUEST_ID_STATEMENT, row | {"held": use.fence, "as_read": use.state}).rowcount
+            != 1
+        ):
             raise RunAgain
         fence = use.fence + 1
     tx.set_commit_proof(lambda conn: conn.scalar(_REQUEST_ID_TOKEN_QUERY, request.parameters) == token)
@@ -204,7 +210,8 @@ def renew_lease(conn: Connection, held_request_id: HeldRequestId, seconds: float
     acquired the id or its use has ended."""
     return (
         conn.execute(
-            _RENEW_REQUEST_ID_LEASE, _make_own_use_parameters(held_request_id) | {"lease_ms": int(seconds * 1000)}
+            _RENEW_REQUEST_ID_LEASE_STATEMENT,
+            _make_own_use_parameters(held_request_id) | {"lease_ms": int(seconds * 1000)},
         ).rowcount
         == 1
     )
@@ -219,7 +226,7 @@ def store_result_ids(
     Return False if another process has acquired the id meanwhile.
     """
     values = {"kind": kind, "subject": subject_id, "operation": operation_id}
-    if conn.execute(_STORE_RESULT_IDS, _make_own_use_parameters(held_request_id) | values).rowcount == 1:
+    if conn.execute(_STORE_RESULT_IDS_STATEMENT, _make_own_use_parameters(held_request_id) | values).rowcount == 1:
         return True
     return (
         conn.execute(_OWN_USE_FENCE_QUERY, _make_own_use_parameters(held_request_id)).first() is not None
@@ -231,7 +238,8 @@ def end_use(conn: Connection, held_request_id: HeldRequestId, state: str, answer
     ended already or another process has acquired the id meanwhile."""
     return (
         conn.execute(
-            _END_REQUEST_ID_USE, _make_own_use_parameters(held_request_id) | {"to": state, "answer_": answer}
+            _END_REQUEST_ID_USE_STATEMENT,
+            _make_own_use_parameters(held_request_id) | {"to": state, "answer_": answer},
         ).rowcount
         == 1
     )
@@ -240,7 +248,7 @@ def end_use(conn: Connection, held_request_id: HeldRequestId, state: str, answer
 def end_lease(conn: Connection, held_request_id: HeldRequestId) -> None:
     """End the lease of a request id without an answer, because this process stops acting under the id. The outcome
     is in the record and the operation whose ids `store_result_ids` stored."""
-    conn.execute(_END_REQUEST_ID_LEASE, _make_own_use_parameters(held_request_id))
+    conn.execute(_END_REQUEST_ID_LEASE_STATEMENT, _make_own_use_parameters(held_request_id))
 
 
 def _make_own_use_parameters(held_request_id: HeldRequestId) -> dict[str, object]:

@@ -24,19 +24,19 @@ _ACCOUNT_BY_ID_QUERY = _ACCOUNTS_QUERY.where(accounts.c.id == bindparam("of"))
 _ACCOUNT_OF_CORPORATION_QUERY = _ACCOUNTS_QUERY.where(
     accounts.c.corporation_number == bindparam("of"), accounts.c.currency == bindparam("in_currency")
 )
-_INSERT_ACCOUNT = insert(accounts)
-_UPDATE_ACCOUNT_AMOUNTS = (
+_INSERT_ACCOUNT_STATEMENT = insert(accounts)
+_UPDATE_ACCOUNT_AMOUNTS_STATEMENT = (
     update(accounts)
     .where(accounts.c.id == bindparam("of"), _AMOUNT_MINOR_PARAMETER > 0)
     .values(version=accounts.c.version + 1)
 )
-_RESERVE_AMOUNT = _UPDATE_ACCOUNT_AMOUNTS.where(
+_RESERVE_AMOUNT_STATEMENT = _UPDATE_ACCOUNT_AMOUNTS_STATEMENT.where(
     accounts.c.limit_minor - accounts.c.balance_minor - accounts.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER
 ).values(reserved_minor=accounts.c.reserved_minor + _AMOUNT_MINOR_PARAMETER)
-_RELEASE_AMOUNT = _UPDATE_ACCOUNT_AMOUNTS.where(accounts.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER).values(
-    reserved_minor=accounts.c.reserved_minor - _AMOUNT_MINOR_PARAMETER
-)
-_SUBTRACT_FROM_ACCOUNT_BALANCE = _UPDATE_ACCOUNT_AMOUNTS.where(
+_RELEASE_AMOUNT_STATEMENT = _UPDATE_ACCOUNT_AMOUNTS_STATEMENT.where(
+    accounts.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER
+).values(reserved_minor=accounts.c.reserved_minor - _AMOUNT_MINOR_PARAMETER)
+_SUBTRACT_FROM_ACCOUNT_BALANCE_STATEMENT = _UPDATE_ACCOUNT_AMOUNTS_STATEMENT.where(
     accounts.c.balance_minor >= _AMOUNT_MINOR_PARAMETER
 ).values(balance_minor=accounts.c.balance_minor - _AMOUNT_MINOR_PARAMETER)
 
@@ -56,20 +56,20 @@ def find_by_corporation(conn: Connection, number: str, currency: str) -> Account
 def open_account(conn: Connection, number: str, currency: str, limit_minor: int) -> int:
     """Insert an account and return its id. Raises IntegrityError if the corporation has one in this currency."""
     row = {"corporation_number": number, "currency": currency, "limit_minor": limit_minor}
-    key = conn.execute(_INSERT_ACCOUNT, row).inserted_primary_key
+    key = conn.execute(_INSERT_ACCOUNT_STATEMENT, row).inserted_primary_key
     return int(key[0]) if key else 0
 
 
 def reserve_amount(conn: Connection, account_id: int, amount_minor: int) -> bool:
     """Reserve `amount_minor` of the account's limit for a payment that begins. Return False, without a write, if
     the limit less balance and reserved amount is smaller than `amount_minor`."""
-    return conn.execute(_RESERVE_AMOUNT, {"of": account_id, "x": amount_minor}).rowcount == 1
+    return conn.execute(_RESERVE_AMOUNT_STATEMENT, {"of": account_id, "x": amount_minor}).rowcount == 1
 
 
 def release_amount(conn: Connection, account_id: int, amount_minor: int) -> bool:
     """Reduce the account's reserved amount by `amount_minor`, because a payment ended unpaid. Return False,
     without a write, if less is reserved."""
-    return conn.execute(_RELEASE_AMOUNT, {"of": account_id, "x": amount_minor}).rowcount == 1
+    return conn.execute(_RELEASE_AMOUNT_STATEMENT, {"of": account_id, "x": amount_minor}).rowcount == 1
 
 
 def book_amount(conn: Connection, account: Account, amount_minor: int, released: int = 0) -> int:
@@ -89,4 +89,4 @@ def book_amount(conn: Connection, account: Account, amount_minor: int, released:
 def subtract_from_balance(conn: Connection, account_id: int, amount_minor: int) -> bool:
     """Reduce the account's balance by `amount_minor` after a refund or a reversal. Return False, without a
     write, if the balance is smaller."""
-    return conn.execute(_SUBTRACT_FROM_ACCOUNT_BALANCE, {"of": account_id, "x": amount_minor}).rowcount == 1
+    return conn.execute(_SUBTRACT_FROM_ACCOUNT_BALANCE_STATEMENT, {"of": account_id, "x": amount_minor}).rowcount == 1

@@ -21,37 +21,39 @@ MONEY_COLUMNS = frozenset({"captured_minor", "reserved_minor", "refunded_minor",
 """Columns of amounts, which only the functions of this module write."""
 
 _AMOUNT_MINOR_PARAMETER: BindParameter[int] = bindparam("x")
-_REFUNDABLE_MINOR = (
+_REFUNDABLE_AMOUNT_EXPRESSION = (
     payments.c.captured_minor - payments.c.reserved_minor - payments.c.refunded_minor - payments.c.set_aside_minor
 )
-_UPDATE_PAYMENT_AMOUNTS = (
+_UPDATE_PAYMENT_AMOUNTS_STATEMENT = (
     update(payments)
     .where(payments.c.id == bindparam("of"), _AMOUNT_MINOR_PARAMETER > 0)
     .values(version=payments.c.version + 1, changed_at=bindparam("at"))
 )
 _NOT_REVERSED_CONDITION = payments.c.status != PaymentState.REVERSED.value
-_ADD_TO_RESERVED = _UPDATE_PAYMENT_AMOUNTS.values(reserved_minor=payments.c.reserved_minor + _AMOUNT_MINOR_PARAMETER)
-_SUBTRACT_FROM_RESERVED = _UPDATE_PAYMENT_AMOUNTS.where(payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER).values(
-    reserved_minor=payments.c.reserved_minor - _AMOUNT_MINOR_PARAMETER
+_ADD_TO_RESERVED_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.values(
+    reserved_minor=payments.c.reserved_minor + _AMOUNT_MINOR_PARAMETER
 )
-_RESERVE_FROM_REFUNDABLE = _ADD_TO_RESERVED.where(
-    _REFUNDABLE_MINOR >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION
+_SUBTRACT_FROM_RESERVED_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(
+    payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER
+).values(reserved_minor=payments.c.reserved_minor - _AMOUNT_MINOR_PARAMETER)
+_RESERVE_FROM_REFUNDABLE_STATEMENT = _ADD_TO_RESERVED_STATEMENT.where(
+    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION
 )
-_RESERVE_FROM_SET_ASIDE = _ADD_TO_RESERVED.where(
+_RESERVE_FROM_SET_ASIDE_STATEMENT = _ADD_TO_RESERVED_STATEMENT.where(
     payments.c.set_aside_minor >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION
 ).values(set_aside_minor=payments.c.set_aside_minor - _AMOUNT_MINOR_PARAMETER)
-_RELEASE_TO_REFUNDABLE = _SUBTRACT_FROM_RESERVED
-_RELEASE_TO_SET_ASIDE = _SUBTRACT_FROM_RESERVED.values(
+_RELEASE_TO_REFUNDABLE_STATEMENT = _SUBTRACT_FROM_RESERVED_STATEMENT
+_RELEASE_TO_SET_ASIDE_STATEMENT = _SUBTRACT_FROM_RESERVED_STATEMENT.values(
     set_aside_minor=payments.c.set_aside_minor + _AMOUNT_MINOR_PARAMETER
 )
-_NEW_REFUNDED_MINOR, _PROVIDER_REFUNDED = (
+_NEW_REFUNDED_AMOUNT_EXPRESSION, _PROVIDER_REFUNDED_EXPRESSION = (
     payments.c.refunded_minor + _AMOUNT_MINOR_PARAMETER,
     payments.c.provider_refunded_minor,
 )
 # The provider has confirmed the refund, but perhaps its last statement about the payment doesn't contain it yet.
 # Raise the stored total of that statement, so that it doesn't differ from ours. This assignment comes first, because
 # on a server later assignments read the new values.
-_MOVE_TO_REFUNDED = (
+_MOVE_TO_REFUNDED_STATEMENT = (
     update(payments)
     .where(
         payments.c.id == bindparam("of"),
@@ -60,21 +62,24 @@ _MOVE_TO_REFUNDED = (
     )
     .ordered_values(
         (
-            _PROVIDER_REFUNDED,
-            case((_PROVIDER_REFUNDED < _NEW_REFUNDED_MINOR, _NEW_REFUNDED_MINOR), else_=_PROVIDER_REFUNDED),
+            _PROVIDER_REFUNDED_EXPRESSION,
+            case(
+                (_PROVIDER_REFUNDED_EXPRESSION < _NEW_REFUNDED_AMOUNT_EXPRESSION, _NEW_REFUNDED_AMOUNT_EXPRESSION),
+                else_=_PROVIDER_REFUNDED_EXPRESSION,
+            ),
         ),
-        (payments.c.refunded_minor, _NEW_REFUNDED_MINOR),
+        (payments.c.refunded_minor, _NEW_REFUNDED_AMOUNT_EXPRESSION),
         (payments.c.reserved_minor, payments.c.reserved_minor - _AMOUNT_MINOR_PARAMETER),
         (payments.c.version, payments.c.version + 1),
         (payments.c.changed_at, bindparam("at")),
     )
 )
-_RAISE_CAPTURED_AMOUNT = _UPDATE_PAYMENT_AMOUNTS.where(payments.c.captured_minor < _AMOUNT_MINOR_PARAMETER).values(
-    captured_minor=_AMOUNT_MINOR_PARAMETER
-)
-_MOVE_TO_SET_ASIDE = _UPDATE_PAYMENT_AMOUNTS.where(_REFUNDABLE_MINOR >= _AMOUNT_MINOR_PARAMETER).values(
-    set_aside_minor=payments.c.set_aside_minor + _AMOUNT_MINOR_PARAMETER
-)
+_RAISE_CAPTURED_AMOUNT_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(
+    payments.c.captured_minor < _AMOUNT_MINOR_PARAMETER
+).values(captured_minor=_AMOUNT_MINOR_PARAMETER)
+_MOVE_TO_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(
+    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER
+).values(set_aside_minor=payments.c.set_aside_minor + _AMOUNT_MINOR_PARAMETER)
 
 
 def reserve_amount(
@@ -82,7 +87,7 @@ def reserve_amount(
 ) -> bool:
     """Reserve `amount_minor` of a payment for a refund: from the amount left or, with `from_set_aside`, from the
     amount set aside. Return False, without a write, if that amount is smaller, or if the payment was reversed."""
-    statement = _RESERVE_FROM_SET_ASIDE if from_set_aside else _RESERVE_FROM_REFUNDABLE
+    statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT
     return _move_amount(conn, statement, payment_id, amount_minor, now)
 
 
@@ -92,27 +97,31 @@ def release_amount(
     """Move `amount_minor` from the reserved amount of a payment back to the amount left or, with `to_set_aside`,
     to the amount set aside, because a refund isn't made. Return False, without a write, if less is reserved."""
     return _move_amount(
-        conn, _RELEASE_TO_SET_ASIDE if to_set_aside else _RELEASE_TO_REFUNDABLE, payment_id, amount_minor, now
+        conn,
+        _RELEASE_TO_SET_ASIDE_STATEMENT if to_set_aside else _RELEASE_TO_REFUNDABLE_STATEMENT,
+        payment_id,
+        amount_minor,
+        now,
     )
 
 
 def settle_refund(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
     """Move `amount_minor`, the amount of a completed refund, from the payment's reserved amount to its refunded
     amount. Return False, without a write, if less is reserved."""
-    return _move_amount(conn, _MOVE_TO_REFUNDED, payment_id, amount_minor, now)
+    return _move_amount(conn, _MOVE_TO_REFUNDED_STATEMENT, payment_id, amount_minor, now)
 
 
 def capture_amount(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
     """Set the captured amount to `amount_minor`. Return False, without a write, if the captured amount is
     `amount_minor` or more already.
     """
-    return _move_amount(conn, _RAISE_CAPTURED_AMOUNT, payment_id, amount_minor, now)
+    return _move_amount(conn, _RAISE_CAPTURED_AMOUNT_STATEMENT, payment_id, amount_minor, now)
 
 
 def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
     """Move `amount_minor` of a payment from the amount left to the amount set aside, because it exceeds an
     account's limit. Return False, without a write, if less is left."""
-    return _move_amount(conn, _MOVE_TO_SET_ASIDE, payment_id, amount_minor, now)
+    return _move_amount(conn, _MOVE_TO_SET_ASIDE_STATEMENT, payment_id, amount_minor, now)
 
 
 def _move_amount(conn: Connection, statement: Update, payment_id: int, amount_minor: int, now: datetime) -> bool:

@@ -42,15 +42,15 @@ _EVENTS_WITH_RESULT_QUERY = (
     .order_by(payment_events.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_IDS_OF_EVENTS_WITH_RESULT = (
+_IDS_OF_EVENTS_WITH_RESULT_SUBQUERY = (
     select(payment_events.c.id)
     .where(payment_events.c.done == bindparam("what"))
     .limit(bindparam("most", type_=Integer))
     .subquery()
 )
-_COUNT_WITH_RESULT_QUERY = select(func.count()).select_from(_IDS_OF_EVENTS_WITH_RESULT)
-_INSERT_EVENT = into(payment_events)
-_WRITE_EVENT_RESULT = (
+_COUNT_WITH_RESULT_QUERY = select(func.count()).select_from(_IDS_OF_EVENTS_WITH_RESULT_SUBQUERY)
+_INSERT_EVENT_STATEMENT = into(payment_events)
+_WRITE_EVENT_RESULT_STATEMENT = (
     update(payment_events)
     .where(payment_events.c.id == bindparam("of"), payment_events.c.done == bindparam("was"))
     .values(done=bindparam("becomes"), payment_id=bindparam("whose"))
@@ -114,7 +114,7 @@ def add_event(conn: Connection, event: PaymentEvent, account: str, now: datetime
         "who": account,
     }
     try:
-        conn.execute(_INSERT_EVENT, row)
+        conn.execute(_INSERT_EVENT_STATEMENT, row)
     except IntegrityError:  # only the statement was undone; the transaction of the first row has committed
         if find_by_source_id(conn, event.source, event.event_id) is None:
             raise
@@ -162,7 +162,7 @@ def write_result(conn: Connection, event: PaymentEvent, done: str, payment_id: i
     """Write the result `done` of an event and the id of the payment to which it belongs (None: no payment). Return
     False, without a write, if another process has changed the event's result since `event` was read."""
     values = {"of": event.id, "was": event.done, "becomes": done, "whose": payment_id}
-    return conn.execute(_WRITE_EVENT_RESULT, values).rowcount == 1
+    return conn.execute(_WRITE_EVENT_RESULT_STATEMENT, values).rowcount == 1
 
 
 def get_base_query() -> Select[Any]:

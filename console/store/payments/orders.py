@@ -45,7 +45,7 @@ _PAYMENT_IDS_OF_ORDERS_QUERY = (
     .where(payments.c.order_id.in_(bindparam("ids", expanding=True)))
     .order_by(payments.c.order_id, payments.c.id)
 )
-_INSERT_ORDER = into(orders)
+_INSERT_ORDER_STATEMENT = into(orders)
 _COLUMNS_NEVER_CHANGED = frozenset(
     {"id", "version", "merch_txn_id", "corporation_number", "total_amount", "currency", "created_at"}
 )
@@ -168,7 +168,7 @@ def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
         "updated_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(new.state_since or now),
     }
-    return compare_and_swap.insert_and_announce(conn, ORDER_KIND, _INSERT_ORDER, row, now)
+    return compare_and_swap.insert_and_announce(conn, ORDER_KIND, _INSERT_ORDER_STATEMENT, row, now)
 
 
 def change_order(conn: Connection, order: Order, now: datetime, **values: object) -> None:

@@ -59,7 +59,7 @@ _PAYERS_QUERIES = {
 }
 _SUBJECT_OF_ALERT_QUERY = select(alerts.c.subject_kind, alerts.c.subject_id).where(alerts.c.id == bindparam("of"))
 _DUE_PAYMENTS_QUERY = compare_and_swap.make_due_query(payments, _PAYMENTS_QUERY)
-_INSERT_PAYMENT = into(payments)
+_INSERT_PAYMENT_STATEMENT = into(payments)
 _COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
     "id",
     "version",
@@ -228,7 +228,7 @@ def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
         "state_since": convert_to_naive_utc(now),
         "booked_at": convert_to_naive_utc(now) if new.state in PAID_STATES else None,
     } | compare_and_swap.make_id_column(new.given_id)
-    return compare_and_swap.insert_and_announce(conn, PAYMENT_KIND, _INSERT_PAYMENT, row, now)
+    return compare_and_swap.insert_and_announce(conn, PAYMENT_KIND, _INSERT_PAYMENT_STATEMENT, row, now)
 
 
 def change_payment(conn: Connection, payment: Payment, now: datetime, **values: object) -> None:

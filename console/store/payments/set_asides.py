@@ -31,7 +31,7 @@ _OPEN_SET_ASIDES_QUERY = (
 _SET_ASIDES_WITHOUT_REFUND_QUERY = _OPEN_SET_ASIDES_QUERY.where(
     ~exists().where(refunds.c.set_aside_id == set_asides.c.id, refunds.c.payment_id == set_asides.c.payment_id)
 )
-_INSERT_SET_ASIDE = into(set_asides)
+_INSERT_SET_ASIDE_STATEMENT = into(set_asides)
 
 
 def insert_set_aside(conn: Connection, payment: Payment, account_id: int, amount_minor: int, now: datetime) -> int:
@@ -46,7 +46,7 @@ def insert_set_aside(conn: Connection, payment: Payment, account_id: int, amount
         "created_at": convert_to_naive_utc(now),
         "changed_at": convert_to_naive_utc(now),
     }
-    return compare_and_swap.insert_and_announce(conn, SET_ASIDE_KIND, _INSERT_SET_ASIDE, row, now)
+    return compare_and_swap.insert_and_announce(conn, SET_ASIDE_KIND, _INSERT_SET_ASIDE_STATEMENT, row, now)
 
 
 def find(conn: Connection, set_aside_id: int) -> SetAside | None:

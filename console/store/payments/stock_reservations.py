@@ -24,7 +24,7 @@ _RESERVATIONS_QUERY = (
     .order_by(stock_reservations.c.id)
 )
 _HELD_RESERVATIONS_QUERY = _RESERVATIONS_QUERY.where(stock_reservations.c.status == StockState.HELD.value)
-_RELEASE_RESERVATIONS = (
+_RELEASE_RESERVATIONS_STATEMENT = (
     update(stock_reservations)
     .where(stock_reservations.c.order_id == bindparam("of"), stock_reservations.c.status == StockState.HELD.value)
     .values(status=StockState.RELEASED.value, updated_at=bindparam("at"))
@@ -55,7 +55,7 @@ def list_held_reservations(conn: Connection, order_id: int) -> tuple[StockReserv
 def release_reservations(conn: Connection, order_id: int, now: datetime) -> int:
     """Change the held stock reservations of an order to released and return their number. Used and released
     reservations don't change."""
-    freed = conn.execute(_RELEASE_RESERVATIONS, {"of": order_id, "at": convert_to_naive_utc(now)}).rowcount
+    freed = conn.execute(_RELEASE_RESERVATIONS_STATEMENT, {"of": order_id, "at": convert_to_naive_utc(now)}).rowcount
     if freed:
         compare_and_swap.announce_change(conn, orders.ORDER_KIND, order_id, now)
     return freed

@@ -66,7 +66,7 @@ class QueueChoice:
         return self.chosen.owner is not None or self.order.column is SortColumn.OWNER
 
 
-PLAIN_CHOICE = QueueChoice()
+UNFILTERED_CHOICE = QueueChoice()
 
 
 def make_conditions(

@@ -13,7 +13,7 @@ from console.domain.records import CreditCheck, WorkReason
 from console.store.credit_checks import credit_checks
 from console.store.database.instants import convert_to_aware_utc
 from console.store.queues.definitions import PENDING_CHECK_CONDITION, QUEUE_TABLES
-from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
+from console.store.queues.filter_sql import UNFILTERED_CHOICE, QueueChoice
 from console.store.queues.table_queries import QueuedRecord, QueueKey, RecordTableQueries
 from console.store.schema.core import credit_checks as table
 
@@ -54,7 +54,7 @@ def read_queue_page(
     after: QueuePosition | None,
     limit: int,
     lapsed: LapsedIds,
-    choice: QueueChoice = PLAIN_CHOICE,
+    choice: QueueChoice = UNFILTERED_CHOICE,
 ) -> tuple[tuple[QueuePosition, QueuedRecord], ...]:
     """Return at most `limit` records of the queue `name` with their positions, sorted by work state (needs_review
     first), then by age over all kinds, the oldest first. `after` is the last position of the previous page;

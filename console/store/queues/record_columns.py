@@ -17,7 +17,7 @@ from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 
 Expression = ColumnElement[Any]
-NO_TEXT: Expression = null()
+NULL_EXPRESSION: Expression = null()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +41,11 @@ class RecordColumns:
     provider: Expression
     has_provider: Callable[[Collection[str]], ColumnElement[bool]]
     certainty: Expression = field(default_factory=lambda: literal(Certainty.KNOWN.value))
-    error_code: Expression = NO_TEXT
+    error_code: Expression = NULL_EXPRESSION
     minor: Expression = field(default_factory=lambda: literal(None, BigInteger))
-    currency: Expression = NO_TEXT
+    currency: Expression = NULL_EXPRESSION
     client: Expression | None = None
-    maker: Expression = NO_TEXT
+    maker: Expression = NULL_EXPRESSION
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,9 +43,9 @@ _VISIBLE_VIEWS_QUERY = (
 )
 _VIEW_BY_ID_QUERY: Select[Any] = select(saved_views).where(saved_views.c.id == bindparam("of"))
 _VIEW_BY_CLAIM_QUERY: Select[Any] = select(saved_views).where(saved_views.c.claim == bindparam("claim"))
-_INSERT_VIEW = into(saved_views)
+_INSERT_VIEW_STATEMENT = into(saved_views)
 _REPLACED_VIEW_COLUMNS = ("name", "claim", "content", "changed_by", "changed_at", "deleted_at", "version")
-_UPDATE_VIEW = (
+_UPDATE_VIEW_STATEMENT = (
     update(saved_views)
     .where(saved_views.c.id == bindparam("of"), saved_views.c.version == bindparam("as_read"))
     .values({column: bindparam(column) for column in _REPLACED_VIEW_COLUMNS})
@@ -79,7 +79,7 @@ def add_view(conn: Connection, view: SavedView) -> int:
     name and owner was inserted at the same time."""
     row = _make_row(view) | {"is_team": view.is_team, "maker": view.maker}
     try:
-        return compare_and_swap.insert_and_announce(conn, VIEW_KIND, _INSERT_VIEW, row, view.changed_at)
+        return compare_and_swap.insert_and_announce(conn, VIEW_KIND, _INSERT_VIEW_STATEMENT, row, view.changed_at)
     except IntegrityError:
         raise RunAgain from None
 
@@ -88,7 +88,9 @@ def replace_view(conn: Connection, view: SavedView) -> None:
     """Write the changed name, content or deletion of a view, and announce it in the change feed. `view.version` is
     the new version. Raises RunAgain if the view was changed, or another view got its name, at the same time."""
     try:
-        written = conn.execute(_UPDATE_VIEW, _make_row(view) | {"of": view.id, "as_read": view.version - 1}).rowcount
+        written = conn.execute(
+            _UPDATE_VIEW_STATEMENT, _make_row(view) | {"of": view.id, "as_read": view.version - 1}
+        ).rowcount
     except IntegrityError:
         raise RunAgain from None
     if written != 1:

@@ -32,7 +32,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, WorkState
 from console.store.queues import filter_sql
-from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
+from console.store.queues.filter_sql import UNFILTERED_CHOICE, QueueChoice
 from console.store.queues.record_columns import RecordColumns, ShownColumns
 from console.store.schema.column_types import EPOCH_START, Instant
 
@@ -83,7 +83,7 @@ class RecordTableQueries:
         after: QueueKey | None,
         limit: int,
         lapsed: AbstractSet[int],
-        choice: QueueChoice = PLAIN_CHOICE,
+        choice: QueueChoice = UNFILTERED_CHOICE,
     ) -> list[tuple[QueueKey, Row[Any]]]:
         """Return at most `limit` rows of the queue `name` with keys above `after` (None: from the first), with
         their keys, sorted by key. `lapsed`: ids of the lapsed rows. Of `choice` only the filter is used."""

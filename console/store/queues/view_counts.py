@@ -16,7 +16,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.store.database.instants import convert_to_aware_utc
 from console.store.queues.definitions import QUEUE_TABLES
-from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
+from console.store.queues.filter_sql import UNFILTERED_CHOICE, QueueChoice
 from console.store.queues.queues import MAX_COUNTED_RECORDS, LapsedIds, get_lapsed_ids
 from console.store.queues.table_queries import RecordTableQueries
 from console.store.schema.column_types import EPOCH_START
@@ -67,7 +67,7 @@ def _make_range_queries(
     `lapsed` are the ids of the records whose call has lapsed: its process crashed or froze.
     """
     conditions = [_make_filter_condition(kind_queries, choice, lapsed) for choice in choices]
-    for rows in kind_queries.list_chosen_ranges(name, PLAIN_CHOICE, lapsed):
+    for rows in kind_queries.list_chosen_ranges(name, UNFILTERED_CHOICE, lapsed):
         read = select(kind_queries.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
         for place, condition in enumerate(conditions):

@@ -9,11 +9,12 @@ from console.domain.reconciliation.provider_rows import HistoryRow
 
 _CACHE_KIB = 1_024
 _KIND_OF_PAID_ROWS = "paid"
-_CREATE_INDEX_TABLE = """CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT, own_number TEXT,
+_CREATE_INDEX_TABLE_STATEMENT = """
+    CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT, own_number TEXT,
     PRIMARY KEY (payment, refund, minor, at)) WITHOUT ROWID"""
-_INSERT_ROW = "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?)"
+_INSERT_ROW_STATEMENT = "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?)"
 _HAS_PAYMENT_QUERY = "SELECT 1 FROM told WHERE payment = ? AND refund = ? LIMIT 1"
-_CREATE_OWN_NUMBER_INDEX = "CREATE INDEX IF NOT EXISTS told_own_number ON told (own_number)"
+_CREATE_OWN_NUMBER_INDEX_STATEMENT = "CREATE INDEX IF NOT EXISTS told_own_number ON told (own_number)"
 _HAS_OWN_NUMBER_QUERY = "SELECT 1 FROM told WHERE own_number = ? AND refund = ? LIMIT 1"
 _REFUND_TIMES_QUERY = "SELECT at FROM told WHERE payment = ? AND refund = ? AND minor = ? ORDER BY at"
 
@@ -27,21 +28,21 @@ class HistoryIndex:
         for statement in (
             "PRAGMA journal_mode = OFF",
             f"PRAGMA cache_size = -{_CACHE_KIB}",
-            _CREATE_INDEX_TABLE,
+            _CREATE_INDEX_TABLE_STATEMENT,
             "BEGIN",
         ):
             self._connection.execute(statement)
 
     def add_row(self, row: HistoryRow) -> bool:
-        """Add a row of the history. Return False, without a write, if an equal row was added before. Two rows
-        about payments are equal if payment and state are equal, whatever their amounts. Two rows about refunds
-        are equal if payment, amount, state and time are equal.
+        """Add a row of the history. Return False, without a write, if an equal row was added before. Two rows about
+        payments are equal if payment and state are equal, even if their amounts differ. Two rows about refunds are
+        equal if payment, amount, state and time are equal.
         """
         payment = row.provider_payment_id or f"ours:{row.merchant_payment_id}"
         identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
         if row.refund is not None:
             identity = (row.refund.value, row.amount.minor, row.at.isoformat())
-        added = self._connection.execute(_INSERT_ROW, (payment, *identity, row.merchant_payment_id))
+        added = self._connection.execute(_INSERT_ROW_STATEMENT, (payment, *identity, row.merchant_payment_id))
         return added.rowcount == 1
 
     def has_payment(self, provider_payment_id: str | None, merchant_payment_id: str) -> bool:
@@ -49,7 +50,7 @@ class HistoryIndex:
         None, the payment with our number `merchant_payment_id`."""
         query, number = _HAS_PAYMENT_QUERY, provider_payment_id
         if provider_payment_id is None:  # Few payments have no provider's id, so most histories need no second index.
-            self._connection.execute(_CREATE_OWN_NUMBER_INDEX)
+            self._connection.execute(_CREATE_OWN_NUMBER_INDEX_STATEMENT)
             query, number = _HAS_OWN_NUMBER_QUERY, merchant_payment_id
         return self._connection.execute(query, (number, _KIND_OF_PAID_ROWS)).fetchone() is not None
 

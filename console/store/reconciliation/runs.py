@@ -44,8 +44,8 @@ _LATEST_RUNS_OF_PROVIDER_QUERY = (
     .limit(_LIMIT_PARAMETER)
 )
 _LATEST_RUNS_QUERY = _RUNS_QUERY.order_by(reconciliations.c.id.desc()).limit(_LIMIT_PARAMETER)
-_INSERT_RUN = into(reconciliations)
-_INSERT_DIFFERENCE_ROW = into(reconciliation_rows)
+_INSERT_RUN_STATEMENT = into(reconciliations)
+_INSERT_DIFFERENCE_ROW_STATEMENT = into(reconciliation_rows)
 _DIFFERENCE_ROW_ID_QUERY = select(reconciliation_rows.c.id).where(
     reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.row_key == bindparam("of")
 )
@@ -63,7 +63,7 @@ _DIFFERENCE_ROWS_QUERY = (
     .order_by(reconciliation_rows.c.id)
     .limit(_LIMIT_PARAMETER)
 )
-_MARK_CASE_OPENED = (
+_MARK_CASE_OPENED_STATEMENT = (
     update(reconciliation_rows)
     .where(reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.row_key == bindparam("of"))
     .values(case_opened=True)
@@ -132,7 +132,7 @@ def open_run(
         "changed_at": convert_to_naive_utc(now),
     }
     try:
-        return compare_and_swap.insert_and_announce(conn, RECONCILIATION_KIND, _INSERT_RUN, row, now)
+        return compare_and_swap.insert_and_announce(conn, RECONCILIATION_KIND, _INSERT_RUN_STATEMENT, row, now)
     except IntegrityError:  # another process began it at the same time
         run = _find_run_of_days(conn, provider, from_day, to_day)
         if run is None:
@@ -196,7 +196,7 @@ def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference)
         "case_opened": difference.case_opened,
     }
     try:
-        conn.execute(_INSERT_DIFFERENCE_ROW, row)
+        conn.execute(_INSERT_DIFFERENCE_ROW_STATEMENT, row)
     except IntegrityError:  # only the statement was undone
         if conn.execute(_DIFFERENCE_ROW_ID_QUERY, {"run": run_id, "of": difference.row_key}).first() is None:
             raise
@@ -206,7 +206,7 @@ def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference)
 
 def mark_case_opened(conn: Connection, run_id: int, row_key: str) -> None:
     """Write into the row of the difference `row_key` of this run that a case about it was opened."""
-    conn.execute(_MARK_CASE_OPENED, {"run": run_id, "of": row_key})
+    conn.execute(_MARK_CASE_OPENED_STATEMENT, {"run": run_id, "of": row_key})
 
 
 def list_differences(

@@ -42,11 +42,11 @@ class _TakeStatements:
         self.running_of_person = self.all_running.where(own)
 
 
-_SERVER_NOW = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())
+_SERVER_NOW_EXPRESSION = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())
 _DURATION_PARAMETER = bindparam("lasts", type_=BigInteger())
 _TAKE_STATEMENTS_ON_SERVER = _TakeStatements(
-    _SERVER_NOW,
-    func.timestampadd(literal_column("MICROSECOND"), _DURATION_PARAMETER, _SERVER_NOW, type_=DateTime()),
+    _SERVER_NOW_EXPRESSION,
+    func.timestampadd(literal_column("MICROSECOND"), _DURATION_PARAMETER, _SERVER_NOW_EXPRESSION, type_=DateTime()),
     true(),
 )
 _TAKE_STATEMENTS_ON_SQLITE = _TakeStatements(

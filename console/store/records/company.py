@@ -29,7 +29,7 @@ from console.store.records.history import (
     make_audit_event,
     make_notice_event,
 )
-from console.store.records.money_by_corporation import RECORD_IDS_OF_NUMBER
+from console.store.records.money_by_corporation import RECORD_IDS_OF_NUMBER_SUBQUERY
 from console.store.schema.core import audit_log, documents
 from console.store.schema.payments import payment_events, payments, refunds
 from console.store.schema.worker import notes
@@ -51,7 +51,9 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
     is_known = refunds.c.certainty == _KNOWN_CERTAINTY
     paid = (
         select(payments.c.currency, func.sum(case((is_paid, payments.c.captured_minor), else_=0)))
-        .join_from(RECORD_IDS_OF_NUMBER, payments, payments.c.id == RECORD_IDS_OF_NUMBER.c.payment_id)
+        .join_from(
+            RECORD_IDS_OF_NUMBER_SUBQUERY, payments, payments.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.payment_id
+        )
         .group_by(payments.c.currency)
     )
     parts = (
@@ -61,7 +63,7 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
     )
     refunded = (
         select(refunds.c.currency, *(func.sum(case((part, refunds.c.refund_amount), else_=0)) for part in parts))
-        .join_from(RECORD_IDS_OF_NUMBER, refunds, refunds.c.id == RECORD_IDS_OF_NUMBER.c.refund_id)
+        .join_from(RECORD_IDS_OF_NUMBER_SUBQUERY, refunds, refunds.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.refund_id)
         .group_by(refunds.c.currency)
     )
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_BODY_CHARACTERS = 20_000
 _ROWS_PER_PAGE = 100
-_INSERT_EVIDENCE = insert(evidence)
+_INSERT_EVIDENCE_STATEMENT = insert(evidence)
 
 
 def add_answer(
@@ -71,9 +71,10 @@ def add_proof(
     proof: PersonProof,
     now: datetime,
 ) -> int:
-    """Store a text or file that a person handed in as evidence: its SHA-256, its readable text, and as summary the
-    person's reason, or without one the beginning of the text, which never reads as a reason. Return the id of the
-    evidence. `subject` is the kind and id of the record; `operation_id` the operation that the proof is about.
+    """Store a text or file that a person handed in as evidence, and return the id of the evidence. The row has its
+    SHA-256, its readable text, and a summary: the person's reason, or, if there is none, the beginning of the text. A
+    beginning that looks like a reason gets a space before it. `subject` is the kind and id of the record;
+    `operation_id` the operation that the proof is about.
     """
     text = proof.content.decode("utf-8", errors="replace").replace("\x00", "")
     digest = hashlib.sha256(proof.content).hexdigest()
@@ -101,7 +102,7 @@ def _insert_evidence(
         "summary": summary[:255],
         "body": body[:LONGEST_BODY_CHARACTERS],
     }
-    key = conn.execute(_INSERT_EVIDENCE, row).inserted_primary_key
+    key = conn.execute(_INSERT_EVIDENCE_STATEMENT, row).inserted_primary_key
     return int(key[0]) if key else 0
 
 
@@ -179,12 +180,12 @@ def add_document(
 
 
 def has_documents(conn: Connection) -> bool:
-    """True if the table of stored PDFs has a row, of whatever record."""
+    """True if the table of stored PDFs has a row of any record."""
     return conn.scalar(select(documents.c.id).limit(1)) is not None
 
 
 def list_document_paths(conn: Connection) -> frozenset[str]:
-    """Return the paths of all stored PDFs, of whatever records."""
+    """Return the paths of the stored PDFs of all records."""
     return frozenset(conn.scalars(select(documents.c.path)))
 
 

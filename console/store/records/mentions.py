@@ -13,7 +13,7 @@ from console.store.database import compare_and_swap
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.worker import mentions, notes
 
-_INSERT_MENTION = into(mentions)
+_INSERT_MENTION_STATEMENT = into(mentions)
 _MENTIONS_WITH_NOTE_QUERY = select(
     mentions.c.id, mentions.c.person, mentions.c.at, mentions.c.done_at, mentions.c.how, notes.c.id, notes.c.kind,
     notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at,
@@ -26,7 +26,7 @@ _OPEN_MENTIONS_OF_PERSON_QUERY = (
 _MENTION_OF_PERSON_QUERY = _MENTIONS_WITH_NOTE_QUERY.where(
     mentions.c.id == bindparam("which"), mentions.c.person == bindparam("who")
 )
-_MARK_MENTION_DONE = (
+_MARK_MENTION_DONE_STATEMENT = (
     update(mentions).where(mentions.c.id == bindparam("which"), mentions.c.done_at.is_(None)).values(
         done_at=bindparam("now")
     )
@@ -37,7 +37,8 @@ def add_mention(conn: Connection, note_id: int, person: str, now: datetime, sour
     """Insert an open mention: the note `note_id` names the person. `source`: it is an ordinary note, or the note of a
     hand-over."""
     conn.execute(
-        _INSERT_MENTION, {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now), "how": source.value}
+        _INSERT_MENTION_STATEMENT,
+        {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now), "how": source.value},
     )
 
 
@@ -56,7 +57,8 @@ def mark_done(conn: Connection, mention_id: int, now: datetime) -> bool:
     """Mark an open mention as done, and announce it in the change feed. Return False, without a write, if there
     is no open mention with this id."""
     is_changed = (
-        conn.execute(_MARK_MENTION_DONE, {"which": mention_id, "now": convert_to_naive_utc(now)}).rowcount == 1
+        conn.execute(_MARK_MENTION_DONE_STATEMENT, {"which": mention_id, "now": convert_to_naive_utc(now)}).rowcount
+        == 1
     )
     if is_changed:
         compare_and_swap.announce_change(conn, MENTION_KIND, mention_id, now)

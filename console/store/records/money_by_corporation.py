@@ -35,11 +35,11 @@ _NUMBER_PARAMETER: BindParameter[str] = bindparam("number")
 _ORDER_INDEX = 0
 _PAYMENT_INDEX = len(orders.ORDER_COLUMNS)
 _REFUND_INDEX = _PAYMENT_INDEX + len(payment_rows.PAYMENT_COLUMNS)
-_LAST_COLUMNS_INDEX = _REFUND_INDEX + len(refund_rows.REFUND_COLUMNS)
+_INDEX_AFTER_REFUND_COLUMNS = _REFUND_INDEX + len(refund_rows.REFUND_COLUMNS)
 _LAPSED_PAYMENT_INDEX, _LAPSED_REFUND_INDEX, _CHECKER_INDEX = (
-    _LAST_COLUMNS_INDEX,
-    _LAST_COLUMNS_INDEX + 1,
-    _LAST_COLUMNS_INDEX + 2,
+    _INDEX_AFTER_REFUND_COLUMNS,
+    _INDEX_AFTER_REFUND_COLUMNS + 1,
+    _INDEX_AFTER_REFUND_COLUMNS + 2,
 )
 
 
@@ -69,7 +69,7 @@ def _make_id_query(hit: Column[Any]) -> Select[Any]:
 
 _orders_with_payments = order_table.join(payment_table, payment_table.c.order_id == order_table.c.id)
 _is_refund_of_payment = refund_table.c.payment_id == payment_table.c.id
-RECORD_IDS_OF_NUMBER = union(
+RECORD_IDS_OF_NUMBER_SUBQUERY = union(
     _make_id_query(order_table.c.id).where(order_table.c.number_key == _NUMBER_PARAMETER),
     _make_id_query(payment_table.c.id).where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
     _make_id_query(payment_table.c.id)
@@ -92,9 +92,11 @@ _RECORDS_OF_NUMBER_QUERY = (
         approvals.c.person,
     )
     .select_from(
-        RECORD_IDS_OF_NUMBER.outerjoin(order_table, order_table.c.id == RECORD_IDS_OF_NUMBER.c.order_id)
-        .outerjoin(payment_table, payment_table.c.id == RECORD_IDS_OF_NUMBER.c.payment_id)
-        .outerjoin(refund_table, refund_table.c.id == RECORD_IDS_OF_NUMBER.c.refund_id)
+        RECORD_IDS_OF_NUMBER_SUBQUERY.outerjoin(
+            order_table, order_table.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.order_id
+        )
+        .outerjoin(payment_table, payment_table.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.payment_id)
+        .outerjoin(refund_table, refund_table.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.refund_id)
         .outerjoin(approvals, approvals.c.vote_of == cast(refund_table.c.id, String(40)))
     )
     .order_by(approvals.c.id)
@@ -143,7 +145,7 @@ def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
         )
     first = {row[_REFUND_INDEX]: row for row in rows}
     return _sort_newest_first(
-        refund_rows.make_record(row[_REFUND_INDEX:_LAST_COLUMNS_INDEX], votes[number], lapsed)
+        refund_rows.make_record(row[_REFUND_INDEX:_INDEX_AFTER_REFUND_COLUMNS], votes[number], lapsed)
         for number, row in first.items()
     )
 

@@ -15,14 +15,14 @@ _NOTES_OF_SUBJECT_QUERY = (
     .where(notes.c.kind == bindparam("whose"), notes.c.subject_id == bindparam("of"))
     .order_by(notes.c.id)
 )
-_INSERT_NOTE = into(notes)
+_INSERT_NOTE_STATEMENT = into(notes)
 
 
 def add_note(conn: Connection, kind: str, subject_id: int, person: str, words: str, now: datetime) -> int:
     """Insert a note of `person` with the text `words` about the record, announce a change of the record in the
     change feed, and return the id of the note."""
     row = {"kind": kind, "subject_id": subject_id, "person": person, "words": words, "at": convert_to_naive_utc(now)}
-    key = conn.execute(_INSERT_NOTE, row).inserted_primary_key
+    key = conn.execute(_INSERT_NOTE_STATEMENT, row).inserted_primary_key
     compare_and_swap.announce_change(conn, kind, subject_id, now)
     return int(key[0]) if key else 0
 

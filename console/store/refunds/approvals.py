@@ -21,7 +21,7 @@ _PROPOSED_STATES_QUERY = select(approvals.c.subject_id, approvals.c.proposed).wh
     approvals.c.subject_id.in_(bindparam("ids", expanding=True)),
     *_OPEN_PROPOSAL_CONDITIONS,
 )
-_NUMERIC_SUBJECT_ID = cast(approvals.c.subject_id, BigInteger)
+_NUMERIC_SUBJECT_ID_EXPRESSION = cast(approvals.c.subject_id, BigInteger)
 # The index of `vote_of` leads to the rows that aren't votes. There is no index in the order of time: with one, a
 # server could read all votes in that order.
 _OPEN_PROPOSALS_QUERY = (
@@ -35,14 +35,14 @@ _OPEN_PROPOSALS_QUERY = (
         func.coalesce(payments.c.corporation_number, credit_checks.c.corporation_number).label("corporation_number"),
     )
     .select_from(approvals)
-    .outerjoin(refunds, and_(approvals.c.subject_kind == "refund", refunds.c.id == _NUMERIC_SUBJECT_ID))
+    .outerjoin(refunds, and_(approvals.c.subject_kind == "refund", refunds.c.id == _NUMERIC_SUBJECT_ID_EXPRESSION))
     .outerjoin(
         payments, payments.c.id == func.coalesce(refunds.c.payment_id, case((approvals.c.subject_kind == "payment",
-        _NUMERIC_SUBJECT_ID))),
+        _NUMERIC_SUBJECT_ID_EXPRESSION))),
     )
     .outerjoin(
         credit_checks,
-        and_(approvals.c.subject_kind == "credit-check", credit_checks.c.id == _NUMERIC_SUBJECT_ID),
+        and_(approvals.c.subject_kind == "credit-check", credit_checks.c.id == _NUMERIC_SUBJECT_ID_EXPRESSION),
     )
     .where(approvals.c.vote_of.is_(None), *_OPEN_PROPOSAL_CONDITIONS)
     .order_by(approvals.c.at, approvals.c.id)
@@ -50,7 +50,7 @@ _OPEN_PROPOSALS_QUERY = (
 _VOTES_OF_REFUNDS_QUERY = select(approvals.c.id, approvals.c.vote_of, approvals.c.person).where(
     approvals.c.vote_of.in_(bindparam("ids", expanding=True))
 )
-_INSERT_VOTE = insert(approvals)
+_INSERT_VOTE_STATEMENT = insert(approvals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) ->
         "at": convert_to_naive_utc(now),
     }
     try:
-        conn.execute(_INSERT_VOTE, row)
+        conn.execute(_INSERT_VOTE_STATEMENT, row)
     except IntegrityError:
         if person in read_voters(conn, refund_id):
             return False

@@ -20,7 +20,7 @@ from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
-from console.store.database.instants import SERVER_TIME, convert_to_naive_utc
+from console.store.database.instants import SERVER_TIME_EXPRESSION, convert_to_naive_utc
 from console.store.database.server import reads_views
 from console.store.refunds import approvals
 from console.store.refunds.row_mapping import REFUND_COLUMNS, make_record
@@ -88,8 +88,8 @@ _OVERDUE_APPROVED_REFUNDS_QUERY = (
     .order_by(refunds.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_INSERT_REFUND = into(refunds)
-_INSERT_REFUND_WITH_SERVER_TIME = _INSERT_REFUND.values(created_at=SERVER_TIME)
+_INSERT_REFUND_STATEMENT = into(refunds)
+_INSERT_REFUND_WITH_SERVER_TIME_STATEMENT = _INSERT_REFUND_STATEMENT.values(created_at=SERVER_TIME_EXPRESSION)
 _COLUMNS_NEVER_CHANGED = frozenset(
     {"id", "version", "payment_id", "order_id", "refund_amount", "currency", "maker", "reason", "reason_code",
      "ticket", "saw", "radar", "intended_repeat", "set_aside_id", "checkers_needed", "decide_by", "created_at"}
@@ -327,7 +327,8 @@ def read_refunds(
 
 
 def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
-    """Return the refunds; those that are still requested without the people who approved and are no approvers now."""
+    """Return the refunds. From the `checkers` of a refund in the state requested, people who are no approvers any
+    more are left out."""
     kept = tuple(records)
     names = {name for refund in kept if refund.state is RefundState.REQUESTED for name in refund.checkers}
     lost = {name for name in names if not _is_approver(conn, name)}
@@ -379,9 +380,11 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
         "state_since": convert_to_naive_utc(now),
     } | compare_and_swap.make_id_column(new.given_id)
     if uses_server_time:
-        return compare_and_swap.insert_and_announce(conn, REFUND_KIND, _INSERT_REFUND_WITH_SERVER_TIME, row, now)
+        return compare_and_swap.insert_and_announce(
+            conn, REFUND_KIND, _INSERT_REFUND_WITH_SERVER_TIME_STATEMENT, row, now
+        )
     return compare_and_swap.insert_and_announce(
-        conn, REFUND_KIND, _INSERT_REFUND, row | {"created_at": convert_to_naive_utc(now)}, now
+        conn, REFUND_KIND, _INSERT_REFUND_STATEMENT, row | {"created_at": convert_to_naive_utc(now)}, now
     )
 
 

@@ -8,7 +8,7 @@ from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, FileColumns,
 from console.store.registry.progress import ImportRun
 from console.store.registry.schema import (
     COLUMN_LIST_SQL,
-    INSERT_CORPORATION,
+    INSERT_CORPORATION_STATEMENT,
     WRITTEN_COLUMN_NAMES,
     PlaceIds,
     PlaceKey,
@@ -29,9 +29,9 @@ DAYS_OF_CHANGES = 92
 _CORPORATION_BY_NUMBER_QUERY = f"SELECT id, {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _CORPORATION_ID_BY_NUMBER_QUERY = "SELECT id FROM corporations WHERE number = ?"
 _SET_CORPORATION_COLUMNS_SQL = ", ".join(f"{name} = ?" for name in WRITTEN_COLUMN_NAMES)
-_UPDATE_CORPORATION = f"UPDATE corporations SET {_SET_CORPORATION_COLUMNS_SQL} WHERE id = ?"  # noqa: S608 - names of our own columns
-_DELETE_CORPORATION = "DELETE FROM corporations WHERE id = ?"
-_INSERT_CHANGE = """
+_UPDATE_CORPORATION_STATEMENT = f"UPDATE corporations SET {_SET_CORPORATION_COLUMNS_SQL} WHERE id = ?"  # noqa: S608 - names of our own columns
+_DELETE_CORPORATION_STATEMENT = "DELETE FROM corporations WHERE id = ?"
+_INSERT_CHANGE_STATEMENT = """
 INSERT INTO changes VALUES (?, ?, ?, ?)
 ON CONFLICT (day, number) DO UPDATE SET after = excluded.after
 """
@@ -94,13 +94,13 @@ def _apply_row(
     if found is None and after is None:
         return 0
     if after is None:
-        connection.execute(_DELETE_CORPORATION, found[:1])
+        connection.execute(_DELETE_CORPORATION_STATEMENT, found[:1])
     elif found is None:
-        connection.execute(INSERT_CORPORATION, after)
+        connection.execute(INSERT_CORPORATION_STATEMENT, after)
     else:
-        connection.execute(_UPDATE_CORPORATION, (*after, found[0]))
+        connection.execute(_UPDATE_CORPORATION_STATEMENT, (*after, found[0]))
     was, now = (None if state is None else read_corporation(state, places) for state in (before, after))
     if find_changed_facts(was, now):
         states = (None if state is None else format_corporation_state(state, places) for state in (before, after))
-        connection.execute(_INSERT_CHANGE, ((source.day - FIRST_PUBLICATION_DAY).days, row[0], *states))
+        connection.execute(_INSERT_CHANGE_STATEMENT, ((source.day - FIRST_PUBLICATION_DAY).days, row[0], *states))
     return (after is not None) - (before is not None)

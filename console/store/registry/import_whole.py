@@ -20,7 +20,7 @@ from console.store.registry.progress import ImportRun
 from console.store.registry.registry_file import make_building_path, open_for_reading, start_building
 from console.store.registry.schema import (
     FORMAT_VERSION,
-    INSERT_CORPORATION,
+    INSERT_CORPORATION_STATEMENT,
     PlaceIds,
     add_missing_columns,
     convert_to_stored_rows,
@@ -39,7 +39,7 @@ from console.store.registry.source_file import SourceFile, make_bad_file_error, 
 _CACHE_KIB = 32 * 1024
 _BLOCKS_PER_COMMIT = 128
 _ROWS_INDEXED_PER_COMMIT = 100_000
-_DELETE_OLDER_STATES = """
+_DELETE_OLDER_STATES_STATEMENT = """
 DELETE FROM corporations WHERE id IN (
     SELECT id FROM (
         SELECT id, row_number() OVER (PARTITION BY number ORDER BY updated_on DESC, id DESC) AS rank
@@ -152,7 +152,7 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
     try:
         for block in read_rows(source, after):
             connection.executemany(
-                INSERT_CORPORATION, convert_to_stored_rows(_select_rows_in_force(block.columns), places)
+                INSERT_CORPORATION_STATEMENT, convert_to_stored_rows(_select_rows_in_force(block.columns), places)
             )
             blocks += 1
             more, done = block.last_line - done, block.last_line
@@ -184,7 +184,7 @@ def _create_indexes_and_summary(connection: sqlite3.Connection, sources: Sequenc
     try:
         create_indexes(connection)
     except sqlite3.IntegrityError:
-        connection.execute(_DELETE_OLDER_STATES)
+        connection.execute(_DELETE_OLDER_STATES_STATEMENT)
         create_indexes(connection)
     rows = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
     write_summary(connection, sources, sources[0].day, rows)

@@ -25,7 +25,7 @@ from console.store.schema.payments import orders, payments, refunds
 _MAX_NUMBERS_PER_QUERY = 500
 MAX_OPEN_NUMBERS = 1_000
 """Largest number of records that `list_open_numbers` reads for each of its conditions."""
-_NEEDS_REVIEW = "needs_review"
+_NEEDS_REVIEW_WORK_STATE = "needs_review"
 _UNKNOWN_CERTAINTY = "unknown"
 
 
@@ -37,15 +37,15 @@ def _make_number_query(number: ColumnElement[Any], is_open: ColumnElement[bool])
     return select(number.label("number"), has_open).where(asked).group_by(number)
 
 
-_is_open_payment = or_(payments.c.work_state == _NEEDS_REVIEW, payments.c.certainty == _UNKNOWN_CERTAINTY)
+_is_open_payment = or_(payments.c.work_state == _NEEDS_REVIEW_WORK_STATE, payments.c.certainty == _UNKNOWN_CERTAINTY)
 _is_open_refund = refunds.c.status.not_in([state.value for state in ENDED_REFUND_STATES])
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
 _OUR_NUMBERS_QUERY = union_all(
     _make_number_query(
         credit_checks.c.number_key,
-        or_(credit_checks.c.seen_work == _NEEDS_REVIEW, credit_checks.c.certainty == _UNKNOWN_CERTAINTY),
+        or_(credit_checks.c.seen_work == _NEEDS_REVIEW_WORK_STATE, credit_checks.c.certainty == _UNKNOWN_CERTAINTY),
     ),
-    _make_number_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW),
+    _make_number_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW_WORK_STATE),
     _make_number_query(payments.c.corporation_number, _is_open_payment),
     _make_number_query(orders.c.number_key, _is_open_payment).select_from(_orders_with_payments),
     _make_number_query(payments.c.corporation_number, _is_open_refund).join_from(
@@ -71,10 +71,12 @@ def _make_open_query(number: ColumnElement[Any], is_open: ColumnElement[bool], r
 _number_of_payment = func.coalesce(payments.c.corporation_number, orders.c.number_key)
 _payments_with_orders = payments.outerjoin(orders, orders.c.id == payments.c.order_id)
 _OPEN_NUMBERS_QUERY = union(
-    _make_open_query(credit_checks.c.number_key, credit_checks.c.seen_work == _NEEDS_REVIEW, credit_checks),
+    _make_open_query(
+        credit_checks.c.number_key, credit_checks.c.seen_work == _NEEDS_REVIEW_WORK_STATE, credit_checks
+    ),
     _make_open_query(credit_checks.c.number_key, credit_checks.c.certainty == _UNKNOWN_CERTAINTY, credit_checks),
-    _make_open_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW, orders),
-    _make_open_query(_number_of_payment, payments.c.work_state == _NEEDS_REVIEW, _payments_with_orders),
+    _make_open_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW_WORK_STATE, orders),
+    _make_open_query(_number_of_payment, payments.c.work_state == _NEEDS_REVIEW_WORK_STATE, _payments_with_orders),
     _make_open_query(_number_of_payment, payments.c.certainty == _UNKNOWN_CERTAINTY, _payments_with_orders),
     _make_open_query(
         _number_of_payment,

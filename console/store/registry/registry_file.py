@@ -37,7 +37,7 @@ _MMAP_BYTES = 2**31 - 2**16
 """Bytes of a registry that readers map into memory: the most that SQLite allows. A registry in use is never
 truncated, so a mapped page stays readable.
 """
-_BUSY_SECONDS = 30.0
+_BUSY_TIMEOUT_SECONDS = 30.0
 
 
 def find_registry_file(folder: Path) -> Path | None:
@@ -52,7 +52,11 @@ def find_registry_file(folder: Path) -> Path | None:
 def open_for_reading(file: Path) -> sqlite3.Connection:
     """Open a registry.db for reading. Raises sqlite3.Error if the file can't be opened."""
     connection = sqlite3.connect(
-        f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        f"{file.as_uri()}?mode=rw",
+        uri=True,
+        timeout=_BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
     )
     try:
         connection.execute("PRAGMA query_only=ON")
@@ -66,7 +70,7 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
 def open_for_writing(file: Path) -> sqlite3.Connection:
     """Open the registry.db in use for writing, to apply differences. Raises sqlite3.Error if the file can't be
     opened."""
-    return sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    return sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
 
 
 @contextmanager

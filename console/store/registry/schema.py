@@ -81,7 +81,7 @@ COLUMN_NAMES = (
 )  # fmt: skip
 COLUMN_LIST_SQL = ", ".join(COLUMN_NAMES)
 WRITTEN_COLUMN_NAMES = (*COLUMN_NAMES, "folded_names", "folded_street")
-INSERT_CORPORATION = (
+INSERT_CORPORATION_STATEMENT = (
     f"INSERT INTO corporations ({', '.join(WRITTEN_COLUMN_NAMES)}) "  # noqa: S608  # names of our own columns
     f"VALUES ({', '.join('?' * len(WRITTEN_COLUMN_NAMES))})"
 )

@@ -33,8 +33,8 @@ _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", 
 _ROWS_PER_BATCH = 2_000
 _POST_CODE_DIGITS = 7
 _NUMBER_PATTERN = re.compile(r"([^\W\d_目番地号])(\d{1,6})(?!\d)")
-_FIXED_WIDTH = "utf-32-le"  # four bytes for each character
-_DIGITS_TO_BREAKS = str.maketrans(dict.fromkeys("0123456789", " "))
+_FIXED_WIDTH_ENCODING = "utf-32-le"  # four bytes for each character
+_DIGITS_TO_SPACES = str.maketrans(dict.fromkeys("0123456789", " "))
 
 
 def create_search_index(connection: sqlite3.Connection) -> None:
@@ -161,11 +161,11 @@ def _list_readings(row: TextsRow) -> list[str]:
 def _join_character_pairs(texts: Sequence[str]) -> list[str]:
     """Return the pairs of neighbouring characters of each text, separated by spaces. The pairs of all texts are made
     together, because a string for each pair would take several times as long."""
-    characters = array("I", "\n".join(texts).encode(_FIXED_WIDTH))
+    characters = array("I", "\n".join(texts).encode(_FIXED_WIDTH_ENCODING))
     count = max(len(characters) - 1, 0)
-    joined = array("I", " ".encode(_FIXED_WIDTH)) * (3 * count)
+    joined = array("I", " ".encode(_FIXED_WIDTH_ENCODING)) * (3 * count)
     joined[0::3], joined[1::3] = characters[:-1], characters[1:]
-    pairs = joined.tobytes().decode(_FIXED_WIDTH)
+    pairs = joined.tobytes().decode(_FIXED_WIDTH_ENCODING)
     ends = accumulate(len(text) + 1 for text in texts)
     return [
         pairs[3 * (end - len(text) - 1) : 3 * (end - 2) - 1] if len(text) > 1 else ""
@@ -200,7 +200,7 @@ def list_edge_terms(bare_name: str) -> tuple[str, str]:
 
 def list_address_terms(text: str) -> list[str]:
     """Return the terms of an address, or of a part of one, without its numbers and their units (such as 丁目)."""
-    parts = list_readings(text)[-1].translate(_DIGITS_TO_BREAKS).split()
+    parts = list_readings(text)[-1].translate(_DIGITS_TO_SPACES).split()
     return [f"@{pair}" for part in parts if part not in _UNITS_OF_ADDRESSES for pair in list_character_pairs(part)]
 
 

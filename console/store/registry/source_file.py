@@ -38,7 +38,7 @@ _BLOCK_BYTES = 256 * 1024
 _NAME_PATTERN = re.compile(r"(?:(?P<difference>diff)|(?P<prefecture>\d\d)_[a-z]+_all)_(?P<day>\d{8})", re.IGNORECASE)
 _CONTROL_PATTERN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _CONTROL_CHARACTERS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
-_UTF8_KANA_OR_KANJI = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
+_UTF8_KANA_OR_KANJI_PATTERN = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
 _PRIVATE_USE_PATTERN = re.compile("[\x80\ue000-\uf8ff]")
 """Characters to which Python decodes bytes that have no meaning in Shift_JIS."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -290,7 +290,7 @@ def _is_shift_jis(content: bytes) -> bool:
         return False
     if _PRIVATE_USE_PATTERN.search(text):
         return False
-    if _UTF8_KANA_OR_KANJI.search(content) is None:
+    if _UTF8_KANA_OR_KANJI_PATTERN.search(content) is None:
         return True
     fields = content.replace(b"\n", b",").split(b",")
-    return not any(_UTF8_KANA_OR_KANJI.search(field) and _is_utf8(field) for field in fields)
+    return not any(_UTF8_KANA_OR_KANJI_PATTERN.search(field) and _is_utf8(field) for field in fields)

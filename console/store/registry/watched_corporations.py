@@ -40,8 +40,8 @@ _WATCHED_CORPORATIONS_PAGE_QUERY = (
 _WATCHED_CORPORATIONS_BY_NUMBER_QUERY = _WATCHED_CORPORATIONS_QUERY.where(
     watched_corporations.c.corporation_number.in_(bindparam("numbers", expanding=True))
 )
-_INSERT_WATCHED_CORPORATION = insert(watched_corporations)
-_UPDATE_UNCHANGED_CORPORATION = (
+_INSERT_WATCHED_CORPORATION_STATEMENT = insert(watched_corporations)
+_UPDATE_UNCHANGED_CORPORATION_STATEMENT = (
     update(watched_corporations)
     .where(
         watched_corporations.c.corporation_number == bindparam("of"),
@@ -103,7 +103,7 @@ def insert_rows(conn: Connection, rows: Iterable[WatchedCorporation], now: datet
     if not values:
         return
     try:
-        conn.execute(_INSERT_WATCHED_CORPORATION, values)
+        conn.execute(_INSERT_WATCHED_CORPORATION_STATEMENT, values)
     except IntegrityError:
         raise RunAgain from None
 
@@ -129,7 +129,7 @@ def store_facts(
         "day": registry_date.isoformat(),
         "at": convert_to_naive_utc(now),
     }
-    if conn.execute(_UPDATE_UNCHANGED_CORPORATION, values).rowcount != 1:
+    if conn.execute(_UPDATE_UNCHANGED_CORPORATION_STATEMENT, values).rowcount != 1:
         raise RunAgain
 
 

@@ -24,9 +24,9 @@ _APPROVED_STATES = (
 
 
 def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, ...], bool]:
-    """Return two values: for each currency the numbers of the refunds that were requested in the period, by the
-    steps that they have reached; and False if there may be more of them than the MAX_REFUNDS refunds that are
-    read, otherwise True. The newest refunds are read whatever the period is, so the period must end now.
+    """Return two values: for each currency the numbers of the refunds that were requested in the period, by the steps
+    that they have reached; and False if there may be more of them than the MAX_REFUNDS refunds that are read,
+    otherwise True. The newest refunds are read for every period, so the period must end now.
     """
     newest = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("most", type_=Integer)).subquery()
     c = newest.c

@@ -8,7 +8,7 @@ database can index the columns.
 
 from collections.abc import Mapping
 
-_THIRTEEN_DIGITS: Mapping[str, str] = {
+_THIRTEEN_DIGITS_SQL: Mapping[str, str] = {
     "sqlite": "{0} GLOB '" + "[0-9]" * 13 + "'",
     "mysql": "{0} REGEXP '^[0-9]{{13}}$'",
 }
@@ -40,7 +40,7 @@ def _make_normalised_sql(column: str) -> str:
 
 
 def _has_thirteen_digits_sql(dialect: str, column: str) -> str:
-    return _THIRTEEN_DIGITS[dialect].format(column)
+    return _THIRTEEN_DIGITS_SQL[dialect].format(column)
 
 
 def number_key_sql(dialect: str, column: str = "corporation_number") -> str:
@@ -62,7 +62,7 @@ IS_INCOMPLETE_SQL = (
     "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
     "OR pdf_file_path IS NULL) THEN 1 END"
 )
-NUMBER_KEY_SQL: Mapping[str, str] = {dialect: number_key_sql(dialect) for dialect in _THIRTEEN_DIGITS}
+NUMBER_KEY_SQL: Mapping[str, str] = {dialect: number_key_sql(dialect) for dialect in _THIRTEEN_DIGITS_SQL}
 
 
 def claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
@@ -76,4 +76,4 @@ def claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
     )
 
 
-CLAIM_NUMBER_SQL: Mapping[str, str] = {dialect: claim_number_sql(dialect) for dialect in _THIRTEEN_DIGITS}
+CLAIM_NUMBER_SQL: Mapping[str, str] = {dialect: claim_number_sql(dialect) for dialect in _THIRTEEN_DIGITS_SQL}

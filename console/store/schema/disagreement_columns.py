@@ -21,10 +21,10 @@ def _make_derived_sql(condition: str) -> str:
 ORDER_SQL, REFUND_SQL, CREDIT_CHECK_SQL = (
     _make_derived_sql(_needs_review_sql(kind)) for kind in ("order", "refund", "credit-check")
 )
-_PAYMENT_MINOR_SQL = "CASE WHEN captured_minor <> 0 THEN captured_minor ELSE asked_minor END"
+_PAYMENT_AMOUNT_MINOR_SQL = "CASE WHEN captured_minor <> 0 THEN captured_minor ELSE asked_minor END"
 PAYMENT_SQL = _make_derived_sql(
     f"({_needs_review_sql('payment')}) OR (work_state = 'scheduled' AND work_reason = '{WorkReason.MOVE_ORDER}')"
-    f" OR (told_at IS NOT NULL AND (provider_minor <> {_PAYMENT_MINOR_SQL}"
+    f" OR (told_at IS NOT NULL AND (provider_minor <> {_PAYMENT_AMOUNT_MINOR_SQL}"
     " OR provider_refunded_minor <> refunded_minor))"
 )
 """SQL of the column `disagrees` of payments. The value is also 1 while the program still has to change the state

@@ -122,7 +122,7 @@ def mark_prepared_as_calling(file: Path) -> None:
     """In a copy of a spool, change the state of each operation from `prepared` to `calling`. An operation that was
     not sent when the copy was made may have been sent after that, so the copy doesn't prove that it wasn't.
 
-    The file must be in use by nobody. Raises sqlite3.Error if it can't be changed.
+    No process may use the file meanwhile. Raises sqlite3.Error if it can't be changed.
     """
     with closing(sqlite3.connect(file, isolation_level=None)) as copy:
         ((application,),) = copy.execute("PRAGMA application_id")

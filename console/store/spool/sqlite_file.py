@@ -101,8 +101,8 @@ class LocalJournal:
                 conn.executemany(sql, rows)
 
     def close(self) -> None:
-        """Close all idle connections. A statement that is running in another thread closes its own at its end, and
-        so does each later one."""
+        """Close all idle connections. A connection that another thread is using is closed at the end of its
+        statement, and so is every connection that is opened later."""
         self._is_closed = True
         self._close_idle_connections()
 

@@ -75,8 +75,8 @@ _RESULT_COUNTS_QUERY = union_all(
 """One query, so that both parts count the same rows. Only rows that are done can be still unknown: the first part
 counts them as done. Both parts are read through ix_bulk_rows_open, so that nothing is sorted.
 """
-_INSERT, _INSERT_ROWS = into(bulk_runs), into(bulk_rows)
-_WRITE_ROW_RESULT = (
+_INSERT_BULK_RUN_STATEMENT, _INSERT_BULK_ROWS_STATEMENT = into(bulk_runs), into(bulk_rows)
+_WRITE_ROW_RESULT_STATEMENT = (
     update(bulk_rows)
     .where(_ROW_OF_RUN_CONDITION, bulk_rows.c.position == bindparam("of"), bulk_rows.c.result.is_(None))
     .values(result=bindparam("what"), reason=bindparam("why"), done_at=bindparam("at"))
@@ -106,7 +106,7 @@ def insert_run(
         "made_at": convert_to_naive_utc(now),
         "changed_at": convert_to_naive_utc(now),
     }
-    run_id = compare_and_swap.insert_and_announce(conn, BULK_RUN_KIND, _INSERT, run, now)
+    run_id = compare_and_swap.insert_and_announce(conn, BULK_RUN_KIND, _INSERT_BULK_RUN_STATEMENT, run, now)
     rows_to_insert = [
         {
             "run_id": run_id,
@@ -118,7 +118,7 @@ def insert_run(
         for place, row in enumerate(chosen, 1)
     ]
     for begin in range(0, len(rows_to_insert), _ROWS_PER_INSERT):
-        conn.execute(_INSERT_ROWS, rows_to_insert[begin : begin + _ROWS_PER_INSERT])
+        conn.execute(_INSERT_BULK_ROWS_STATEMENT, rows_to_insert[begin : begin + _ROWS_PER_INSERT])
     return run_id
 
 
@@ -173,7 +173,7 @@ def write_result(
     """Write the result of the row at `position` of the bulk run. Return False, without a write, if the row already
     has a result."""
     values = {"run": run_id, "of": position, "what": result, "why": reason, "at": convert_to_naive_utc(now)}
-    if conn.execute(_WRITE_ROW_RESULT, values).rowcount != 1:
+    if conn.execute(_WRITE_ROW_RESULT_STATEMENT, values).rowcount != 1:
         return False
     compare_and_swap.announce_change(conn, BULK_RUN_KIND, run_id, now)
     return True

@@ -57,7 +57,7 @@ _STUCK_SAGAS_WITHOUT_CASE_QUERY = (
     .order_by(sagas.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_INSERT_SAGA = into(sagas)
+_INSERT_SAGA_STATEMENT = into(sagas)
 
 
 def start_saga(
@@ -88,7 +88,7 @@ def start_saga(
         "next_at": convert_to_naive_utc(now),
     }
     try:
-        saga_id = compare_and_swap.insert_and_announce(conn, SAGA_KIND, _INSERT_SAGA, row, now)
+        saga_id = compare_and_swap.insert_and_announce(conn, SAGA_KIND, _INSERT_SAGA_STATEMENT, row, now)
     except IntegrityError:  # another process began it at the same time
         if find_open_saga(conn, kind, subject_kind, subject_id):
             return None

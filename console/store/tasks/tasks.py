@@ -29,11 +29,13 @@ _TASK_BY_NAME_QUERY = _TASKS_QUERY.where(tasks.c.name == bindparam("of"))
 _DUE_TASKS_QUERY = (
     _TASKS_QUERY.where(tasks.c.next_at <= bindparam("now")).order_by(None).order_by(tasks.c.next_at, tasks.c.name)
 )
-_INSERT_TASK = into(tasks)
-_UPDATE_TASK_POSITION = (
+_INSERT_TASK_STATEMENT = into(tasks)
+_UPDATE_TASK_POSITION_STATEMENT = (
     update(tasks).where(tasks.c.name == bindparam("of")).values(position=bindparam("at"), version=tasks.c.version + 1)
 )
-_UPDATE_UNCHANGED_TASK = update(tasks).where(tasks.c.name == bindparam("of"), tasks.c.version == bindparam("as_read"))
+_UPDATE_UNCHANGED_TASK_STATEMENT = update(tasks).where(
+    tasks.c.name == bindparam("of"), tasks.c.version == bindparam("as_read")
+)
 
 
 def find_or_insert_task(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
@@ -52,7 +54,8 @@ def find_or_insert_task(conn: Connection, name: str, every_seconds: int, now: da
 def _insert_task(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
     try:
         conn.execute(
-            _INSERT_TASK, {"name": name, "every_seconds": every_seconds, "next_at": convert_to_naive_utc(now)}
+            _INSERT_TASK_STATEMENT,
+            {"name": name, "every_seconds": every_seconds, "next_at": convert_to_naive_utc(now)},
         )
     except IntegrityError:  # another worker inserted it at the same time
         raise RunAgain from None
@@ -119,7 +122,7 @@ def end_run(
 def store_position(conn: Connection, name: str, position: str) -> None:
     """Store the position at which the next run of the task `name` continues, also if the present run is interrupted.
     `end_run` replaces it by its own argument."""
-    conn.execute(_UPDATE_TASK_POSITION, {"of": name, "at": position})
+    conn.execute(_UPDATE_TASK_POSITION_STATEMENT, {"of": name, "at": position})
 
 
 def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None:
@@ -137,7 +140,7 @@ def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None
 def _make_update(columns: tuple[str, ...]) -> Update:
     """Return the compare-and-swap statement that writes these columns. The statements are cached: each run of a
     task uses two of them."""
-    return _UPDATE_UNCHANGED_TASK.values({column: bindparam(column) for column in columns})
+    return _UPDATE_UNCHANGED_TASK_STATEMENT.values({column: bindparam(column) for column in columns})
 
 
 def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tuple[ScheduledTask, ...]:

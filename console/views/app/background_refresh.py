@@ -108,7 +108,7 @@ class BackgroundRefresh(QObject):
             timer.start()
 
     def stop_timers(self) -> None:
-        """Make no more readings, also none of the first ones that are still due."""
+        """Stop all timers, also those of first readings that are still due. No further reading begins."""
         for timer in self.findChildren(QTimer):
             timer.stop()
 

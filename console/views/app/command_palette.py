@@ -120,7 +120,7 @@ class CommandPalette(QObject):
 
     @Slot()
     def _stop_search(self) -> None:
-        """End the search that runs or would begin soon, and remove what the box says about it."""
+        """End the search that runs or would begin soon, and remove the text about the search from the box."""
         self._timer.stop()
         self._waits_for_exact = False
         if self._reading is not None:
@@ -211,8 +211,8 @@ class CommandPalette(QObject):
         return False
 
     def _may_close(self) -> bool:
-        """Return True if Esc may close the box. A search that waits for the database is ended first, which the box
-        says; the next Esc closes the box."""
+        """Return True if Esc may close the box. If a search is waiting for the database, end the search, show in the
+        box that it was ended, and return False; the next Esc then closes the box."""
         if not self._is_searching:
             return True
         self._stop_search()

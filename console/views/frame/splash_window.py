@@ -84,8 +84,8 @@ def _make_style_sheet(environment: str, theme: ThemeName) -> str:
 
 
 def _detect_system_theme() -> ThemeName:
-    """Return the light or the dark theme, whichever fits the brightness of the operating system's palette. The
-    function doesn't read Qt's own colour scheme, because that is in the namespace `Qt`, whose first use would
-    delay the first frame.
+    """Return the theme, light or dark, that fits the brightness of the operating system's palette. The function
+    doesn't read Qt's own colour scheme, because that is in the namespace `Qt`, whose first use would delay the first
+    frame.
     """
     return "dark" if QApplication.palette().window().color().lightness() < 128 else "light"

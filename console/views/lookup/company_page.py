@@ -47,7 +47,7 @@ _CREDIT_CHECK_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "
 
 
 class _NameLabel(TextLabel):
-    """A name that is on one line where it has room, and wraps where it has not."""
+    """Label with a company's name. The name is on one line if the line has room for it; otherwise it wraps."""
 
     def sizeHint(self) -> QSize:
         width = self.measure_line_width()
@@ -373,7 +373,8 @@ class CompanyPanel(QWidget):
 
     @Slot()
     def probe_current_record(self) -> None:
-        """Ask the provider for the outcome of the current record. If there is no current record, say so."""
+        """Ask the provider for the outcome of the current record. If there is no current record, show a message that
+        says this."""
         record = self.current_record
         if record is not None:
             self._acts.probe(record)

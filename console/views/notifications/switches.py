@@ -1,5 +1,5 @@
-"""The person's preference for each kind of event: whether the program notifies the person about it. Without a
-stored preference, it does."""
+"""The person's preference for each kind of event: whether the program notifies the person about it. Without a stored
+preference, the program notifies the person."""
 
 from console.domain.notifications.events import PersonalEventKind
 from console.views.runtime.preferences import Preferences

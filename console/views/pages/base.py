@@ -407,9 +407,9 @@ class Page(QWidget):
         other values, such as the id of another record. The default does nothing."""
 
     def leave(self) -> None:
-        """Release what only the opened page needs, such as a child process. The window calls this when it opens
-        another page, builds its pages again or closes; not when the lock hides the page or when the window is
-        minimized, because neither calls `show_route` afterwards. The default does nothing."""
+        """Release the resources that only the opened page needs, such as a child process. The window calls this when
+        it opens another page, builds its pages again or closes; not when the lock hides the page or when the window
+        is minimized, because neither calls `show_route` afterwards. The default does nothing."""
 
     def get_screen_state(self) -> Mapping[str, Any]:
         """Return the page's state that isn't in its route, such as filter, tab and selected row, as JSON values. A

@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
 
 class PageScrollArea(QScrollArea):
-    """A scroll area that never makes its page smaller than the page's minimum size, whatever the text size and the
-    window size.
+    """A scroll area that never makes its page smaller than the page's minimum size, at every text size and window
+    size.
 
     QScrollArea's own resizing uses the preferred height of a page; this class uses the minimum height.
     """

@@ -69,17 +69,17 @@ def _make_shown_side(
 
 
 def _find_own_state_word(side: ComparedSide, word: str) -> str:
-    """Return the word that the provider itself uses for its state. Return "" for our own record and the order, whose
-    codes mean what `word` (the window's text for the state) says; if the provider has no word; or if it equals
-    `word`; case is ignored."""
+    """Return the word that the provider itself uses for its state. `word` is the window's text for that state. Return
+    "" if the provider has no word or the same word (case is ignored), and for our own record and the order, because
+    their codes mean the same as `word`."""
     if side.name != "provider" or side.word is None:
         return ""
     return "" if side.word.casefold() == word.casefold() else side.word
 
 
 def _make_unanswered_side(name: str, context: WindowContext, record: Payment | Refund) -> ShownSide:
-    """Return the content of the provider's panel for a record whose state the provider hasn't reported. `name` is
-    the title of the panel. The text says why there is no state: for example, the refund wasn't sent, or the
+    """Return the content of the provider's panel for a record whose state the provider hasn't reported. `name` is the
+    title of the panel. Its text gives the reason why there is no state: for example, the refund wasn't sent, or the
     provider has refused it, doesn't know it, or hasn't answered.
     """
     translate, sent_text = context.translate, _format_sending_age(record, context)

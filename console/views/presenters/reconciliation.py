@@ -51,8 +51,8 @@ def format_run_title(item: ReconciliationRunItem, context: WindowContext) -> str
 
 
 def format_run_times(item: ReconciliationRunItem, context: WindowContext) -> str:
-    """Return the sentence about the times of a run: who began the run and when, and when it ended or, if it hasn't
-    ended, when it last changed."""
+    """Return the sentence about the times of a run: the person who began the run, the time of its begin, and the time
+    of its end or, if it hasn't ended, of its last change."""
     facts = {"who": record_words.get_actor_name(item.asked_by, context), "begun": item.begun_at}
     if item.ended_at is not None:
         return context.translate("reconcile.when.ended", **facts, ended=item.ended_at)

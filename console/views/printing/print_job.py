@@ -1,5 +1,5 @@
 """Prints text, tables and page images to a printer that the person selects in the operating system's print dialog.
-Text is black on white, whatever the theme of the window is."""
+Text is black on white in every theme of the window."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
 class QueuePageActions(QObject):
     """Runs the actions of the queue page on its records. Before a bulk action on several records, the bulk dialog
-    makes a dry run, and the person confirms the action. Takes are given back, and evidence is exported, without
-    it."""
+    makes a dry run, and the person confirms the action. Giving back takes and exporting evidence need no dry run."""
 
     def __init__(
         self, context: WindowContext, page: Page, choice: QueueSelection, current: Callable[[], QueueItem | None]

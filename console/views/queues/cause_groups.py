@@ -125,7 +125,7 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
     record. `has_cause` is True if the table has a column of causes: then that column shows the cause, and the
     naming column, which is too narrow for a sentence, shows only the number of records."""
 
-    def group_cell(row: CauseRow) -> Cell:
+    def make_group_cell(row: CauseRow) -> Cell:
         if is_naming:
             text = _format_record_count(context, row) if has_cause else _format_group_title(context, row)
             return f"{'▾' if row.is_open else '▸'} {text}"
@@ -136,7 +136,7 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
         return format_sums(row.group.sums_minor) if column.kind == "amount" else ""
 
     def make_cell(row: GroupTableRow) -> Cell:
-        return group_cell(row) if isinstance(row, CauseRow) else column.cell(row)
+        return make_group_cell(row) if isinstance(row, CauseRow) else column.cell(row)
 
     def make_spoken_text(row: GroupTableRow) -> str:
         if not isinstance(row, CauseRow):

@@ -66,10 +66,10 @@ class EvidenceBundleExport(QObject):
         def call(services: "Console", report: ProgressCallback) -> "WrittenBundle":
             return services.recovery.write_evidence_bundle(read_records(services), Path(path), report)
 
-        def progress_words(done: int, of: int) -> str:
+        def format_progress(done: int, of: int) -> str:
             return context.translate("progress.evidence", done=done, of=of)
 
-        self._file.write_file(call, self._make_toast, progress_words)
+        self._file.write_file(call, self._make_toast, format_progress)
 
     @Slot()
     def cancel(self) -> None:

@@ -244,8 +244,8 @@ class EvidenceForm(QWidget):
 
     @Slot()
     def _propose_reason(self) -> None:
-        """Select the code of the reason that follows from the kind of evidence, or none. A code that the person has
-        selected stays."""
+        """Select the code of the reason that the form proposes for the selected kind of evidence, or no code if it
+        proposes none. If the person has selected a code, leave it selected."""
         if self.reason.currentIndex() >= 0 and not self._is_reason_proposed:
             return
         self._evidence_kind_of_proposal, self._has_person_selected_reason = self.evidence_kind, False
@@ -255,7 +255,8 @@ class EvidenceForm(QWidget):
 
     @Slot()
     def _keep_selected_reason(self) -> None:
-        """Treat the code as the person's own from now on, also if it is the one that the form has proposed."""
+        """Treat the selected code as the person's own choice from now on, even if it is the one that the form has
+        proposed."""
         self._has_person_selected_reason = True
         self._update_proposal_note()
 
@@ -270,9 +271,9 @@ class EvidenceForm(QWidget):
         self._proposal_note.setVisible(self._is_reason_proposed)
 
     def store_decision_choices(self, choices: Sequence[DecisionChoice]) -> None:
-        """Store the choices that the service has returned. A choice says of one result whether the stored facts
-        exclude it, and which changes the result would make. Before this call, no result is disabled because of
-        stored facts."""
+        """Store the choices that the service has returned. Each choice is about one result: it has the reason if the
+        stored facts exclude the result, and the changes that the result would make. Before this call, no result is
+        disabled because of stored facts."""
         self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
         self._update_result_buttons()
 

@@ -50,7 +50,7 @@ def _make_chart_content(report: TimeToTruthReport, context: WindowContext) -> Ch
 
 
 def _make_bar_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStrip:
-    def look_of(name: str) -> BarPartStyle:
+    def make_part_style(name: str) -> BarPartStyle:
         time: timedelta | None = getattr(kind, name)
         return (
             _OPEN_STYLE
@@ -64,7 +64,7 @@ def _make_bar_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Ba
         Bar(
             context.translate(f"reports.time_to_truth.{name}"),
             report_words.format_report_duration(getattr(kind, name), context.language),
-            (BarPart(_compute_bar_height(getattr(kind, name)), look_of(name)),),
+            (BarPart(_compute_bar_height(getattr(kind, name)), make_part_style(name)),),
         )
         for name in _SHOWN_DURATION_NAMES
     )

@@ -170,11 +170,11 @@ class WindowContext(QObject):
         if services is None:
             raise RuntimeError("the services are not here yet")
 
-        def work() -> T:
+        def run_bound_call() -> T:
             with services.acting_as(name), tracing.start_correlation():
                 return call(services)
 
-        return work
+        return run_bound_call
 
     def run_read(
         self,
@@ -243,11 +243,11 @@ class WindowContext(QObject):
             reason = failure.detail.get("reason")
             if reason in _PASSWORD_NEEDED_REASONS and self.ask_password is not None and shiboken6.isValid(owner):
                 is_wrong = reason == NotAllowedReason.PASSWORD_WRONG
-                self.ask_password(PasswordRequest(label, is_wrong, owner, run_again, lambda: fail(failure)))
+                self.ask_password(PasswordRequest(label, is_wrong, owner, run_again, lambda: report_failure(failure)))
             else:
-                fail(failure)
+                report_failure(failure)
 
-        def fail(failure: Failure) -> None:
+        def report_failure(failure: Failure) -> None:
             end_attempt(failure)
             if shiboken6.isValid(owner):
                 on_failed(failure)
@@ -255,16 +255,16 @@ class WindowContext(QObject):
                 self.toast_requested.emit(Toast(label, self.format_failure(failure), "square_bang", "bad"))
 
         def run_again(password: str) -> None:
-            run(bind_password_to_call(call, password), RequestWait())
+            start_attempt(bind_password_to_call(call, password), RequestWait())
 
-        def run(attempted_call: ActingCall[T], run_wait: RequestWait) -> None:
+        def start_attempt(attempted_call: ActingCall[T], run_wait: RequestWait) -> None:
             work = self.bind_services(self._bind_request_id(attempted_call, request_id, run_wait))
             self.acting_call_began.emit(owner, run_wait)
             self._track_acting_call(
                 self.runner.run(work, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow")
             )
 
-        run(call, wait or RequestWait())
+        start_attempt(call, wait or RequestWait())
 
     def _bind_request_id(self, call: ActingCall[T], request_id: str, wait: RequestWait) -> "Callable[[Console], T]":
         """Return a function that runs the acting call with its request id. First it waits until the id is stored on
@@ -272,13 +272,13 @@ class WindowContext(QObject):
         `wait` is set to the desk request for which the call waits."""
         is_stored = self.own_state.write_changes()
 
-        def watched_call(services: "Console") -> T:
+        def run_with_request_id(services: "Console") -> T:
             if is_stored is not None:
                 is_stored.wait(_MAX_REQUEST_ID_STORING_SECONDS)
             with report_request_state_to(wait):
                 return call(services, request_id)
 
-        return watched_call
+        return run_with_request_id
 
     def _track_acting_call(self, handle: TaskHandle) -> None:
         """Add the handle to the running acting calls, unless its call has already ended."""
@@ -314,13 +314,20 @@ class WindowContext(QObject):
 
         is_stored = self.own_state.write_changes()
 
-        def work(report: ProgressReporter) -> T:
+        def run_after_id_is_stored(report: ProgressReporter) -> T:
             if is_stored is not None:
                 is_stored.wait(_MAX_REQUEST_ID_STORING_SECONDS)
             return self.bind_services(lambda services: call(services, request_id, report))()
 
         return self.runner.watch(
-            work, handle_value, handle_failure, lambda _: None, owner=self, label=label, key=key, lane="long"
+            run_after_id_is_stored,
+            handle_value,
+            handle_failure,
+            lambda _: None,
+            owner=self,
+            label=label,
+            key=key,
+            lane="long",
         )
 
     @property

@@ -1,5 +1,5 @@
-"""The first tasks: what a person who uses the window for the first time should try, and which of these tasks the
-person has done."""
+"""The first tasks: actions that a person who uses the window for the first time should try. The module stores which
+of them the person has done."""
 
 from collections.abc import Callable
 from datetime import datetime

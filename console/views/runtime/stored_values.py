@@ -89,14 +89,14 @@ class StoredValues(QObject):
         self.person, self._source, self._values = person, None, {}
         self.is_first_use = False
 
-        def use(used_source: ValueSource | None, stored: StoredEntries) -> None:
+        def apply_if_same_person(used_source: ValueSource | None, stored: StoredEntries) -> None:
             if self.person == person:
                 self._set_values_and_source(person, used_source, stored)
 
         self._runner.run(
             source.read,
-            lambda stored: use(source, stored),
-            lambda _: use(None, StoredEntries()),
+            lambda stored: apply_if_same_person(source, stored),
+            lambda _: apply_if_same_person(None, StoredEntries()),
             owner=self,
             lane="files",
         )
@@ -138,11 +138,11 @@ class StoredValues(QObject):
             if stored.set_aside is not None:
                 self.set_aside.emit(stored.set_aside)
 
-        def write() -> StoredEntries:
+        def write_to_source() -> StoredEntries:
             try:
                 return source.change(changes)
             finally:
                 has_ended.set()
 
-        self._runner.run(write, show_set_aside, keep_changes, owner=self, lane="files")
+        self._runner.run(write_to_source, show_set_aside, keep_changes, owner=self, lane="files")
         return has_ended

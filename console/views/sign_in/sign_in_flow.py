@@ -124,13 +124,13 @@ class SignInFlow(QObject):
     def _sign_in(self, typed: EnteredAccount) -> None:
         sign_in, open_services = self._context.settings.sign_in, self._open_services
 
-        def enter() -> OpenedServices:
+        def open_with_account() -> OpenedServices:
             sign_in.set_entered_account(typed.user, typed.password)
             services = open_services()
             is_stored = services.sessions.record_sign_in(keep_password=typed.must_store)
             return OpenedServices(services, typed.must_store and not is_stored)
 
-        self._context.runner.run(enter, self._finish_sign_in, self._show_refusal, owner=self, lane="slow")
+        self._context.runner.run(open_with_account, self._finish_sign_in, self._show_refusal, owner=self, lane="slow")
 
     def _show_refusal(self, failure: Failure) -> None:
         if self.form is not None:

@@ -207,13 +207,15 @@ class TrainingPage(Page):
 def _make_incident_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def state(incident: TrainingIncident) -> StateCell:
+    def make_state_cell(incident: TrainingIncident) -> StateCell:
         shape, tone = _ICON_AND_TONE_BY_TRAINING_STATE[incident.state]
         return StateCell(translate(f"training.state.{incident.state}"), shape, tone)
 
-    longest_state = max((translate(f"training.state.{state}") for state in TrainingState), key=len)
+    longest_state = max(
+        (translate(f"training.state.{make_state_cell}") for make_state_cell in TrainingState), key=len
+    )
     return [
-        Column("state", translate("column.state"), measure_column_width(longest_state, 56), state, "state"),
+        Column("state", translate("column.state"), measure_column_width(longest_state, 56), make_state_cell, "state"),
         Column("incident", translate("training.column.incident"), 290,
                partial(words.format_training_incident_title, language=context.language)),
         Column("attempts", translate("training.column.attempts"), 90,

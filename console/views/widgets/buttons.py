@@ -113,8 +113,8 @@ class KeyButton(PaintedButton):
         self._show_reason()
 
     def block(self, reason: str) -> None:
-        """Keep the button disabled for this reason, whatever `setEnabled` is called with; "" ends the block. When the
-        block ends, the button gets the value of the last call of `setEnabled`."""
+        """Keep the button disabled for this reason, even if `setEnabled` is called; "" ends the block. When the block
+        ends, the button gets the value of the last call of `setEnabled`."""
         if reason != self.block_reason and self._is_blockable:
             self.block_reason = reason
             self.setEnabled(self._wants_enabled)

@@ -317,7 +317,7 @@ def make_unmatched_notice_columns(context: TextContext) -> ExportColumns:
     def format_why(item: UnmatchedNoticeItem) -> str:
         return context.translate(item.explanation.why, **item.explanation.facts)
 
-    def next_step(item: UnmatchedNoticeItem) -> str:
+    def format_next_step(item: UnmatchedNoticeItem) -> str:
         return context.translate(item.explanation.next_step.code, **item.explanation.next_step.facts)
 
     return (
@@ -333,7 +333,7 @@ def make_unmatched_notice_columns(context: TextContext) -> ExportColumns:
             context, "notice.column.proof", lambda item: context.translate(f"notice.proof.{item.notice.proof}")
         ),
         make_text_column(context, "column.cause", format_why),
-        make_text_column(context, "column.next_step", next_step),
+        make_text_column(context, "column.next_step", format_next_step),
         make_instant_column(context, "column.since", lambda item: item.since),
     )
 
@@ -344,13 +344,13 @@ def make_changed_company_columns(context: TextContext) -> ExportColumns:
     def format_why(item: ChangedCompanyItem) -> str:
         return context.translate(item.explanation.why, **item.explanation.facts)
 
-    def next_step(item: ChangedCompanyItem) -> str:
+    def format_next_step(item: ChangedCompanyItem) -> str:
         return context.translate(item.explanation.next_step.code, **item.explanation.next_step.facts)
 
     return (
         make_corporation_number_column(context, lambda item: item.change.number),
         make_text_column(context, "column.corporation", lambda item: item.change.after.name),
         make_text_column(context, "column.cause", format_why),
-        make_text_column(context, "column.next_step", next_step),
+        make_text_column(context, "column.next_step", format_next_step),
         make_instant_column(context, "column.since", lambda item: item.since),
     )

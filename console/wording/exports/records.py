@@ -32,11 +32,11 @@ def make_record_columns(context: TextContext, get_record: Callable[[Any], ShownR
     def make_badge_function(key: Callable[[ShownRecord], str]) -> Callable[[Any], str]:
         return lambda row: wording.get_badge_word(key(get_record(row)), context.language)
 
-    def kind_word(record: ShownRecord) -> str:
+    def format_kind(record: ShownRecord) -> str:
         return context.translate(f"kind.{record_words.get_record_kind(record)}")
 
     return (
-        make_text_column(context, "column.kind", apply_to_record(kind_word)),
+        make_text_column(context, "column.kind", apply_to_record(format_kind)),
         make_text_column(
             context, "column.record", apply_to_record(lambda record: record_words.format_short_title(record, context))
         ),

@@ -1,5 +1,5 @@
-"""The reports as exported lists: for each report its columns, its rows, and a sentence which says what was
-counted."""
+"""The reports as exported lists: for each report its columns, its rows, and a sentence about the records that it
+counts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class ReportTable:
 
     - `columns`: returns the columns in the language of the context
     - `rows_of`: returns the rows of a report that the service has read
-    - `note`: returns the sentence which says what was counted, and what is missing because the report reads only a
-      limited number of rows
+    - `note`: returns the sentence about the records that were counted, and about those that are missing because the
+      report reads only a limited number of rows
     """
 
     columns: Callable[[TextContext], ExportColumns]

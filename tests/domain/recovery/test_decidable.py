@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, NOTICED_STATES, PAID_STATES, WAITING_STATES
+from console.domain.payments.consistency import (
+    ENDED_UNPAID_STATES,
+    PAID_BY_CALLBACK_STATES,
+    PAID_STATES,
+    WAITING_STATES,
+)
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
@@ -96,7 +101,7 @@ def test_who_may_decide_that_a_payment_ended_so(
     elif certainty is UNKNOWN or work is WorkState.NEEDS_REVIEW or (target is P.REVERSED and before in PAID_STATES):
         assert why is None
     else:
-        assert why == ("outcome_expected" if before in WAITING_STATES | NOTICED_STATES else "outcome_known")
+        assert why == ("outcome_expected" if before in WAITING_STATES | PAID_BY_CALLBACK_STATES else "outcome_known")
 
 
 @pytest.mark.parametrize("order", OrderState)

@@ -21,7 +21,9 @@ def reasons() -> set[str]:
     rows = [*paypay_codes.VERDICTS_BY_CALL_AND_CODE.values(), *paypay_codes.VERDICTS_OF_ALL_CALLS.values()]
     rows += [row.verdict for row in paypay_codes.PAYMENT_STATE_MEANINGS.values()]
     rows += [row for table in atom_codes.VERDICTS_BY_CALL.values() for row in table.values()]
-    rows += [row[0] for row in (*atom_codes.REFUND_REMARK_MEANINGS.values(), *paypay_codes.REFUND_STATES.values())]
+    rows += [
+        row[0] for row in (*atom_codes.REFUND_REMARK_MEANINGS.values(), *paypay_codes.REFUND_STATE_MEANINGS.values())
+    ]
     made = {asked.text for asked in word_use.arguments(PROVIDERS, MAKERS)}
     return {row.reason for row in rows} | made | {"callback_refused"}
 
@@ -38,7 +40,7 @@ def test_every_state_has_a_label() -> None:
     """A provider's own state is shown in words, by provider."""
     families = {
         "paypay-payment": paypay_codes.PAYMENT_STATE_MEANINGS,
-        "paypay-refund": paypay_codes.REFUND_STATES,
+        "paypay-refund": paypay_codes.REFUND_STATE_MEANINGS,
         "atom-payment": atom_codes.PAYMENT_CODE_MEANINGS,
         "atom-refund": atom_codes.REFUND_REMARK_MEANINGS,
     }

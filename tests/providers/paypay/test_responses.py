@@ -23,7 +23,7 @@ from console.providers.paypay.responses import (
 from console.providers.paypay.result_codes import (
     PAYMENT_STATE_MEANINGS,
     PAYPAY_READING_CALLS,
-    REFUND_STATES,
+    REFUND_STATE_MEANINGS,
     VERDICTS_BY_CALL_AND_CODE,
     VERDICTS_OF_ALL_CALLS,
     PayPayCall,
@@ -117,7 +117,7 @@ def test_states(vector: dict[str, Any]) -> None:
         row = PAYMENT_STATE_MEANINGS[word]
         assert (row.state, row.is_final) == (vector["business_state"], vector["final"])
     else:
-        state = REFUND_STATES[word][1]
+        state = REFUND_STATE_MEANINGS[word][1]
         assert (state, state is RefundState.COMPLETED) == (vector["business_state"], vector["final"])
     assert read_sentences("ja")[f"provider_state.{vector['domain']}.{word}"] == vector["label_ja"]
 

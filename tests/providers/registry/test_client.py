@@ -12,7 +12,7 @@ from console.providers.registry.client import RegistryApi, RegistryConfig
 from console.sandbox import Sandbox, start_sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import InventedRegistry, close_company, delete_company, make_company_row, merge_company
-from console.sandbox.registry.published import FIRST_WHOLE_DAY
+from console.sandbox.registry.published import FIRST_WHOLE_FILE_DAY
 from console.sandbox.registry.rows import format_csv_line
 from tests.providers.parts import Turns
 from tests.providers.raw_server import Script, closed_port, drips, floods, hangs, http, resets, says, serving
@@ -50,7 +50,7 @@ def test_the_parts_of_a_day_are_all_of_its_rows(published: Sandbox) -> None:
 
 
 def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:
-    invented = InventedRegistry(1_000, 1, FIRST_WHOLE_DAY).make_row_at(2)
+    invented = InventedRegistry(1_000, 1, FIRST_WHOLE_FILE_DAY).make_row_at(2)
     outcome = make_api(published.url).read_numbers([NUMBER, OTHER, invented.corporate_number])
     assert outcome.found is not None
     ours, theirs = outcome.found  # the other one is deleted

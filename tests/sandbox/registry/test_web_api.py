@@ -19,7 +19,7 @@ from console.sandbox.registry import (
     make_company_row,
     rename_company,
 )
-from console.sandbox.registry.published import FIRST_WHOLE_DAY, FIRST_WHOLE_ROWS
+from console.sandbox.registry.published import FIRST_WHOLE_FILE_DAY, FIRST_WHOLE_FILE_ROW_COUNT
 from console.sandbox.registry.rows import WEB_API_FIELD_NAMES, add_check_digit
 from tests.sandbox.caller import Answer, Caller
 
@@ -31,7 +31,7 @@ OURS = make_company_row("1180301018771", "架空＆商事株式会社", furigana
 def published() -> Iterator[Sandbox]:
     """A sandbox with one difference: 2,600 invented rows, and a company that is new, renamed and closed."""
     with start_sandbox() as running:
-        running.control.publish_registry(4_000, 1, FIRST_WHOLE_DAY)
+        running.control.publish_registry(4_000, 1, FIRST_WHOLE_FILE_DAY)
         running.control.publish_difference(DAY, 2_600, [OURS])
         running.control.publish_difference(
             date(2026, 11, 4), 0, [rename_company(OURS, "架空物産株式会社", date(2026, 11, 4))]
@@ -65,7 +65,7 @@ def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
 
 
 def test_a_number_is_told_as_it_stands_or_with_its_history(published: Sandbox) -> None:
-    invented = InventedRegistry(4_000, 1, FIRST_WHOLE_DAY).make_number_at(5)
+    invented = InventedRegistry(4_000, 1, FIRST_WHOLE_FILE_DAY).make_number_at(5)
     head, rows = read_csv(ask(published, "num", number=f"{OURS.corporate_number},{invented}"))
     assert head == ["2026-11-05", "2", "1", "1"]
     assert (rows[0].corporate_number, rows[0].process) == (OURS.corporate_number, "21")
@@ -138,14 +138,14 @@ def test_errors_are_the_publishers(
 
 
 def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
-    sandbox.registry.publish_whole(10, 1, FIRST_WHOLE_DAY, [OURS])
+    sandbox.registry.publish_whole(10, 1, FIRST_WHOLE_FILE_DAY, [OURS])
     assert len(read_csv(ask(sandbox, "name", name="架空"))[1]) == 1
     sandbox.registry.publish_difference(DAY, 0, [delete_company(OURS, DAY)])
     assert read_csv(ask(sandbox, "name", name="架空"))[1] == []
     assert [row.process for row in read_csv(ask(sandbox, "num", number=OURS.corporate_number))[1]] == ["99"]
     sandbox.control.reset()
-    assert sandbox.registry.last_day == FIRST_WHOLE_DAY
-    assert len(list(sandbox.registry.iterate_newest_rows())) == FIRST_WHOLE_ROWS
+    assert sandbox.registry.last_day == FIRST_WHOLE_FILE_DAY
+    assert len(list(sandbox.registry.iterate_newest_rows())) == FIRST_WHOLE_FILE_ROW_COUNT
 
 
 def test_faults_apply_to_its_calls(sandbox: Sandbox) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.store.audit.anchors import WENT_BACK_RULE
+from console.store.audit.anchors import DATABASE_WENT_BACK_RULE
 from tests.support import backups
 from tests.support.alert_receiver import KEY, Receiver, receiving
 from tests.support.invented import numbers
@@ -34,7 +34,9 @@ def look(place: Place, sandbox: Sandbox) -> int:
     """Open the desk that knows better, which raises the alert; return the alert's id."""
     with place.opened(sandbox) as desk:
         (alert,) = [
-            one for one in desk.alerts.list_alerts() if one.rule_id == WENT_BACK_RULE and one.resolved_at is None
+            one
+            for one in desk.alerts.list_alerts()
+            if one.rule_id == DATABASE_WENT_BACK_RULE and one.resolved_at is None
         ]
         return alert.id
 
@@ -46,7 +48,7 @@ def acknowledge(place: Place, sandbox: Sandbox, alert_id: int) -> None:
 
 def stops(receiver: Receiver) -> list[tuple[str, int]]:
     """The events about the stop: what, and of which alert. Repetitions of an event count once."""
-    told = {event["event_id"]: event for event in receiver.got if event["rule_id"] == WENT_BACK_RULE}
+    told = {event["event_id"]: event for event in receiver.got if event["rule_id"] == DATABASE_WENT_BACK_RULE}
     return [(event["event"], event["alert_id"]) for event in told.values()]
 
 

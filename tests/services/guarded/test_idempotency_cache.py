@@ -39,7 +39,7 @@ KEY, PRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 
 def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
     """The second for which an epoch is known passes when the test says so; Redis has the time of a busy machine."""
     monkeypatch.setattr(caches, "read_uptime_ms", hand_clock.uptime_ms)
-    monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 10.0)
+    monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
     return hand_clock
 
 

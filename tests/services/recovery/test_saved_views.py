@@ -18,7 +18,7 @@ from tests.support.places import Place
 from tests.support.refusals import refusal
 
 REVIEW = ViewContent("review")
-NO_TEXT = "-"
+NULL_EXPRESSION = "-"
 PENDING = ViewContent("pending", "provider:paypay amount:>=1000JPY", "", "-amount", ("age", "amount"), by_cause=True)
 
 
@@ -120,7 +120,7 @@ def test_counts_are_those_of_the_filter(scene: Scene, monkeypatch: pytest.Monkey
              "kind:payment flavour:sweet", "kind:payment age:<1h certainty:known")  # fmt: skip
     views = scene.console.saved_views
     for text in texts:
-        views.save_view(f"f {text or NO_TEXT}", False, ViewContent("pending", text))
+        views.save_view(f"f {text or NULL_EXPRESSION}", False, ViewContent("pending", text))
     views.save_view("words", False, ViewContent("pending", "", "さくら"))
     gone = views.save_view("gone", True, REVIEW)
     scene.place.sql("UPDATE saved_views SET version = version + 1, content = REPLACE(content, 'review', 'nowhere')"
@@ -132,8 +132,8 @@ def test_counts_are_those_of_the_filter(scene: Scene, monkeypatch: pytest.Monkey
     for text in texts:
         chosen = views.parse_view_content(ViewContent("pending", text)).filter.chosen
         items = scene.console.recovery.read_queue("pending", 50, record_filter=chosen).items
-        assert counts[f"f {text or NO_TEXT}"].count == len(items)
-        assert counts[f"f {text or NO_TEXT}"].oldest == min(
+        assert counts[f"f {text or NULL_EXPRESSION}"].count == len(items)
+        assert counts[f"f {text or NULL_EXPRESSION}"].oldest == min(
             (item.since for item in items if item.since), default=None
         )
     assert counts["f kind:payment"].count == counts["f kind:payment flavour:sweet"].count == 3

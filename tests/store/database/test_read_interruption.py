@@ -83,20 +83,20 @@ def test_an_ended_call_is_left_alone(place: Place) -> None:
 def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is_nested: bool) -> None:
     """Also after an earlier read of the same call, or a read inside the running one, has ended. The end of the read
     ends the wait for the next attempt."""
-    monkeypatch.setattr(read_interruption, "_REPEAT_SECONDS", 2 * LIMIT_SECONDS)
+    monkeypatch.setattr(read_interruption, "_REPEAT_INTERVAL_SECONDS", 2 * LIMIT_SECONDS)
     interruption, first, second = ReadInterruption(), Event(), Event()
 
     def end_statement() -> None:
         (second if first.is_set() else first).set()
 
     def pass_read() -> None:
-        with interruption.hold(lambda: nullcontext(end_statement)):
+        with interruption.make_interruptible(lambda: nullcontext(end_statement)):
             pass
 
     def read() -> None:
         if not is_nested:
             pass_read()
-        with interruption.hold(lambda: nullcontext(end_statement)):
+        with interruption.make_interruptible(lambda: nullcontext(end_statement)):
             if is_nested:
                 pass_read()
             interruption.interrupt()
@@ -122,7 +122,7 @@ def test_a_read_does_not_wait_for_the_connection_that_ends_it() -> None:
 
     def read() -> None:
         try:
-            with interruption.hold(open_statement_ender):
+            with interruption.make_interruptible(open_statement_ender):
                 interruption.interrupt()
                 assert is_opening.wait(LIMIT_SECONDS)
         except ReadInterrupted:

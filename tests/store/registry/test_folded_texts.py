@@ -16,7 +16,7 @@ from console.store.registry.ranking import CorporationTexts, Ranking
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_writing
 from console.store.registry.schema import (
-    INSERT_CORPORATION,
+    INSERT_CORPORATION_STATEMENT,
     PlaceIds,
     convert_to_stored_rows,
     create_tables,
@@ -71,7 +71,7 @@ def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObjec
     condition, values = make_filter_condition(query)
     with closing(sqlite3.connect(":memory:")) as connection:
         create_tables(connection)
-        connection.executemany(INSERT_CORPORATION, convert_to_stored_rows(columns, PlaceIds(connection)))
+        connection.executemany(INSERT_CORPORATION_STATEMENT, convert_to_stored_rows(columns, PlaceIds(connection)))
         stored = "SELECT count(*) FROM corporations c JOIN places p ON p.id = c.place_id WHERE "
         assert connection.execute(stored + condition, values).fetchone() == (1,)
 
