@@ -21,8 +21,9 @@ def get_person_file_path(home: Path, person: str, suffix: str) -> Path:
 
 
 def make_preferences_file(home: Path, person: str) -> EntriesFile:
-    """Return the file of this person's preferences: language, appearance, and sizes of windows and columns. It
-    contains no names, no typed texts and no secrets."""
+    """Return the object that reads and changes the file of this person's preferences: language, appearance, and sizes
+    of windows and columns. The file contains no names, no typed texts and no secrets; the first change creates it.
+    """
     return EntriesFile(get_person_file_path(home, person, ".preferences.json"))
 
 

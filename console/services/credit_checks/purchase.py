@@ -39,6 +39,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, lost_operations
 
 PURCHASE_DEAL_CODES = (1, 2, 9)
+"""AlarmBox's codes for the field `deal`: the buyer does business with the company (1), does not (2), other (9)."""
 PURCHASE_REASON_CODES = (1, 2, 3, 4, 9)
 LONGEST_COMMENT_CHARACTERS = 500
 SHORTEST_CREDIT_CHECK_VALIDITY = timedelta(days=90)
@@ -189,6 +190,8 @@ class _PurchaseAttempt:
         self._checked_at = context.now()
 
     def prepare(self) -> None:
+        """Before the operation begins, raise an error if this database may not buy, if AlarmBox is not configured, or
+        if a renewal is requested and the earlier credit check has not expired. Nothing is written."""
         database_fitness.require_safe_settings(self._context, CREDIT_CHECK_PROVIDER)
         adapter = self._adapter_source.get_adapter()
         if self._request.renew:

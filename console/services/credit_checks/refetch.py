@@ -144,6 +144,8 @@ class _RefetchAttempt:
         self._is_recorded = False
 
     def prepare(self) -> None:
+        """Before the operation begins, read the record and raise an error if it may not be re-fetched now, or if
+        AlarmBox is not configured. Nothing is written."""
         self._record_before = check_records.read_current_credit_check(self._context, self._id)
         with self._context.database.read() as conn:
             self.check(conn)

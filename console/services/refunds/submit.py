@@ -107,6 +107,9 @@ class _SubmissionAttempt:
         self._claimed_pair: RefundWithPayment
 
     def prepare(self) -> None:
+        """Before the operation begins, read the refund and its payment, ask the provider about earlier refunds and,
+        unless that was just done, about the payment. Raise an error if the refund may not be sent. No refund is sent.
+        """
         context = self._context
         self._pair = pair = refund_records.read_with_payment(context, self._id)
         provider = pair.payment.provider

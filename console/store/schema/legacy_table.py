@@ -130,6 +130,7 @@ def read_table(conn: Connection) -> LegacyTable | None:
 
 
 def _read_server_table(conn: Connection) -> LegacyTable | None:
+    """Read the structure of the table from MariaDB or MySQL; None if there is no such table."""
     about = conn.execute(_LEGACY_TABLE_OPTIONS_QUERY, {"name": TABLE_NAME}).first()
     if about is None:
         return None
@@ -182,6 +183,7 @@ def _is_quoted(default: str) -> bool:
 
 
 def _read_file_table(conn: Connection) -> LegacyTable | None:
+    """Read the structure of the table from SQLite; None if there is no such table."""
     columns, primary = {}, []
     for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({TABLE_NAME})"):
         name = str(row.name).lower()

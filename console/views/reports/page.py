@@ -70,7 +70,7 @@ class ReportsPage(Page):
 
     @property
     def section(self) -> ReportSection:
-        """The section of the open tab."""
+        """The widget that fills the open tab: figures of one kind, with their picture and table."""
         return self.sections[self.tabs.currentIndex()]
 
     def show_route(self, route: object) -> None:
