@@ -27,10 +27,11 @@ _DECIDED = "already_decided"
 _T = TypeVar("_T")
 
 
-def _with_ids(what: str, act: Callable[[str | None], _T]) -> _T:
-    """Do it patiently; half of it under a request id, which is the same at each try."""
+def _with_ids(what: str, act: Callable[[str | None], _T], passing: frozenset[str] = frozenset()) -> _T:
+    """Do it patiently, also after a refusal with one of the `passing` codes; half of it under a request id, which is
+    the same at each try."""
     name = f"{what} {uuid4()}"
-    return patiently(lambda: HalfWithIds(name)(act))
+    return patiently(lambda: HalfWithIds(name)(act), passing=passing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,9 @@ class Shop:
     def begin(self, life: Life, number: str, order_id: int) -> Purse:
         """Raises ConsoleError where there is no code to pay by."""
         result = _with_ids(
-            f"begin {number}", lambda id: self._town.till.payments.start(order_id, life.provider, request_id=id)
+            f"begin {number}",
+            lambda id: self._town.till.payments.start(order_id, life.provider, request_id=id),
+            frozenset({"in_progress"}),  # an earlier try without a request id, whose answer was lost
         )
         payment, until = result.payment, result.started.expires_at
         return Purse(number, order_id, payment.id, life.provider, payment.merchant_payment_id, until)

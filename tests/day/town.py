@@ -89,8 +89,14 @@ class Town:
     """As the schema's owner: to look at everything."""
 
 
-def patiently(act: Callable[[], _T], again: Callable[[], None] = lambda: None, seconds: float = PATIENCE) -> _T:
-    """Do it; while the database or a provider can't be reached, once more a little later."""
+def patiently(
+    act: Callable[[], _T],
+    again: Callable[[], None] = lambda: None,
+    seconds: float = PATIENCE,
+    passing: frozenset[str] = frozenset(),
+) -> _T:
+    """Do it; while the database or a provider can't be reached, or after a refusal with one of the `passing` codes,
+    once more a little later."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -98,7 +104,7 @@ def patiently(act: Callable[[], _T], again: Callable[[], None] = lambda: None, s
         except (pymysql.OperationalError, pymysql.InterfaceError, OSError) as trouble:
             away: Exception = trouble
         except ConsoleError as refusal:
-            if EXIT_STATUS[refusal.code] != AWAY:
+            if EXIT_STATUS[refusal.code] != AWAY and refusal.code not in passing:
                 raise
             away = refusal
         again()

@@ -349,6 +349,7 @@ def test_bulk_keys_say_why_not(person: Person, desk: Furnished, acts: list[tuple
     person.opening.context.change_operator("aud-e")
     person.frame.show_route(QueuesRoute("refunds"))
     page = person.page(QueuesPage)
+    person.rest()  # the rows are read anew for the other person, which ends what was selected before
     person.until(lambda: page.table.current_item is not None)
     person.press("Ctrl+A")
     for key in ("P", "F", "T", "Shift+T", "N"):
