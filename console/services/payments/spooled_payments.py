@@ -100,48 +100,8 @@ class LostPaymentRestorer:
         start; `amount` is the payment's amount.
         """
         context = self._context
-        provider, _, number = (intent.provider_key or "").partition(":")
-        payment = payments.find_by_merchant_id(tx.conn, provider, number)
-        if payment is None:
-            order = _find_order(tx, provider, number, amount, intent.fingerprint)
-            is_id_used = intent.record_id is None or payments.find(tx.conn, intent.record_id) is not None
-            new_payment = NewPayment(
-                provider,
-                number,
-                amount.currency,
-                amount.minor,
-                order_id=order.id if order else None,
-                corporation_number=intent.corporation_number,
-                begun_at=intent.at,
-                operation_id=intent.operation_id,
-                given_id=None if is_id_used else intent.record_id,
-            )
-            try:
-                payment = payment_work.require_payment(
-                    tx, payments.insert_payment(tx.conn, new_payment, context.now())
-                )
-            except UniqueViolation:  # Another process has just inserted the payment.
-                raise RunAgain from None
-            start_facts = {"began_by": intent.operator, "began_at_desk": intent.desk_id}
-            context.record_audit(
-                tx,
-                AuditAction.PAYMENT_IMPORTED,
-                payment.id,
-                {"provider": provider, **start_facts},
-                kind=payments.PAYMENT_KIND,
-            )
-        if journal.find(tx.conn, intent.operation_id) is None:
-            new_row = NewOperation(
-                intent.operation_id,
-                intent.action,
-                payments.PAYMENT_KIND,
-                payment.id,
-                None,
-                intent.corporation_number,
-                key=f"restored:{intent.operation_id}",
-                fingerprint=intent.fingerprint,
-            )
-            journal.begin_operation(tx, new_row, context.make_holder(), intent.at, 0)
+        payment = self._require_restored_payment(tx, intent, amount)
+        self._require_journal_row(tx, intent, payment)
         context.record_audit(
             tx,
             AuditAction.OPERATION_PROBED,
@@ -153,6 +113,59 @@ class LostPaymentRestorer:
         found_outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.SUCCEEDED, "found", SendingCertainty.YES)
         journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, found_outcome, context.now())
         return payment_work.require_payment(tx, applied.payment_id)
+
+    def _require_restored_payment(self, tx: Transaction, intent: Intent, amount: Money) -> Payment:
+        """Return the payment of a lost start. If the database doesn't have it, insert it with its old id, or with a
+        new one if the old id is in use, and store that in the audit trail. Raises RunAgain if another process has
+        just inserted it.
+        """
+        context = self._context
+        provider, _, number = (intent.provider_key or "").partition(":")
+        payment = payments.find_by_merchant_id(tx.conn, provider, number)
+        if payment is not None:
+            return payment
+        order = _find_order(tx, provider, number, amount, intent.fingerprint)
+        is_id_used = intent.record_id is None or payments.find(tx.conn, intent.record_id) is not None
+        new_payment = NewPayment(
+            provider,
+            number,
+            amount.currency,
+            amount.minor,
+            order_id=order.id if order else None,
+            corporation_number=intent.corporation_number,
+            begun_at=intent.at,
+            operation_id=intent.operation_id,
+            given_id=None if is_id_used else intent.record_id,
+        )
+        try:
+            payment = payment_work.require_payment(tx, payments.insert_payment(tx.conn, new_payment, context.now()))
+        except UniqueViolation:
+            raise RunAgain from None
+        start_facts = {"began_by": intent.operator, "began_at_desk": intent.desk_id}
+        context.record_audit(
+            tx,
+            AuditAction.PAYMENT_IMPORTED,
+            payment.id,
+            {"provider": provider, **start_facts},
+            kind=payments.PAYMENT_KIND,
+        )
+        return payment
+
+    def _require_journal_row(self, tx: Transaction, intent: Intent, payment: Payment) -> None:
+        """Insert the journal row of a lost start, unless the database has it."""
+        if journal.find(tx.conn, intent.operation_id) is not None:
+            return
+        new_row = NewOperation(
+            intent.operation_id,
+            intent.action,
+            payments.PAYMENT_KIND,
+            payment.id,
+            None,
+            intent.corporation_number,
+            key=f"restored:{intent.operation_id}",
+            fingerprint=intent.fingerprint,
+        )
+        journal.begin_operation(tx, new_row, self._context.make_holder(), intent.at, 0)
 
 
 def _find_order(tx: Transaction, provider: str, number: str, amount: Money, fingerprint: str) -> Order | None:

@@ -111,7 +111,9 @@ class WatchedFolder:
 
 
 def _is_whole_zip(path: Path) -> bool:
-    """True if the directory at the end of the ZIP can be read and lists a file."""
+    """True if the directory at the end of the ZIP can be read and lists a file. A file that is still being copied
+    can't be read; `zipfile` raises NotImplementedError for a version that it doesn't know.
+    """
     with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), zipfile.ZipFile(path) as archive:
         return bool(archive.infolist())
     return False
