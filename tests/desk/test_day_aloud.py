@@ -3,9 +3,11 @@ so that a change of speech is seen in review. `TRANSCRIPTS=write` writes the fil
 """
 
 import os
+import time
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -21,9 +23,10 @@ from tests.support.money_desks import paid
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 ORDER = "ORD-20261120-000123"
-MAX_DELAY_SECONDS = 1.0
-"""How long the event loop may work between an act and what is waited for. The goal is 0.3 s of a usual machine; a
-slower one needed 0.35 s."""
+_MAX_DELAY_SECONDS = 0.3
+"""How long the event loop of a machine with idle cores may work between an act and what is waited for."""
+_IDLE_LOOP_SECONDS = 0.031
+"""Processor time of `_measure_loop_seconds` on two idle cores."""
 
 
 @pytest.fixture
@@ -217,8 +220,27 @@ def test_a_days_work_is_heard(
     largest_delay = max(abs(shown_at - heard_at) for _, shown_at, heard_at in nearest)
     print(f"largest delay of {len(nearest)} bars and toasts in {language}: {1000 * largest_delay:.1f} ms")
     assert [sentence for sentence, *times in nearest if not show_times.is_same_turn(*times)] == []
-    assert [one for one in blind.delays if one[1] > MAX_DELAY_SECONDS] == []
+    assert list_long_delays(blind) == []
     compare(TRANSCRIPTS / f"day.{language}.md", blind.transcript)
+
+
+def list_long_delays(blind: Blind) -> list[tuple[str, float]]:
+    """The sentences that were said too late, with the processor time until then. A core that others share needs more
+    processor time for the same work: as much as a loop of a fixed length needs more.
+    """
+    slowness = max(1.0, _measure_loop_seconds() / _IDLE_LOOP_SECONDS)
+    return [one for one in blind.delays if one[1] > _MAX_DELAY_SECONDS * slowness]
+
+
+def _measure_loop_seconds() -> float:
+    """Processor time of a loop, the median of nine."""
+    durations = []
+    for _ in range(9):
+        began_at, total = time.thread_time(), 0
+        for number in range(400_000):
+            total += number % 7
+        durations.append(time.thread_time() - began_at)
+    return median(durations)
 
 
 def nearest_heard(show_times: ShowTimes, heard: list[Heard]) -> list[tuple[str, float, float]]:

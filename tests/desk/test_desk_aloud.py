@@ -17,7 +17,7 @@ from console.views.theme.theme import current_appearance
 from tests.desk.blind import Blind, Role
 from tests.desk.conftest import Sit, buy
 from tests.desk.seats import Seats
-from tests.desk.test_day_aloud import MAX_DELAY_SECONDS, TRANSCRIPTS, compare
+from tests.desk.test_day_aloud import TRANSCRIPTS, compare, list_long_delays
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
 from tests.support.money_desks import paid
@@ -141,7 +141,7 @@ def test_a_desk_is_heard(
     blind.check_tree()
     blind.write_heard()
 
-    assert [one for one in blind.delays if one[1] > MAX_DELAY_SECONDS] == []
+    assert list_long_delays(blind) == []
     compare(TRANSCRIPTS / f"desk.{language}.md", blind.transcript)
 
 
