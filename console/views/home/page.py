@@ -38,7 +38,7 @@ from console.views.runtime.routes import QueuesRoute, RecordRef, make_queue_rout
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import UNLIMITED_WIDTH_PX, Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, LinkButton
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
@@ -59,7 +59,6 @@ _QUEUE_ICONS_AND_TONES = (
     ("companies", "not_equal", "care"),
 )
 _MIN_RECENT_PANEL_WIDTH_PX = 304  # beside the table, whose reasons need the rest of a window of 1440 px
-_QWIDGETSIZE_MAX = 16_777_215  # Qt's largest width, which means no limit
 _MIN_PANEL_WIDTH_PX = 280  # least width of a panel, in px at text size 1
 _MIN_VISIBLE_TABLE_ROWS = 4  # rows of the table that stay visible at any text size
 _MAX_SAVED_VIEW_LINES = 4
@@ -328,7 +327,7 @@ class HomePage(Page):
         self.recent.set_beside_table(is_beside=is_wide)
         wide_px = max(_MIN_RECENT_PANEL_WIDTH_PX, self.width() * 6 // 25)
         self.recent.setMinimumWidth(wide_px if is_wide else 0)
-        self.recent.setMaximumWidth(wide_px if is_wide else _QWIDGETSIZE_MAX)
+        self.recent.setMaximumWidth(wide_px if is_wide else UNLIMITED_WIDTH_PX)
 
 
 def _read_oldest_reviews(services: "Console", cursor: object, limit: int) -> Rows:

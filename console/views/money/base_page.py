@@ -16,13 +16,12 @@ from console.views.records.page import RecordPage
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import UNLIMITED_WIDTH_PX, Surface, TextLabel, make_column, make_row
 from console.views.widgets.money_strip import MoneyPanel
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 
 _MIN_WIDTH_WITH_ASIDE_PANEL_PX = 900  # px at text size 1; in a narrower window the facts stand below the tabs
-_UNLIMITED_PX = 16_777_215  # what Qt calls QWIDGETSIZE_MAX
 MoneyView = TypeVar("MoneyView", bound=PaymentDetails | OrderDetails | RefundDetails)
 
 
@@ -105,7 +104,7 @@ class MoneyPage(RecordPage[MoneyView]):
             return
         self._middle.setDirection(QBoxLayout.Direction.TopToBottom)
         self.facts_panel.setMinimumWidth(0)
-        self.facts_panel.setMaximumWidth(_UNLIMITED_PX)
+        self.facts_panel.setMaximumWidth(UNLIMITED_WIDTH_PX)
         content = self.facts_panel.widget()
         if content is not None:
             self.facts_panel.setMinimumHeight(content.sizeHint().height())

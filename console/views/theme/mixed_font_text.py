@@ -37,9 +37,7 @@ _FIGURES_FONT_PATTERN = re.compile(
 _DIGITS_PATTERN = re.compile(r"(\d+)")
 _LETTER_PATTERN = re.compile(r"[^\W\d_]")
 # As in lead-b and re-fetch.
-_IDENTIFIER_HYPHEN_PATTERN = re.compile(
-    r"(?<=[a-z]{2})-(?=[a-z0-9]\b)|(?<=\b[Rr]e)-(?=[a-z])", re.ASCII
-)  # lead-b, re-fetch
+_IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)|(?<=\b[Rr]e)-(?=[a-z])", re.ASCII)
 _WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
 FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
 ELLIPSIS_RUN: FontRun = ("…", False)
