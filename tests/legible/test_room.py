@@ -191,6 +191,7 @@ def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, s
     """
     with looking(tmp_path / "desk", Sight("en", "light", 1280, 800, scale=scale)) as stage:
         toasts, context = stage.frame.toasts, stage.frame.context
+        toasts._seconds = 600.0  # none leaves while a slow machine lays the dialog out
         for kind in PersonalEventKind:  # what has happened to the person's requests would come between
             store_notification_switch(context.preferences, kind, is_on=False)
         stage.go(QueuesRoute("unknown"))
