@@ -80,9 +80,9 @@ class Blind:
     person: Person
     heard: list[Heard]
     transcript: list[str] = field(default_factory=list)
-    delays: list[tuple[str, float]] = field(default_factory=list)
-    """For each sentence that the person waited for: how long the event loop had worked since the last key or press
-    until it was said, in seconds. Other threads and other processes of a busy machine don't count.
+    longest_delay: float = 0.0
+    """The longest time, in seconds, that the event loop worked from a key or press to the sentence that the person
+    waited for. Other threads and other processes of a busy machine don't count.
     """
     _acted: float = 0.0
     _told: int = 0
@@ -209,8 +209,7 @@ class Blind:
             raise AssertionError(f"never heard {beginning!r}, but {rest}") from error
         one = said()
         assert one is not None
-        if one.busy > self._acted:
-            self.delays.append((one.sentence, one.busy - self._acted))
+        self.longest_delay = max(self.longest_delay, one.busy - self._acted)
         self.write_heard()
         return one.sentence
 

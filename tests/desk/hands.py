@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QWidget
@@ -72,6 +73,12 @@ class Person:
         for _ in range(times):
             handle = self.active().windowHandle()
             QTest.keyClick(handle, pressed.key(), pressed.keyboardModifiers())
+
+    def double_click(self, button: QWidget) -> None:
+        """Both clicks of the mouse, through the window: Qt decides which widget gets the second one."""
+        window = button.window()
+        at = button.mapTo(window, button.rect().center())
+        QTest.mouseDClick(window.windowHandle(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
 
     def type_in(self, text: str) -> None:
         for character in text:

@@ -57,7 +57,11 @@ def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payme
 
     person.press("A")
     person.until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
-    person.press("A")
+    person.press("A")  # again by mistake: it stays acknowledged, and the page says by whom
+    person.until(lambda: "act" in page.list_bar_names())
+    assert page.current_incident is not None
+    assert page.current_incident.is_acknowledged
+    person.press("Ctrl+Z")
     person.until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
     person.press("T")
     person.until(lambda: page.current_incident is not None and page.current_incident.owner is not None)

@@ -52,8 +52,9 @@ _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK
 
 class AlertsPage(Page):
     """The alerts page, a list of incidents. The Enter key opens the record on which a person removes the cause of
-    the selected incident. Other keys: A acknowledges its alerts, or undoes the person's own acknowledgement; T
-    takes the incident; H hands it over; S snoozes it or ends the snooze; E resolves or reopens it.
+    the selected incident. Other keys: A acknowledges its alerts; Ctrl+Z undoes the person's own acknowledgement; T
+    takes the incident; H hands it over; S snoozes it or ends the snooze; E resolves or reopens it. No key does the
+    opposite of what it has just done, because a person may press it twice.
     """
 
     sidebar_key = "alerts"
@@ -105,7 +106,10 @@ class AlertsPage(Page):
     def _make_buttons(self) -> None:
         self.action_button = KeyButton("", "Enter", "primary", binds=False)
         self.action_button.clicked.connect(self._open_current_record)
-        self.acknowledge_button = self._make_button("A", self.toggle_acknowledgement)
+        self.acknowledge_button = self._make_button(
+            "A", self.acknowledge_current_incident, "incident.action.acknowledge"
+        )
+        self.undo_button = self._make_button("Ctrl+Z", self.undo_acknowledgement, "incident.action.undo")
         self.take_button = self._make_button("T", self.take_current_incident)
         self.give_back_button = self._make_button(
             "Shift+T", self.give_back_current_incident, "incident.action.release"
@@ -118,7 +122,7 @@ class AlertsPage(Page):
         )
         self._buttons = (
             self.action_button, self.take_button, self.give_back_button, self.hand_over_button, self.snooze_button,
-            self.acknowledge_button, self.note_button, self.resolve_button, self.closed_button,
+            self.acknowledge_button, self.note_button, self.undo_button, self.resolve_button, self.closed_button,
         )  # fmt: skip
         # A button that undoes an action, such as reopening, has the key of the action but not its hint.
         self._hinted_buttons = (
@@ -155,7 +159,18 @@ class AlertsPage(Page):
         if button in self._offered and button.isEnabled():
             button.click()
         else:
-            self.press_button(button, "" if self.current_incident else self.context.translate("act.none_selected"))
+            self.press_button(button, self._explain_missing_button(button))
+
+    def _explain_missing_button(self, button: KeyButton) -> str:
+        """Return the reason why `button` is not offered, or "" if there is no better one than that it isn't."""
+        incident = self.current_incident
+        if incident is None:
+            return self.context.translate("act.none_selected")
+        acknowledged = [alert for alert in self._list_open_alerts(incident) if alert.acknowledged_by]
+        if button is self.acknowledge_button and acknowledged:
+            who = record_words.get_actor_name(acknowledged[0].acknowledged_by or "", self.context)
+            return self.context.translate("alerts_screen.already_seen", who=who)
+        return ""
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give the panel of the incident a fixed share of the page's height. If a notification bar appears, only
@@ -249,8 +264,6 @@ class AlertsPage(Page):
         translate, is_own = self.context.translate, words.is_own_incident(incident, self.context)
         is_closed = incident.state is IncidentState.CLOSED
         self.action_button.show_text(translate(f"alerts_screen.action.{incident.action or 'none'}"))
-        key = "undo" if self._list_own_acknowledged_alerts(incident) else "acknowledge"
-        self.acknowledge_button.show_text(translate(f"incident.action.{key}"))
         self.take_button.show_text(translate("action.take"))
         self.snooze_button.show_text(
             translate("incident.action.wake" if incident.state is IncidentState.SNOOZED else "incident.action.snooze")
@@ -259,14 +272,15 @@ class AlertsPage(Page):
         self.resolve_button.show_text(
             translate("incident.action.reopen" if is_resolved else "incident.action.resolve")
         )
-        is_acknowledgeable = bool(self._list_open_alerts(incident)) and not self._is_acknowledged_by_other(incident)
+        is_acknowledgeable = bool(self._list_unacknowledged_alerts(incident))
         shown = (
             (self.take_button, incident.owner is None),
             (self.give_back_button, is_own),
             (self.hand_over_button, True),
             (self.snooze_button, not is_resolved),
             (self.acknowledge_button, is_acknowledgeable),
-            (self.note_button, bool(self._list_unacknowledged_alerts(incident))),
+            (self.note_button, is_acknowledgeable),
+            (self.undo_button, bool(self._list_own_acknowledged_alerts(incident))),
             (self.resolve_button, True),
         )
         leads_on = words.find_action_route(incident) is not None
@@ -318,30 +332,25 @@ class AlertsPage(Page):
             if is_same_person(alert.acknowledged_by or "", own_name)
         ]
 
-    def _is_acknowledged_by_other(self, incident: Incident) -> bool:
-        return not self._list_unacknowledged_alerts(incident) and not self._list_own_acknowledged_alerts(incident)
-
     @Slot()
-    def toggle_acknowledgement(self) -> None:
-        """Acknowledge all open alerts of the selected incident. If the acting person has already acknowledged
-        them, undo this acknowledgement. If an acknowledgement closes one of the alerts, first open the dialog
-        in which the person confirms it.
+    def acknowledge_current_incident(self) -> None:
+        """Acknowledge all open alerts of the selected incident. If an acknowledgement closes one of the alerts,
+        first open the dialog in which the person confirms it.
         """
         incident = self.current_incident
-        if incident is None:
-            return
-        own = self._list_own_acknowledged_alerts(incident)
-        if own:
-            self._run_incident_action(incident, "undo", _make_undo_acknowledgement_call(own))
-        elif any(
-            alert.rule_id in _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT
-            for alert in self._list_unacknowledged_alerts(incident)
-        ):
+        alerts = [] if incident is None else self._list_unacknowledged_alerts(incident)
+        if any(alert.rule_id in _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT for alert in alerts):
             self.open_acknowledge_dialog()
-        else:
-            self._run_incident_action(
-                incident, "acknowledge", _make_acknowledge_call(self._list_unacknowledged_alerts(incident))
-            )
+        elif incident is not None and alerts:
+            self._run_incident_action(incident, "acknowledge", _make_acknowledge_call(alerts))
+
+    @Slot()
+    def undo_acknowledgement(self) -> None:
+        """Undo the acting person's own acknowledgement of the selected incident's alerts."""
+        incident = self.current_incident
+        own = [] if incident is None else self._list_own_acknowledged_alerts(incident)
+        if incident is not None and own:
+            self._run_incident_action(incident, "undo", _make_undo_acknowledgement_call(own))
 
     @Slot()
     def open_acknowledge_dialog(self) -> None:

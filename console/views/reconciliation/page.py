@@ -102,6 +102,7 @@ class ReconcilePage(Page):
         self.list_runs = KeyButton(translate("reconcile.all_runs"), "L", binds=False)
         self.older = KeyButton(translate("reconcile.older"), "[", binds=False)
         self.newer = KeyButton(translate("reconcile.newer"), "]", binds=False)
+        self.older.acts_on_double_click = self.newer.acts_on_double_click = True
         margin = tokens().px("spacing", "page_margin")
         self.tools = Surface(edge="bottom")
         buttons = make_flow_widget(self.go_on, self.begin, self.list_runs, self.older, self.newer)

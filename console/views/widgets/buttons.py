@@ -4,7 +4,7 @@ screen readers."""
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QShortcut
+from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QShortcut
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce
@@ -57,6 +57,10 @@ class KeyButton(PaintedButton):
     """A button that shows its keyboard shortcut as a key cap. The shortcut works only while the button is visible and
     enabled.
 
+    `acts_on_double_click` is True for a button that a person clicks several times quickly, such as one that zooms.
+    Any other button ignores the second click of a double click. By then the first click may have changed what the
+    button stands for: the next row, or the opposite action.
+
     Signals:
     - reason_changed(str): the reason why the button is disabled or blocked has changed; "" means that there is none.
     """
@@ -78,6 +82,7 @@ class KeyButton(PaintedButton):
         super().__init__(text, parent)
         self.key, self.kind, self.icon_name = key, kind, icon
         self.reason, self.block_reason = "", ""
+        self.acts_on_double_click = kind == "tool"
         self._wants_enabled, self._is_blockable = True, True
         self._words = text
         self._is_key_shown = bool(key)
@@ -87,6 +92,10 @@ class KeyButton(PaintedButton):
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(self.click)
         self._set_description()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if self.acts_on_double_click:
+            super().mouseDoubleClickEvent(event)
 
     def show_menu_arrow(self) -> None:
         """Draw a small arrow at the right end of the button, because the button opens a menu."""

@@ -514,7 +514,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "withdraw": (withdraw, ("refunds", "withdraw")),
     "acknowledge": (acknowledge, ("alerts", "acknowledge_each")),
     "undo an acknowledgement": (
-        on_incident("toggle_acknowledgement", "acknowledge"),
+        on_incident("undo_acknowledgement", "acknowledge"),
         ("alerts", "undo_each_acknowledgement"),
     ),
     "take an incident": (on_incident("take_current_incident"), ("incidents", "take")),

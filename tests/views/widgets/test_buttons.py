@@ -92,6 +92,19 @@ def test_a_second_press_is_impossible(show_widgets: Shown) -> None:
     assert (button.text(), button.isEnabled()) == ("Buy", True)
 
 
+def test_a_double_click_presses_once(show_widgets: Shown) -> None:
+    """What the first click has changed may lie under the second one. Only tools are clicked quickly on purpose."""
+    act, tool, pressed = KeyButton("Acknowledge", "A"), KeyButton("Larger", "+", "tool"), []
+    act.clicked.connect(lambda: pressed.append("act"))
+    tool.clicked.connect(lambda: pressed.append("tool"))
+    show_widgets(act, tool)
+    for button in (act, tool):
+        window = button.window()
+        at = button.mapTo(window, button.rect().center())
+        QTest.mouseDClick(window.windowHandle(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
+    assert pressed == ["act", "tool", "tool"]
+
+
 def test_everything_has_a_name_and_room_for_a_finger() -> None:
     """Icon buttons have names though they show no word; no target is smaller than 24 px."""
     widgets = (

@@ -1,0 +1,31 @@
+"""Goal 29: from a key to the sentence that a screen reader says of its outcome, in a day's work."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from xml.etree import ElementTree
+
+from tests.bench.figures import Row, span
+from tests.desk.test_day_aloud import LONGEST_DELAY
+
+ROOT = Path(__file__).resolve().parents[2]
+_TESTS = ("tests/desk/test_day_aloud.py", "tests/desk/test_desk_aloud.py")
+_GOAL_SECONDS = 0.3
+
+
+def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    """The longest delay of the tests that work by the accessibility tree alone. A test that fails has none."""
+    if 29 not in wanted:
+        return
+    with TemporaryDirectory(prefix="console-bench-") as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", f"--junitxml={report}", *_TESTS]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+        found = ElementTree.parse(report).iterfind(f".//property[@name='{LONGEST_DELAY}']")
+        delays = [float(one.attrib["value"]) for one in found]
+    longest = max(delays, default=0.0)
+    met = longest <= _GOAL_SECONDS if done.returncode == 0 and delays else None
+    what = f"an act until it is heard, the longest of {len(delays)} days of work, work of the event loop"
+    yield Row("29", what, span(longest), "–", "–", "–" if done.returncode == 0 else "tests failed", "≤ 300 ms", met)
