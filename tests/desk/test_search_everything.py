@@ -266,7 +266,7 @@ def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
     with endless_search(console) as (has_begun, endings):
         person.type_in("sakura")
         person.until(has_begun.is_set)
-        assert "Esc" in palette.box.footer.count.plain
+        person.until(lambda: "Esc" in palette.box.footer.count.plain)
         person.press("Esc")
         assert palette.box.is_open
         assert "ended" in palette.box.footer.count.plain
@@ -327,7 +327,7 @@ def test_another_text_ends_a_running_search(sit: Sit, console: Console, text: st
     with endless_search(console) as (has_begun, endings):
         palette.box.input.insert("sakura")
         person.until(has_begun.is_set)
-        assert "Esc" in palette.box.footer.count.plain
+        person.until(lambda: "Esc" in palette.box.footer.count.plain)
         palette.box.input.selectAll()
         palette.box.input.insert(text)
         assert palette.box.footer.count.plain == ""
