@@ -21,7 +21,8 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         return
     with TemporaryDirectory(prefix="console-bench-") as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", f"--junitxml={report}", *_TESTS]
+        options = ("-q", "-p", "no:randomly", "-o", "junit_family=xunit1", f"--junitxml={report}")
+        command = [sys.executable, "-m", "pytest", *options, *_TESTS]
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
         found = ElementTree.parse(report).iterfind(f".//property[@name='{LONGEST_DELAY}']")
         delays = [float(one.attrib["value"]) for one in found]
