@@ -19,6 +19,7 @@ _SETTINGS = (
     *("innodb-flush-log-at-trx-commit=1", "secure-timestamp=YES"),
     *("innodb-buffer-pool-size=96M", "innodb-log-file-size=32M", "innodb-buffer-pool-dump-at-shutdown=OFF"),
     *("innodb-buffer-pool-load-at-startup=OFF", "performance-schema=OFF", "key-buffer-size=1M"),
+    *("table-definition-cache=4000", "table-open-cache=8000"),
 )
 
 
