@@ -37,6 +37,34 @@ MUTANTS: tuple[Mutant, ...] = (
     *ON_EXPORTS,
     *ON_TELLING,
     *ON_HARMS,
+    *(
+        Mutant(
+            f"a listed purchase settles another one: {name}",
+            (Change(PROBING, old, new),),
+            (f"tests/services/credit_checks/test_listed_purchases.py::{test}",),
+            "sqlite",
+        )
+        for name, old, new, test in (
+            (
+                "one that the database lost",
+                "            or bool(check_records.list_lost_purchases(self._context, tx.conn, number))\n",
+                "",
+                "test_a_lost_purchase_of_another_client_may_own_it",
+            ),
+            (
+                "one of another application",
+                "other.id != record.id and other.credit_check_id is None",
+                "other.id == record.id and other.credit_check_id is not None",
+                "test_another_applications_purchase_may_own_it",
+            ),
+            (
+                "one without a day",
+                "report.purchase_date is None or report.purchase_date >= sent_day",
+                "(report.purchase_date is not None and report.purchase_date >= sent_day)",
+                "test_a_listed_purchase_without_a_day_may_be_the_one",
+            ),
+        )
+    ),
     Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),
     Mutant(
         "authorisation: any state will do",

@@ -9,7 +9,8 @@ from console.domain.records import CheckState, CreditCheck, LeaseHolder
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.sqlalchemy_names import Connection
-from console.store.operations import journal, leases
+from console.store.operations import journal, leases, lost_operations
+from console.store.spool.spool import Intent
 
 
 def read_current_credit_check(context: ServiceContext, record_id: int) -> CreditCheck:
@@ -24,6 +25,21 @@ def require_record(conn: Connection, record_id: int) -> CreditCheck:
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})
     return record
+
+
+def list_lost_purchases(
+    context: ServiceContext, conn: Connection, number: str, client_id: str | None = None
+) -> tuple[Intent, ...]:
+    """Return the purchases of this corporation number for this client (None: any client) that were or may have been
+    sent and whose credit checks the database has lost, as the entries (intents) of the spools. Only those that still
+    have their claim are returned, as far as this desk and the table of lost operations know."""
+    intents = (
+        *context.spool.list_purchases_holding_claim(context.database_id, client_id, number),
+        *lost_operations.list_purchases_holding_claim(conn, client_id, number),
+    )
+    return tuple(
+        intent for intent in intents if credit_checks.find_by_operation(conn, number, intent.operation_id) is None
+    )
 
 
 def find_purchase_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:
