@@ -5,7 +5,6 @@ from tests.mutants.mutant import (
     BEFORE_COMMIT,
     BREAKS,
     CALL_TESTS,
-    CHECKS,
     FAULTS,
     GUARD_TESTS,
     GUARDED,
@@ -151,7 +150,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a probe takes an id although several purchases wait",
-        (Change(PROBING, "if len(open_purchases) > 1:", "if len(open_purchases) > 99:"),),
+        (Change(PROBING, "        if may_be_of_other:\n", "        if may_be_of_other and not reports:\n"),),
         (GUARD_TESTS,),
     ),
     Mutant(
@@ -185,9 +184,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "what the desk remembers is not asked",
         (
             Change(
-                CHECKS,
-                "for intent in (*spooled, *lost_operations",
-                "for intent in (*spooled[:0], *lost_operations",
+                "console/services/credit_checks/records.py",
+                "        *context.spool.list_purchases_holding_claim(context.database_id, client_id, number),\n",
+                "",
             ),
         ),
         ("tests/services/credit_checks/test_vanished_claims.py",),
