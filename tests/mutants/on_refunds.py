@@ -43,6 +43,17 @@ _BELIEVED = """            from console.domain.money import Money
 """
 ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
+        "an acknowledged unknown refund stands for all",
+        (
+            Change(
+                "console/services/payments/unknown_refunds.py",
+                "    if not any(_get_key(text) not in acknowledged_keys for text in refunds):\n",
+                "    if acknowledged_keys or not refunds:\n",
+            ),
+        ),
+        ("tests/services/refunds/test_unknown_refunds.py",),
+    ),
+    Mutant(
         "a lost refund is known by the id of its payment alone",
         (
             Change(
