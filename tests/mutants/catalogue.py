@@ -64,6 +64,18 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         )
     ),
+    Mutant(
+        "two people give one id of the provider at once",
+        (
+            Change(
+                "console/services/credit_checks/records.py",
+                '    lock_until_commit(context, tx, f"alarmbox_id_{provider_id}")\n',
+                "",
+            ),
+        ),
+        ("tests/services/credit_checks/test_listed_purchases.py::test_two_people_give_one_id_at_once",),
+        "mariadb",
+    ),
     Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),
     Mutant(
         "authorisation: any state will do",

@@ -92,7 +92,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/request.py",
-                "        self._lock_requests_of_maker(tx, valid_request.maker)\n",
+                '        lock_until_commit(context, tx, f"refunds_of_{valid_request.maker}")\n',
                 "",
             ),
         ),

@@ -149,6 +149,8 @@ class CreditCheckProber:
             return None, "several_found"
         if not unused_reports or unused_reports[0].purchase_date is None:
             return None, "none_found"
+        if check_records.find_owners_of_provider_id(self._context, tx, unused_reports[0].credit_check_id):
+            return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"
 
     def _may_be_of_other(self, tx: Transaction, record: CreditCheck) -> bool:

@@ -1,12 +1,19 @@
 """An unknown purchase is settled by the provider's list only if the listed purchase can belong to no other one."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from threading import Event, get_ident
+from typing import Any
 
 import pytest
 
 from console.app import Console
+from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, CheckReport, CreditCheck, PurchaseRequest
+from console.services.credit_checks import resolve
+from console.services.guarded import leases
+from console.store.database.engine import Transaction
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import CHECKS, Place
@@ -103,3 +110,51 @@ def test_one_listed_purchase_without_a_day_proves_nothing(console: Console, list
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     listing.undated = {1}
     assert probe(console, record) == ("outcome_unknown", "none_found")
+
+
+@pytest.mark.engines("mariadb", "galera")
+def test_two_people_give_one_id_at_once(
+    place: Place, listing: ListingVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a server the second decision begins before the first one is committed: one of them gets the id. On a cluster
+    it can be the second one, because its node doesn't see the lock."""
+    has_second_begun, ends = Event(), list[BaseException | None]()
+    write, acquire = resolve.outcomes.write_successful_purchase, leases.leases.acquire
+
+    def announce_lock(tx: Transaction, name: str, *more: Any) -> object:
+        if name == "alarmbox_id_1" and get_ident() not in first_threads:
+            has_second_begun.set()
+        return acquire(tx, name, *more)
+
+    def overtaken(*given: Any) -> None:
+        monkeypatch.setattr(resolve.outcomes, "write_successful_purchase", write)
+        future = pool.submit(lambda: other.recovery.resolve("credit-check", records[1].id, "success", "seen", 1))
+        future.add_done_callback(lambda _future: has_second_begun.set())
+        futures.append(future)
+        assert has_second_begun.wait(20)
+        write(*given)
+
+    def decide_first() -> None:
+        first_threads.append(get_ident())
+        console.recovery.resolve("credit-check", records[0].id, "success", "seen on their screen", 1)
+
+    first_threads, futures = list[int](), list[Future[object]]()
+    with (
+        place.desk(listing, hand_clock, LEASES="off") as console,
+        place.desk(listing, hand_clock, person="op-b", desk=1, LEASES="off") as other,
+        ThreadPoolExecutor(1) as pool,
+        ThreadPoolExecutor(1) as pool_of_first,
+    ):
+        records = [
+            buy_unknown(console, listing, client, behaviour)
+            for client, behaviour in (("1", "silent_after_charge"), ("2", "silent_before_charge"))
+        ]
+        monkeypatch.setattr(leases.leases, "acquire", announce_lock)
+        monkeypatch.setattr(resolve.outcomes, "write_successful_purchase", overtaken)
+        first = pool_of_first.submit(decide_first)
+        ends += [first.exception(20), futures[0].exception(20)]
+        owners = [one.id for one in console.lookup.find_records(NUMBER).credit_checks if one.credit_check_id == 1]
+    assert owners == [record.id for record, end in zip(records, ends, strict=True) if end is None]
+    (lost,) = filter(None, ends)
+    assert isinstance(lost, ConsoleError)
+    assert (lost.code, lost.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
