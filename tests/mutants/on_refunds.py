@@ -43,6 +43,17 @@ _BELIEVED = """            from console.domain.money import Money
 """
 ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
+        "the number of another refund completes a refund",
+        (
+            Change(
+                "console/services/refunds/resolve.py",
+                "        if owner.id != refund.id and number in",
+                "        if owner.id == refund.id and number in",
+            ),
+        ),
+        ("tests/services/refunds/test_recovery.py::test_the_number_of_another_refund_completes_nothing",),
+    ),
+    Mutant(
         "an acknowledged unknown refund stands for all",
         (
             Change(

@@ -69,6 +69,26 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     assert desk.agree(payment).refunded_minor == refund.amount_minor
 
 
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provider: str) -> None:
+    """The first refund of the payment has this number there: it doesn't show that the second one happened."""
+    payment = desk.paid("ORD-9", 50_000, provider)
+    first = desk.approve(desk.ask(payment, "100"))
+    number = first.provider_refund_id
+    assert number is not None
+    desk.control.add_fault("reset", call=f"{provider}_refund", times=1)
+    second = desk.ask(payment, "50")
+    assert code_of(lambda: desk.approve(second)) == "outcome_unknown"
+    mute(desk, provider)
+    version = desk.now(second).version
+    for person in ("op-a", "lead-b"):
+        refusal = refusal_of(lambda who=person: desk.resolve(second, "completed", who, number))
+        assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
+    assert (desk.now(second).certainty, desk.now(second).version) == (Certainty.UNKNOWN, version)
+    own_key = desk.now(second).provider_refund_key
+    assert desk.resolve(second, "completed", "op-a", own_key).awaiting == "second_person"
+
+
 def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -> None:
     """Only the number of the proposal that waits counts, not one that its person named for an earlier proposal."""
     _, refund = unknown(desk, happened=True)
