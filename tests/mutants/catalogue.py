@@ -5,6 +5,7 @@ from tests.mutants.mutant import (
     BEFORE_COMMIT,
     BREAKS,
     CALL_TESTS,
+    CHECKS,
     FAULTS,
     GUARD_TESTS,
     GUARDED,
@@ -75,6 +76,14 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         ("tests/services/credit_checks/test_listed_purchases.py::test_two_people_give_one_id_at_once",),
         "mariadb",
+    ),
+    Mutant(
+        "the id of an expired check renews another one",
+        (Change(CHECKS, "        if is_shared:\n", "        if is_shared and self._request.deal:\n"),),
+        (
+            "tests/services/credit_checks/test_purchase_breaks.py::test_the_id_of_an_expired_check_renews_no_other_one",
+        ),
+        "sqlite",
     ),
     Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),
     Mutant(

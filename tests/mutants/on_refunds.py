@@ -54,6 +54,11 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         ("tests/services/refunds/test_recovery.py::test_the_number_of_another_refund_completes_nothing",),
     ),
     Mutant(
+        "an answer about an earlier sending settles a refund",
+        (Change("console/services/refunds/probe.py", " or refund.operation_id != queried.operation_id:", ":"),),
+        ("tests/services/refunds/test_recovery.py::test_an_answer_about_an_earlier_sending_settles_nothing",),
+    ),
+    Mutant(
         "an acknowledged unknown refund stands for all",
         (
             Change(

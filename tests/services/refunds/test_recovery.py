@@ -7,9 +7,10 @@ import pytest
 from console.domain.explanations.payments import explain_payment
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money
-from console.domain.payments.provider_messages import RefundReport
+from console.domain.payments.provider_messages import RefundOrder, RefundReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
@@ -67,6 +68,32 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     told = explain_refund(settled.record, desk.context.now())
     assert told.why == "why.refund_decided_by_people", "the gateway confirmed nothing"
     assert desk.agree(payment).refunded_minor == refund.amount_minor
+
+
+def test_an_answer_about_an_earlier_sending_settles_nothing(
+    desk: RefundDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the provider was asked, somebody else has settled this sending and sent the refund again."""
+    payment, refund = unknown(desk)
+
+    class Overtaken:
+        """A reader whose answer is about the sending before the one that has begun meanwhile."""
+
+        capabilities = desk.vendors.get_reader("atom").capabilities
+
+        def read_refund(self, _order: RefundOrder) -> Outcome[RefundReport]:
+            desk.sql(
+                "UPDATE refunds SET operation_id = 'a later sending', sent_count = sent_count + 1,"
+                " version = version + 1 WHERE id = :i",
+                i=refund.id,
+            )
+            return Outcome(OutcomeClass.FAILED_DEFINITE, "refund_failed", SendingCertainty.YES)
+
+    monkeypatch.setattr(desk.vendors, "get_reader", lambda _name: Overtaken())
+    desk.probe(refund)
+    now = desk.now(refund)
+    assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
+    assert desk.payment(payment.id).reserved_minor == refund.amount_minor
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
