@@ -59,6 +59,18 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         ("tests/services/refunds/test_recovery.py::test_an_answer_about_an_earlier_sending_settles_nothing",),
     ),
     Mutant(
+        "the maker's day is that of the desk's clock",
+        (
+            Change(
+                "console/services/refunds/rules.py",
+                "    now = read_current_time(conn, context.now())\n",
+                "    now = context.now()\n",
+            ),
+        ),
+        ("tests/services/refunds/test_on_servers.py::test_the_day_of_the_limit_is_the_servers",),
+        "mariadb",
+    ),
+    Mutant(
         "an acknowledged unknown refund stands for all",
         (
             Change(

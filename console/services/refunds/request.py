@@ -51,7 +51,6 @@ from console.services.refunds import rules as refund_rules
 from console.services.refunds.rules import RefundFacts
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
-from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection, UniqueViolation
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
@@ -332,12 +331,11 @@ class RefundRequestService:
                 "currency": payment.currency,
             }
             raise ConsoleError(ErrorCode.EXCEEDS_CAPTURED, facts)
-        database_now = read_current_time(tx.conn, now)
         reasons = refund_rules.find_second_checker_reasons(
-            refund_facts, valid_request.amount_minor, payer_refund_count, database_now
+            refund_facts, valid_request.amount_minor, payer_refund_count, refund_facts.now
         )
         needed = 2 if valid_request.is_by_program or reasons else 1
-        new_refund = self._make_new_refund(refund_facts, valid_request, signals, needed, database_now)
+        new_refund = self._make_new_refund(refund_facts, valid_request, signals, needed, refund_facts.now)
         refund_id = refunds.insert_refund(tx.conn, new_refund, now, uses_server_time=context.database.is_server)
         if set_aside is not None:
             set_asides.change_set_aside(tx.conn, set_aside, now, SetAsideState.REFUNDING, refund_id)
