@@ -11,9 +11,9 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, CheckReport, CreditCheck, PurchaseRequest
-from console.services.credit_checks import resolve
-from console.services.guarded import leases
+from console.services.credit_checks import outcomes
 from console.store.database.engine import Transaction
+from console.store.operations import leases
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import CHECKS, Place
@@ -119,7 +119,7 @@ def test_two_people_give_one_id_at_once(
     """On a server the second decision begins before the first one is committed: one of them gets the id. On a cluster
     it can be the second one, because its node doesn't see the lock."""
     has_second_begun, ends = Event(), list[BaseException | None]()
-    write, acquire = resolve.outcomes.write_successful_purchase, leases.leases.acquire
+    write, acquire = outcomes.write_successful_purchase, leases.acquire
 
     def announce_lock(tx: Transaction, name: str, *more: Any) -> object:
         if name == "alarmbox_id_1" and get_ident() not in first_threads:
@@ -127,7 +127,7 @@ def test_two_people_give_one_id_at_once(
         return acquire(tx, name, *more)
 
     def overtaken(*given: Any) -> None:
-        monkeypatch.setattr(resolve.outcomes, "write_successful_purchase", write)
+        monkeypatch.setattr(outcomes, "write_successful_purchase", write)
         future = pool.submit(lambda: other.recovery.resolve("credit-check", records[1].id, "success", "seen", 1))
         future.add_done_callback(lambda _future: has_second_begun.set())
         futures.append(future)
@@ -138,7 +138,7 @@ def test_two_people_give_one_id_at_once(
         first_threads.append(get_ident())
         console.recovery.resolve("credit-check", records[0].id, "success", "seen on their screen", 1)
 
-    first_threads, futures = list[int](), list[Future[object]]()
+    first_threads, futures = list[int](), list[Future[Any]]()
     with (
         place.desk(listing, hand_clock, LEASES="off") as console,
         place.desk(listing, hand_clock, person="op-b", desk=1, LEASES="off") as other,
@@ -146,11 +146,11 @@ def test_two_people_give_one_id_at_once(
         ThreadPoolExecutor(1) as pool_of_first,
     ):
         records = [
-            buy_unknown(console, listing, client, behaviour)
-            for client, behaviour in (("1", "silent_after_charge"), ("2", "silent_before_charge"))
+            buy_unknown(console, listing, "1", "silent_after_charge"),
+            buy_unknown(console, listing, "2", "silent_before_charge"),
         ]
-        monkeypatch.setattr(leases.leases, "acquire", announce_lock)
-        monkeypatch.setattr(resolve.outcomes, "write_successful_purchase", overtaken)
+        monkeypatch.setattr(leases, "acquire", announce_lock)
+        monkeypatch.setattr(outcomes, "write_successful_purchase", overtaken)
         first = pool_of_first.submit(decide_first)
         ends += [first.exception(20), futures[0].exception(20)]
         owners = [one.id for one in console.lookup.find_records(NUMBER).credit_checks if one.credit_check_id == 1]
