@@ -71,6 +71,18 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "mariadb",
     ),
     Mutant(
+        "a stored notice may say otherwise than its signed body",
+        (
+            Change(
+                "console/services/payment_intake/signed_notices.py",
+                "        if _make_notice_event(notice, event.done).source_facts != event.source_facts:\n",
+                "        if not _make_notice_event(notice, event.done).source_facts:\n",
+            ),
+        ),
+        ("tests/services/payment_intake/test_signed_notices.py",),
+        "sqlite",
+    ),
+    Mutant(
         "an acknowledged unknown refund stands for all",
         (
             Change(
