@@ -83,6 +83,12 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "one person frees what the database lost",
+        (Change("console/store/operations/lost_operations.py", "    evidence.c.who != approvals.c.person,\n", ""),),
+        ("tests/store/operations/test_lost_operations.py",),
+        "sqlite",
+    ),
+    Mutant(
         "an acknowledged unknown refund stands for all",
         (
             Change(
