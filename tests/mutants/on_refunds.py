@@ -89,6 +89,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "a late refusal of an earlier sending settles a refund",
+        (
+            Change(
+                "console/services/refunds/late_outcomes.py",
+                "SUBMITTING or not (is_current or outcome.kind in EFFECT_OUTCOME_CLASSES):",
+                "SUBMITTING:",
+            ),
+        ),
+        ("tests/services/refunds/test_recovery.py::test_a_late_refusal_of_an_earlier_sending_settles_nothing",),
+    ),
+    Mutant(
         "an acknowledged unknown refund stands for all",
         (
             Change(

@@ -96,6 +96,26 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
     assert desk.payment(payment.id).reserved_minor == refund.amount_minor
 
 
+@pytest.mark.parametrize("kind", [OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH])
+def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, kind: OutcomeClass) -> None:
+    """A desk delivers what its own sending was told after the refund was sent again: only that one was refused."""
+    payment, refund = unknown(desk)
+    desk.sql(
+        "UPDATE refunds SET operation_id = 'a later sending', sent_count = sent_count + 1, version = version + 1"
+        " WHERE id = :i",
+        i=refund.id,
+    )
+    told: Outcome[RefundReport] = Outcome(kind, "refused", SendingCertainty.YES, status=400)
+    assert desk.machinery.submit_action.deliver(refund.operation_id or "", told)
+    now = desk.now(refund)
+    assert (now.state, now.certainty, now.operation_id) == (
+        RefundState.SUBMITTING,
+        Certainty.UNKNOWN,
+        "a later sending",
+    )
+    assert desk.payment(payment.id).reserved_minor == refund.amount_minor
+
+
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provider: str) -> None:
     """The first refund of the payment has this number there: it doesn't show that the second one happened."""
