@@ -37,6 +37,54 @@ MUTANTS: tuple[Mutant, ...] = (
     *ON_EXPORTS,
     *ON_TELLING,
     *ON_HARMS,
+    *(
+        Mutant(
+            f"a listed purchase settles another one: {name}",
+            (Change(PROBING, old, new),),
+            (f"tests/services/credit_checks/test_listed_purchases.py::{test}",),
+            "sqlite",
+        )
+        for name, old, new, test in (
+            (
+                "one that the database lost",
+                "            or bool(check_records.list_lost_purchases(self._context, tx.conn, number))\n",
+                "",
+                "test_a_lost_purchase_of_another_client_may_own_it",
+            ),
+            (
+                "one of another application",
+                "other.id != record.id and other.credit_check_id is None",
+                "other.id == record.id and other.credit_check_id is not None",
+                "test_another_applications_purchase_may_own_it",
+            ),
+            (
+                "one without a day",
+                "report.purchase_date is None or report.purchase_date >= sent_day",
+                "(report.purchase_date is not None and report.purchase_date >= sent_day)",
+                "test_a_listed_purchase_without_a_day_may_be_the_one",
+            ),
+        )
+    ),
+    Mutant(
+        "two people give one id of the provider at once",
+        (
+            Change(
+                "console/services/credit_checks/records.py",
+                '    lock_until_commit(context, tx, f"alarmbox_id_{provider_id}")\n',
+                "",
+            ),
+        ),
+        ("tests/services/credit_checks/test_listed_purchases.py::test_two_people_give_one_id_at_once",),
+        "mariadb",
+    ),
+    Mutant(
+        "the id of an expired check renews another one",
+        (Change(CHECKS, "        if is_shared:\n", "        if is_shared and self._request.deal:\n"),),
+        (
+            "tests/services/credit_checks/test_purchase_breaks.py::test_the_id_of_an_expired_check_renews_no_other_one",
+        ),
+        "sqlite",
+    ),
     Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),
     Mutant(
         "authorisation: any state will do",
@@ -123,7 +171,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a probe takes an id although several purchases wait",
-        (Change(PROBING, "if len(open_purchases) > 1:", "if len(open_purchases) > 99:"),),
+        (Change(PROBING, "        if may_be_of_other:\n", "        if may_be_of_other and not reports:\n"),),
         (GUARD_TESTS,),
     ),
     Mutant(
@@ -157,9 +205,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "what the desk remembers is not asked",
         (
             Change(
-                CHECKS,
-                "for intent in (*spooled, *lost_operations",
-                "for intent in (*spooled[:0], *lost_operations",
+                "console/services/credit_checks/records.py",
+                "        *context.spool.list_purchases_holding_claim(context.database_id, client_id, number),\n",
+                "",
             ),
         ),
         ("tests/services/credit_checks/test_vanished_claims.py",),

@@ -43,6 +43,74 @@ _BELIEVED = """            from console.domain.money import Money
 """
 ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
+        "the number of another refund completes a refund",
+        (
+            Change(
+                "console/services/refunds/resolve.py",
+                "        if owner.id != refund.id and number in",
+                "        if owner.id == refund.id and number in",
+            ),
+        ),
+        ("tests/services/refunds/test_recovery.py::test_the_number_of_another_refund_completes_nothing",),
+    ),
+    Mutant(
+        "an answer about an earlier sending settles a refund",
+        (Change("console/services/refunds/probe.py", " or refund.operation_id != queried.operation_id:", ":"),),
+        ("tests/services/refunds/test_recovery.py::test_an_answer_about_an_earlier_sending_settles_nothing",),
+    ),
+    Mutant(
+        "the maker's day is that of the desk's clock",
+        (
+            Change(
+                "console/services/refunds/rules.py",
+                "    now = read_current_time(conn, context.now())\n",
+                "    now = context.now()\n",
+            ),
+        ),
+        ("tests/services/refunds/test_on_servers.py::test_the_day_of_the_limit_is_the_servers",),
+        "mariadb",
+    ),
+    Mutant(
+        "a stored notice may say otherwise than its signed body",
+        (
+            Change(
+                "console/services/payment_intake/signed_notices.py",
+                "        if _make_notice_event(notice, event.done).source_facts != event.source_facts:\n",
+                "        if not _make_notice_event(notice, event.done).source_facts:\n",
+            ),
+        ),
+        ("tests/services/payment_intake/test_signed_notices.py",),
+        "sqlite",
+    ),
+    Mutant(
+        "one person frees what the database lost",
+        (Change("console/store/operations/lost_operations.py", "    evidence.c.who != approvals.c.person,\n", ""),),
+        ("tests/store/operations/test_lost_operations.py",),
+        "sqlite",
+    ),
+    Mutant(
+        "a late refusal of an earlier sending settles a refund",
+        (
+            Change(
+                "console/services/refunds/late_outcomes.py",
+                "SUBMITTING or not (is_current or outcome.kind in EFFECT_OUTCOME_CLASSES):",
+                "SUBMITTING:",
+            ),
+        ),
+        ("tests/services/refunds/test_recovery.py::test_a_late_refusal_of_an_earlier_sending_settles_nothing",),
+    ),
+    Mutant(
+        "an acknowledged unknown refund stands for all",
+        (
+            Change(
+                "console/services/payments/unknown_refunds.py",
+                "    if not any(_get_key(text) not in acknowledged_keys for text in refunds):\n",
+                "    if acknowledged_keys or not refunds:\n",
+            ),
+        ),
+        ("tests/services/refunds/test_unknown_refunds.py",),
+    ),
+    Mutant(
         "a lost refund is known by the id of its payment alone",
         (
             Change(
@@ -81,7 +149,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/request.py",
-                "        self._lock_requests_of_maker(tx, valid_request.maker)\n",
+                '        lock_until_commit(context, tx, f"refunds_of_{valid_request.maker}")\n',
                 "",
             ),
         ),

@@ -130,23 +130,42 @@ class CreditCheckProber:
         certainly belongs to the purchase.
 
         A report certainly belongs to the purchase if it is the only report since the day of sending (in Japan)
-        whose id no credit check here has, and if no other purchase of this corporation number is open.
+        whose id no credit check here has, and if no other purchase may have got this id (`_may_be_of_other`). A
+        report without a day may be one since the day of sending.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
-        # Open purchases are read before the reports are compared: a purchase that another transaction settles in
+        # Other purchases are read before the reports are compared: a purchase that another transaction settles in
         # between then appears among the ids that a record here has.
-        open_purchases = journal.list_open_purchases(tx.conn, record.corporation_number)
+        may_be_of_other = self._may_be_of_other(tx, record)
         unused_reports = [
             report
             for report in reports
             if not credit_checks.find_by_provider_id(tx.conn, report.credit_check_id)
-            and (sent_day is None or (report.purchase_date is not None and report.purchase_date >= sent_day))
+            and (sent_day is None or report.purchase_date is None or report.purchase_date >= sent_day)
         ]
-        if len(open_purchases) > 1:
+        if may_be_of_other:
             return None, "several_wait"
-        if len(unused_reports) != 1:
-            return None, "none_found" if not unused_reports else "several_found"
+        if len(unused_reports) > 1:
+            return None, "several_found"
+        if not unused_reports or unused_reports[0].purchase_date is None:
+            return None, "none_found"
+        if check_records.find_owners_of_provider_id(self._context, tx, unused_reports[0].credit_check_id):
+            return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"
+
+    def _may_be_of_other(self, tx: Transaction, record: CreditCheck) -> bool:
+        """True if an unused id in the provider's list may belong to another purchase than that of `record`: another
+        operation of this corporation number is open, a credit check of it that was not certainly refused has no id
+        (another application may have bought it), or the database has lost a purchase of it."""
+        number = record.corporation_number
+        return (
+            len(journal.list_open_purchases(tx.conn, number)) > 1
+            or any(
+                other.id != record.id and other.credit_check_id is None and other.state is not CheckState.ERROR
+                for other in credit_checks.find_by_number(tx.conn, number)
+            )
+            or bool(check_records.list_lost_purchases(self._context, tx.conn, number))
+        )
 
     def _settle_purchase(
         self,

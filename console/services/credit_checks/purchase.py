@@ -36,7 +36,7 @@ from console.services.registry.facts import read_facts
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
-from console.store.operations import journal, lost_operations
+from console.store.operations import journal
 
 PURCHASE_DEAL_CODES = (1, 2, 9)
 """AlarmBox's codes for the field `deal`: the buyer does business with the company (1), does not (2), other (9)."""
@@ -251,15 +251,13 @@ class _PurchaseAttempt:
         if live is not None:
             live_record = joined_reads.find_record(conn, live.id) or live
             self._refuse_live_check(live_record)
-        spooled = self._context.spool.list_purchases_holding_claim(self._context.database_id, client, number)
-        for intent in (*spooled, *lost_operations.list_purchases_holding_claim(conn, client, number)):
-            if credit_checks.find_by_operation(conn, number, intent.operation_id) is None:
-                detail: AlreadyPurchasedDetail = {
-                    "source": "desk",
-                    "operation_id": intent.operation_id,
-                    "operator": intent.operator,
-                }
-                raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
+        for intent in check_records.list_lost_purchases(self._context, conn, number, client):
+            detail: AlreadyPurchasedDetail = {
+                "source": "desk",
+                "operation_id": intent.operation_id,
+                "operator": intent.operator,
+            }
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
     def _refuse_live_check(self, live: CreditCheck) -> None:

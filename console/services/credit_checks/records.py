@@ -6,10 +6,13 @@ certainty unknown.
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CheckState, CreditCheck, LeaseHolder
+from console.services.guarded.leases import lock_until_commit
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks, joined_reads
+from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
-from console.store.operations import journal, leases
+from console.store.operations import journal, leases, lost_operations
+from console.store.spool.spool import Intent
 
 
 def read_current_credit_check(context: ServiceContext, record_id: int) -> CreditCheck:
@@ -24,6 +27,29 @@ def require_record(conn: Connection, record_id: int) -> CreditCheck:
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})
     return record
+
+
+def list_lost_purchases(
+    context: ServiceContext, conn: Connection, number: str, client_id: str | None = None
+) -> tuple[Intent, ...]:
+    """Return the purchases of this corporation number for this client (None: any client) that were or may have been
+    sent and whose credit checks the database has lost, as the entries (intents) of the spools. Only those that still
+    have their claim are returned, as far as this desk and the table of lost operations know."""
+    intents = (
+        *context.spool.list_purchases_holding_claim(context.database_id, client_id, number),
+        *lost_operations.list_purchases_holding_claim(conn, client_id, number),
+    )
+    return tuple(
+        intent for intent in intents if credit_checks.find_by_operation(conn, number, intent.operation_id) is None
+    )
+
+
+def find_owners_of_provider_id(context: ServiceContext, tx: Transaction, provider_id: int) -> tuple[CreditCheck, ...]:
+    """Return the credit checks that have this id of the provider, in a transaction that may write the id into another
+    one. Decisions about the same id run one after another, because the database has no unique index over the ids: one
+    check may serve two clients."""
+    lock_until_commit(context, tx, f"alarmbox_id_{provider_id}")
+    return credit_checks.find_by_provider_id(tx.conn, provider_id)
 
 
 def find_purchase_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:

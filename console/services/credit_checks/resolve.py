@@ -203,8 +203,8 @@ class PurchaseResolver:
     def _find_mismatch(self, tx: Transaction, record: CreditCheck, report: CheckReport) -> MismatchReason | None:
         if report.corporation_number != record.corporation_number:
             return MismatchReason.OTHER_NUMBER
-        same_id_records = credit_checks.find_by_provider_id(tx.conn, report.credit_check_id)
-        is_used = any(duplicate.id != record.id for duplicate in same_id_records)
+        owners = check_records.find_owners_of_provider_id(self._context, tx, report.credit_check_id)
+        is_used = any(owner.id != record.id for owner in owners)
         return MismatchReason.USED_BY_OTHER_RECORD if is_used else None
 
     def _settle_as_bought(

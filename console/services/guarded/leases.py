@@ -10,8 +10,27 @@ from console.domain.errors.details import InProgressDetail
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
+from console.store.database.engine import RunAgain, Transaction
 from console.store.operations import leases
 from console.store.operations.leases import Lease
+
+_LOCKING_LEASE_SECONDS = 1.0
+
+
+def lock_until_commit(context: ServiceContext, tx: Transaction, name: str) -> None:
+    """Let the transactions that call this function with the same name run one after another: what this transaction
+    reads after the call, no other one of this name changes before its COMMIT. Raises RunAgain if the lease `name` is
+    held.
+
+    On a server the transaction acquires and releases the lease `name`: the change of its row is the lock, also
+    between the nodes of a cluster. SQLite runs all write transactions one after another.
+    """
+    if not context.database.is_server:
+        return
+    lease = leases.acquire(tx, name, context.make_holder(), context.now(), _LOCKING_LEASE_SECONDS)
+    if lease is None:
+        raise RunAgain
+    leases.release(tx.conn, lease)
 
 
 @contextmanager

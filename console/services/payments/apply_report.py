@@ -24,11 +24,12 @@ from console.domain.payments.report_rules import (
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
-from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
+from console.domain.records import Certainty, OperationState, Work, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns, order_status, timeout_start
+from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import RunAgain, Transaction
@@ -378,7 +379,4 @@ def _apply_refunds(context: ServiceContext, tx: Transaction, payment: Payment, r
     if not report.refunds:
         return
     unknown_keys = [refund.key for refund in report.refunds if not context.apply_refund_report(context, tx, refund)]
-    if unknown_keys:
-        payment_work.open_case(
-            context, tx, payment.id, WorkReason.UNKNOWN_REFUND, ", ".join(unknown_keys), "no refund of ours"
-        )
+    open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)

@@ -18,6 +18,7 @@ from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
+from console.services.credit_checks import records as check_records
 from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.resolve import PurchaseResolver, make_unconfirmed_error, read_proof
 from console.services.credit_checks.view import read_timeline
@@ -236,7 +237,7 @@ class OperationRecovery:
             )
 
         def settle(tx: Transaction) -> int:
-            if credit_checks.find_by_provider_id(tx.conn, provider_id):
+            if check_records.find_owners_of_provider_id(context, tx, provider_id):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": placeholder, "reason": MismatchReason.USED_BY_OTHER_RECORD},

@@ -11,20 +11,17 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import WorkReason
 from console.providers.payments.provider import PaymentReader
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
-from console.services.payments import next_work as payment_work
+from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import find_refund_key
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.services.refunds.records import RefundWithPayment
-from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.records import evidence
 
-UNKNOWN_REFUND_CASE_RULE = WorkReason.UNKNOWN_REFUND
 _ANSWERED_OUTCOME_CLASSES = (
     OutcomeClass.SUCCEEDED,
     OutcomeClass.PENDING,
@@ -66,7 +63,7 @@ def _store_answer_and_find_unknown_refund(
 ) -> bool:
     """Store the provider's answer about the payment as evidence, and write the refunds that it contains into our
     refunds. If it contains a refund (not failed, and with another key than this refund) that the database doesn't
-    have, open a case and return True, unless a person has acknowledged the alert about that refund."""
+    have, open a case and return True, unless a person has acknowledged that refund."""
     payment, operator, now = pair.payment, context.make_holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)
@@ -79,19 +76,7 @@ def _store_answer_and_find_unknown_refund(
         and refund.key != own_key
         and refund.state is not RefundState.FAILED
     ]
-    if not unknown_keys:
-        return False
-    observed = ", ".join(unknown_keys)
-    payment_work.open_case(context, tx, payment.id, UNKNOWN_REFUND_CASE_RULE, observed, "no refund of ours")
-    case_alerts = [
-        refund
-        for refund in alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment.id)
-        if refund.rule_id == UNKNOWN_REFUND_CASE_RULE
-    ]
-    return not any(
-        refund.observed == observed[: alerts.LONGEST_TEXT_CHARACTERS] and refund.acknowledged_by
-        for refund in case_alerts
-    )
+    return open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)
 
 
 def _find_contradicting_reason(

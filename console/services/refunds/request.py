@@ -41,6 +41,7 @@ from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded.database_rollback import make_lost_operation_error
+from console.services.guarded.leases import lock_until_commit
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import find_read_only_switch
@@ -49,10 +50,8 @@ from console.services.refunds import risk_signals
 from console.services.refunds import rules as refund_rules
 from console.services.refunds.rules import RefundFacts
 from console.store.access import operators as people
-from console.store.database.engine import RunAgain, Transaction
-from console.store.database.instants import read_current_time
+from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection, UniqueViolation
-from console.store.operations import leases
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.store.refunds.refunds import NewRefund
@@ -312,7 +311,8 @@ class RefundRequestService:
         """Check the rules, reserve the amount on the payment's row, and insert the refund. Return its id. The lock
         on the payment's row makes parallel requests run one after another. Raises the errors of the rules."""
         context, now, request = self._context, self._context.now(), valid_request.request
-        self._lock_requests_of_maker(tx, valid_request.maker)
+        # Two parallel requests for different payments could together exceed the maker's limit per day.
+        lock_until_commit(context, tx, f"refunds_of_{valid_request.maker}")
         payment = refund_records.require_payment(tx.conn, request.payment_id)
         if request.saw is not None and request.saw != payment.version:
             raise refund_rules.make_stale_payment_error(payment, request.saw)
@@ -331,12 +331,11 @@ class RefundRequestService:
                 "currency": payment.currency,
             }
             raise ConsoleError(ErrorCode.EXCEEDS_CAPTURED, facts)
-        database_now = read_current_time(tx.conn, now)
         reasons = refund_rules.find_second_checker_reasons(
-            refund_facts, valid_request.amount_minor, payer_refund_count, database_now
+            refund_facts, valid_request.amount_minor, payer_refund_count, refund_facts.now
         )
         needed = 2 if valid_request.is_by_program or reasons else 1
-        new_refund = self._make_new_refund(refund_facts, valid_request, signals, needed, database_now)
+        new_refund = self._make_new_refund(refund_facts, valid_request, signals, needed, refund_facts.now)
         refund_id = refunds.insert_refund(tx.conn, new_refund, now, uses_server_time=context.database.is_server)
         if set_aside is not None:
             set_asides.change_set_aside(tx.conn, set_aside, now, SetAsideState.REFUNDING, refund_id)
@@ -349,18 +348,6 @@ class RefundRequestService:
         }
         context.record_audit(tx, AuditAction.REFUND_REQUESTED, refund_id, audit_facts, kind=REFUND_KIND)
         return refund_id
-
-    def _lock_requests_of_maker(self, tx: Transaction, maker: str) -> None:
-        """Acquire and release a lease with the maker's name, so that a database server writes this maker's
-        requests one after another. Otherwise two parallel requests for different payments could together exceed
-        the maker's limit per day. Raises RunAgain if another request of this maker holds the lease.
-        """
-        if not self._context.database.is_server:
-            return
-        lease = leases.acquire(tx, f"refunds_of_{maker}", self._context.make_holder(), self._context.now(), 1.0)
-        if lease is None:
-            raise RunAgain
-        leases.release(tx.conn, lease)
 
     def _judge_request(
         self, conn: Connection, refund_facts: RefundFacts, valid_request: _ValidRequest, set_aside: SetAside | None

@@ -60,7 +60,8 @@ class RefundResolver:
         `provider_id` is the provider's number of the refund, which `completed` needs; `expected_version` is the
         version that the person's screen shows; `reason` is the person's reason, None for a script without one. Raises
         usage, nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch (the provider contradicts
-        the person, or the second person gives another number), no_evidence, not_found and stale_view.
+        the person, the second person gives another number, or another refund has the number), no_evidence,
+        not_found and stale_view.
         """
         person_proof = read_proof(proof, reason)
         state, number = _parse_decision(target_state, provider_id)
@@ -166,12 +167,14 @@ class RefundResolver:
         """Write the first person's proposal that the refund's state is `state`, or settle the refund with the
         second person's decision. Return True if a second person must still agree. `decided` is the refund as it
         was read, `number` the person's refund number at the provider, `proof` the person's evidence. Raises
-        StaleRow if the refund has changed since it was read.
+        StaleRow if the refund has changed since it was read, and evidence_mismatch if another refund has `number`.
         """
         context, now = self._context, self._context.now()
         refund = refund_outcomes.require_refund(tx, decided.id)
         if refund.version != decided.version:
             raise refunds.StaleRow(refund.id)
+        if number is not None:
+            _refuse_number_of_other_refund(tx, refund, number)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
 
         def propose(proof_id: int) -> dict[str, object]:
@@ -211,6 +214,17 @@ class RefundResolver:
         else:
             refund_outcomes.mark_refund_failed(
                 context, tx, refund, RESOLVED_BY_PEOPLE_CAUSE, None, {"first": proposer}
+            )
+
+
+def _refuse_number_of_other_refund(tx: Transaction, refund: Refund, number: str) -> None:
+    """Raise evidence_mismatch if another refund of ours is known at the provider by `number`: any refund with this
+    idempotency key, or a refund of the same payment with this refund id of the provider."""
+    owners = (refunds.find_by_key(tx.conn, number), *refunds.find_by_payment(tx.conn, refund.payment_id))
+    for owner in filter(None, owners):
+        if owner.id != refund.id and number in (owner.provider_refund_key, owner.provider_refund_id):
+            raise ConsoleError(
+                ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.USED_BY_OTHER_RECORD}
             )
 
 

@@ -94,8 +94,11 @@ def read_facts_of_refunds(
     """Return the facts that the rules need for refunds; each pair in `requests` is a payment and the maker of its
     refund. The result is in the sequence of `requests`. The number of SQL statements does not depend on the
     number of payments.
+
+    Their instant `now` is the time by the clock of the database, which has also dated the requests: with the clock
+    of a desk, a wrong one would move the maker's day and the age of the other refunds.
     """
-    now = context.now()
+    now = read_current_time(conn, context.now())
     midnight = get_start_of_day(now.astimezone(JST).date())
     some, makers = [payment for payment, _ in requests], {maker for _, maker in requests}
     refunds_of: dict[int, tuple[Refund, ...]] = {}
@@ -271,7 +274,7 @@ def refuse_unsendable_refund(
     other_checkers = [name for name in refund.checkers if name.strip().casefold() != refund.maker.strip().casefold()]
     if len(set(other_checkers)) < refund.checkers_needed:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.NOT_APPROVED})
-    if until is not None and until > read_current_time(conn, facts.now):
+    if until is not None and until > facts.now:
         raise ConsoleError(
             ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.COOLING_OFF_NOT_OVER, "until": until}
         )
@@ -321,7 +324,7 @@ def find_remaining_cooling_off_end(
     otherwise None."""
     facts = read_facts(context, conn, pair.payment, pair.refund.maker)
     until = _find_later_cooling_off_end(context, facts, pair.refund)
-    return until if until is not None and until > read_current_time(conn, facts.now) else None
+    return until if until is not None and until > facts.now else None
 
 
 def _find_later_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: Refund) -> datetime | None:

@@ -13,12 +13,12 @@ from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundOrder, RefundReport
 from console.domain.payments.records import Payment
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import Operation, WorkReason
+from console.domain.records import Operation
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
-from console.services.payments import next_work as payment_work
 from console.services.payments.providers import PaymentProviders
+from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
 from console.store.database.engine import Transaction
@@ -27,8 +27,6 @@ from console.store.operations import lost_operations
 from console.store.payments import payments
 from console.store.records import evidence
 from console.store.spool.spool import Intent, SpoolEntry
-
-UNKNOWN_REFUND_CASE_RULE = WorkReason.UNKNOWN_REFUND
 
 
 class LostRefundProber:
@@ -83,7 +81,7 @@ class LostRefundProber:
         )
         if outcome.kind in EFFECT_OUTCOME_CLASSES:
             observed = f"{intent.provider_key} {intent.amount_minor} {payment.currency}"
-            payment_work.open_case(context, tx, payment.id, UNKNOWN_REFUND_CASE_RULE, observed, "no refund of ours")
+            open_case_of_unknown_refunds(context, tx, payment.id, [observed])
 
 
 def _find_payment_of_refund(conn: Connection, intent: Intent) -> Payment | None:

@@ -56,12 +56,11 @@ _CLAIM_HOLDING_CONDITIONS = (
     ~_DECIDED_LOST_OPERATION_CONDITION,
     ~_FAILED_LOST_OPERATION_CONDITION,
 )
-_CLIENT_AND_NUMBER_CONDITIONS = (
-    lost_operations.c.corporation_number == bindparam("number"), lost_operations.c.client_id == bindparam("client"),
-    *_CLAIM_HOLDING_CONDITIONS
-)  # fmt: skip
-_IDS_BY_CLIENT_AND_NUMBER_QUERY = select(lost_operations.c.id).where(*_CLIENT_AND_NUMBER_CONDITIONS)
-_INTENTS_BY_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_CLIENT_AND_NUMBER_CONDITIONS)
+_NUMBER_CONDITIONS = (lost_operations.c.corporation_number == bindparam("number"), *_CLAIM_HOLDING_CONDITIONS)
+_CLIENT_CONDITION = lost_operations.c.client_id == bindparam("client")
+_INTENTS_BY_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_NUMBER_CONDITIONS)
+_INTENTS_BY_CLIENT_AND_NUMBER_QUERY = _INTENTS_BY_NUMBER_QUERY.where(_CLIENT_CONDITION)
+_IDS_BY_CLIENT_AND_NUMBER_QUERY = select(lost_operations.c.id).where(*_NUMBER_CONDITIONS, _CLIENT_CONDITION)
 _INTENTS_OF_REFUNDS_QUERY = select(*_INTENT_COLUMNS).where(
     lost_operations.c.payment_id.is_not(None), *_CLAIM_HOLDING_CONDITIONS
 )
@@ -151,11 +150,17 @@ def insert_lost_operations(conn: Connection, entries: Sequence[SpoolEntry], data
             raise RunAgain from None
 
 
-def list_purchases_holding_claim(conn: Connection, client_id: str, corporation_number: str) -> tuple[Intent, ...]:
-    """Return the lost purchases that still hold their claim on this client and corporation number. Each purchase
-    calls this function, and there is seldom such a row. So it reads only the ids first, which is faster than a
-    query of all columns.
+def list_purchases_holding_claim(
+    conn: Connection, client_id: str | None, corporation_number: str
+) -> tuple[Intent, ...]:
+    """Return the lost purchases that still hold their claim on this client (None: any client) and corporation
+    number. Each purchase calls this function for its client, and there is seldom such a row. So it reads only the
+    ids first, which is faster than a query of all columns.
     """
+    if client_id is None:
+        return tuple(
+            _make_intent(row) for row in conn.execute(_INTENTS_BY_NUMBER_QUERY, {"number": corporation_number})
+        )
     values = {"number": corporation_number, "client": int(client_id)}
     if conn.execute(_IDS_BY_CLIENT_AND_NUMBER_QUERY, values).first() is None:
         return ()

@@ -354,17 +354,14 @@ class Spool:
         self._file.write(mark, (operation_id,), durable=False)
 
     def list_purchases_holding_claim(
-        self, database_id: str, client_id: str, corporation_number: str
+        self, database_id: str, client_id: str | None, corporation_number: str
     ) -> tuple[Intent, ...]:
-        """Return this desk's purchases for this client and corporation number that, as far as this desk knows,
-        still have their claim, oldest first."""
-        return tuple(
-            entry.intent
-            for entry in self._read_entries(
-                "database_id = ? AND corporation_number = ? AND client_id = ? AND holds_claim",
-                (database_id, corporation_number, client_id),
-            )
-        )
+        """Return this desk's purchases for this client (None: any client) and corporation number that, as far as
+        this desk knows, still have their claim, oldest first."""
+        condition, values = "database_id = ? AND corporation_number = ?", [database_id, corporation_number]
+        if client_id is not None:
+            condition, values = f"{condition} AND client_id = ?", [*values, client_id]
+        return tuple(entry.intent for entry in self._read_entries(f"{condition} AND holds_claim", values))
 
     def list_refunds_holding_amount(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
         """Return this desk's refunds of a payment that, as far as this desk knows, still have their claim on a

@@ -481,6 +481,22 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
     assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
 
 
+@pytest.mark.engines("sqlite")
+def test_the_id_of_an_expired_check_renews_no_other_one(
+    console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
+) -> None:
+    """Somebody wrote the id of the superseded check, and its end, into the live row: what the provider says about it
+    is not about the live one."""
+    old = buy(console)
+    clock.at += timedelta(days=400)
+    live = buy(console, renew=True)
+    ended = "credit_check_id = {}, expired_at = '2020-01-01 00:00:00', version = version + 1"
+    place.sql(f"UPDATE hansha_alarmbox_credit_checks SET {ended.format(old.credit_check_id)} WHERE id = {live.id}")
+    refused = refusal(lambda: buy(console, renew=True))
+    assert (refused.code, refused.detail["reason"]) == ("provider_answer_unusable", "other_record")
+    assert len(vendor.charges) == 2
+
+
 @pytest.mark.parametrize("behaviour", ["refuses", "unauthorised", "too_fast", "unreachable"])
 def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
     console: Console, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour

@@ -150,6 +150,21 @@ def test_an_order_may_come_after_its_notice(scene: Scene) -> None:
     assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 0
 
 
+@pytest.mark.expects_log("an altered notice is a warning in the log")
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("altered", ["event_id = 'ev-9'", "amount_minor = 1", "kind = 'payment.failed'"])
+def test_a_stored_notice_that_says_otherwise_than_its_signed_body_books_nothing(scene: Scene, altered: str) -> None:
+    """Somebody changed a column of the row; the signed body alone is genuine, but it is no longer this event's."""
+    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
+    scene.place.unguard("payment_events")
+    scene.place.sql(f"UPDATE payment_events SET {altered} WHERE event_id = 'ev-1'")
+    scene.order("ORD-1", 3300)
+    scene.run_due()
+    assert scene.of_number("bank", "ORD-1") is None
+    assert scene.order_now("ORD-1").state == "pending"
+    assert "unverified_notice" in scene.cases("notice")
+
+
 def posts_that_are_wrong(scene: Scene) -> dict[str, PostedNotice]:
     good = scene.bank("ev-1", "ORD-1")
     stamp, now = good.headers[0][1], scene.context.now()

@@ -7,9 +7,10 @@ import pytest
 from console.domain.explanations.payments import explain_payment
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money
-from console.domain.payments.provider_messages import RefundReport
+from console.domain.payments.provider_messages import RefundOrder, RefundReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
@@ -67,6 +68,72 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     told = explain_refund(settled.record, desk.context.now())
     assert told.why == "why.refund_decided_by_people", "the gateway confirmed nothing"
     assert desk.agree(payment).refunded_minor == refund.amount_minor
+
+
+def test_an_answer_about_an_earlier_sending_settles_nothing(
+    desk: RefundDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the provider was asked, somebody else has settled this sending and sent the refund again."""
+    payment, refund = unknown(desk)
+
+    class Overtaken:
+        """A reader whose answer is about the sending before the one that has begun meanwhile."""
+
+        capabilities = desk.vendors.get_reader("atom").capabilities
+
+        def read_refund(self, _order: RefundOrder) -> Outcome[RefundReport]:
+            desk.sql(
+                "UPDATE refunds SET operation_id = 'a later sending', sent_count = sent_count + 1,"
+                " version = version + 1 WHERE id = :i",
+                i=refund.id,
+            )
+            return Outcome(OutcomeClass.FAILED_DEFINITE, "refund_failed", SendingCertainty.YES)
+
+    monkeypatch.setattr(desk.vendors, "get_reader", lambda _name: Overtaken())
+    desk.probe(refund)
+    now = desk.now(refund)
+    assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
+    assert desk.payment(payment.id).reserved_minor == refund.amount_minor
+
+
+@pytest.mark.parametrize("kind", [OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH])
+def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, kind: OutcomeClass) -> None:
+    """A desk delivers what its own sending was told after the refund was sent again: only that one was refused."""
+    payment, refund = unknown(desk)
+    desk.sql(
+        "UPDATE refunds SET operation_id = 'a later sending', sent_count = sent_count + 1, version = version + 1"
+        " WHERE id = :i",
+        i=refund.id,
+    )
+    told: Outcome[RefundReport] = Outcome(kind, "refused", SendingCertainty.YES, status=400)
+    assert desk.machinery.submit_action.deliver(refund.operation_id or "", told)
+    now = desk.now(refund)
+    assert (now.state, now.certainty, now.operation_id) == (
+        RefundState.SUBMITTING,
+        Certainty.UNKNOWN,
+        "a later sending",
+    )
+    assert desk.payment(payment.id).reserved_minor == refund.amount_minor
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provider: str) -> None:
+    """The first refund of the payment has this number there: it doesn't show that the second one happened."""
+    payment = desk.paid("ORD-9", 50_000, provider)
+    first = desk.approve(desk.ask(payment, "100"))
+    number = first.provider_refund_id
+    assert number is not None
+    desk.control.add_fault("reset", call=f"{provider}_refund", times=1)
+    second = desk.ask(payment, "50")
+    assert code_of(lambda: desk.approve(second)) == "outcome_unknown"
+    mute(desk, provider)
+    version = desk.now(second).version
+    for person in ("op-a", "lead-b"):
+        refusal = refusal_of(lambda who=person: desk.resolve(second, "completed", who, number))
+        assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
+    assert (desk.now(second).certainty, desk.now(second).version) == (Certainty.UNKNOWN, version)
+    own_key = desk.now(second).provider_refund_key
+    assert desk.resolve(second, "completed", "op-a", own_key).awaiting == "second_person"
 
 
 def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -> None:

@@ -1,0 +1,72 @@
+"""Cases about refunds that a payment has at its provider and that this database doesn't know: it may have lost them,
+or a person has requested them at the provider's own page."""
+
+from collections.abc import Sequence
+
+from console.domain.records import WorkReason
+from console.services.payments import next_work as payment_work
+from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
+from console.store.database.engine import RunAgain, Transaction
+from console.store.payments import payments
+
+_SEPARATOR = ", "
+
+
+def open_case_of_unknown_refunds(
+    context: ServiceContext, tx: Transaction, payment_id: int, refunds: Sequence[str]
+) -> bool:
+    """Open a case about those `refunds` of the payment that no person has acknowledged yet. Return False if there are
+    none. Each text in `refunds` begins with the refund's key.
+
+    Several cases can be necessary one after another, because a text of a case has room for some refunds only: only
+    a refund whose key stands in the text of an acknowledged case is acknowledged. A rule has one open case about a
+    record, so a case that lacks a refund ends, and the new case repeats what nobody has acknowledged. Raises RunAgain
+    if another process has just ended the case.
+    """
+    rule, kind = WorkReason.UNKNOWN_REFUND, payments.PAYMENT_KIND
+    cases = [case for case in alerts.find_by_subject(tx.conn, kind, payment_id) if case.rule_id == rule]
+    acknowledged_keys = {
+        _get_key(told) for case in cases if case.acknowledged_by for told in _split_whole_texts(case.observed)
+    }
+    open_case = next((case for case in cases if case.resolved_at is None), None)
+    told_before = _split_whole_texts(open_case.observed) if open_case else []
+    text_by_key = {_get_key(text): text for text in (*refunds, *told_before)}
+    unseen = [text for key, text in text_by_key.items() if key not in acknowledged_keys]
+    if not any(_get_key(text) not in acknowledged_keys for text in refunds):
+        return False
+    observed = _join_whole_texts(unseen)
+    if open_case is not None and _is_told(open_case.observed, observed):
+        return True
+    if open_case is not None and not alerts.resolve(tx.conn, open_case.id, context.now()):
+        raise RunAgain
+    payment_work.open_case(context, tx, payment_id, rule, observed, "no refund of ours")
+    return True
+
+
+def _get_key(text: str) -> str:
+    return text.partition(" ")[0]
+
+
+def _split_whole_texts(observed: str) -> list[str]:
+    """Return the texts in the column `observed` of a case. An earlier version of the program cut the column where it
+    ended; the last text of such a column is left out."""
+    texts = observed.split(_SEPARATOR)
+    return texts[:-1] if len(observed) >= alerts.LONGEST_TEXT_CHARACTERS else texts
+
+
+def _join_whole_texts(texts: Sequence[str]) -> str:
+    """Return as many of the texts as the column `observed` of a case has room for, at least one."""
+    observed = texts[0]
+    for text in texts[1:]:
+        longer = observed + _SEPARATOR + text
+        if len(longer) >= alerts.LONGEST_TEXT_CHARACTERS:
+            break
+        observed = longer
+    return observed
+
+
+def _is_told(told: str, observed: str) -> bool:
+    """True if the case with the text `told` has every refund of the text `observed`."""
+    told_keys = set(map(_get_key, _split_whole_texts(told)))
+    return all(_get_key(text) in told_keys for text in observed.split(_SEPARATOR))

@@ -1,0 +1,160 @@
+"""An unknown purchase is settled by the provider's list only if the listed purchase can belong to no other one."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from threading import Event, get_ident
+from typing import Any
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import Certainty, CheckReport, CreditCheck, PurchaseRequest
+from console.services.credit_checks import outcomes
+from console.store.database.engine import Transaction
+from console.store.operations import leases
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
+from tests.support.places import CHECKS, Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
+
+(NUMBER,) = numbers(1)
+
+
+@dataclass
+class ListingVendor(LedgerVendor):
+    """A provider with a list of purchases. It tells no day of those whose ids are in `undated`."""
+
+    finds: bool = True
+    undated: set[int] = field(default_factory=set)
+
+    def report(self, charge: Charge) -> CheckReport:
+        report = super().report(charge)
+        return replace(report, purchase_date=None) if charge.id in self.undated else report
+
+
+@pytest.fixture
+def listing(hand_clock: HandClock, vendor: LedgerVendor) -> ListingVendor:
+    return ListingVendor(today=vendor.today)
+
+
+@pytest.fixture
+def console(place: Place, listing: ListingVendor, hand_clock: HandClock) -> Iterator[Console]:
+    with place.desk(listing, hand_clock) as desk:
+        yield desk
+
+
+def buy_unknown(console: Console, vendor: ListingVendor, client: str, behaviour: Behaviour) -> CreditCheck:
+    vendor.behaviour = behaviour
+    record = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, client))).detail["record"]
+    assert isinstance(record, CreditCheck)
+    return record
+
+
+def probe(console: Console, record: CreditCheck) -> tuple[str, object]:
+    """What a probe is refused with; the purchase must be as unknown as it was."""
+    error = refusal(lambda: console.recovery.probe("credit-check", record.id))
+    assert console.credit_checks.read_credit_check(record.id).record.certainty is Certainty.UNKNOWN
+    return error.code, error.detail.get("reason")
+
+
+def forget(place: Place, record: CreditCheck) -> None:
+    """As a restored backup would leave the database."""
+    place.sql(
+        f"DELETE FROM {CHECKS} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
+    )
+
+
+def test_the_only_listed_one_settles_the_only_unknown_one(console: Console, listing: ListingVendor) -> None:
+    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    settled = console.recovery.probe("credit-check", record.id)
+    assert isinstance(settled, CreditCheck)
+    assert (settled.certainty, settled.credit_check_id) == (Certainty.KNOWN, 1)
+
+
+def test_a_lost_purchase_of_another_client_may_own_it(console: Console, listing: ListingVendor, place: Place) -> None:
+    """The database lost client 1's purchase; only the desk knows it. What is listed is that one, not client 2's."""
+    forget(place, buy_unknown(console, listing, "1", "silent_after_charge"))
+    second = buy_unknown(console, listing, "2", "silent_before_charge")
+    assert probe(console, second) == ("outcome_unknown", "several_wait")
+
+
+def test_a_lost_purchase_with_a_known_id_owns_it(console: Console, listing: ListingVendor, place: Place) -> None:
+    """The desk knows even the id that client 1's lost purchase got."""
+    forget(place, console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    second = buy_unknown(console, listing, "2", "silent_before_charge")
+    assert probe(console, second) == ("outcome_unknown", "several_wait")
+
+
+def test_another_applications_purchase_may_own_it(console: Console, listing: ListingVendor, place: Place) -> None:
+    """A row that another application has written and whose id isn't known yet."""
+    second = buy_unknown(console, listing, "2", "silent_after_charge")
+    place.sql(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
+    assert probe(console, second) == ("outcome_unknown", "several_wait")
+
+
+def test_a_listed_purchase_without_a_day_may_be_the_one(console: Console, listing: ListingVendor) -> None:
+    """Somebody bought on the provider's own page today; our purchase is listed without its day."""
+    listing.charges.append(Charge(1, NUMBER, "", listing.today(), None))
+    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    listing.undated = {2}
+    assert probe(console, record) == ("outcome_unknown", "several_found")
+    listing.undated = {1, 2}
+    assert probe(console, record) == ("outcome_unknown", "several_found")
+
+
+def test_one_listed_purchase_without_a_day_proves_nothing(console: Console, listing: ListingVendor) -> None:
+    """It may be of last year."""
+    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    listing.undated = {1}
+    assert probe(console, record) == ("outcome_unknown", "none_found")
+
+
+@pytest.mark.engines("mariadb", "galera")
+def test_two_people_give_one_id_at_once(
+    place: Place, listing: ListingVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a server the second decision begins before the first one is committed: one of them gets the id. On a cluster
+    it can be the second one, because its node doesn't see the lock."""
+    has_second_begun, ends = Event(), list[BaseException | None]()
+    write, acquire = outcomes.write_successful_purchase, leases.acquire
+
+    def announce_lock(tx: Transaction, name: str, *more: Any) -> object:
+        if name == "alarmbox_id_1" and get_ident() not in first_threads:
+            has_second_begun.set()
+        return acquire(tx, name, *more)
+
+    def overtaken(*given: Any) -> None:
+        monkeypatch.setattr(outcomes, "write_successful_purchase", write)
+        future = pool.submit(lambda: other.recovery.resolve("credit-check", records[1].id, "success", "seen", 1))
+        future.add_done_callback(lambda _future: has_second_begun.set())
+        futures.append(future)
+        assert has_second_begun.wait(20)
+        write(*given)
+
+    def decide_first() -> None:
+        first_threads.append(get_ident())
+        console.recovery.resolve("credit-check", records[0].id, "success", "seen on their screen", 1)
+
+    first_threads, futures = list[int](), list[Future[Any]]()
+    with (
+        place.desk(listing, hand_clock, LEASES="off") as console,
+        place.desk(listing, hand_clock, person="op-b", desk=1, LEASES="off") as other,
+        ThreadPoolExecutor(1) as pool,
+        ThreadPoolExecutor(1) as pool_of_first,
+    ):
+        records = [
+            buy_unknown(console, listing, "1", "silent_after_charge"),
+            buy_unknown(console, listing, "2", "silent_before_charge"),
+        ]
+        monkeypatch.setattr(leases, "acquire", announce_lock)
+        monkeypatch.setattr(outcomes, "write_successful_purchase", overtaken)
+        first = pool_of_first.submit(decide_first)
+        ends += [first.exception(20), futures[0].exception(20)]
+        owners = [one.id for one in console.lookup.find_records(NUMBER).credit_checks if one.credit_check_id == 1]
+    assert owners == [record.id for record, end in zip(records, ends, strict=True) if end is None]
+    (lost,) = filter(None, ends)
+    assert isinstance(lost, ConsoleError)
+    assert (lost.code, lost.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
