@@ -172,7 +172,10 @@ class UnmatchedNoticesPage(Page):
         translate, explanation = self.context.translate, item.explanation
         self.why_words.show_text(translate(explanation.why, **explanation.facts))
         self.action_words.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
-        self.fact_words.show_text(translate("notice.event", id=item.notice.event_id, at=item.notice.received_at))
+        notice = item.notice
+        self.fact_words.show_text(
+            translate("notice.event", id=notice.event_id, type=notice.type, at=notice.received_at)
+        )
         self._show_similar_links(())
         self.context.run_read(
             lambda services: services.notices.read_item(item.cases[0].id),
@@ -262,6 +265,9 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         at = item.notice.occurred_at
         return wording.format_instant(at, "short") if at else wording.NO_VALUE
 
+    def format_type(item: UnmatchedNoticeItem) -> str:
+        return notice_words.format_notice_type(item.notice.source, item.notice.type, context.language)
+
     def format_why(item: UnmatchedNoticeItem) -> str:
         return translate(item.explanation.why, **item.explanation.facts)
 
@@ -276,7 +282,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
                "data"),
         Column("amount", translate("column.amount"), 110,
                lambda item: notice_words.format_notice_amount(item.notice) or wording.NO_VALUE, "amount"),
-        Column("type", translate("notice.column.type"), 150, lambda item: item.notice.type),
+        Column("type", translate("notice.column.type"), 170, format_type),
         Column("occurred", translate("notice.column.occurred"), 110, format_occurred, "data"),
         Column("proof", translate("notice.column.proof"), measure_column_width(longest_proof, 56), make_proof_cell,
                "state"),
