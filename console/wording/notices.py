@@ -1,4 +1,4 @@
-"""Texts of unmatched notices, for the window and the terminal: the type, the amount, and the records that are similar."""
+"""Texts of unmatched notices, for the window and the terminal: the type, the amount and the similar records."""
 
 from console.domain.payments.records import Payment
 from console.domain.views.unmatched_notices import NoticeCandidate, UnmatchedNotice
