@@ -175,6 +175,8 @@ class ChangedCompaniesPage(Page):
             words = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"
             self.context.show_toast(self.context.translate(f"queue.companies.{words}"))
         self.list.show_rows(items, is_automatic=is_automatic)
+        if not lists_acknowledged and len(items) < _MAX_READ_CHANGES:
+            self.context.correct_queue_count(COMPANY_QUEUE, len(items))
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_change(self.table.current_item)
 

@@ -145,6 +145,8 @@ class UnmatchedNoticesPage(Page):
     def _show_page(self, page: UnmatchedNoticePage, *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
         self.list.show_rows(page.items, is_automatic=is_automatic)
+        if page.next_cursor is None:
+            self.context.correct_queue_count(QUEUE_NAME, len(page.items))
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_notice(self.table.current_item)
 

@@ -428,6 +428,8 @@ class QueuesPage(Page):
         self.hide_reading_failure()
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         table = self.table
+        if self.query.is_whole and not self.by_cause and self.row_model.has_read_all_rows:
+            self.context.correct_queue_count(self.queue, self.row_model.row_count)
         if table.current_item is None or self._row_to_find is not None:
             self._go_to_row_to_find()
         self._show_current_record(table.current_item)
