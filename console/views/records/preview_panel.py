@@ -35,6 +35,7 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
+from console.wording.disagreements import format_disagreement
 
 _PANEL_PADDING_PX = 16
 _ICON_SIDE_PX = 14  # side of the icons before states and steps
@@ -143,11 +144,11 @@ class RecordPreview(Surface):
                 )
             )
         _, why, next_step = words.format_explanation(item.explanation, context)
-        box.addWidget(
-            FactList(
-                [(context.translate("record.label.why"), why), (context.translate("record.label.next"), next_step)]
-            )
-        )
+        lines = [(context.translate("record.label.why"), why), (context.translate("record.label.next"), next_step)]
+        if item.disagreement is not None:
+            difference = format_disagreement(record, item.disagreement, context.language)
+            lines.insert(0, (context.translate("column.difference"), difference))
+        box.addWidget(FactList(lines))
         box.addLayout(self._make_action_buttons(item))
         part.setLayout(box)
         return part
