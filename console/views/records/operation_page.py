@@ -55,7 +55,9 @@ class OperationPage(Page):
         self.badges = make_row(gap=8)
         self.form = make_explanation_form(context)
         self.facts = Surface(edge="bottom")
-        self.timeline = TimelineList(translate("record.tab.timeline"))
+        self.timeline = TimelineList(
+            translate("record.tab.timeline"), repetitions=words.make_repetition_texts(context)
+        )
         self._build_layout()
         self.bind_shortcut("P", self._probe_operation)
         self.bind_shortcut("E", self._open_resolve_dialog)
