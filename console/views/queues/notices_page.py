@@ -27,7 +27,7 @@ from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import measure_column_width
-from console.views.queues.tabs import QueueTabs
+from console.views.queues.tabs import QueueTabs, list_queue_sentences
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.tables.columns import Column, StateCell
@@ -70,6 +70,7 @@ class UnmatchedNoticesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.notices.hint"))
+        self.head.other_sentences = list_queue_sentences(context)
         self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
         self.tabs = QueueTabs(context, QUEUE_NAME)
         tab_line = Surface(edge="bottom")

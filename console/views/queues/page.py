@@ -35,7 +35,7 @@ from console.views.queues.new_arrivals import QueueArrivals
 from console.views.queues.rows import QUEUE_NAMES, QueueListQuery, QueueRow
 from console.views.queues.selection_bar import QueueSelection
 from console.views.queues.shown_view import SAVE_VIEW_SHORTCUT, VIEW_MENU_SHORTCUT, ShownSavedView
-from console.views.queues.tabs import QueueTabs
+from console.views.queues.tabs import QueueTabs, list_queue_sentences
 from console.views.records import evidence_bundle
 from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.announcer import announce
@@ -120,6 +120,7 @@ class QueuesPage(Page):
     def _build_head(self) -> None:
         translate = self.context.translate
         self.head = self.make_page_head(translate("screen.queues"))
+        self.head.other_sentences = list_queue_sentences(self.context)
         self.export = ListExporter(self.context, self, self._make_export_request, self.head)
         self.shown_view = ShownSavedView(self.context, self, self.head, self._make_view_content)
         self.shown_view.further_entries.append(("queue.by_cause", _GROUPING_SHORTCUT, self.toggle_grouping))

@@ -169,7 +169,7 @@ class RefundForm(QWidget):
             TextLabel(translate("dialog.refund.radar"), "panel_title"),
             TextLabel(str(len(hits)), "small_data", "muted"),
             None,
-            TextLabel(translate("dialog.refund.told"), "small", "muted"),
+            *(() if self.is_refused else (TextLabel(translate("dialog.refund.told"), "small", "muted"),)),
             gap=6,
         )
         box = ToneBox("care")
@@ -197,6 +197,8 @@ class RefundForm(QWidget):
         edit.setText(answer)
         edit.textChanged.connect(self.changed)
         self._answers[rule] = field
+        if self.is_refused:  # nothing can be answered
+            field.hide()
         checkboxes = [self.intended_repeat_box] if rule == EXACT_LOOK_ALIKE_RULE else []
         for box in checkboxes:
             box.show()
