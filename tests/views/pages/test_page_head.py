@@ -14,9 +14,8 @@ def test_the_header_is_as_high_on_each_page_of_the_same_tabs(qapp: QApplication,
         qtbot.addWidget(head)
         head.resize(600, 80)
         head.show()
-    qtbot.waitUntil(
-        lambda: one_of_several.sentence.y() > one_of_several.title.y() + one_of_several.title.height() // 2
-    )
+    title, sentence = one_of_several.title, one_of_several.sentence
+    qtbot.waitUntil(lambda: sentence.y() >= title.geometry().bottom())
     assert alone.sentence.x() > alone.title.x()
     one_of_several.resize(3_000, 80)
-    qtbot.waitUntil(lambda: one_of_several.sentence.x() > one_of_several.title.x())
+    qtbot.waitUntil(lambda: sentence.x() > title.x())

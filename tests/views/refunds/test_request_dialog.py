@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from console.domain.error_reasons import ExceedsReason, LimitReason
+from console.domain.error_reasons import ExceedsReason, InProgressReason, LimitReason
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
@@ -200,7 +200,10 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
 
 def test_a_form_that_is_off_says_why_once(parent: QWidget, qtbot: QtBot) -> None:
     """While one refund has no known result: beside the button, in no bar above and in no line of the rules."""
-    broken = (RuleCheck("nothing_open", False), RuleCheck("per_refund", True))
+    broken = (
+        RuleCheck(InProgressReason.OTHER_REFUND_OPEN, False),
+        RuleCheck(LimitReason.LIMIT_PER_REFUND, True),
+    )
     made = plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}, checks=broken)
     dialog, _, _ = open_dialog(parent, qtbot, made)
     assert not [bar for bar in dialog.findChildren(NotificationBar) if bar.isVisible()]

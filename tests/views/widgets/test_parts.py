@@ -352,15 +352,15 @@ def test_repeated_events_are_shown_once_and_all_of_them_on_enter(qtbot: QtBot) -
     ]  # fmt: skip
     assert shown() == closed
     timeline.setCurrentIndex(timeline.model().index(3, 0))
-    qtbot.keyClick(timeline, Qt.Key.Key_Return)
+    QTest.keyClick(timeline, Qt.Key.Key_Return)
     opened = ["15:30 no PDF all 4", "15:29 no PDF", "15:28 no PDF", "15:27 no PDF"]
     assert shown() == [*closed[:3], *opened, *closed[4:]]
     assert timeline.currentIndex().row() == 3
     timeline.show_lines([said(55, "took it"), *lines])  # a newer event leaves it open
     assert shown() == ["15:55 took it", *closed[:3], *opened, *closed[4:]]
     timeline.setCurrentIndex(timeline.model().index(6, 0))
-    qtbot.keyClick(timeline, Qt.Key.Key_Return)
+    QTest.keyClick(timeline, Qt.Key.Key_Return)
     assert shown() == ["15:55 took it", *closed]
     timeline.setCurrentIndex(timeline.model().index(0, 0))
-    qtbot.keyClick(timeline, Qt.Key.Key_Return)
+    QTest.keyClick(timeline, Qt.Key.Key_Return)
     assert shown() == ["15:55 took it", *closed]
