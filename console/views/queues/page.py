@@ -155,6 +155,8 @@ class QueuesPage(Page):
         return self.difference_line
 
     def _show_difference(self) -> None:
+        if not self._lists:
+            return  # `table` would make the table of the queue before its list is to be shown
         row = self.current_row
         text = queue_rows.format_item_difference(row, self.context) if row is not None else ""
         self.difference_words.show_text(text)
