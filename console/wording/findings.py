@@ -39,6 +39,7 @@ PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS = frozenset({"CREATED", "REFUNDED", "RE
 """Words that a provider uses for payments and for refunds in different senses. A finding doesn't contain the kind
 of the record, so these words are not translated.
 """
+_NOTICE_TYPE_PATTERN = re.compile(r"[a-z]+(?:\.[a-z_]+)+")
 _PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
     "at_most": re.compile(r"at most (?P<amount>\d{1,15}(?: (?:JPY|INR))?)"),
     "part_of": re.compile(r"(?P<part>\d{1,15}) of (?P<amount>\d{1,15} (?:JPY|INR))"),
@@ -173,7 +174,7 @@ def _translate_codes_and_amounts(part: str, translate: Translate, currency: str 
     """Return a part of a finding with codes replaced by words, and with formatted amounts. A number without a
     currency after it is an amount only if the part contains nothing else, or only one word before it."""
     word, _, rest = part.partition(" ")
-    if word.islower() and word.isalpha():
+    if (word.islower() and word.isalpha()) or _NOTICE_TYPE_PATTERN.fullmatch(word):
         word = format_code_in_words(word, translate)
     elif _PROVIDER_STATE_WORD_PATTERN.fullmatch(word) and word not in PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS:
         word = _format_provider_state_word(word, translate)

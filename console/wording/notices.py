@@ -1,4 +1,4 @@
-"""Texts of unmatched notices, for the window and the terminal: the amount, and the records that are similar."""
+"""Texts of unmatched notices, for the window and the terminal: the type, the amount and the similar records."""
 
 from console.domain.payments.records import Payment
 from console.domain.views.unmatched_notices import NoticeCandidate, UnmatchedNotice
@@ -10,6 +10,18 @@ def format_notice_amount(notice: UnmatchedNotice) -> str:
     if notice.amount_minor is None or notice.currency is None:
         return ""
     return wording.format_amount(notice.amount_minor, notice.currency)
+
+
+def format_notice_type(source: str, type: str, language: str) -> str:
+    """Return the words for the type of a notice, which is a word of its sender (`source`), such as
+    `payment.succeeded`. A payment provider's code stands beside the words: `paid (COMPLETED)`."""
+    if wording.has_sentence(f"notice.type.{type}"):
+        return wording.translate(f"notice.type.{type}", language)
+    key = f"provider_state.{source}-payment.{type}"
+    words = wording.translate(key if wording.has_sentence(key) else "notice.type_other", language)
+    is_closed_by_bracket = words.endswith((")", "）"))
+    joined = "finding.provider_words" if is_closed_by_bracket else "finding.provider_word"
+    return wording.translate(joined, language, words=words, code=type)
 
 
 def format_notice_candidate(candidate: NoticeCandidate, language: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage, mask_text
 from console.domain.records import TimelineEntry
 from console.wording import catalogue as wording
+from console.wording.notices import format_notice_type
 
 _EVENT_KINDS_WITH_OWN_SENTENCE = frozenset(
     (
@@ -92,6 +93,9 @@ def format_event_sentence(event: TimelineEvent, language: str) -> str:
     if event.step is TimelineEventKind.PROOF:
         summary = str(facts.get("summary") or "")
         facts = {**facts, "summary": wording.format_stated_reason(summary, language) or summary}
+    if event.step is TimelineEventKind.NOTICE:
+        source, type = str(facts.get("from") or ""), str(facts.get("told") or "")
+        facts = {**facts, "told": format_notice_type(source, type, language)}
     if event.step in _EVENT_KINDS_WITH_OWN_SENTENCE and event.source != _AUDIT_LOG_SOURCE:
         return wording.translate(f"story.{event.step.value}", language, **facts)
     if event.source != _AUDIT_LOG_SOURCE:

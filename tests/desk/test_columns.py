@@ -5,6 +5,7 @@ from console.sandbox.server import Sandbox
 from console.views.queues.column_choice import ColumnsDialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import HomeRoute, QueuesRoute
+from console.views.widgets.buttons import KeyButton
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.test_queue_filter import NUMBERS, listed
 
@@ -40,6 +41,8 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
     person.press("C")
     dialog = person.dialog(ColumnsDialog)
     assert dialog.ordered_keys[0] == "state"
+    caps = {button.key for button in dialog.findChildren(KeyButton)}
+    assert {"Alt+↑", "Alt+↓"} <= caps  # as in all other key hints
     dialog.boxes["state"].setChecked(False)
     person.until(lambda: not dialog.act_button.isEnabled())
     dialog.boxes["cause"].setChecked(True)

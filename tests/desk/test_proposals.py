@@ -8,8 +8,9 @@ from console.sandbox.server import Sandbox
 from console.views.approvals.page import ApprovalsPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.refund_page import RefundPage
+from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
-from console.views.runtime.routes import CreditCheckRoute
+from console.views.runtime.routes import CreditCheckRoute, QueuesRoute
 from console.views.widgets.buttons import KeyButton
 from console.wording.catalogue import format_corporation_number
 from tests.desk.conftest import Sit, buy_unknown
@@ -51,6 +52,37 @@ def test_ones_own_proposal_is_not_ones_next_step(seats: Seats, sit: Sit, console
     offered = [button.property("act") for button in page.form.findChildren(KeyButton) if button.property("act")]
     assert offered[:1] == ["resolve"]
     assert primary_acts(page) == []
+
+
+def test_the_preview_advises_the_second_person_alone(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
+    """Beside the queue, too, there is no blue button for who has proposed the outcome or lacks the right."""
+    records = {
+        maker: buy_unknown(console, sandbox, number)
+        for maker, number in zip(("lead-b", "op-a"), NUMBERS[:2], strict=True)
+    }
+    for maker, record in records.items():
+        propose(seats, record, maker)
+    person = sit()
+    for name, advised in (("op-a", set[int]()), ("lead-b", {records["op-a"].id})):
+        person = seats.become(person, name)
+        context = person.opening.context
+        person.until(lambda context=context: context.work_counts.person == context.operator)  # type: ignore[misc]  # a bound default
+        person.window.resize(1920, 1080)
+        person.frame.show_route(QueuesRoute("unknown"))
+        page = person.page(QueuesPage)
+        person.until(lambda page=page: page.row_model.is_complete and page.preview.record is not None)  # type: ignore[misc]  # a bound default
+        primary = set()
+        for record in records.values():
+            assert page.table.go_to_item(lambda row, record=record: row.item.record.id == record.id)  # type: ignore[misc]  # a bound default
+            person.rest()
+            buttons = page.preview.findChildren(KeyButton)
+            assert next(button for button in buttons if button.key == "E").isEnabled()
+            assert page.preview.record is not None
+            if any(button.kind == "primary" for button in buttons):
+                primary.add(page.preview.record.id)
+        assert primary == advised, name
 
 
 @pytest.mark.both_ways

@@ -6,6 +6,7 @@ from console.app import Console
 from console.domain.payments.records import Payment, PaymentImport
 from console.sandbox.server import Sandbox
 from console.views.queues.page import QueuesPage
+from console.views.queues.rows import format_item_difference
 from console.views.runtime.routes import QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import KeyButton
@@ -49,6 +50,13 @@ def test_the_preview_shows_sides_and_steps(seats: Seats, sit: Sit, sandbox: Sand
     person.until(lambda: any("Last steps" in text for text in visible_labels(page)))
     person.until(person.opening.runner.is_idle)
     assert sum("Last steps" in text for text in visible_labels(page)) == 1
+    whole = format_item_difference(page.current_row, person.opening.context)
+    assert "≠" in whole
+    assert whole in [label.plain for label in page.preview.findChildren(TextLabel) if label.isVisible()]
+    assert not page.difference_line.isVisible()
+    person.window.resize(1280, 800)  # without the preview, whose column is narrow
+    person.until(page.difference_line.isVisible)
+    assert page.difference_words.plain == whole
     opened = [entry for entry in seats.console.audit.list_entries(100) if entry.what.startswith("story")]
     assert opened == []
 

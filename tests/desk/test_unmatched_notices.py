@@ -55,6 +55,9 @@ def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> N
     assert isinstance(item, UnmatchedNoticeItem)
     assert item.notice.order_no == "ORD-1"
     assert "ORD-1" in page.why_words.text()
+    cells = [column.text(item) for column in page.table.rows.columns]
+    assert {"Bank", "Payment succeeded"} <= {*cells}
+    assert "payment.succeeded" in page.fact_words.text()
     person.control("Order ORD-7 ¥3,300: same amount, day", page)
     page.table.setFocus()
     person.press("Enter")

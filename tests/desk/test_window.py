@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,7 @@ from console.views.notifications.dialog import NotificationsDialog
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
+from console.views.queues.tabs import QUEUE_TAB_NAMES
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import (
     AdminRoute,
@@ -343,6 +345,36 @@ def test_a_row_written_elsewhere_shows_up(seats: Seats, sit: Sit) -> None:
     assert person.opening.controller is not None
     person.opening.controller.background_refresh.run_due_tasks()
     person.until(lambda: person.opening.context.work_counts.find_queue_count("review") != before)
+
+
+def test_the_counts_agree_with_the_rows_just_read(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue was read before the counts: its tab and the side bar say what its rows say, and the counts are read."""
+    for number in NUMBERS[:2]:
+        buy_unknown(console, sandbox, number)
+    person = sit()
+    context = person.opening.context
+    person.until(lambda: context.work_counts.find_queue_count("unknown") is not None)
+    person.rest()
+    asked: list[None] = []
+    context.work_counts_outdated.connect(lambda: asked.append(None))
+    assert person.opening.controller is not None
+    refresh = person.opening.controller.background_refresh
+    refresh.stop_timers()
+    monkeypatch.setattr(refresh, "_handle_work_counts", lambda _counts: None)  # they arrive later
+    old = context.work_counts
+    outdated = tuple(replace(one, count=one.count + 5) for one in old.counts)
+    context.store_work_counts(replace(old, counts=outdated, alert_count=old.alert_count + 5))
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.has_read_all_rows)
+    count = context.work_counts.find_queue_count("unknown")
+    assert count is not None
+    assert (count.count, page.row_model.row_count, len(asked)) == (2, 2, 1)
+    assert page.tabs.tabText(QUEUE_TAB_NAMES.index("unknown")) == "Unknown 2"
+    person.frame.show_route(AlertsRoute())
+    person.until(lambda: context.work_counts.alert_count == old.alert_count)
 
 
 def test_home_leads_to_the_queues(sit: Sit, console: Console, sandbox: Sandbox) -> None:

@@ -11,16 +11,18 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
 from console.domain.records import TimelineEntry, WorkReason
+from console.services.payments.providers import PAYMENT_STATE_BY_NOTICE_TYPE
 from console.wording import catalogue as wording
 from console.wording import timelines
 from console.wording.findings import PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS
+from console.wording.notices import format_notice_type
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LANGUAGES = ("ja", "en")
 ORDER_ID, PAYMENT_ID = 92, 91
 NAMES = {("payment", "91"): "A-10442", ("order", "92"): "ORD-9"}
 _MINOR = re.compile(r"\d (?:JPY|INR)\b|\b(?:251000|3250075|249900)\b")
-_CODE = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+=[a-z]")
+_CODE = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+=[a-z]|\bpayment\.[a-z]+")
 _ID = re.compile(r"(?:[Pp]ayment|[Oo]rder|決済|注文|bulk-run) ?(?:91|92)\b")
 
 
@@ -35,6 +37,7 @@ def test_the_search_finds_what_it_must() -> None:
         "completed 3250075",
         "249900 INR",
         "order=pending",
+        "payment.succeeded",
         "(http_404)",
         "Payment 91",
         "bulk-run 91",
@@ -66,6 +69,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "ORD-9 is cancelled": ("注文 ORD-9: 取消", "order ORD-9: Cancelled"),
     "04219 of 91": ("04219 は別の決済の番号", "04219 belongs to another payment"),
     "HTTP 404 NOT_FOUND http_404": ("記録なし（記録なし、HTTP 404）", ""),
+    "payment.reversed ORD-9 3300 JPY": ("支払いの取消（組戻） ORD-9 ¥3,300", "Payment reversed ORD-9 ¥3,300"),
     "no refund of ours": ("当社の返金なし", "no refund of ours"),
 }  # fmt: skip
 
@@ -78,6 +82,22 @@ def test_a_stored_finding_is_words_and_money(stored: str) -> None:
         assert raw_parts(text) == [], text
         if expected:
             assert text.strip() == expected
+
+
+@pytest.mark.parametrize("type", PAYMENT_STATE_BY_NOTICE_TYPE)
+def test_each_type_of_a_signed_notice_has_words(type: str) -> None:
+    """The queue of unmatched notices, its file and the timelines name it."""
+    assert [raw_parts(format_notice_type("bank", type, language)) for language in LANGUAGES] == [[], []]
+
+
+def test_a_provider_keeps_its_code_beside_the_words() -> None:
+    """So does a notice whose type this program doesn't know."""
+    types = (("paypay", "COMPLETED"), ("atom", "OTS0600"), ("bank", "account.closed"))
+    assert [format_notice_type(*type, "ja") for type in types] == [
+        "支払い完了（COMPLETED）",
+        "失敗（OTS0600）",
+        "その他の通知（account.closed）",
+    ]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -204,6 +204,20 @@ def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, e
     assert english in sentences(SITUATIONS[situation], "en")[part]
 
 
+def test_a_reversal_says_where_the_money_is_and_what_the_order_needs() -> None:
+    """The order is still paid. Where the gateway says something else than our record, this must be compared first."""
+    gone = replace(PAYMENT, state=PaymentState.REVERSED, provider="atom", provider_minor=12_000)
+    told = explain_payment(replace(gone, relations=PaymentRelations(ORDER)), NOW)
+    verdict, why, following = sentences(told, "en")
+    assert verdict == "Mismatch: the payment of ¥12,000 was reversed, but the order is still Paid."
+    assert "Atom reversed it" in why
+    assert "We don't have the money" in why
+    assert "The ¥12,000 can't be refunded" in following
+    assert "A-10442" in following
+    other = explain_payment(replace(gone, provider_minor=11_500, told_at=NOW, relations=PaymentRelations(ORDER)), NOW)
+    assert sentences(other, "en")[0] == "Mismatch: the gateway or the order doesn't match our record."
+
+
 def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> None:
     """Two days after its own in India; from then on it is settled."""
     atom = replace(PAYMENT, provider="atom", paid_at=datetime(2026, 11, 20, 18, 29, 59, tzinfo=UTC))

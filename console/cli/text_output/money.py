@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from console.cli.text_output.records import TableRow, format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
+from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import Payment
 from console.domain.payments.service_results import ComparedSide, MoneyParts, RiskSignal
 from console.wording import catalogue as wording
@@ -14,11 +15,12 @@ from console.wording import records as payment_words
 _MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded", "set_aside")
 
 
-def format_money_table(money: MoneyParts, translator: Translator) -> Lines:
+def format_money_table(money: MoneyParts, payment: Payment, translator: Translator) -> Lines:
     """Return the paid amount of a payment and its parts (such as refunded and set aside) as aligned lines; parts of 0
     are left out.
     """
-    parts = {"paid": money.captured} | {part: getattr(money, part) for part in _MONEY_PART_NAMES}
+    parts = {"paid": money.captured, "reversed": compute_reversed_minor(payment, money)}
+    parts |= {part: getattr(money, part) for part in _MONEY_PART_NAMES}
     rows = [(part, amount) for part, amount in parts.items() if amount or part == "paid"]
     return format_aligned_lines(
         (translator(f"money.part.{part}"), wording.format_amount(amount, money.currency)) for part, amount in rows

@@ -20,7 +20,7 @@ def _make_notice_cells(notice: UnmatchedNotice, translator: Translator) -> tuple
     return (
         wording.get_provider_name(notice.source, translator.language),
         notice.order_no or wording.NO_VALUE,
-        notice.type,
+        notice_words.format_notice_type(notice.source, notice.type, translator.language),
         notice_words.format_notice_amount(notice) or wording.NO_VALUE,
         wording.format_instant(notice.occurred_at or notice.received_at, "short"),
         translator(f"notice.proof.{notice.proof}"),

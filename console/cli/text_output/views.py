@@ -59,7 +59,7 @@ def _format_kind_sections(view: AnyRecordDetails, translator: Translator) -> Ite
             yield from format_section_lines("saga.steps", _format_saga_lines(view.sagas, translator), translator)
         case PaymentDetails():
             yield from format_section_lines(
-                "money.strip", cli_text_money.format_money_table(view.money, translator), translator
+                "money.strip", cli_text_money.format_money_table(view.money, view.record, translator), translator
             )
             yield from format_section_lines(
                 "cli.sides",
@@ -71,7 +71,7 @@ def _format_kind_sections(view: AnyRecordDetails, translator: Translator) -> Ite
             )
         case RefundDetails():
             yield from format_section_lines(
-                "money.strip", cli_text_money.format_money_table(view.money, translator), translator
+                "money.strip", cli_text_money.format_money_table(view.money, view.payment, translator), translator
             )
             yield from format_section_lines("cli.payments", format_record_table(view.payment, translator), translator)
             yield from format_section_lines(

@@ -112,11 +112,15 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     the related records in `record.relations`; if these are None, it uses the payment's own fields alone."""
     relations = record.relations or PaymentRelations()
     explanation = _explain_without_badges(record, relations, now)
-    differs = any(side.differs for side in _compare_payment_sides(record, relations, now))
-    if differs and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
-        step = NextStep("next.payment_compare", explanation.facts, _format_probe_command(record), "probe")
+    _, at_provider, at_order = _compare_payment_sides(record, relations, now)
+    if (at_provider.differs or at_order.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
+        facts = explanation.facts
+        if record.state is PaymentState.REVERSED and not at_provider.differs:
+            # With this fact, the sentences say that the money is gone, and what the order has to do with it.
+            facts = {**facts, "reversed": facts["amount"]}
+        step = NextStep("next.payment_compare", facts, _format_probe_command(record), "probe")
         explanation = Explanation(
-            "verdict.payment_sides_differ", "why.payment_sides_differ", step, explanation.facts, DECIDING_ROLES
+            "verdict.payment_sides_differ", "why.payment_sides_differ", step, facts, DECIDING_ROLES
         )
     certainty = _find_certainty_badge(record, relations, explanation.verdict, now)
     explained = replace(

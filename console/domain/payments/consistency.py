@@ -267,6 +267,15 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
     )
 
 
+def compute_reversed_minor(payment: Payment, money: MoneyParts) -> int:
+    """Return the part of a payment's captured amount (minor units) that its reversal has taken back: all that is in
+    no other part of `money`. 0 if the payment isn't reversed."""
+    if payment.state is not PaymentState.REVERSED:
+        return 0
+    other_parts = (money.refunded, money.on_its_way, money.unknown, money.waiting, money.set_aside)
+    return max(0, money.captured - sum(other_parts))
+
+
 _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED})
 
 

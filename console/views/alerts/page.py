@@ -227,6 +227,8 @@ class AlertsPage(Page):
         rows = sorted(incidents, key=_make_incident_sort_key)
         self._counts = {state: len(list(group)) for state, group in groupby(rows, key=_get_incident_state)}
         self.list.show_rows(rows, is_automatic=is_automatic)
+        is_waiting = [row.state is IncidentState.OPEN and not row.is_acknowledged for row in rows]
+        self.context.correct_alert_count(sum(is_waiting))
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_incident(self.table.current_item)
 

@@ -67,7 +67,7 @@ class CommandPalette(QObject):
         self._frame, self._context, self._acts = frame, frame.context, acts
         translate = self._context.translate
         hints = (
-            (("↑", "↓"), translate("key.choose")),
+            (("↓", "↑"), translate("key.choose")),
             (("Enter",), translate("key.open")),
             (("Tab",), translate("search.complete_key")),
             (("Ctrl+Enter",), translate("search.all_key")),

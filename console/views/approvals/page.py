@@ -239,6 +239,7 @@ class ApprovalsPage(Page):
         self.hide_reading_failure()
         self.inbox, self.proposals = inbox, proposals
         self.list.show_inbox(inbox, proposals, summaries=summaries, is_automatic=is_automatic)
+        self._correct_decision_count()
         if self.proposal is not None:
             self.proposal = self._find_proposal(self.proposal.id)
         if self.proposal is not None:
@@ -271,6 +272,13 @@ class ApprovalsPage(Page):
                 self.show_refund(ref[1])
         elif (proposal := self._find_proposal(ref[1])) is not None:
             self._show_proposal(proposal)
+
+    def _correct_decision_count(self) -> None:
+        """Make the sidebar count the decisions that were just read. Without the right to decide, it counts none."""
+        context = self.context
+        refunds = () if context.find_missing_right_reason("refund_approve") else self.inbox.to_decide
+        proposals = () if context.find_missing_right_reason("resolve_second") else self.proposals
+        context.correct_decisions((*refunds, *(proposal for proposal in proposals if not proposal.refusal)))
 
     def _find_proposal(self, proposal_id: int) -> WaitingProposal | None:
         return next((proposal for proposal in self.proposals if proposal.id == proposal_id), None)

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QScrollArea, QSizePolicy, QWidget
 
+from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.views.money.tabs import MoneyTabs
@@ -62,7 +63,10 @@ class MoneyPage(RecordPage[MoneyView]):
         context = self.context
         sides = money_facts.make_shown_sides(view.sides, context, provider=provider, record=view.record)
         self.show_sides(sides, {money_facts.GATEWAY_SIDE_INDEX: tools})
-        self.money.show_money_parts(*money_facts.make_money_parts(view.money, context))
+        payment = view.record if isinstance(view, PaymentDetails) else view.payment
+        reversed_minor = compute_reversed_minor(payment, view.money)
+        parts = money_facts.make_money_parts(view.money, context, reversed_minor=reversed_minor)
+        self.money.show_money_parts(*parts)
 
     def list_printed_lines(self, view: MoneyView) -> list[str]:
         amounts = [self.money.accessibleName()] if self.shows_sides_and_amounts else []

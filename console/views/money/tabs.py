@@ -26,7 +26,9 @@ class MoneyTabs(RecordTabs):
     records, which are between the tabs "attempts" and "notes"."""
 
     def __init__(self, context: WindowContext, lists: Sequence[str]) -> None:
-        self._attempts = TimelineList(context.translate("record.tab.attempts"))
+        self._attempts = TimelineList(
+            context.translate("record.tab.attempts"), repetitions=words.make_repetition_texts(context)
+        )
         self._lists = {name: self._make_related_table(context, name) for name in lists}
         related_tabs = (
             RecordTab(name, table_or_nothing, (table_or_nothing.table,))

@@ -122,6 +122,9 @@ class PageHead(Surface):
         self.sentence = TextLabel(sentence, "body", "muted", wrap=True)
         self.read_at = TextLabel("", "small", "muted")
         margin = self._margin = tokens().px("spacing", "page_margin")
+        self.other_sentences: Sequence[str] = ()
+        """Sentences of pages with the same tabs. If one of them stands below the title, all do: else the tabs would
+        jump when the person changes between them."""
         self._further_buttons: list[KeyButton] = []
         self.menu_parts: list[Callable[[QMenu], object]] = []
         self.more = KeyButton(more)
@@ -207,7 +210,8 @@ class PageHead(Surface):
 
     def fit_sentence(self) -> None:
         """Put the sentence about the page beside the title if it fits there, otherwise below the title."""
-        words = current_appearance().font_metrics("body").horizontalAdvance(self.sentence.plain)
+        measure = current_appearance().font_metrics("body").horizontalAdvance
+        words = max(measure(sentence) for sentence in (self.sentence.plain, *self.other_sentences))
         fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
         self._move_sentence(below=fixed_width + words + _HEADER_GAPS_WIDTH_PX > self.width())
 

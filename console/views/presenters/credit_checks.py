@@ -12,6 +12,7 @@ from console.domain.service_results import Explanation, NextStep
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import AgeCell, Cell, StateCell
 from console.views.theme.design_tokens import Language, Tone, tokens
+from console.views.widgets.repeated_lines import RepetitionTexts
 from console.views.widgets.timeline import TimelineLine
 from console.wording import catalogue as wording
 from console.wording import timelines as story_words
@@ -175,6 +176,14 @@ def make_event_timeline_line(event: TimelineEvent, timeline: TimelinePage, conte
     sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)
     return TimelineLine(
         time, wording.format_instant(event.at), shape, tone, get_actor_name(event.who, context), sentence
+    )
+
+
+def make_repetition_texts(context: WindowContext) -> RepetitionTexts:
+    """Return the texts with which a timeline shows repeated events once."""
+    return RepetitionTexts(
+        lambda count, oldest: context.translate("timeline_group.closed", n=count, at=oldest),
+        lambda count: context.translate("timeline_group.opened", n=count),
     )
 
 

@@ -149,11 +149,12 @@ def _translate_source_name(source: str, context: WindowContext) -> str:
 
 
 def make_money_parts(
-    money: MoneyParts, context: WindowContext, refundable_before: int | None = None
+    money: MoneyParts, context: WindowContext, refundable_before: int | None = None, *, reversed_minor: int = 0
 ) -> tuple[list[MoneyPart], MoneyPart]:
     """Return the parts of a payment's amount: first a list that begins with the whole paid amount and continues
     with the parts that can't be refunded; then the refundable part. `refundable_before` is the refundable
     amount before a refund request, in minor units; if it is given, the refundable part shows both amounts.
+    `reversed_minor` is the amount that a reversal has taken back, in minor units.
     """
     translate, currency = context.translate, money.currency
 
@@ -171,6 +172,8 @@ def make_money_parts(
         make_part("unknown", money.unknown, "upright", "unknown"),
         make_part("waiting", money.waiting, "back_hatch", "care"),
     ]
+    if reversed_minor:
+        rows.insert(1, make_part("reversed", reversed_minor, "solid", "bad"))
     if money.set_aside:
         rows.append(make_part("set_aside", money.set_aside, "back_hatch", "bad"))
     refundable_text = wording.format_amount(money.refundable, currency)

@@ -20,6 +20,7 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import CheckBox
 
 MOVE_COLUMN_UP_SHORTCUT, MOVE_COLUMN_DOWN_SHORTCUT = "Alt+Up", "Alt+Down"
+_KEY_CAP_BY_SHORTCUT = {MOVE_COLUMN_UP_SHORTCUT: "Alt+↑", MOVE_COLUMN_DOWN_SHORTCUT: "Alt+↓"}
 _QUEUE_COLUMNS_PREFERENCE = "shown_columns.queues"
 
 
@@ -194,7 +195,7 @@ class ColumnsDialog(DialogFrame):
             box.checkStateChanged.connect(self._update_act_button)
             self._lines.addWidget(box)
         up, down = (
-            KeyButton(translate(f"dialog.columns.{name}"), key, binds=False)
+            KeyButton(translate(f"dialog.columns.{name}"), _KEY_CAP_BY_SHORTCUT[key], binds=False)
             for name, key in (("up", MOVE_COLUMN_UP_SHORTCUT), ("down", MOVE_COLUMN_DOWN_SHORTCUT))
         )
         for button, key, step in ((up, MOVE_COLUMN_UP_SHORTCUT, -1), (down, MOVE_COLUMN_DOWN_SHORTCUT, 1)):

@@ -25,7 +25,7 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import measure_column_width
-from console.views.queues.tabs import QueueTabs
+from console.views.queues.tabs import QueueTabs, list_queue_sentences
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute
@@ -81,6 +81,7 @@ class ChangedCompaniesPage(Page):
         self.acts = RecordActionHandlers(context, self)
         self._shows_acknowledged = self._lists_acknowledged = False  # the person's choice, and what was last read
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
+        self.head.other_sentences = list_queue_sentences(context)
         self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
@@ -175,6 +176,8 @@ class ChangedCompaniesPage(Page):
             words = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"
             self.context.show_toast(self.context.translate(f"queue.companies.{words}"))
         self.list.show_rows(items, is_automatic=is_automatic)
+        if not lists_acknowledged and len(items) < _MAX_READ_CHANGES:
+            self.context.correct_queue_count(COMPANY_QUEUE, len(items))
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_change(self.table.current_item)
 

@@ -27,7 +27,7 @@ from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import measure_column_width
-from console.views.queues.tabs import QueueTabs
+from console.views.queues.tabs import QueueTabs, list_queue_sentences
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.tables.columns import Column, StateCell
@@ -70,6 +70,7 @@ class UnmatchedNoticesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.notices.hint"))
+        self.head.other_sentences = list_queue_sentences(context)
         self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
         self.tabs = QueueTabs(context, QUEUE_NAME)
         tab_line = Surface(edge="bottom")
@@ -145,6 +146,8 @@ class UnmatchedNoticesPage(Page):
     def _show_page(self, page: UnmatchedNoticePage, *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
         self.list.show_rows(page.items, is_automatic=is_automatic)
+        if page.next_cursor is None:
+            self.context.correct_queue_count(QUEUE_NAME, len(page.items))
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_notice(self.table.current_item)
 
@@ -172,7 +175,10 @@ class UnmatchedNoticesPage(Page):
         translate, explanation = self.context.translate, item.explanation
         self.why_words.show_text(translate(explanation.why, **explanation.facts))
         self.action_words.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
-        self.fact_words.show_text(translate("notice.event", id=item.notice.event_id, at=item.notice.received_at))
+        notice = item.notice
+        self.fact_words.show_text(
+            translate("notice.event", id=notice.event_id, type=notice.type, at=notice.received_at)
+        )
         self._show_similar_links(())
         self.context.run_read(
             lambda services: services.notices.read_item(item.cases[0].id),
@@ -262,6 +268,9 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         at = item.notice.occurred_at
         return wording.format_instant(at, "short") if at else wording.NO_VALUE
 
+    def format_type(item: UnmatchedNoticeItem) -> str:
+        return notice_words.format_notice_type(item.notice.source, item.notice.type, context.language)
+
     def format_why(item: UnmatchedNoticeItem) -> str:
         return translate(item.explanation.why, **item.explanation.facts)
 
@@ -276,7 +285,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
                "data"),
         Column("amount", translate("column.amount"), 110,
                lambda item: notice_words.format_notice_amount(item.notice) or wording.NO_VALUE, "amount"),
-        Column("type", translate("notice.column.type"), 150, lambda item: item.notice.type),
+        Column("type", translate("notice.column.type"), 170, format_type),
         Column("occurred", translate("notice.column.occurred"), 110, format_occurred, "data"),
         Column("proof", translate("notice.column.proof"), measure_column_width(longest_proof, 56), make_proof_cell,
                "state"),

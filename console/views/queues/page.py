@@ -35,7 +35,7 @@ from console.views.queues.new_arrivals import QueueArrivals
 from console.views.queues.rows import QUEUE_NAMES, QueueListQuery, QueueRow
 from console.views.queues.selection_bar import QueueSelection
 from console.views.queues.shown_view import SAVE_VIEW_SHORTCUT, VIEW_MENU_SHORTCUT, ShownSavedView
-from console.views.queues.tabs import QueueTabs
+from console.views.queues.tabs import QueueTabs, list_queue_sentences
 from console.views.records import evidence_bundle
 from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.announcer import announce
@@ -43,7 +43,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import QueuesRoute
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import Surface, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.placeholders import EmptyState, replace_empty_state
 from console.wording import catalogue as wording
 
@@ -109,6 +109,7 @@ class QueuesPage(Page):
         middle = make_row(list_pane, self.preview, gap=0)
         middle.setStretch(0, 1)
         self.add_content(middle, 1)
+        self.add_content(self._make_difference_line())
         self.add_content(self.selection.bar)
         self.add_key_hints()
         self._connect_signals()
@@ -119,6 +120,7 @@ class QueuesPage(Page):
     def _build_head(self) -> None:
         translate = self.context.translate
         self.head = self.make_page_head(translate("screen.queues"))
+        self.head.other_sentences = list_queue_sentences(self.context)
         self.export = ListExporter(self.context, self, self._make_export_request, self.head)
         self.shown_view = ShownSavedView(self.context, self, self.head, self._make_view_content)
         self.shown_view.further_entries.append(("queue.by_cause", _GROUPING_SHORTCUT, self.toggle_grouping))
@@ -138,6 +140,27 @@ class QueuesPage(Page):
         self.add_content(self.head)
         self.add_content(tabs)
         self.add_content(self.filter)
+
+    def _make_difference_line(self) -> Surface:
+        """Return the line below the list with the whole difference of the current record, whose column is narrow. The
+        preview shows it, too, so the line is hidden beside the preview."""
+        self.difference_words = TextLabel("", "small", wrap=True, selectable=True)
+        title = TextLabel(self.context.translate("column.difference"), "small", "muted")
+        self.difference_line = Surface(edge="top")
+        line = make_row(gap=12, margins=(tokens().px("spacing", "page_margin"), 6, 24, 6))
+        line.addWidget(title, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self.difference_words, 1)
+        self.difference_line.setLayout(line)
+        self.difference_line.hide()
+        return self.difference_line
+
+    def _show_difference(self) -> None:
+        if not self._lists:
+            return  # `table` would make the table of the queue before its list is to be shown
+        row = self.current_row
+        text = queue_rows.format_item_difference(row, self.context) if row is not None else ""
+        self.difference_words.show_text(text)
+        self.difference_line.setVisible(bool(text) and not self._has_preview() and not self._is_low_window)
 
     def _connect_signals(self) -> None:
         self.tabs.queue_chosen.connect(self._choose_queue)
@@ -428,6 +451,8 @@ class QueuesPage(Page):
         self.hide_reading_failure()
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         table = self.table
+        if self.query.is_whole and not self.by_cause and self.row_model.has_read_all_rows:
+            self.context.correct_queue_count(self.queue, self.row_model.row_count)
         if table.current_item is None or self._row_to_find is not None:
             self._go_to_row_to_find()
         self._show_current_record(table.current_item)
@@ -502,6 +527,7 @@ class QueuesPage(Page):
         self.queue_acts.record_acts.set_current_record(
             queue_rows.get_row_record_ref(row_) if isinstance(row_, QueueRow) else None
         )
+        self._show_difference()
         self._show_row_position()
         self.screen_state_changed.emit()
 
@@ -567,6 +593,7 @@ class QueuesPage(Page):
         """Place the filter on the line of the title if the window is low (`is_low_window`), otherwise below the tabs.
         In a low window, eight rows then stay visible at the largest text size."""
         super().adapt_to_low_window(is_low_window=is_low_window)
+        self._show_difference()
         self.filter.set_compact(is_compact=is_low_window)
         if is_low_window:
             self.head.add_widget_beside_title(self.filter)
@@ -602,6 +629,7 @@ class QueuesPage(Page):
         """Show the preview if the window is wide enough and the person hasn't closed it; then fit the columns of
         the tables."""
         self.preview.setVisible(self._has_preview())
+        self._show_difference()
         for table in self._lists.values():
             table.hidden_keys = self._list_hidden_columns()
             table.fit_columns()

@@ -140,10 +140,15 @@ def _make_difference_column(context: WindowContext) -> Column:
     or amounts that differ."""
 
     def format_difference(row: QueueRow) -> str:
-        item = row.item
-        return format_disagreement(item.record, item.disagreement, context.language) if item.disagreement else ""
+        return format_item_difference(row.item, context)
 
     return Column("cause", context.translate("column.difference"), 240, format_difference, is_stretched=True)
+
+
+def format_item_difference(item: QueueItem, context: WindowContext) -> str:
+    """Return the states or amounts in which the sides of a queue's item differ; "" if the queue doesn't compare
+    them."""
+    return format_disagreement(item.record, item.disagreement, context.language) if item.disagreement else ""
 
 
 def _get_credit_check(row: QueueRow) -> CreditCheck:

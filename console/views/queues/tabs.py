@@ -15,6 +15,11 @@ QUEUE_TAB_NAMES = (*QUEUE_NAMES, NOTICE_QUEUE, COMPANY_QUEUE)
 _QUEUES_WITH_OWN_PAGE = frozenset({NOTICE_QUEUE, COMPANY_QUEUE})
 
 
+def list_queue_sentences(context: WindowContext) -> list[str]:
+    """Return the sentences about all queues, which stand in the header of the queue's page."""
+    return [context.translate(f"queue.{name}.hint") for name in QUEUE_TAB_NAMES]
+
+
 class QueueTabs(TabBar):
     """The tabs of a page of queues: one tab per queue. `current` is the name of the queue that the page shows.
 

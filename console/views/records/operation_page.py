@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.service_results import OperationDetails
 from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -54,7 +55,9 @@ class OperationPage(Page):
         self.badges = make_row(gap=8)
         self.form = make_explanation_form(context)
         self.facts = Surface(edge="bottom")
-        self.timeline = TimelineList(translate("record.tab.timeline"))
+        self.timeline = TimelineList(
+            translate("record.tab.timeline"), repetitions=words.make_repetition_texts(context)
+        )
         self._build_layout()
         self.bind_shortcut("P", self._probe_operation)
         self.bind_shortcut("E", self._open_resolve_dialog)
@@ -150,7 +153,9 @@ class OperationPage(Page):
             button = KeyButton(translate("action.open_record"), kind="primary")
             button.clicked.connect(self._open_record)
             return [button]
-        resolve = KeyButton(translate("action.resolve"), "E", "primary", binds=False)
+        resolve = KeyButton(
+            translate("action.resolve"), "E", "default" if self._awaits_other_person(view) else "primary", binds=False
+        )
         resolve.clicked.connect(self._open_resolve_dialog)
         probe = KeyButton(translate("action.probe"), "P", binds=False)
         probe.clicked.connect(self._probe_operation)
@@ -159,6 +164,15 @@ class OperationPage(Page):
             bind_button_to_right(self.context, probe, "probe"),
         )
         return [*buttons, DisabledReasonsLabel(*buttons)]
+
+    def _awaits_other_person(self, view: OperationDetails) -> bool:
+        """Return True if a proposed outcome waits for a second person, and the acting person can't be this person:
+        the person has proposed it, or lacks the right."""
+        if not view.awaiting:
+            return False
+        proposals = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
+        is_own = bool(proposals) and is_same_person(proposals[-1].actor or "", self.context.operator or "")
+        return is_own or bool(self.context.find_missing_right_reason("resolve_second"))
 
     @Slot()
     def _open_record(self) -> None:

@@ -4,10 +4,12 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.evidence.timeline import TimelinePage
+from console.domain.explanations.records import SECOND_PERSON_STEPS
 from console.domain.payments.consistency import compare_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal
+from console.domain.recovery.records import WaitingProposal
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
@@ -33,6 +35,7 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
+from console.wording.disagreements import format_disagreement
 
 _PANEL_PADDING_PX = 16
 _ICON_SIDE_PX = 14  # side of the icons before states and steps
@@ -141,11 +144,11 @@ class RecordPreview(Surface):
                 )
             )
         _, why, next_step = words.format_explanation(item.explanation, context)
-        box.addWidget(
-            FactList(
-                [(context.translate("record.label.why"), why), (context.translate("record.label.next"), next_step)]
-            )
-        )
+        lines = [(context.translate("record.label.why"), why), (context.translate("record.label.next"), next_step)]
+        if item.disagreement is not None:
+            difference = format_disagreement(record, item.disagreement, context.language)
+            lines.insert(0, (context.translate("column.difference"), difference))
+        box.addWidget(FactList(lines))
         box.addLayout(self._make_action_buttons(item))
         part.setLayout(box)
         return part
@@ -210,7 +213,7 @@ class RecordPreview(Surface):
 
     def _make_action_buttons(self, item: QueueItem) -> "QVBoxLayout":
         """Return a layout with the buttons of the record's actions. The button of the recommended action is the
-        primary one, if it is enabled. The page connects the shortcuts."""
+        primary one, if it is enabled and the person can take this step. The page connects the shortcuts."""
         translate, record = self._context.translate, item.record
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         buttons = []
@@ -221,11 +224,22 @@ class RecordPreview(Surface):
         if not isinstance(record, Order) or record.payment_ids:
             buttons.append(self._make_button(translate("action.probe"), "P", self.probed, "probe"))
         rights = {"refetch": "F", "resolve": "E", "probe": "P"}
-        advised = rights.get(item.explanation.next_step.action or "")
+        advised = rights.get(item.explanation.next_step.action or "") if self._is_step_for_person(item) else None
         for button in buttons:
             if button.key == advised and button.isEnabled():
                 button.set_kind("primary")
         return make_column(make_flow_widget(*buttons, gap=8), DisabledReasonsLabel(*buttons))
+
+    def _is_step_for_person(self, item: QueueItem) -> bool:
+        """Return False if the record's next step is the decision of a second person, and the acting person can't be
+        this person: the person has proposed the outcome, or lacks the right."""
+        if item.explanation.next_step.code not in SECOND_PERSON_STEPS:
+            return True
+        kind, record_id = case_words.make_record_ref(item.record)
+        return any(
+            isinstance(proposal, WaitingProposal) and (proposal.kind, proposal.record_id) == (kind, str(record_id))
+            for proposal in self._context.work_counts.to_decide
+        )
 
     def _make_button(self, text: str, key: str, signal: object, right: str) -> KeyButton:
         button = KeyButton(text, key, binds=False)

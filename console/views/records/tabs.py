@@ -53,7 +53,7 @@ class RecordTabs(QWidget):
         self.tabs = TabBar(translate("record.tabs"))
         self._stack = QStackedWidget()
         self._timeline, self._notes = (
-            TimelineList(translate("record.tab.timeline")),
+            TimelineList(translate("record.tab.timeline"), repetitions=words.make_repetition_texts(context)),
             TimelineList(translate("record.tab.notes")),
         )
         self._evidence, self._audit = EvidenceView(context), make_audit_table(context)

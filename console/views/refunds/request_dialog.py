@@ -54,15 +54,15 @@ class RefundDialog(DialogFrame):
         self.form.amount_changed.connect(self._read_plan)
         self.form.risk_signal_opened.connect(self._open_risk_signal_record)
         self._is_probing = False
-        self.probe_button = KeyButton(translate("action.probe"), kind="inline")
+        self.probe_button = KeyButton(translate("action.probe"))
         self.probe_button.clicked.connect(self._probe_payment)
-        self._old_answer_bar = NotificationBar(
-            "", translate("dialog.refund.old"), tone="care", shape="clock", button=self.probe_button
-        )
+        self._footer_buttons.insertWidget(0, self.probe_button)
+        self._probe_failure_bar = NotificationBar("", tone="care", shape="warning")
+        self._probe_failure_bar.hide()
         self._draft = self._make_draft()
         draft_bar = [self._draft.bar] if self._draft is not None and self._draft.bar is not None else []
         self._holder = QWidget()
-        self._holder.setLayout(make_column(*draft_bar, *self._make_bars(), self._old_answer_bar, self.form, gap=12))
+        self._holder.setLayout(make_column(*draft_bar, self._probe_failure_bar, self.form, gap=12))
         self.show_content(self._holder)
         self.act_button.clicked.connect(self._show_review_or_send_request)
         self.act_button.show_key("Ctrl+Enter")
@@ -95,21 +95,12 @@ class RefundDialog(DialogFrame):
     def find_first_focus(self) -> QWidget:
         return self.form.amount_edit if self.form.isEnabled() else self.cancel_button
 
-    def _make_bars(self) -> list[QWidget]:
-        refusal_reason = self._find_refusal_reason()
-        return (
-            [NotificationBar(self._context.translate("dialog.refund.off"), refusal_reason, tone="care", shape="lock")]
-            if refusal_reason
-            else []
-        )
-
     def _find_refusal_reason(self) -> str:
         """Return why a refund of this payment can't be requested by any person at present; "" if it can."""
         plan = self.plan
-        set_aside = self.set_aside is not None and plan.refusal_code == "refund_nothing_left"
         return (
             self._context.translate(f"reason.{plan.refusal_code}", **plan.refusal_facts)
-            if plan.refusal_code and not set_aside
+            if self.form.is_refused
             else ""
         )
 
@@ -128,7 +119,7 @@ class RefundDialog(DialogFrame):
         refusal_reason = self._find_refusal_reason()
         self.form.setEnabled(not refusal_reason)
         is_answer_old = self.is_answer_old and not refusal_reason
-        self._old_answer_bar.setVisible(is_answer_old)
+        self.probe_button.setVisible(is_answer_old and self.review is None)
         disabled_reason = (
             refusal_reason
             or (self._context.translate("dialog.refund.old") if is_answer_old else "")
@@ -175,6 +166,7 @@ class RefundDialog(DialogFrame):
 
     def _read_plan_after_probe(self, _record: object) -> None:
         self._is_probing = False
+        self._probe_failure_bar.hide()
         money = self.form.entered_money
         self._read_plan(format_decimal(money) if money is not None else None)
 
@@ -182,7 +174,8 @@ class RefundDialog(DialogFrame):
         self._is_probing = False
         self.probe_button.show_text(self._context.translate("action.probe"))
         self.probe_button.enable_button()
-        self._old_answer_bar.show_text("", self._context.format_failure(failure))
+        self._probe_failure_bar.show_text("", self._context.format_failure(failure))
+        self._probe_failure_bar.show()
 
     def _handle_plan(self, plan: RefundPlan) -> None:
         self._is_reading_plan = False

@@ -169,7 +169,7 @@ class RefundForm(QWidget):
             TextLabel(translate("dialog.refund.radar"), "panel_title"),
             TextLabel(str(len(hits)), "small_data", "muted"),
             None,
-            TextLabel(translate("dialog.refund.told"), "small", "muted"),
+            *(() if self.is_refused else (TextLabel(translate("dialog.refund.told"), "small", "muted"),)),
             gap=6,
         )
         box = ToneBox("care")
@@ -197,6 +197,8 @@ class RefundForm(QWidget):
         edit.setText(answer)
         edit.textChanged.connect(self.changed)
         self._answers[rule] = field
+        if self.is_refused:  # nothing can be answered
+            field.hide()
         checkboxes = [self.intended_repeat_box] if rule == EXACT_LOOK_ALIKE_RULE else []
         for box in checkboxes:
             box.show()
@@ -222,7 +224,7 @@ class RefundForm(QWidget):
         checks = [
             check
             for check in self._list_shown_checks()
-            if check.rule in _ALWAYS_SHOWN_REFUND_RULES or not check.holds
+            if (check.rule in _ALWAYS_SHOWN_REFUND_RULES if check.holds else not self.is_refused)
         ]
         lines = [refund_words.make_rule_check_line(check, self._context, currency) for check in checks]
         lines.append(
@@ -236,6 +238,13 @@ class RefundForm(QWidget):
         return make_flow_widget(*lines, gap=20, line_gap=6)
 
     # -- inputs
+
+    @property
+    def is_refused(self) -> bool:
+        """True if no amount can be requested at present. The dialog then shows the reason beside its button, so the
+        form doesn't show the broken rule."""
+        is_set_aside = self._set_aside is not None and self.plan.refusal_code == "refund_nothing_left"
+        return bool(self.plan.refusal_code) and not is_set_aside
 
     @property
     def largest_requestable_minor(self) -> int:

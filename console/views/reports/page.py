@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page
 from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
+from console.views.reports.current_page_stack import CurrentPageStack
 from console.views.reports.daily_close import DailyCloseSection
 from console.views.reports.section import CHART_SHORTCUT, ChartSection, ReportSection
 from console.views.runtime.context import WindowContext
@@ -52,7 +53,7 @@ class ReportsPage(Page):
         self.head = self.make_page_head(translate("screen.reports"), translate("reports.sentence"))
         self.export = ListExporter(context, self, self._make_export_request, self.head)
         self.tabs = TabBar(translate("reports.tabs"))
-        self.stack = QStackedWidget()
+        self.stack = CurrentPageStack()
         self.sections = [make(context) for make in REPORT_SECTION_FACTORIES]
         for section in self.sections:
             self.tabs.add_tab(translate(f"reports.{section.name}.tab"), data=section.name)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from console.views.pages.static_table import StaticTable
 from console.views.reports.chart import Chart, make_legend
 from console.views.reports.chart_content import ChartContent
+from console.views.reports.current_page_stack import CurrentPageStack
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
@@ -115,7 +116,7 @@ class ChartSection(ReportSection):
         box.addLayout(self._legend_place)
         box.addLayout(chart_place, 1)
         self._chart_panel.setLayout(box)
-        self.body = QStackedWidget()
+        self.body = CurrentPageStack()
         for part in (self._chart_panel, self.table, self.nothing):
             self.body.addWidget(part)
         head = Surface(edge="bottom")

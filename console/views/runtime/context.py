@@ -18,6 +18,7 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.process import correlation as tracing
 from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck, Person
+from console.domain.recovery.records import WaitingProposal
 from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.services.process.passwords import use_password_reader
 from console.views.runtime.first_tasks import FirstTask, FirstTaskList
@@ -73,7 +74,8 @@ class WindowContext(QObject):
     - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits`
       has a new value. connection_state_changed also signals a new value of `due_at`, the time at which due tasks
       last ran.
-    - work_counts_outdated: the person has ended a mention, so the counts must be read again.
+    - work_counts_outdated: the counts must be read again: the person has ended a mention, or a page has read other
+      rows than were counted.
     - minute_passed: the clock of the window shows another minute, so ages must be shown anew.
     - saved_views_changed: `saved_views` has a new value.
     - saved_views_outdated: the person has changed a saved view, so the saved views must be read again.
@@ -563,6 +565,35 @@ class WindowContext(QObject):
         """Store the new counts (of queues, alerts and unfinished work), and emit `work_counts_changed`."""
         self.work_counts = work_counts
         self.work_counts_changed.emit()
+
+    def correct_queue_count(self, queue: str, row_count: int) -> None:
+        """Correct the count of a queue to the number of rows that were just read of it, all of them. Do nothing if
+        they agree, if the queue wasn't counted yet, or if it has more rows than are counted. If they differ, other
+        counts may be outdated, too: have all of them read again.
+        """
+        queue_count = self.work_counts.find_queue_count(queue)
+        if queue_count is None or (queue_count.capped and row_count >= queue_count.count):
+            return
+        corrected = replace(queue_count, count=row_count, capped=False)
+        if corrected != queue_count:
+            counts = tuple(corrected if one.queue == queue else one for one in self.work_counts.counts)
+            self._correct_work_counts(counts=counts)
+
+    def correct_alert_count(self, count: int) -> None:
+        """Correct the number of open alerts to that of the alerts that were just read, as `correct_queue_count`
+        does."""
+        if self.work_counts.read_at is not None and self.work_counts.alert_count != count:
+            self._correct_work_counts(alert_count=count)
+
+    def correct_decisions(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
+        """Replace the refunds and proposals about which the person may decide by those that were just read, as
+        `correct_queue_count` does."""
+        if self.work_counts.read_at is not None and self.work_counts.decision_count != len(to_decide):
+            self._correct_work_counts(to_decide=to_decide)
+
+    def _correct_work_counts(self, **new_values: Any) -> None:
+        self.store_work_counts(replace(self.work_counts, **new_values))
+        self.work_counts_outdated.emit()
 
     def update_connection_state(self, **new_values: Any) -> None:
         """Store new values of the fields of `connection_state` that are passed by keyword, and emit

@@ -136,6 +136,11 @@ class PagedModel(PageUpdateModel):
         return last_slot is not None and last_slot.entries is not None
 
     @property
+    def has_read_all_rows(self) -> bool:
+        """True if every page of the list is loaded; `row_count` is then the length that the list has now."""
+        return bool(self._page_cache.slots) and all(page.entries is not None for page in self._page_cache.slots)
+
+    @property
     def row_count(self) -> int:
         """The number of rows that were read so far, without headings. If a page was dropped from memory, its headings
         are counted as rows."""

@@ -63,6 +63,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._headings: list[int] = []
         self._marks: dict[object, Tone] = {}
         self._top_position: tuple[QPersistentModelIndex, int] | None = None
+        self._was_current_row_visible = False
         self.setAccessibleName(name)
         self.delegates = [DELEGATE_BY_CELL_KIND[column.kind](self, column) for column in rows.columns]
         self._painter = RowPainter(self, self.delegates)
@@ -209,8 +210,20 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         last_row = self.rowAt(height - 1)
         self.rows.set_visible_rows(first_row, last_row if last_row >= 0 else self.rows.rowCount() - 1)
 
+    def _is_current_row_visible(self) -> bool:
+        """Return True if the whole current row is visible, or at least its top in a table lower than a row."""
+        row, height = self.currentIndex().row(), self.viewport().height()
+        top = self.rowViewportPosition(row)
+        return row >= 0 and 0 <= top <= max(0, height - self.rowHeight(row))
+
+    def _scroll_to_current_row(self) -> None:
+        if self.currentIndex().isValid() and not self._is_current_row_visible():
+            self.updateGeometries()  # the scroll bar doesn't know the new rows and headings yet
+            self.scrollTo(self.currentIndex(), QAbstractItemView.ScrollHint.EnsureVisible)
+
     @Slot()
     def _store_position(self) -> None:
+        self._was_current_row_visible = self._is_current_row_visible()
         top = self.rowAt(0)
         if top >= 0 and self.verticalScrollBar().value() > 0:
             index = self.rows.index(top, 0)
@@ -225,6 +238,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             shift_px = self.rowViewportPosition(self._top_position[0].row()) - self._top_position[1]
             if shift_px:
                 self.verticalScrollBar().setValue(self.verticalScrollBar().value() + shift_px)
+        if self._was_current_row_visible:  # an action may have moved it to another group
+            self._scroll_to_current_row()
         self._update_current_row()
         self._report_visible_rows()
 
@@ -358,7 +373,13 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the current row visible if a bar above the table makes the table lower."""
+        row = self.currentIndex().row()
+        top, old_height = self.rowViewportPosition(row), event.oldSize().height()
+        was_visible = row >= 0 and 0 <= top <= old_height - self.rowHeight(row)
         super().resizeEvent(event)
+        if was_visible:
+            self._scroll_to_current_row()
         self._report_visible_rows()
 
     def changeEvent(self, event: QEvent) -> None:

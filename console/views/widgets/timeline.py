@@ -1,11 +1,10 @@
 """The timeline of a record: one entry per event, newest first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QFocusEvent, QPainter, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.views.runtime.remembered_current import RememberedCurrentItem
@@ -21,6 +20,8 @@ from console.views.theme.mixed_font_text import (
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
+from console.views.widgets.repeated_lines import GroupedLine, GroupKey, RepetitionTexts, group_repeated_lines
+from console.views.widgets.timeline_line import TimelineLine as TimelineLine
 
 ModelIndex = QModelIndex | QPersistentModelIndex
 _TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least width of the times and width of the names, in px at text size 1
@@ -29,39 +30,16 @@ _MIN_WORDS_WIDTH_PX = 120  # narrower than in any window; while Qt lays a list o
 _DETAIL_GAP_PX = 8
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineLine:
-    """One event of a timeline as texts: the short time in the line (`time_text`), date and time for screen readers
-    (`full_time`), the icon (shape and tone), the person (`actor_text`), the event (`action_text`) and a
-    secondary text (`detail`).
-    """
-
-    time_text: str
-    full_time: str
-    shape: str
-    tone: Tone
-    actor_text: str
-    action_text: str
-    detail: str = ""
-
-    def format_spoken_text(self) -> str:
-        return ", ".join(
-            part
-            for part in (self.full_time or self.time_text, self.actor_text, self.action_text, self.detail)
-            if part
-        )
-
-
 class _TimelineModel(QAbstractListModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.items: tuple[TimelineLine, ...] = ()
+        self.items: tuple[GroupedLine, ...] = ()
 
     def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.items)
 
     def data(self, index: ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        item = self.items[index.row()]
+        item = self.items[index.row()].line
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{item.action_text} {item.detail}".strip()
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -70,7 +48,7 @@ class _TimelineModel(QAbstractListModel):
             return format_tooltip(item.format_spoken_text())
         return None
 
-    def show_lines(self, items: Sequence[TimelineLine]) -> None:
+    def show_lines(self, items: Sequence[GroupedLine]) -> None:
         self.beginResetModel()
         self.items = tuple(items)
         self.endResetModel()
@@ -79,11 +57,23 @@ class _TimelineModel(QAbstractListModel):
 class TimelineList(RememberedCurrentItem, QListView):
     """A list that shows the events of a record. The keys Up and Down change the current line, and a screen reader
     reads it. Words that are too long for one line go on below it, because they contain the amounts of an alert.
+
+    With `repetitions`, events that repeat themselves are shown once, with their number. The Enter key or a
+    double-click on such a line shows each of them, and hides them again.
     """
 
-    def __init__(self, name: str, *, margin: int = 24, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        margin: int = 24,
+        repetitions: RepetitionTexts | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.margin = margin
+        self._repetitions, self._opened_groups = repetitions, set[GroupKey]()
+        self._lines: Sequence[TimelineLine] = ()
         self._items = _TimelineModel(self)
         self.setModel(self._items)
         self.setItemDelegate(_TimelineDelegate(self))
@@ -91,11 +81,33 @@ class TimelineList(RememberedCurrentItem, QListView):
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._is_height_fitted, self._longest_time, self._laid_out_width = False, "", 0
+        self.doubleClicked.connect(self._toggle_group)
 
     def show_lines(self, items: Sequence[TimelineLine]) -> None:
+        self._lines = items
         self._longest_time = max((item.time_text for item in items), key=len, default="")
-        self._items.show_lines(items)
+        if self._repetitions is None:
+            self._items.show_lines([GroupedLine(item) for item in items])
+        else:
+            self._items.show_lines(group_repeated_lines(items, self._repetitions, self._opened_groups))
         self._fit_height()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._toggle_group(self.currentIndex()):
+            return
+        super().keyPressEvent(event)
+
+    def _toggle_group(self, index: ModelIndex) -> bool:
+        """Show each event of the group to which the line belongs, or show them once again. Return False if the line
+        belongs to no group."""
+        group = self._items.items[index.row()].group if index.isValid() else None
+        if group is None:
+            return False
+        self._opened_groups ^= {group}
+        self.show_lines(self._lines)
+        row = next(number for number, item in enumerate(self._items.items) if item.group == group)
+        self.setCurrentIndex(self._items.index(row))
+        return True
 
     def fit_height_to_lines(self) -> None:
         """Make the list as high as its lines from now on, so that it never scrolls."""
@@ -135,7 +147,7 @@ class TimelineList(RememberedCurrentItem, QListView):
             self.setCurrentIndex(self._items.index(0))
 
     def get_line_at(self, row: int) -> TimelineLine:
-        return self._items.items[row]
+        return self._items.items[row].line
 
 
 class _TimelineDelegate(QStyledItemDelegate):

@@ -31,6 +31,7 @@ from console.wording.exports.columns import (
     make_number_column,
     make_text_column,
 )
+from console.wording.notices import format_notice_type
 from console.wording.text_context import TextContext
 
 ExportColumns = tuple[ExportColumn, ...]
@@ -314,6 +315,9 @@ def make_unmatched_notice_columns(context: TextContext) -> ExportColumns:
     def read_amount(item: UnmatchedNoticeItem) -> tuple[int | None, str | None]:
         return item.notice.amount_minor, item.notice.currency
 
+    def format_type(item: UnmatchedNoticeItem) -> str:
+        return format_notice_type(item.notice.source, item.notice.type, context.language)
+
     def format_why(item: UnmatchedNoticeItem) -> str:
         return context.translate(item.explanation.why, **item.explanation.facts)
 
@@ -325,7 +329,7 @@ def make_unmatched_notice_columns(context: TextContext) -> ExportColumns:
             context, "column.provider", lambda item: record_words.get_provider_name(item.notice.source, context)
         ),
         make_text_column(context, "column.order", lambda item: item.notice.order_no),
-        make_text_column(context, "notice.column.type", lambda item: item.notice.type),
+        make_text_column(context, "notice.column.type", format_type),
         make_amount_column(context, "column.amount", read_amount),
         make_currency_column(context, lambda item: item.notice.currency),
         make_instant_column(context, "notice.column.occurred", lambda item: item.notice.occurred_at),

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import OrderState, Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import PaymentState, RefundState
@@ -124,6 +125,18 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
     panel.show_money_parts(parts, rest)
     assert "Outcome unknown −¥500" in panel.accessibleName()
     assert len({(part.fill, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
+
+
+def test_the_money_strip_shows_what_a_reversal_took_back(the_look: object) -> None:
+    """The parts add up to what was paid: the refunds before it are not taken back a second time."""
+    money = MoneyParts("JPY", 12_000, 2_000, 0, 0, 0, 0, 0)
+    assert compute_reversed_minor(payment(), money) == 0
+    reversed_minor = compute_reversed_minor(payment(state=PaymentState.REVERSED), money)
+    parts, rest = money_facts.make_money_parts(money, window_context(), reversed_minor=reversed_minor)
+    assert [(part.word, part.amount) for part in parts][:3] == [
+        ("Paid", "¥12,000"), ("Reversed", "−¥10,000"), ("Refunded", "−¥2,000"),
+    ]  # fmt: skip
+    assert rest.amount == "¥0"
 
 
 def test_rupees_stay_rupees() -> None:

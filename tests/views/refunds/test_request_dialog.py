@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from console.domain.error_reasons import ExceedsReason, LimitReason
+from console.domain.error_reasons import ExceedsReason, InProgressReason, LimitReason
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
@@ -198,16 +198,26 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
     assert dialog.windowTitle() == "Refund R-9 requested, ¥8,500"
 
 
-def test_a_form_that_is_off_says_why(parent: QWidget, qtbot: QtBot) -> None:
-    """While one refund has no known result."""
-    dialog, _, _ = open_dialog(parent, qtbot, plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}))
+def test_a_form_that_is_off_says_why_once(parent: QWidget, qtbot: QtBot) -> None:
+    """While one refund has no known result: beside the button, in no bar above and in no line of the rules."""
+    broken = (
+        RuleCheck(InProgressReason.OTHER_REFUND_OPEN, False),
+        RuleCheck(LimitReason.LIMIT_PER_REFUND, True),
+    )
+    made = plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}, checks=broken)
+    dialog, _, _ = open_dialog(parent, qtbot, made)
+    assert not [bar for bar in dialog.findChildren(NotificationBar) if bar.isVisible()]
+    told = [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
+    assert "Within the per-refund limit" in told
+    assert "Another refund of this payment is open." not in told
+    assert told.count("The outcome of refund R-9 is unknown. Probe it first.") == 1
     assert dialog.hint.plain == "The outcome of refund R-9 is unknown. Probe it first."
     assert not dialog.form.isEnabled()
     assert not dialog.act_button.isEnabled()
 
 
 def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
-    """The acting button is off, and the bar offers to ask the provider."""
+    """The acting button is off, and Probe stands beside the reason."""
     old = payment(told_at=NOW - timedelta(hours=30))
     dialog, desk, _ = open_dialog(parent, qtbot, plan(payment=old))
     assert dialog.is_answer_old

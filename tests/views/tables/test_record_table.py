@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import RowGroup
 from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import Appearance, current_appearance
@@ -114,6 +115,27 @@ def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTable, qtbot: QtBot) -
     assert view.current_item == Row(8)
     assert view.current_row == 10
     assert view.rowViewportPosition(10) == at
+
+
+def test_the_current_row_stays_in_sight(table: MakeTable, qtbot: QtBot) -> None:
+    """Also if the person's act moves it to a group at the end of the list, or if a bar makes the table lower."""
+    view, rows = table(0, group_of=headed), [Row(number) for number in range(9)]
+    view.rows.read_query(lambda _cursor, _limit: FetchedPage(rows))
+    view.go_to_row(1)
+    rows.append(rows.pop(0))
+    view.rows.read_again()
+    assert view.current_item == Row(0)
+
+    def shown() -> bool:
+        top = view.rowViewportPosition(view.current_row)
+        return 0 <= top <= view.viewport().height() - view.rowHeight(view.current_row)
+
+    qtbot.waitUntil(shown)
+    view.resize(600, 28 + 4 * 32)
+    qtbot.waitUntil(shown)
+    view.verticalScrollBar().setValue(0)
+    view.resize(600, 28 + 3 * 32)
+    assert view.verticalScrollBar().value() == 0, "who has scrolled away isn't taken back"
 
 
 def test_what_is_in_sight_is_read(table: MakeTable) -> None:

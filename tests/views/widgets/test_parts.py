@@ -17,6 +17,7 @@ from console.views.widgets.inputs import DropDownList, Field
 from console.views.widgets.notification_bars import ToastFrame, ToastStack
 from console.views.widgets.placeholders import ReadingNote
 from console.views.widgets.record_parts import RecordSide, RecordSideStrip
+from console.views.widgets.repeated_lines import RepetitionTexts
 from console.views.widgets.search_box import SearchBox
 from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.views.widgets.sidebar import SideBar, SidebarEntry
@@ -322,3 +323,44 @@ def test_a_timeline_shows_long_words_whole(show_widget: Shown, qtbot: QtBot) -> 
     assert heights[0] == heights[3] < heights[1] < heights[2]
     timeline.fit_height_to_lines()
     qtbot.waitUntil(lambda: timeline.verticalScrollBar().maximum() == 0)
+
+
+TEXTS = RepetitionTexts(lambda count, oldest: f"{count} times since {oldest}", lambda count: f"all {count}")
+
+
+def said(at: int, words: str, actor: str = "worker") -> TimelineLine:
+    return TimelineLine(f"15:{at:02}", f"2026-11-20 15:{at:02}:00 JST", "cross", "bad", actor, words)
+
+
+def test_repeated_events_are_shown_once_and_all_of_them_on_enter(qtbot: QtBot) -> None:
+    """With their number and their oldest time; a sequence of events that repeats itself, too. Two are no group."""
+    timeline = TimelineList("Timeline", repetitions=TEXTS)
+    qtbot.addWidget(timeline)
+    pairs = [said(50 - at, "asked" if at % 2 == 0 else "no answer") for at in range(6)]
+    lines = [*pairs, said(40, "bought"), *(said(30 - at, "no PDF") for at in range(4)), said(5, "a"), said(4, "a")]
+
+    def shown() -> list[str]:
+        model = timeline.model()
+        return [
+            f"{timeline.get_line_at(row).time_text} {model.index(row, 0).data()}" for row in range(model.rowCount())
+        ]
+
+    timeline.show_lines(lines)
+    closed = [
+        "15:50 asked 3 times since 15:45", "15:49 no answer 3 times since 15:45", "15:40 bought",
+        "15:30 no PDF 4 times since 15:27", "15:05 a", "15:04 a",
+    ]  # fmt: skip
+    assert shown() == closed
+    timeline.setCurrentIndex(timeline.model().index(3, 0))
+    QTest.keyClick(timeline, Qt.Key.Key_Return)
+    opened = ["15:30 no PDF all 4", "15:29 no PDF", "15:28 no PDF", "15:27 no PDF"]
+    assert shown() == [*closed[:3], *opened, *closed[4:]]
+    assert timeline.currentIndex().row() == 3
+    timeline.show_lines([said(55, "took it"), *lines])  # a newer event leaves it open
+    assert shown() == ["15:55 took it", *closed[:3], *opened, *closed[4:]]
+    timeline.setCurrentIndex(timeline.model().index(6, 0))
+    QTest.keyClick(timeline, Qt.Key.Key_Return)
+    assert shown() == ["15:55 took it", *closed]
+    timeline.setCurrentIndex(timeline.model().index(0, 0))
+    QTest.keyClick(timeline, Qt.Key.Key_Return)
+    assert shown() == ["15:55 took it", *closed]

@@ -1,0 +1,78 @@
+"""Groups of timeline lines: a sequence of events that repeats itself is shown once, with the number of times."""
+
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from console.views.widgets.timeline_line import TimelineLine
+
+_MIN_REPETITIONS = 3
+_MAX_EVENTS_PER_REPETITION = 3  # such as start, answer and outcome of a call
+
+GroupKey = Hashable
+
+
+class RepetitionTexts(NamedTuple):
+    """The texts of a group, in the language of the window. `shown_once` gets the number of repetitions and the time
+    of the oldest one; `shown_all` gets their number."""
+
+    shown_once: Callable[[int, str], str]
+    shown_all: Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedLine:
+    """A line that the timeline shows. `group` is the key of its group, None for a line that stands alone."""
+
+    line: TimelineLine
+    group: GroupKey | None = None
+
+
+def group_repeated_lines(
+    lines: Sequence[TimelineLine], texts: RepetitionTexts, opened: Collection[GroupKey]
+) -> tuple[GroupedLine, ...]:
+    """Return the lines to show. Of events that repeat themselves three times or more, the newest repetition stands
+    for all, unless their group is in `opened`: then all of them are returned. `lines` begin with the newest event.
+    """
+    grouped: list[GroupedLine] = []
+    start = 0
+    while start < len(lines):
+        length, count = _find_repetition(lines, start)
+        if not length:
+            grouped.append(GroupedLine(lines[start]))
+            start += 1
+            continue
+        end = start + length * count
+        oldest = lines[end - 1]
+        key = (oldest.full_time, *(_get_event(line) for line in lines[start : start + length]))
+        if key in opened:
+            first = _add_detail(lines[start], texts.shown_all(count))
+            grouped += [GroupedLine(line, key) for line in (first, *lines[start + 1 : end])]
+        else:
+            grouped += [
+                GroupedLine(_add_detail(line, texts.shown_once(count, oldest.time_text)), key)
+                for line in lines[start : start + length]
+            ]
+        start = end
+    return tuple(grouped)
+
+
+def _find_repetition(lines: Sequence[TimelineLine], start: int) -> tuple[int, int]:
+    """Return the number of events that repeat themselves from `start` on, and how often; (0, 0) if none do."""
+    for length in range(1, _MAX_EVENTS_PER_REPETITION + 1):
+        block = [_get_event(line) for line in lines[start : start + length]]
+        count = 1
+        while [_get_event(line) for line in lines[start + count * length : start + (count + 1) * length]] == block:
+            count += 1
+        if len(block) == length and count >= _MIN_REPETITIONS:
+            return length, count
+    return 0, 0
+
+
+def _get_event(line: TimelineLine) -> tuple[str, ...]:
+    """Return what a line says apart from its time."""
+    return line.shape, line.tone, line.actor_text, line.action_text, line.detail
+
+
+def _add_detail(line: TimelineLine, detail: str) -> TimelineLine:
+    return replace(line, detail=f"{line.detail} {detail}".strip())
