@@ -102,9 +102,9 @@ class SandboxControl:
         return int(self._call_sandbox("POST", "release", {"call": call, "number": number})["released"])
 
     def wait_until_reached(self, seconds: float = 10.0, **expected_counts: Any) -> bool:
-        """Wait until the counts are at least the given ones: `held` calls, `charges`, accepted `refunds`, handled
-        `notices` and received `requests`. `call` restricts held calls and requests, `number` restricts held calls and
-        charges. Return False if the counts aren't reached within `seconds`.
+        """Wait until the counts are at least the counts in `expected_counts`: `held` calls, `charges`, accepted
+        `refunds`, handled `notices` and received `requests`. `call` restricts held calls and requests, `number`
+        restricts held calls and charges. Return False if the counts aren't reached within `seconds`.
         """
         answer = self._call_sandbox(
             "GET", "wait", query={"timeout": seconds, **expected_counts}, timeout=seconds + 30

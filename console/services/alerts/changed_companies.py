@@ -347,9 +347,9 @@ def find_acknowledged_changes(
     conn: Connection, some_alerts: Collection[Alert], now: datetime
 ) -> tuple[tuple[Alert, CompanyChange], ...]:
     """Return those of `some_alerts` about changed corporations that a person has acknowledged and that can be
-    reopened, each with its change. An alert can be reopened if it is the newest one about its corporation, if the
-    facts were not written again after it, and if the corporation is still watched and its credit checks were not
-    renewed since.
+    reopened, each with its change. An alert can be reopened if it is the newest alert about its corporation, if the
+    corporation is still watched, and if neither the corporation's facts were written again nor its credit checks were
+    renewed after the alert was raised.
     """
     acknowledged = {
         format_number_of_subject(alert.subject_id): alert
@@ -363,7 +363,7 @@ def find_acknowledged_changes(
     current = [
         alert
         for number, alert in acknowledged.items()
-        if number in watched and number not in renewed and _was_written_before(rows.get(number), alert)
+        if number in watched and number not in renewed and _has_reported_facts(rows.get(number), alert)
     ]
     newest = {
         alert.subject_id: alert.id
@@ -376,8 +376,10 @@ def find_acknowledged_changes(
     )
 
 
-def _was_written_before(row: WatchedCorporation | None, alert: Alert) -> bool:
-    """Return True if the row has the facts that the alert reports. One transaction writes both, the facts first."""
+def _has_reported_facts(row: WatchedCorporation | None, alert: Alert) -> bool:
+    """Return True if the row `row` of `watched_corporations` still has the facts that the alert reports: no process
+    has written the row's facts again after the alert was raised. One transaction writes both, first the facts, then
+    the alert."""
     return row is not None and row.changed_at is not None and row.changed_at <= alert.detected_at
 
 

@@ -152,43 +152,43 @@ class IncidentService:
             )
 
     def take(self, id: int, *, request_id: str | None = None) -> Incident:
-        """Make the acting person the owner of the incident that has the alert `id`. Raises in_progress
-        (detail.holder, since) if another person is the owner, already_decided if the incident is closed,
+        """Make the acting person the owner of the incident that has the alert `id`, and return the incident. Raises
+        in_progress (detail.holder, since) if another person is the owner, already_decided if the incident is closed,
         not_found, not_allowed.
         """
         return self._act_once(IncidentAction.TAKE, (id,), request_id)
 
     def release(self, id: int, *, request_id: str | None = None) -> Incident:
-        """End the acting person's ownership of the incident that has the alert `id`; nothing changes if the
-        incident has no owner. Raises in_progress if another person is the owner, already_decided if the
-        incident is closed, not_found, not_allowed.
+        """End the acting person's ownership of the incident that has the alert `id`, and return the incident; nothing
+        changes if it has no owner. Raises in_progress if another person is the owner, already_decided if the incident
+        is closed, not_found, not_allowed.
         """
         return self._act_once(IncidentAction.RELEASE, (id,), request_id)
 
     def hand_over(self, id: int, new_owner: str, note: str, *, request_id: str | None = None) -> Incident:
-        """Make `new_owner` the owner of the incident that has the alert `id`, with a note. The acting person
-        needn't be the owner, so that an incident doesn't stay with a person who is away. Raises usage without a
-        note or for a person who can't be an owner, already_decided if the incident is closed, not_found,
-        not_allowed.
+        """Make `new_owner` the owner of the incident that has the alert `id`, store a note, and return the incident.
+        The acting person needn't be the owner, so that an incident doesn't stay with a person who is away. Raises
+        usage without a note or for a person who can't be an owner, already_decided if the incident is closed,
+        not_found, not_allowed.
         """
         return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, note), request_id)
 
     def snooze(self, id: int, until: datetime, note: str = "", *, request_id: str | None = None) -> Incident:
-        """Put the incident that has the alert `id` aside until a time within LONGEST_SNOOZE; it opens earlier if
-        it becomes worse. `note` may be empty. Raises usage (problem `until`) for another time, already_decided
-        if the incident is closed, not_found, not_allowed.
+        """Put the incident that has the alert `id` aside until the time `until`, which must be within LONGEST_SNOOZE,
+        and return the incident. The incident opens earlier if it becomes worse. `note` may be empty. Raises usage
+        (problem `until`) for another time, already_decided if the incident is closed, not_found, not_allowed.
         """
         return self._act_once(IncidentAction.SNOOZE, (id, until, note), request_id)
 
     def wake(self, id: int, *, request_id: str | None = None) -> Incident:
-        """End the snooze of the incident that has the alert `id` before its time; nothing changes if the incident
-        is not snoozed. Raises already_decided if the incident is closed, not_found, not_allowed."""
+        """End the snooze of the incident that has the alert `id` before its time, and return the incident; nothing
+        changes if it is not snoozed. Raises already_decided if the incident is closed, not_found, not_allowed."""
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
     def resolve(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Resolve the incident that has the alert `id`; `reason` says why nothing more has to be done. Raises
-        usage (problem `note`) without a reason, already_decided if the incident is closed, not_found,
-        not_allowed.
+        """Resolve the incident that has the alert `id`, and return the incident; `reason` says why nothing more has
+        to be done. Raises usage (problem `note`) without a reason, already_decided if the incident is closed,
+        not_found, not_allowed.
         """
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 

@@ -130,7 +130,7 @@ class EvidencePackWriter:
 
     def write_content(self, file: BinaryIO, kind: str, id: int | str, person: Person) -> PackContent:
         """Write the evidence pack of a record to an open file, for `person`, whose right the caller has checked.
-        Raises not_found."""
+        Return a description of the written content. Raises not_found."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)

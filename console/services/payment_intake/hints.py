@@ -105,8 +105,8 @@ class HintHandler:
         return NoticeEffect(common.EVENT_STORED_ONLY if stored else common.EVENT_REPEATED)
 
     def _store_event_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
-        """Store the event of a hint, unless it is already stored. `payment_id` is the provider's payment id in the
-        hint.
+        """Store the event of a hint, unless it is already stored. Return the effect of the hint. `payment_id` is the
+        provider's payment id in the hint.
 
         The provider is asked later, after the reply to the hint, because PayPay waits at most two seconds for the
         reply.

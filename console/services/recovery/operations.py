@@ -235,7 +235,7 @@ class OperationRecovery:
                 ErrorCode.EVIDENCE_MISMATCH, {"record": placeholder, "reason": MismatchReason.OTHER_NUMBER}
             )
 
-        def settle(tx: Transaction) -> int:
+        def insert_credit_check_and_proof(tx: Transaction) -> int:
             if credit_checks.find_by_provider_id(tx.conn, provider_id):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
@@ -247,7 +247,7 @@ class OperationRecovery:
                 evidence.add_proof(tx.conn, subject, intent.operation_id, operator, proof, context.now())
             return record_id
 
-        record_id = context.write(settle)
+        record_id = context.write(insert_credit_check_and_proof)
         context.spool.mark_ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
         context.spool.mark_delivered(intent.operation_id)
         with context.database.read() as conn:
@@ -306,7 +306,7 @@ class OperationRecovery:
         """
         context, now = self._context, self._context.now()
 
-        def settle(_proposer: str) -> None:
+        def close_proposals_and_audit(_proposer: str) -> None:
             approvals.close_proposals(tx.conn, OPERATION_KIND, operation.id, now)
             context.record_audit(
                 tx, AuditAction.OPERATION_RESOLVED, operation.id, {"as": "error"}, kind=OPERATION_KIND
@@ -316,7 +316,7 @@ class OperationRecovery:
             (OPERATION_KIND, None), "error", person, operation, operation.id, proof, refusal_facts={}
         )
         return decide_with_second_person(
-            context, tx, decision, settle=settle, propose=lambda _proof_id: {"as": "error"}
+            context, tx, decision, settle=close_proposals_and_audit, propose=lambda _proof_id: {"as": "error"}
         )
 
     def _find_operation(self, operation_id: str) -> Operation:
@@ -388,8 +388,8 @@ def _is_record_lost(conn: Connection, operation: Operation) -> bool:
 
 
 def _has_other_record(conn: Connection, lost: Operation, intent: Intent) -> bool:
-    """True if the record with the id that the record of the lost operation had is another one: a restored database
-    gives the ids of lost records to new ones."""
+    """Return True if the id of the lost operation's record now belongs to another record, because a restored database
+    gives the ids of lost records to new records."""
     number = lost.subject_id or 0
     if lost.subject_kind == refunds.REFUND_KIND:
         refund = refunds.find(conn, number)

@@ -169,7 +169,7 @@ class SavedViewService:
                 context.now(),
             )
 
-            def write(tx: Transaction) -> SavedView:
+            def insert_or_replace_view(tx: Transaction) -> SavedView:
                 present = saved_views.find_named(tx.conn, view)
                 if present is None or not may_replace:
                     return self._insert_view(tx, view)
@@ -177,7 +177,7 @@ class SavedViewService:
                 changed = replace(present, name=view.name, content=view.content)
                 return self._replace_view(tx, AuditAction.VIEW_CHANGED, present, changed, person)
 
-            return context.write(write)
+            return context.write(insert_or_replace_view)
 
     def _insert_view(self, tx: Transaction, view: SavedView) -> SavedView:
         self._require_storable_view(tx.conn, view)
@@ -202,11 +202,11 @@ class SavedViewService:
             with refusals.audit_refusals(context, action, id, kind=VIEW_KIND):
                 person = context.require_right(_SAVE_VIEW_RIGHT)
 
-                def write(tx: Transaction) -> SavedView:
+                def replace_changed_view(tx: Transaction) -> SavedView:
                     view = self._find_changeable_view(tx.conn, id, person)
                     return self._replace_view(tx, action, view, change(view), person)
 
-                return context.write(write)
+                return context.write(replace_changed_view)
 
         return self._request_ids.act_once(command, request_id, arguments, change_view)
 

@@ -163,8 +163,8 @@ class AuditTrail:
         self._begin = None
 
     def _anchor_committed(self, heads: Sequence[ChainHead]) -> None:
-        """Store the committed rows `heads` in the spool as anchors. If the spool fails, log the error and store
-        these rows together with the next ones."""
+        """Store the committed rows `heads` in the spool as anchors. If the spool fails, log the error and store these
+        rows together with the next committed rows."""
         with self._lock:
             self._unanchored_heads.extend(heads)
             try:

@@ -46,7 +46,7 @@ MAX_FILE_PARTS_PER_HOUR = 500
 """Largest number of file parts in the requests of one person in one hour. A file is sent in parts."""
 MAX_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
 """Largest number of parts into which the file of one request is divided."""
-_AUDIT_REQUEST_DAYS = 3_650
+_AUDIT_REQUEST_LIFETIME_DAYS = 3_650
 """Number of days after which a request for an audit entry lapses."""
 MAX_RESULT_CHARACTERS = 4 * 1024 * 1024
 _ALLOWED_STATE_STEPS = {
@@ -68,7 +68,7 @@ isn't a worker's or executes no request.
 TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
     ("requests", "INSERT"): (
         f"SET NEW.who = account, NEW.at = {UTC_NOW_SQL}, NEW.expires_at = {UTC_NOW_SQL}"
-        f" + INTERVAL IF(NEW.action = '{AUDIT_REQUEST_ACTION}', {_AUDIT_REQUEST_DAYS * 86_400},"
+        f" + INTERVAL IF(NEW.action = '{AUDIT_REQUEST_ACTION}', {_AUDIT_REQUEST_LIFETIME_DAYS * 86_400},"
         f" {LONGEST_WAIT_FOR_WORKER_SECONDS}) SECOND;"
     )
 }

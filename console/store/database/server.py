@@ -256,12 +256,13 @@ class _ConnectionOpener:
 
 
 def _open_connection(
-    dialect: Dialect, arguments: list[Any], named: dict[str, Any], *statements: str
+    dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any], *statements: str
 ) -> DBAPIConnection:
-    """Open a connection and run `statements` on it. If a statement fails, close the connection and raise the
-    statement's error. Raises bad_profile if a TLS file is missing, unreadable or not in PEM form."""
+    """Open a connection with the driver's `arguments` and `keyword_arguments`, run `statements` on it, and return it.
+    If a statement fails, close the connection and raise the statement's error. Raises bad_profile if a TLS file is
+    missing, unreadable or not in PEM form."""
     try:
-        connection = dialect.connect(*arguments, **named)
+        connection = dialect.connect(*arguments, **keyword_arguments)
     except OSError as unfit:  # PyMySQL raises OSError only for the TLS files
         raise _make_bad_profile_error(SettingProblem.TLS_FILE_UNUSABLE) from unfit
     cursor = connection.cursor()
@@ -275,13 +276,14 @@ def _open_connection(
     return connection
 
 
-def _is_serving(open_node: Callable[[str], DBAPIConnection], error: type[Exception]) -> bool:
-    """True if the node accepts a new connection and runs a statement on it. Also True if it refuses the connection
-    only because of the login or because no connection is free.
+def _is_serving(open_node: Callable[[str], DBAPIConnection], driver_error: type[Exception]) -> bool:
+    """Return True if the node accepts a new connection and runs a statement on it, and also if it refuses the
+    connection only because of the login or because no connection is free. `open_node` opens a connection and runs a
+    statement on it; `driver_error` is the base class of the database driver's errors.
     """
     try:
         open_node(_CONNECTION_CHECK_STATEMENT).close()
-    except error as refused:
+    except driver_error as refused:
         return not error_codes.is_unreachable(refused)
     return True
 

@@ -209,8 +209,8 @@ def _find_indexed_conditions(
 
 
 def _may_be_unreadable(queries: RecordTableQueries, search: RecordSearch) -> bool:
-    """True if the search may find orders with a status that this program doesn't know. They count as pending
-    orders that a person must review, but they aren't in the index ranges of these conditions."""
+    """Return True if orders with a status that this program doesn't know may fulfil the search. Such orders count as
+    pending orders that a person must review, but the index ranges of those states don't contain them."""
     chosen = search.record_filter
     return queries.kind == orders.ORDER_KIND and (
         OrderState.PENDING.value in chosen.states or WorkState.NEEDS_REVIEW in chosen.states | chosen.work_states

@@ -122,7 +122,7 @@ class BulkDialog(BulkRunDialog):
         self.show_widgets_in_column(progress)
         self.act_button.hide()
 
-        def call(report: ProgressReporter) -> BulkPlan:
+        def make_plan(report: ProgressReporter) -> BulkPlan:
             def report_count(n: int) -> None:
                 report.raise_if_cancelled()
                 report(n)
@@ -132,7 +132,9 @@ class BulkDialog(BulkRunDialog):
         def show_count(n: int) -> None:
             progress.show_text(context.translate("bulk.looked", n=n, of=run.size - run.done))
 
-        context.runner.watch(call, self._show_plan, self._show_plan_failure, show_count, owner=self, lane="quick")
+        context.runner.watch(
+            make_plan, self._show_plan, self._show_plan_failure, show_count, owner=self, lane="quick"
+        )
 
     def _show_plan(self, plan: BulkPlan) -> None:
         self.plan = BulkPlanPage(self._context, plan)

@@ -531,15 +531,15 @@ class PdfPage(Page):
         """Save a copy of the shown PDF to a new file at `path`, then show a toast with the file's name."""
         context, route = self.context, self.route
 
-        def save(report: ProgressReporter) -> "SavedPdf":
-            def call(services: "Console") -> "SavedPdf":
+        def save_copy(report: ProgressReporter) -> "SavedPdf":
+            def save_with_services(services: "Console") -> "SavedPdf":
                 return services.pdf_copies.save(route.record, Path(path), route.sha256)
 
-            return context.bind_services(call)()
+            return context.bind_services(save_with_services)()
 
         label = context.translate("action.save_pdf")
         context.runner.watch(
-            save,
+            save_copy,
             self._show_saved_toast,
             self._show_save_failure,
             lambda _: None,

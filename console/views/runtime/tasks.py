@@ -64,7 +64,8 @@ class ProgressReporter:
             raise Cancelled
 
     def cancel(self) -> None:
-        """Cancel the call: `is_cancelled` is True from now on, and a call that only reads reads nothing more."""
+        """Cancel the call: `is_cancelled` is True from now on. If the call only reads, the database also ends its
+        running statement, and the call reads nothing more."""
         self._cancel_event.set()
         self.interruption.interrupt()
 
