@@ -118,12 +118,12 @@ def merge_streams(
 
 
 def _add_sort_keys(
-    events: Iterable[TimelineEvent], reached: datetime
+    events: Iterable[TimelineEvent], last_moment: datetime
 ) -> Iterator[tuple[EventSortKey, TimelineEvent]]:
     for event in events:
-        reached = max(reached, event.moment)
+        last_moment = max(last_moment, event.moment)
         number = int(event.row) if event.row.isdecimal() else 0
-        yield (reached, _SORT_RANK_BY_KIND[event.step], event.source, number, event.row), event
+        yield (last_moment, _SORT_RANK_BY_KIND[event.step], event.source, number, event.row), event
 
 
 _ACTION_WORDS_OF_DECISIONS = (

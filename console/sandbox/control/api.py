@@ -185,9 +185,9 @@ class ControlApi:
 
     def _publish_whole(self, request: HttpRequest) -> HttpReply:
         body = request.read_json()
-        planted = [RegistryRow(**row) for row in body.get("planted", [])]
+        first_rows = [RegistryRow(**row) for row in body.get("planted", [])]
         day = date.fromisoformat(body["day"])
-        self._state.registry.publish_whole(int(body["rows"]), int(body["seed"]), day, planted)
+        self._state.registry.publish_whole(int(body["rows"]), int(body["seed"]), day, first_rows)
         return make_json_reply({"published": day.isoformat()}, 201)
 
     def _publish_difference(self, request: HttpRequest) -> HttpReply:

@@ -111,11 +111,10 @@ class SandboxControl:
         )
         return bool(answer["reached"])
 
-    def publish_registry(self, rows: int, seed: int, day: date, planted: Iterable[RegistryRow] = ()) -> None:
-        """Publish another whole corporation registry: the rows `planted`, then `rows` invented corporations, which
+    def publish_registry(self, rows: int, seed: int, day: date, first_rows: Iterable[RegistryRow] = ()) -> None:
+        """Publish another whole corporation registry: the rows `first_rows`, then `rows` invented corporations, which
         are the same for the same arguments. Differences that were published before are removed."""
-        planted_rows = [row._asdict() for row in planted]
-        body = {"rows": rows, "seed": seed, "day": day.isoformat(), "planted": planted_rows}
+        body = {"rows": rows, "seed": seed, "day": day.isoformat(), "planted": [row._asdict() for row in first_rows]}
         self._call_sandbox("POST", "registry/whole", body)
 
     def publish_difference(self, day: date, rows: int = 0, changes: Iterable[RegistryRow] = ()) -> int:

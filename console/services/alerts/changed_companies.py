@@ -206,7 +206,7 @@ class ChangedCompanyAlerts:
         self,
         tx: Transaction,
         row: WatchedCorporation,
-        present: WatchedFacts,
+        present_facts: WatchedFacts,
         day: date,
         successor_name: str,
         open_alert: Alert | None,
@@ -220,9 +220,9 @@ class ChangedCompanyAlerts:
         if before is None:
             return 0
         count = 0 if open_alert is None else self._resolve_alert(tx, open_alert)
-        watched_corporations.store_facts(tx.conn, row, present, day, self._context.now(), facts_before=before)
-        if find_changes(before, present):
-            count += self._raise_alert(tx, row.number, before, present, day, successor_name)
+        watched_corporations.store_facts(tx.conn, row, present_facts, day, self._context.now(), facts_before=before)
+        if find_changes(before, present_facts):
+            count += self._raise_alert(tx, row.number, before, present_facts, day, successor_name)
         return count
 
     # Corporations that are seen for the first time
@@ -269,14 +269,14 @@ class ChangedCompanyAlerts:
         self,
         tx: Transaction,
         rows: Sequence[WatchedCorporation],
-        changed: Mapping[str, WatchedFacts],
+        facts_by_number: Mapping[str, WatchedFacts],
         names: Mapping[str, str],
         day: date,
     ) -> int:
         stored = watched_corporations.find_by_numbers(tx.conn, [row.number for row in rows])
         new_rows = [row for row in rows if row.number not in stored]
         watched_corporations.insert_rows(tx.conn, new_rows, self._context.now())
-        new_changed = {row.number: changed[row.number] for row in new_rows if row.number in changed}
+        new_changed = {row.number: facts_by_number[row.number] for row in new_rows if row.number in facts_by_number}
         return self._write_changes(tx, new_changed, names, day) if new_changed else 0
 
     # Alerts
@@ -297,11 +297,11 @@ class ChangedCompanyAlerts:
         tx: Transaction,
         number: str,
         before: WatchedFacts,
-        present: WatchedFacts,
+        present_facts: WatchedFacts,
         day: date,
         successor_name: str,
     ) -> int:
-        observed = format_observed_change(before, present, successor_name)
+        observed = format_observed_change(before, present_facts, successor_name)
         alert = alerts.raise_alert(
             tx.conn,
             CORPORATION_CHANGE_RULE,
@@ -314,7 +314,7 @@ class ChangedCompanyAlerts:
         )
         if alert is None:
             return 0
-        _record_alert_change(self._context, tx, "AlertRaised", alert, _make_event_facts(before, present, day))
+        _record_alert_change(self._context, tx, "AlertRaised", alert, _make_event_facts(before, present_facts, day))
         return 1
 
     def _resolve_alert(self, tx: Transaction, alert: Alert) -> int:
@@ -414,11 +414,11 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
     return again
 
 
-def _make_event_facts(before: WatchedFacts, present: WatchedFacts, day: date) -> Mapping[str, object]:
+def _make_event_facts(before: WatchedFacts, present_facts: WatchedFacts, day: date) -> Mapping[str, object]:
     return {
-        "changed": sorted(find_changes(before, present)),
+        "changed": sorted(find_changes(before, present_facts)),
         "before": make_facts_object(before),
-        "after": make_facts_object(present),
+        "after": make_facts_object(present_facts),
         "registry_date": day.isoformat(),
     }
 
@@ -438,7 +438,7 @@ def _record_alert_change(
 
 
 def _find_earlier_facts(
-    registry: "RegistryReader", present: Mapping[str, WatchedFacts], first_days: Mapping[str, date]
+    registry: "RegistryReader", present_facts_by_number: Mapping[str, WatchedFacts], first_days: Mapping[str, date]
 ) -> dict[str, WatchedFacts]:
     """Return, by corporation number, the facts that a corporation had when its oldest live record was created,
     only for corporations whose facts have changed since. `first_days` has the Japanese day of this creation, by
@@ -450,10 +450,12 @@ def _find_earlier_facts(
         if change.before is not None and change.day >= first_days[change.number]:
             earlier.setdefault(change.number, make_watched_facts(change.before))
     for number, first_day in first_days.items():
-        closure = present[number].closure
+        closure = present_facts_by_number[number].closure
         if number not in earlier and closure is not None and closure.day >= first_day:
-            earlier[number] = clear_closure(present[number])
-    return {number: facts for number, facts in earlier.items() if find_changes(facts, present[number])}
+            earlier[number] = clear_closure(present_facts_by_number[number])
+    return {
+        number: facts for number, facts in earlier.items() if find_changes(facts, present_facts_by_number[number])
+    }
 
 
 def _read_successor_names(registry: "RegistryReader", facts: Collection[WatchedFacts]) -> dict[str, str]:

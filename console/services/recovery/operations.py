@@ -387,20 +387,20 @@ def _is_record_lost(conn: Connection, operation: Operation) -> bool:
     return _is_purchase(operation) and _find_credit_check(conn, operation) is None
 
 
-def _has_other_record(conn: Connection, lost: Operation, intent: Intent) -> bool:
+def _has_other_record(conn: Connection, lost_operation: Operation, intent: Intent) -> bool:
     """Return True if the id of the lost operation's record now belongs to another record, because a restored database
     gives the ids of lost records to new records."""
-    number = lost.subject_id or 0
-    if lost.subject_kind == refunds.REFUND_KIND:
+    number = lost_operation.subject_id or 0
+    if lost_operation.subject_kind == refunds.REFUND_KIND:
         refund = refunds.find(conn, number)
         return refund is not None and (
             refund.payment_id != intent.payment_id
             or refund.amount_minor != intent.amount_minor
             or (refund.created_at is not None and refund.created_at > intent.at)
         )
-    find = payments.find if lost.subject_kind == payments.PAYMENT_KIND else credit_checks.find
+    find = payments.find if lost_operation.subject_kind == payments.PAYMENT_KIND else credit_checks.find
     record = find(conn, number)
-    return record is not None and record.operation_id != lost.id
+    return record is not None and record.operation_id != lost_operation.id
 
 
 def _parse_credit_check_id(provider_id: int | str | None) -> int | None:

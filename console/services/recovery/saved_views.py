@@ -211,19 +211,19 @@ class SavedViewService:
         return self._request_ids.act_once(command, request_id, arguments, change_view)
 
     def _replace_view(
-        self, tx: Transaction, action: AuditAction, view: SavedView, changed: SavedView, person: Person
+        self, tx: Transaction, action: AuditAction, view: SavedView, changed_view: SavedView, person: Person
     ) -> SavedView:
-        """Write the changed view with a new version, and return it. If `changed` equals `view`, write nothing and
-        return `view`."""
-        if changed == view:
+        """Write the changed view with a new version, and return it. If `changed_view` equals `view`, write nothing
+        and return `view`."""
+        if changed_view == view:
             return view
         now = self._context.now()
-        changed = replace(changed, version=view.version + 1, changed_by=person.name, changed_at=now)
-        if changed.deleted_at is None:
-            self._require_storable_view(tx.conn, changed)
-        saved_views.replace_view(tx.conn, changed)
-        self._record_view_audit(tx, action, changed)
-        return changed
+        changed_view = replace(changed_view, version=view.version + 1, changed_by=person.name, changed_at=now)
+        if changed_view.deleted_at is None:
+            self._require_storable_view(tx.conn, changed_view)
+        saved_views.replace_view(tx.conn, changed_view)
+        self._record_view_audit(tx, action, changed_view)
+        return changed_view
 
     def _require_storable_view(self, conn: Connection, view: SavedView) -> None:
         """Raise usage if another view has this view's name, or if the view's maker (for a team's view, the team)

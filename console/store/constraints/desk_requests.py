@@ -75,12 +75,12 @@ TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
 """For a table and event, the statements that the trigger runs before it checks its rules."""
 
 
-def _make_requests_of_person_sql(who: str) -> str:
-    """Return the FROM and WHERE clauses that select all desk requests `r` of one person. `who` is the SQL of the
-    person's name. It must have the column's collation: then the rule reads, and in some isolation levels locks,
+def _make_requests_of_person_sql(person_sql: str) -> str:
+    """Return the FROM and WHERE clauses that select all desk requests `r` of one person. `person_sql` is the SQL of
+    the person's name. It must have the column's collation: then the rule reads, and in some isolation levels locks,
     only this person's part of the index.
     """
-    return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {who}"
+    return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {person_sql}"
 
 
 _IS_REQUEST_OF_LAST_HOUR_SQL = f"r.at > {UTC_NOW_SQL} - INTERVAL 1 HOUR"

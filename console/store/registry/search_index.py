@@ -188,9 +188,9 @@ def _make_street_terms(before: str, street: str) -> tuple[str, Sequence[tuple[st
     return " ".join(list_address_terms(before + street)), numbers
 
 
-def list_character_pairs(folded: str) -> list[str]:
+def list_character_pairs(folded_text: str) -> list[str]:
     """Return the pairs of neighbouring characters of a text in its comparison form."""
-    return list(map(add, folded, folded[1:]))
+    return list(map(add, folded_text, folded_text[1:]))
 
 
 def list_edge_terms(bare_name: str) -> tuple[str, str]:

@@ -159,25 +159,25 @@ class CommandPalette(QObject):
             key=self,
         )
 
-    def _show_search_result_and_duration(self, text: str, found: SearchResult, seconds: float) -> None:
+    def _show_search_result_and_duration(self, text: str, result: SearchResult, seconds: float) -> None:
         if text == self._text:
-            self._show_search_result(text, found)
+            self._show_search_result(text, result)
             self.box.footer.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
 
-    def _show_search_result(self, text: str, found: SearchResult | None) -> None:
+    def _show_search_result(self, text: str, result: SearchResult | None) -> None:
         is_same_text = self._searched_text == text
-        self._result, self._searched_text = found, text
-        self._matches = tuple(found.records) if found is not None else ()
-        is_company = found is not None and bool(found.query.words)
+        self._result, self._searched_text = result, text
+        self._matches = tuple(result.records) if result is not None else ()
+        is_company = result is not None and bool(result.query.words)
         self._companies = (
-            list_found_companies(found.companies, self._matches, self._context) if found and is_company else ()
+            list_found_companies(result.companies, self._matches, self._context) if result and is_company else ()
         )
         self._load_commands()
         self._show_search_problems()
         self._show_result_groups(keeps_current=is_same_text)
         if self._waits_for_exact:
             self._waits_for_exact = False
-            if found is not None and (found.exact is not None or not (self._matches or self._companies)):
+            if result is not None and (result.exact is not None or not (self._matches or self._companies)):
                 self.box.pick_first_result()
 
     def _show_search_problems(self) -> None:

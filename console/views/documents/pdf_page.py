@@ -548,9 +548,9 @@ class PdfPage(Page):
             lane="long",
         )
 
-    def _show_saved_toast(self, saved: "SavedPdf") -> None:
-        words = self.context.translate("pdf.saved", file=Path(saved.file).name, size=saved.bytes)
-        self.context.toast_requested.emit(Toast(words, saved.file, path=saved.file))
+    def _show_saved_toast(self, saved_pdf: "SavedPdf") -> None:
+        words = self.context.translate("pdf.saved", file=Path(saved_pdf.file).name, size=saved_pdf.bytes)
+        self.context.toast_requested.emit(Toast(words, saved_pdf.file, path=saved_pdf.file))
 
     def _show_save_failure(self, failure: Failure) -> None:
         message = self.context.format_failure(failure)
