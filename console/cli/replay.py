@@ -92,7 +92,8 @@ class ReplayPackCommand:
 
 
 def replay_pack(pack: Path) -> ReplayResult:
-    """Replay the answers of an intact evidence pack and compare the outcomes. Raises MalformedEvidencePack."""
+    """Replay the answers of an intact evidence pack, compare the outcomes with the recorded outcomes, and return the
+    result. Raises MalformedEvidencePack."""
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
     played, differences = 0, []

@@ -17,7 +17,7 @@ from console.sandbox.rules.registry import FAULT_BY_NAME, NOTICE_CALLS, PROVIDER
 
 
 class InvalidFaultRule(ValueError):
-    """A fault rule is invalid; the text of the exception tells the reason."""
+    """A fault rule is invalid; the text of the exception is the reason."""
 
 
 @dataclass(frozen=True, slots=True)

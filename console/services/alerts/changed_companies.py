@@ -176,9 +176,9 @@ class ChangedCompanyAlerts:
         return facts
 
     def _write_differing_facts(self, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date) -> int:
-        return self._context.write(lambda tx: self._write_changes(tx, facts, names, day))
+        return self._context.write(lambda tx: self._compare_again_and_write(tx, facts, names, day))
 
-    def _write_changes(
+    def _compare_again_and_write(
         self, tx: Transaction, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date
     ) -> int:
         """Compare `facts`, the registry's facts by corporation number, again with the rows of
@@ -277,7 +277,7 @@ class ChangedCompanyAlerts:
         new_rows = [row for row in rows if row.number not in stored]
         watched_corporations.insert_rows(tx.conn, new_rows, self._context.now())
         new_changed = {row.number: facts_by_number[row.number] for row in new_rows if row.number in facts_by_number}
-        return self._write_changes(tx, new_changed, names, day) if new_changed else 0
+        return self._compare_again_and_write(tx, new_changed, names, day) if new_changed else 0
 
     # Alerts
 

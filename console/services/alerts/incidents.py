@@ -16,7 +16,7 @@ from console.domain.alerts.incidents import (
     IncidentAction,
     IncidentState,
     IncidentStep,
-    find_incident_status,
+    compute_incident_status,
     measure_extent,
     split_into_incidents,
 )
@@ -107,7 +107,7 @@ class IncidentService:
             aside = {cause for cause, alert_group in waiting if any(alert.id in steps for alert in alert_group)}
             records = self._records.read(conn, aside)
         return sum(
-            find_incident_status(
+            compute_incident_status(
                 _list_steps_of_incident(alert_group, steps),
                 measure_extent(alert_group, records.get(cause, ())),
                 now,
@@ -323,7 +323,7 @@ class IncidentService:
         extent = measure_extent(alert_group, records)
         own_steps = _list_steps_of_incident(alert_group, steps)
         has_open_alert = any(alert.resolved_at is None for alert in alert_group)
-        status = find_incident_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
+        status = compute_incident_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
         item = _choose_most_helpful_item([items[alert.id] for alert in alert_group if alert.id in items])
         closed = [alert.resolved_at for alert in alert_group if alert.resolved_at is not None]
         return Incident(

@@ -126,8 +126,9 @@ class OperationRecovery:
         self, operation_id: str, target_state: str, proof: str | Path, provider_id: int | str | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:  # fmt: skip
-        """Store a person's decision about the outcome of an operation. If the database has the operation's record,
-        the decision is about that record; otherwise it is about the operation's entry in the spool of a desk.
+        """Store a person's decision about the outcome of an operation, and return the result. If the database has the
+        operation's record, the decision is about that record; otherwise it is about the operation's entry in the
+        spool of a desk.
 
         For an entry in a spool, two people can decide that a refund is `failed`, or that the start of a payment is
         `payment_failed`; `completed` needs the provider's confirmation. `proof` is a file or a written statement;

@@ -323,8 +323,8 @@ def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost_se
 
     `proof` looks with a lock for the row that only the lost transaction can have written, so it waits for a COMMIT
     that still runs. If the COMMIT never reached the server, the session `lost_session` still holds its row locks, and
-    `proof` waits in vain for the row. In that case this function kills the session and calls `proof` again; if `conn`
-    is at another node, where it can't do that, it raises OperationalError.
+    `proof` waits for the row until its lock wait ends. In that case this function kills the session and calls `proof`
+    again; if `conn` is at another node, where it can't do that, it raises OperationalError.
     """
     conn.detach()
     conn.exec_driver_sql(_SET_SHORT_LOCK_WAIT_SQL)
