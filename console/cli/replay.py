@@ -223,7 +223,7 @@ def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCa
 
 
 def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall") -> _AdapterCallFunction | None:
-    payment = next((one for one in (call.record, *call.related) if one.get("kind") == "payment"), None)
+    payment = next((record for record in (call.record, *call.related) if record.get("kind") == "payment"), None)
     if adapter is None or payment is None:
         return None
     amount = Money(_require_own_id(payment["asked_minor"]), str(payment["currency"]))

@@ -459,7 +459,7 @@ def _find_earlier_facts(
 
 
 def _read_successor_names(registry: "RegistryReader", facts: Collection[WatchedFacts]) -> dict[str, str]:
-    numbers = {one.successor for one in facts if one.successor is not None}
+    numbers = {corporation_facts.successor for corporation_facts in facts if corporation_facts.successor is not None}
     return {number: corporation.name for number, corporation in registry.find_many(sorted(numbers)).items()}
 
 

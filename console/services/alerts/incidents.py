@@ -75,9 +75,11 @@ class IncidentService:
                 *(alerts.list_alerts(conn, MAX_ALERTS_SEARCHED_FOR_CLOSED) if include_closed else ()),
             ]
             incidents = self._read_incidents(conn, listed_alerts)
-        open_ones = [one for one in incidents if one.state is not IncidentState.CLOSED]
-        closed = [one for one in incidents if one.state is IncidentState.CLOSED] if include_closed else []
-        return (*open_ones, *reversed(closed))
+        open_incidents = [incident for incident in incidents if incident.state is not IncidentState.CLOSED]
+        closed = (
+            [incident for incident in incidents if incident.state is IncidentState.CLOSED] if include_closed else []
+        )
+        return (*open_incidents, *reversed(closed))
 
     def read_incident(self, id: int) -> Incident:
         """Return the incident that has the alert with this id. Raises not_found, not_allowed."""
@@ -137,7 +139,11 @@ class IncidentService:
             incidents = (
                 self._read_incidents(conn, [alert for alert_group in named for alert in alert_group]) if named else ()
             )
-        return tuple(one for one in incidents if one.owner is not None and is_same_person(one.owner, person.name))
+        return tuple(
+            incident
+            for incident in incidents
+            if incident.owner is not None and is_same_person(incident.owner, person.name)
+        )
 
     def list_possible_owners(self) -> tuple[str, ...]:
         """Return the names of the people to whom an incident can be handed over. Raises not_allowed if the acting

@@ -61,7 +61,9 @@ class SavedViewService:
         may not read.
         """
         views = self.list_views()
-        view = find_view_by_name(views, name) or next((one for one in views if str(one.id) == name.strip()), None)
+        view = find_view_by_name(views, name) or next(
+            (saved_view for saved_view in views if str(saved_view.id) == name.strip()), None
+        )
         if view is None:
             raise _make_not_found_error(name)
         return view
@@ -232,8 +234,8 @@ class SavedViewService:
         if present is not None and present.id != view.id:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME_TAKEN, "name": view.name})
         most = MAX_TEAM_VIEWS if view.is_team else MAX_OWN_VIEWS
-        others = [one for one in saved_views.list_views(conn, view.maker) if one.id != view.id]
-        if sum(one.is_team == view.is_team for one in others) >= most:
+        others = [other_view for other_view in saved_views.list_views(conn, view.maker) if other_view.id != view.id]
+        if sum(other_view.is_team == view.is_team for other_view in others) >= most:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.TOO_MANY_VIEWS, "n": most})
 
     def _record_view_audit(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:

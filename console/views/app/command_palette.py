@@ -185,11 +185,15 @@ class CommandPalette(QObject):
         that the person is still typing and whose completions are listed."""
         problems = self._result.query.problems if self._result is not None else ()
         if self._make_command_group().entries:  # "Colours: Dark" is a command
-            problems = tuple(one for one in problems if one.kind is not SearchProblemKind.UNKNOWN_OPERATOR)
+            problems = tuple(
+                problem for problem in problems if problem.kind is not SearchProblemKind.UNKNOWN_OPERATOR
+            )
         if list_completions(self._text, self.box.input.cursorPosition()):
             incomplete = (SearchProblemKind.UNKNOWN_OPERATOR, SearchProblemKind.UNKNOWN_VALUE)
             last_word = self._text.split()[-1]
-            problems = tuple(one for one in problems if one.word != last_word or one.kind not in incomplete)
+            problems = tuple(
+                problem for problem in problems if problem.word != last_word or problem.kind not in incomplete
+            )
         self.box.show_notice(
             " ".join(format_search_problem(problem, self._context.translate) for problem in problems)
         )
@@ -294,7 +298,9 @@ class CommandPalette(QObject):
         if result.exact is None:
             return []
         kind, record_id = result.exact
-        exact = [one for one in self._matches if (case_words.get_record_kind(one), one.id) == (kind, record_id)]
+        exact = [
+            match for match in self._matches if (case_words.get_record_kind(match), match.id) == (kind, record_id)
+        ]
         if not exact:
             return [self._make_operation_group(result)]
         return [self._make_record_group(f"search.group.{kind}", exact, frozenset())]
