@@ -100,12 +100,12 @@ def _save_pdf_copy(console: "Console", args: Namespace, _: AnswerWriter) -> "Sav
     return console.pdf_copies.save(parse_row_id(_CREDIT_CHECK_KIND, args.id), Path(args.to), args.sha256)
 
 
-def _build_saved_pdf_json(saved: "SavedPdf", _: Translate) -> JsonObject:
-    return asdict(saved)
+def _build_saved_pdf_json(saved_pdf: "SavedPdf", _: Translate) -> JsonObject:
+    return asdict(saved_pdf)
 
 
-def _format_saved_pdf_lines(saved: "SavedPdf", translator: Translator) -> Lines:
-    return (translator("pdf.saved", file=saved.file, size=saved.bytes),)
+def _format_saved_pdf_lines(saved_pdf: "SavedPdf", translator: Translator) -> Lines:
+    return (translator("pdf.saved", file=saved_pdf.file, size=saved_pdf.bytes),)
 
 
 DOCUMENT_COMMANDS: Mapping[str, Command] = {

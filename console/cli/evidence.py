@@ -86,10 +86,10 @@ def _parse_record_kind_and_id(text: str) -> tuple[str, str]:
     return kind, id
 
 
-def _format_evidence_bundle_lines(written: "WrittenBundle", translator: Translator) -> Iterator[str]:
-    yield translator("bundle.written", file=written.file, size=written.bytes, n=written.packs)
-    yield translator("pack.sha256", sha256=written.sha256)
-    yield from (translator("pack.left_out", name=name) for name in written.left_out)
+def _format_evidence_bundle_lines(bundle: "WrittenBundle", translator: Translator) -> Iterator[str]:
+    yield translator("bundle.written", file=bundle.file, size=bundle.bytes, n=bundle.packs)
+    yield translator("pack.sha256", sha256=bundle.sha256)
+    yield from (translator("pack.left_out", name=name) for name in bundle.left_out)
 
 
 EVIDENCE_COMMAND = ServiceCommand(

@@ -31,12 +31,12 @@ def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> 
     return console.exports.write(request, Path(args.to), writer.translator.language, report_progress)
 
 
-def _build_export_json(written: WrittenExport, _: Translate) -> JsonObject:
-    return asdict(written)
+def _build_export_json(export: WrittenExport, _: Translate) -> JsonObject:
+    return asdict(export)
 
 
-def _format_export_lines(written: WrittenExport, translator: Translator) -> Lines:
-    return (translator("export.written", rows=written.rows, file=written.file),)
+def _format_export_lines(export: WrittenExport, translator: Translator) -> Lines:
+    return (translator("export.written", rows=export.rows, file=export.file),)
 
 
 EXPORT_COMMANDS: Mapping[str, Command] = {

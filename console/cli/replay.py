@@ -92,7 +92,8 @@ class ReplayPackCommand:
 
 
 def replay_pack(pack: Path) -> ReplayResult:
-    """Replay the answers of an intact evidence pack and compare the outcomes. Raises MalformedEvidencePack."""
+    """Replay the answers of an intact evidence pack, compare the outcomes with the recorded outcomes, and return the
+    result. Raises MalformedEvidencePack."""
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
     played, differences = 0, []
@@ -222,7 +223,7 @@ def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCa
 
 
 def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall") -> _AdapterCallFunction | None:
-    payment = next((one for one in (call.record, *call.related) if one.get("kind") == "payment"), None)
+    payment = next((record for record in (call.record, *call.related) if record.get("kind") == "payment"), None)
     if adapter is None or payment is None:
         return None
     amount = Money(_require_own_id(payment["asked_minor"]), str(payment["currency"]))

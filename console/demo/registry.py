@@ -85,7 +85,7 @@ def import_registry_in_background(
 
 
 def _import_registry(
-    home: Path, registry: DemoRegistry, import_file: FileImporter, stopping: threading.Event
+    home: Path, registry: DemoRegistry, import_file: FileImporter, stop_event: threading.Event
 ) -> None:
     from console.sandbox.registry import write_difference_file, write_whole_file
 
@@ -97,8 +97,8 @@ def _import_registry(
             registry.whole_day,
             REGISTRY_ROW_COUNT,
             registry.seed,
-            planted=registry.companies,
-            should_stop=stopping.is_set,
+            first_rows=registry.companies,
+            should_stop=stop_event.is_set,
         )
         difference = write_difference_file(
             files,
@@ -110,8 +110,8 @@ def _import_registry(
             changes=registry.changes,
         )
         for path in (whole, difference):  # one after the other: only then the difference's changes are told
-            if not stopping.is_set():
-                import_file(path, stopping.is_set)
+            if not stop_event.is_set():
+                import_file(path, stop_event.is_set)
     except ConsoleError as error:
         if error.code != ErrorCode.INTERRUPTED:
             _log.warning("the demo has no corporation registry: %s", error.code)

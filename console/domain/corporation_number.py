@@ -93,31 +93,33 @@ def are_well_formed(numbers: Iterable[str]) -> bool:
     return not any((int(number) + int(number[1::2])) % 9 or number[0] == "0" for number in numbers)
 
 
-def list_numbers_with_one_typing_error(typed: str) -> tuple[str, ...]:
-    """Return the well-formed corporation numbers that differ from `typed` by one typing error: a wrong digit, two
-    swapped neighbours, a missing digit or an additional digit. The numbers are sorted.
+def list_numbers_with_one_typing_error(typed_number: str) -> tuple[str, ...]:
+    """Return the well-formed corporation numbers that differ from `typed_number` by one typing error: a wrong digit,
+    two swapped neighbours, a missing digit or an additional digit. The numbers are sorted.
     """
     return tuple(
         sorted(
             {
                 n
-                for n in _list_texts_with_one_typing_error(typed)
-                if len(n) == DIGIT_COUNT and n != typed and is_well_formed(n)
+                for n in _list_texts_with_one_typing_error(typed_number)
+                if len(n) == DIGIT_COUNT and n != typed_number and is_well_formed(n)
             }
         )
     )
 
 
-def _list_texts_with_one_typing_error(typed: str) -> set[str]:
-    size = len(typed)
+def _list_texts_with_one_typing_error(typed_number: str) -> set[str]:
+    size = len(typed_number)
     if size == DIGIT_COUNT:
-        one_digit_off = {typed[:i] + d + typed[i + 1 :] for i in range(size) for d in _ASCII_DIGITS}
-        swapped = {typed[:i] + typed[i + 1] + typed[i] + typed[i + 2 :] for i in range(size - 1)}
+        one_digit_off = {typed_number[:i] + d + typed_number[i + 1 :] for i in range(size) for d in _ASCII_DIGITS}
+        swapped = {
+            typed_number[:i] + typed_number[i + 1] + typed_number[i] + typed_number[i + 2 :] for i in range(size - 1)
+        }
         return one_digit_off | swapped
     if size == DIGIT_COUNT - 1:
-        return {typed[:i] + d + typed[i:] for i in range(size + 1) for d in _ASCII_DIGITS}
+        return {typed_number[:i] + d + typed_number[i:] for i in range(size + 1) for d in _ASCII_DIGITS}
     if size == DIGIT_COUNT + 1:
-        return {typed[:i] + typed[i + 1 :] for i in range(size)}
+        return {typed_number[:i] + typed_number[i + 1 :] for i in range(size)}
     return set()
 
 

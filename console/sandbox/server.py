@@ -89,7 +89,7 @@ class Sandbox:
             return
         self._state.holds.close()
         self._listener.stop()
-        self._notice_sender.stop(STOP_WAIT_SECONDS)
+        self._notice_sender.wait_until_sent(STOP_WAIT_SECONDS)
         self._stopped.set()
 
     def wait(self) -> None:

@@ -105,8 +105,8 @@ def list_credential_names(provider: str) -> tuple[str, ...]:
 
 
 def list_required_secret_names(provider: str) -> tuple[str, ...]:
-    """Return the full names of all secrets that a provider needs: those that enable it, and the additional ones
-    that a call needs."""
+    """Return the full names of all secrets that a provider needs: those that enable it, and the further secrets that
+    a call needs."""
     access = get_access_by_provider()[provider]
     return _add_provider_prefix(provider, (*access.credentials, *access.additional_secrets))
 

@@ -92,7 +92,7 @@ class Settings:
     @staticmethod
     def load(env: Mapping[str, str] | None = None) -> "Settings":
         """Read the settings from `env` (None: the environment of the process) and from `profile.toml` in the home
-        folder. No file or folder is created.
+        folder, and return them. No file or folder is created.
 
         Raises bad_profile with detail.variable and detail.problem; for the profile file also with file and line.
         """

@@ -11,7 +11,8 @@ def _stop_pyside_source_search() -> None:
     PySide searches to know whether a module may use `from __feature__ import …` (shibokensupport/feature.py); no
     module of this program does. Without this function, each source file is read and Python's linecache keeps all of
     its lines. This costs 18 MB, and a tenth of the processor time until the first rows of a list are visible. The
-    function replaces a private function of PySide; it does nothing if the installed version of PySide lacks that one.
+    function replaces a private function of PySide; it does nothing if the installed version of PySide lacks that
+    function.
     """
     feature = sys.modules.get("shibokensupport.feature")
     if feature is not None and hasattr(feature, "_mod_uses_pyside"):

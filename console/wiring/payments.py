@@ -73,7 +73,7 @@ class PaymentService:
 
     def import_payment(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
         """Insert a payment that the provider has and this database doesn't have, in the state that the provider
-        reports. A payment that is already in the database is only probed. Raises the errors of
+        reports. A payment that is already in the database is only probed. Return the payment. Raises the errors of
         `PaymentImporter.import_payment`.
         """
         return self._request_ids.act_once(
@@ -81,8 +81,8 @@ class PaymentService:
         )
 
     def receive_notice(self, post: PostedNotice) -> NoticeResult:
-        """Check a provider's notice, store it, and apply the state that it reports to the payment or refund.
-        Raises the errors of `NoticeReceiver.receive_notice`.
+        """Check a provider's notice, store it, apply the state that it reports to the payment or refund, and return
+        the effect of the notice. Raises the errors of `NoticeReceiver.receive_notice`.
         """
         return self._notices.receive_notice(post)
 

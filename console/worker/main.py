@@ -36,12 +36,13 @@ class ReadyWorker:
 
 def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> None:
     """Run due tasks and the receiver until SIGTERM or Ctrl+C; on a database server, also execute desk requests and
-    end blocking sessions. `on_ready` is called once, when all of them run. Must be called on the main thread.
+    end blocking sessions. `on_ready` is called once, when all threads and the receiver run. Must be called on the
+    main thread.
 
-    After the first signal no task begins, and no request is accepted; running ones may end within
-    STOP_WAIT_FOR_TASKS_SECONDS, and their leases are released. The second signal aborts the running ones. Raises
-    `not_allowed` if the database account may not run due tasks, `bad_profile` if the receiver can't listen on its
-    address.
+    After the first signal no task begins, and no request is accepted; running tasks and requests may end within
+    STOP_WAIT_FOR_TASKS_SECONDS, and their leases are released. The second signal aborts the tasks and requests that
+    are still running. Raises `not_allowed` if the database account may not run due tasks, `bad_profile` if the
+    receiver can't listen on its address.
     """
     scheduler, stop_event, abort_event = console.scheduler, Event(), Event()
     scheduler.require_permission()

@@ -201,7 +201,7 @@ def _shown(took: Mapping[str, Sequence[float]]) -> str:
 def _check(engine: str, console: Console) -> Row:
     """Beside the same row read by its primary key, as it is, on a connection of the same pool."""
     keys = IdempotencyKeyService(console._context)
-    begun = keys.take_key("key", "print", action="bench", subject=("credit-check", 1))
+    begun = keys.acquire_key("key", "print", action="bench", subject=("credit-check", 1))
     assert not isinstance(begun, str)
     keys.store_result(begun, "result")
     by_id = select(operations).where(operations.c.id == bindparam("of"))

@@ -252,7 +252,7 @@ def _registry_day(say: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
     row = make_company_row(NUMBER, "株式会社架空商事", furigana="カクウショウジ")
     closed = merge_company(make_company_row(MERGED, "旧社名株式会社"), NUMBER, date(2026, 4, 1))
     yield say("registry", "status")
-    yield say("registry", "import", str(write_whole_file(folder, date(2026, 10, 30), 0, 1, planted=(row, closed))))
+    yield say("registry", "import", str(write_whole_file(folder, date(2026, 10, 30), 0, 1, first_rows=(row, closed))))
     changed = rename_company(row, "株式会社新架空商事", date(2026, 11, 2))
     yield say("registry", "import", str(write_difference_file(folder, date(2026, 11, 2), 0, 1, changes=(changed,))))
     yield say("registry", "import", str(folder / "diff_20261102.zip"))

@@ -50,7 +50,7 @@ WORDS = ("Merged", "Closed", "Renamed", "Moved")
 def tell_changes(seats: Seats, folder: Path, changes: Iterable[RegistryRow]) -> None:
     """Import a whole and a difference with these changes, as the process does that watches the companies."""
     context = seats.acting_desk._context
-    whole = write_whole_file(folder, WHOLE_DAY, 50, 5, planted=[*ROWS.values(), *OTHERS])
+    whole = write_whole_file(folder, WHOLE_DAY, 50, 5, first_rows=[*ROWS.values(), *OTHERS])
     difference = write_difference_file(folder, NEXT_DAY, 10, 5, whole_rows=50, changes=list(changes))
     for file in (whole, difference):
         import_registry_files(context.registry_folder, [file])

@@ -41,7 +41,7 @@ ROWS = [
 
 
 def have_registry(seats: Seats, folder: Path, rows: Sequence[RegistryRow] = ROWS) -> None:
-    file = write_whole_file(folder, REGISTRY_DATE, 300, 5, planted=rows)
+    file = write_whole_file(folder, REGISTRY_DATE, 300, 5, first_rows=rows)
     import_registry_files(seats.console.settings.home / "registry", [file], on_progress=lambda _: None)
 
 

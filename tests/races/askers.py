@@ -150,7 +150,7 @@ def ask_all(pipe: Pipe, environment: Mapping[str, str], wanted: Crowd, number: i
 def ask(once: IdempotencyKeyService, key: str, result: str) -> str:
     """One request: who is the first makes it, the others are told."""
     try:
-        taken = once.take_key(key, PRINT, action="payment.start", subject=("payment", 1))
+        taken = once.acquire_key(key, PRINT, action="payment.start", subject=("payment", 1))
     except ConsoleError as refused:
         holder = refused.detail.get("holder")
         return refused.code if refused.code != "in_progress" or holder else "in_progress, by nobody"

@@ -46,7 +46,7 @@ def registry(stage: Stage) -> None:
         rename_company(opened[renamed], "株式会社オリゾン測器", _DAY),
     )
     with tempfile.TemporaryDirectory() as folder:
-        whole = write_whole_file(Path(folder), _DAY - timedelta(days=1), 2_000, 5, planted=opened.values())
+        whole = write_whole_file(Path(folder), _DAY - timedelta(days=1), 2_000, 5, first_rows=opened.values())
         difference = write_difference_file(Path(folder), _DAY, 20, 6, changes=changes)
         stage.desk.console.registry.import_files([whole])
         stage.desk.console.registry.import_files([difference])

@@ -31,7 +31,7 @@ ROWS = (
 
 def write_small_whole(folder: Path, invented: int = 20) -> Path:
     """Write the whole file of these corporations and of some invented ones."""
-    return write_whole_file(folder, WHOLE_DAY, invented, 7, planted=ROWS)
+    return write_whole_file(folder, WHOLE_DAY, invented, 7, first_rows=ROWS)
 
 
 def write_renaming(folder: Path) -> Path:

@@ -32,7 +32,7 @@ class SignInCommand:
         """
         settings = writer.read_settings()
         _require_keyring(settings)
-        user = args.user or settings.sign_in.user or _read_line(writer, "sign_in.field.user")
+        user = args.user or settings.sign_in.user or _ask_for_line(writer, "sign_in.field.user")
         settings.sign_in.set_entered_account(user, _read_password(writer, user))
         from console.app import open_console
 
@@ -156,7 +156,7 @@ def _read_password(writer: AnswerWriter, user: str) -> str:
     return password
 
 
-def _read_line(writer: AnswerWriter, key: str) -> str:
+def _ask_for_line(writer: AnswerWriter, key: str) -> str:
     """Show the person the question of the wording key `key`, and return the line that the person enters. Raises
     ConsoleError `usage` without a terminal, because a program must give the account as an argument."""
     if writer.is_json or not is_stdin_terminal():

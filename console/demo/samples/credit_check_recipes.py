@@ -247,8 +247,8 @@ def _make_contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSamp
 
 
 def _make_checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[CheckSample]:
-    """Yield rows that another application wrote: purchased ones, pending ones, ones with the corporation number in
-    another spelling, and ones without a valid number.
+    """Yield credit checks that another application wrote: purchased and pending rows, rows with the corporation
+    number in another spelling, and rows without a valid number.
     """
     for turn in range(6):
         sample = factory.make_purchased_check(

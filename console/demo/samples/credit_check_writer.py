@@ -66,13 +66,13 @@ def write_samples(
         tuple(team),
     )
 
-    def write(tx: Transaction) -> None:
+    def write_samples_and_audit_trail(tx: Transaction) -> None:
         _write_samples_in_transaction(tx, context, samples, people_of, reports)
         money_writer.write_samples(context, tx, payments)
         checks = ((event, CREDIT_CHECK_KIND, sample.id) for sample in samples for event in sample.events)
         _write_audit_trail(context, tx, [*checks, *money_writer.list_audit_events(payments)])
 
-    context.write(write)
+    context.write(write_samples_and_audit_trail)
 
 
 def _write_samples_in_transaction(

@@ -294,7 +294,7 @@ def _make_refunded_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSa
         yield sample
 
 
-def _make_fresh_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
+def _make_reversible_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
     """Yield payments of the last 24 hours, which the bank may still reverse."""
     for _ in range(4):
         yield factory.make_paid_payment("may_be_reversed", factory.pick_instant_ago(60, 1_400), "atom")
@@ -324,6 +324,6 @@ def make_complete_payment(factory: PaymentSampleFactory) -> PaymentSample:
 PAYMENT_SAMPLE_RECIPES: tuple[Callable[[PaymentSampleFactory], Iterator[PaymentSample]], ...] = (
     _make_waiting_payments, _make_unknown_payments, _make_unpaid_payments, _make_disagreeing_payments,
     _make_reversed_payments, _make_payments_with_set_aside, _make_payments_with_request,
-    _make_payments_with_decision, _make_payments_with_sent_refund, _make_refunded_payments, _make_fresh_payments,
+    _make_payments_with_decision, _make_payments_with_sent_refund, _make_refunded_payments, _make_reversible_payments,
     _make_reconciled_payments,
 )  # fmt: skip

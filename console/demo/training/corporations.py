@@ -42,7 +42,7 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
         merge_company(row, successors[row.corporate_number], merged_on) if row.corporate_number in successors else row
         for row in rows
     ]
-    console.registry.import_files([write_whole_file(folder, day, 0, _REGISTRY_FILE_SEED, planted=planted)])
+    console.registry.import_files([write_whole_file(folder, day, 0, _REGISTRY_FILE_SEED, first_rows=planted)])
     return pairs
 
 

@@ -168,7 +168,7 @@ _RULES_ABOUT_ORDERS = frozenset(rule.value for rule in AlertRule)
 
 @dataclass(frozen=True, slots=True)
 class IncidentStatus:
-    """State and owner of an incident, as `find_incident_status` computes them from its steps. `owner` is None if
+    """State and owner of an incident, as `compute_incident_status` computes them from its steps. `owner` is None if
     nobody owns the incident. A snoozed incident has `snoozed_until`; one whose snooze or resolution ended without
     an act of a person has `woken_by`; `resolution` is the step by which a person resolved it.
     """
@@ -198,7 +198,7 @@ def split_into_incidents(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ..
     return tuple(map(tuple, runs))
 
 
-def find_incident_status(
+def compute_incident_status(
     steps: Sequence[IncidentStep], extent: IncidentExtent, now: datetime, *, has_open_alert: bool
 ) -> IncidentStatus:
     """Compute the state and the owner of an incident at the instant `now` from its steps (sorted by position) and

@@ -1,4 +1,5 @@
-"""Limits of the age of records in queues, and the texts of the alert about a queue with an older record. No I/O."""
+"""Limits of the age of records in queues, and the texts of the alert about a queue whose oldest record exceeds its
+limit. No I/O."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # the list of the terminal's commands imports this module, an
 
 MENTION_KIND = "mention"
 MAX_LISTED_MENTIONS = 200
-"""Number of open mentions that are listed, the newest ones."""
+"""Largest number of open mentions that are listed. If there are more, the newest are listed."""
 _LONGEST_SHOWN_NAME = 64
 _ADDRESS_CHARACTER_PATTERN = re.compile(r"[A-Za-z0-9_%+@]")
 _NAME_CONTINUATION_PATTERN = re.compile(r"[._-]*[a-z0-9@]", re.IGNORECASE)

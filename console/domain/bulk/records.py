@@ -47,7 +47,8 @@ STILL_UNKNOWN = "still_unknown"
 nothing is settled.
 """
 NOT_DONE_ROWS_FILTER = "not_done"
-"""Filter of a bulk run's rows: rows without a result, rows with a result other than done, and still unknown ones."""
+"""Filter of a bulk run's rows: rows without a result, and rows whose outcome (`get_row_outcome`) is not done, such as
+a record whose outcome is still unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Timeline of a record: merges the events of several sources (tables) into one chain. No I/O.
+"""Timeline of a record: merges the events of several sources (tables) into one sequence. No I/O.
 
 The events of one source keep the order of their rows, even if a clock was wrong; the sources are merged by time.
 Events of the same time are sorted so that a cause comes before its effect (begun, answered, decided, ended), then by
@@ -70,7 +70,7 @@ class TimelineEvent:
 
     @property
     def moment(self) -> datetime:
-        """The time by which the event is sorted into the chain: `at`, or the time of its cause if that is later."""
+        """The time by which the timeline sorts the event: `at`, or the time of its cause if that is later."""
         return self.at if self.after is None else max(self.at, self.after)
 
     @property
@@ -105,8 +105,8 @@ EMPTY_TIMELINE_PAGE = TimelinePage("", "", ())
 def merge_streams(
     streams: Iterable[tuple[Iterable[TimelineEvent], datetime]],
 ) -> Iterator[tuple[datetime, TimelineEvent]]:
-    """Merge streams of events into one chain. Yield each event with its moment: the event's own time, or the moment
-    of an earlier event of its stream if that is later because a clock was set back.
+    """Merge streams of events into one sequence, sorted by moment. Yield each event with its moment: the event's own
+    time, or the moment of an earlier event of its stream if that is later because a clock was set back.
 
     Each stream comes with the moment of its last event on the previous page; EARLIEST_INSTANT for the first page.
     Only one event of each stream is in memory at a time.
@@ -118,12 +118,12 @@ def merge_streams(
 
 
 def _add_sort_keys(
-    events: Iterable[TimelineEvent], reached: datetime
+    events: Iterable[TimelineEvent], last_moment: datetime
 ) -> Iterator[tuple[EventSortKey, TimelineEvent]]:
     for event in events:
-        reached = max(reached, event.moment)
+        last_moment = max(last_moment, event.moment)
         number = int(event.row) if event.row.isdecimal() else 0
-        yield (reached, _SORT_RANK_BY_KIND[event.step], event.source, number, event.row), event
+        yield (last_moment, _SORT_RANK_BY_KIND[event.step], event.source, number, event.row), event
 
 
 _ACTION_WORDS_OF_DECISIONS = (

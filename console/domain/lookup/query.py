@@ -159,41 +159,41 @@ def clean_search_text(text: str) -> str:
     return "".join(shown).strip()
 
 
-def _read_word(builder: _SearchBuilder, typed: str, *, is_alone: bool) -> None:
+def _read_word(builder: _SearchBuilder, typed_word: str, *, is_alone: bool) -> None:
     """Add the typed word to `builder` as a condition, a problem or a word to search. An unknown operator that is
     the whole text (`is_alone`), or is written in capitals, may be a name or a number (RE:BORN): it is a problem
     and a word.
     """
-    word = unicodedata.normalize("NFKC", typed).translate(_HYPHEN_FOLDING)
+    word = unicodedata.normalize("NFKC", typed_word).translate(_HYPHEN_FOLDING)
     operator = _OPERATOR_PATTERN.fullmatch(word)
     if operator is not None:
-        is_known = _read_operator(builder, operator[1].lower(), operator[2], typed)
+        is_known = _read_operator(builder, operator[1].lower(), operator[2], typed_word)
         if not is_known and (is_alone or operator[1].isupper()):
-            builder.words.append(typed)
+            builder.words.append(typed_word)
     elif _AMOUNT_LIKE_PATTERN.fullmatch(word):
-        _read_amount(builder, word, typed)
+        _read_amount(builder, word, typed_word)
     elif _AMOUNT_COMPARISON_PATTERN.fullmatch(word):
         if _parse_days(word, builder.today) is not None:
-            _read_operator(builder, DAY_OPERATOR, word, typed)
+            _read_operator(builder, DAY_OPERATOR, word, typed_word)
         else:
-            _read_amount(builder, word, typed)
+            _read_amount(builder, word, typed_word)
     else:
         if _DAY_PATTERN.fullmatch(word):
             builder.days_without_operator.append((len(builder.words), word))
-        builder.words.append(typed)
+        builder.words.append(typed_word)
 
 
-def _read_operator(builder: _SearchBuilder, name: str, value: str, typed: str) -> bool:
+def _read_operator(builder: _SearchBuilder, name: str, value: str, typed_word: str) -> bool:
     """Add the condition of the operator `name` with `value` to `builder`, or a problem if the value is invalid or
-    would replace another value of an earlier condition. `typed` is the word as typed. If there is no operator with
-    this name, add a problem and return False.
+    would replace another value of an earlier condition. `typed_word` is the word as typed. If there is no operator
+    with this name, add a problem and return False.
     """
     if name in _DAY_OPERATOR_NAMES:
         days = _parse_days(value, builder.today)
         if days is None:
-            builder.report(SearchProblemKind.UNCLEAR_DAY, typed)
+            builder.report(SearchProblemKind.UNCLEAR_DAY, typed_word)
         elif builder.days not in (None, days):
-            builder.report(SearchProblemKind.SECOND_DAY, typed)
+            builder.report(SearchProblemKind.SECOND_DAY, typed_word)
         else:
             builder.days = days
         return True
@@ -202,15 +202,15 @@ def _read_operator(builder: _SearchBuilder, name: str, value: str, typed: str) -
     try:
         chosen = add_operator(builder.chosen, f"{name}:{value or ':'}")
     except InvalidFilterValue:
-        builder.report(SearchProblemKind.UNKNOWN_VALUE, typed)
+        builder.report(SearchProblemKind.UNKNOWN_VALUE, typed_word)
         return True
     if chosen is None:
-        builder.report(SearchProblemKind.UNKNOWN_OPERATOR, typed)
+        builder.report(SearchProblemKind.UNKNOWN_OPERATOR, typed_word)
         return False
     if builder.chosen.amount not in (None, chosen.amount):
-        builder.report(SearchProblemKind.SECOND_AMOUNT, typed)
+        builder.report(SearchProblemKind.SECOND_AMOUNT, typed_word)
     elif _replaces_condition(builder.chosen, chosen):
-        builder.report(SearchProblemKind.SECOND_VALUE, typed)
+        builder.report(SearchProblemKind.SECOND_VALUE, typed_word)
     else:
         builder.chosen = chosen
     return True
@@ -222,16 +222,16 @@ def _replaces_condition(former: RecordFilter, new: RecordFilter) -> bool:
     return any(getattr(NO_FILTER, name) != getattr(former, name) != getattr(new, name) for name in names)
 
 
-def _read_amount(builder: _SearchBuilder, word: str, typed: str) -> None:
+def _read_amount(builder: _SearchBuilder, word: str, typed_word: str) -> None:
     try:
         amount = parse_amount(word)
     except InvalidFilterValue:
-        builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed)
+        builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
         return
     if builder.chosen.amount not in (None, amount):
-        builder.report(SearchProblemKind.SECOND_AMOUNT, typed)
+        builder.report(SearchProblemKind.SECOND_AMOUNT, typed_word)
     elif _has_too_many_decimals(amount):
-        builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed)
+        builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
     else:
         builder.chosen = replace(builder.chosen, amount=amount)
 

@@ -128,12 +128,12 @@ def find_number(text: str) -> str | None:
     return None
 
 
-def _divide_by_script(typed: str) -> list[str]:
+def _divide_by_script(typed_text: str) -> list[str]:
     """Return the words, divided before and after two or more kana of one kind (hiragana or katakana), without
     pieces of one character. Return an empty list if no word is divided, or if fewer than two pieces remain."""
-    pieces = [piece for word in typed.split() for piece in _KANA_RUN_PATTERN.split(word) if piece]
+    pieces = [piece for word in typed_text.split() for piece in _KANA_RUN_PATTERN.split(word) if piece]
     longest = [piece for piece in pieces if len(piece) >= _MIN_SEARCHED_CHARACTERS]
-    return longest if len(longest) > 1 and len(pieces) > len(typed.split()) else []
+    return longest if len(longest) > 1 and len(pieces) > len(typed_text.split()) else []
 
 
 def _find_kind(whole_query: SearchWord, number: str | None, post_code: str, digits: int) -> QueryKind:

@@ -11,10 +11,11 @@ from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty
 
-OLD_AGE_BEFORE_FINAL_STATE = timedelta(minutes=15)
-OLD_AGE_IN_FINAL_STATE = timedelta(hours=24)
-"""Age from which a provider's answer about a payment counts as too old: OLD_AGE_BEFORE_FINAL_STATE for a payment that
-can still change, OLD_AGE_IN_FINAL_STATE for a payment in a final state.
+OLD_ANSWER_AGE_BEFORE_FINAL_STATE = timedelta(minutes=15)
+OLD_ANSWER_AGE_IN_FINAL_STATE = timedelta(hours=24)
+"""Age above which a provider's answer counts as too old: OLD_ANSWER_AGE_BEFORE_FINAL_STATE for an answer about a
+payment that can still change; OLD_ANSWER_AGE_IN_FINAL_STATE for an answer about a payment in a final state, or about
+a refund that the provider has accepted.
 """
 
 PAID_STATES = frozenset(
@@ -211,7 +212,7 @@ def compare_refund_sides(
         asked=refund.told_at,
         old=refund.told_at is not None
         and refund.state is RefundState.SUBMITTED
-        and now - refund.told_at > OLD_AGE_IN_FINAL_STATE,
+        and now - refund.told_at > OLD_ANSWER_AGE_IN_FINAL_STATE,
         source=payment.provider,
         differs=("state",) if contradicts else (),
     )
@@ -236,7 +237,9 @@ def _get_own_amount_minor(payment: Payment) -> int:
 
 def is_answer_old(answered_at: datetime, payment: Payment, now: datetime) -> bool:
     """True if a provider's answer about the payment, given at the instant `answered_at`, is too old to be used."""
-    return now - answered_at > (OLD_AGE_IN_FINAL_STATE if is_final(payment) else OLD_AGE_BEFORE_FINAL_STATE)
+    return now - answered_at > (
+        OLD_ANSWER_AGE_IN_FINAL_STATE if is_final(payment) else OLD_ANSWER_AGE_BEFORE_FINAL_STATE
+    )
 
 
 def is_final(payment: Payment) -> bool:

@@ -33,8 +33,8 @@ _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, 
 
 
 class Consequence(StrEnum):
-    """Consequence of the comparison of one row. `NOTHING`: none. `FACT`: apply the row to the payment like the answer
-    to a probe. `IMPORT`: import the payment. `CASE`: open a case for a person.
+    """The act of a reconciliation after the comparison of one row. `NOTHING`: no act. `FACT`: apply the row to the
+    payment like the answer to a probe. `IMPORT`: import the payment. `CASE`: open a case for a person.
     """
 
     NOTHING = "nothing"
@@ -45,7 +45,7 @@ class Consequence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComparedRow:
-    """Result of the comparison of one row of a provider's history: a verdict and its consequence."""
+    """Result of the comparison of one row of a provider's history: a verdict, and the act that follows from it."""
 
     verdict: ReconciliationVerdict
     consequence: Consequence = Consequence.NOTHING
@@ -57,7 +57,8 @@ _DIFFERENT_STATE_ROW = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Conseq
 
 def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
     """Compare a row about a payment in a provider's history with the stored payment that has the row's id; `payment`
-    is None if no such payment is stored. Return the verdict and its consequence."""
+    is None if no such payment is stored. Return the verdict of the comparison, and how the reconciliation must act on
+    it (`Consequence`)."""
     if payment is None:
         return (
             ComparedRow(ReconciliationVerdict.IMPORTED, Consequence.IMPORT)

@@ -1,5 +1,5 @@
-"""Rules that tell if people may decide the outcome of a record. The decision table and the services use the same
-rules. No I/O.
+"""Rules for the question whether people may decide the outcome of a record. The decision table and the services use
+the same rules. No I/O.
 """
 
 from datetime import datetime

@@ -109,5 +109,5 @@ def _get_unchanged_order(order: Order | None) -> tuple[str, str] | None:
     return None if order is None else (order.state, order.state)
 
 
-def _replace_refund(refunds: Iterable[Refund], changed: Refund) -> Iterable[Refund]:
-    return (changed if refund.id == changed.id else refund for refund in refunds)
+def _replace_refund(refunds: Iterable[Refund], changed_refund: Refund) -> Iterable[Refund]:
+    return (changed_refund if refund.id == changed_refund.id else refund for refund in refunds)

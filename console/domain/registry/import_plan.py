@@ -60,16 +60,16 @@ def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None)
     return tuple(file for file in differences if file.day > status.registry_date)[:1]
 
 
-def _list_following_differences(differences: Sequence[PublishedFile], reached: date) -> list[PublishedFile]:
-    """Return the differences of the days after `reached` (the day of the registry's contents), oldest first, up to
-    the first missing day."""
+def _list_following_differences(differences: Sequence[PublishedFile], complete_until: date) -> list[PublishedFile]:
+    """Return the differences of the days after `complete_until` (the day of the registry's contents), oldest first,
+    up to the first missing day."""
     following: list[PublishedFile] = []
     for file in differences:
-        if file.day > reached:
-            if list_publication_days_between(reached, file.day):
+        if file.day > complete_until:
+            if list_publication_days_between(complete_until, file.day):
                 break
             following.append(file)
-            reached = file.day
+            complete_until = file.day
     return following
 
 

@@ -101,21 +101,21 @@ def remove_english_legal_form(text: str) -> str:
     return _ENGLISH_LEGAL_FORM_PATTERN.sub("", text) or text
 
 
-def remove_legal_form(folded: str) -> str:
+def remove_legal_form(folded_name: str) -> str:
     """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return
     the text unchanged if nothing would remain."""
-    bare = folded
-    for form in _FORMS_BY_FIRST_CHARACTER.get(folded[:1], ()):
-        if folded.startswith(form):
-            bare = folded[len(form) :]
+    bare = folded_name
+    for form in _FORMS_BY_FIRST_CHARACTER.get(folded_name[:1], ()):
+        if folded_name.startswith(form):
+            bare = folded_name[len(form) :]
             break
     for form in _FORMS_BY_LAST_CHARACTERS.get(bare[-2:], ()):
         if bare.endswith(form):
             bare = bare[: -len(form)]
             break
-    return bare or folded
+    return bare or folded_name
 
 
-def is_legal_form(folded: str) -> bool:
+def is_legal_form(folded_name: str) -> bool:
     """True if the text, in comparison form (see `fold_text`), is a legal form without a name."""
-    return folded in _LEGAL_FORMS
+    return folded_name in _LEGAL_FORMS

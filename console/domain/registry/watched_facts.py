@@ -182,19 +182,19 @@ def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str
     return PART_SEPARATOR.join(part for part in parts if part)
 
 
-def _format_closing_part(changed: Collection[ChangedFact], after: WatchedFacts, successor_name: str) -> str:
+def _format_closing_part(changed_facts: Collection[ChangedFact], after: WatchedFacts, successor_name: str) -> str:
     """Return the part of an alert's text that says that the corporation was closed, merged, reopened or deleted,
-    or that its successor changed; "" if none of these is in `changed`."""
-    if ChangedFact.DELETED in changed:
+    or that its successor changed; "" if none of these is in `changed_facts`."""
+    if ChangedFact.DELETED in changed_facts:
         return "company deleted"
-    if ChangedFact.REOPENED in changed:
+    if ChangedFact.REOPENED in changed_facts:
         return "company reopened"
     closure, successor = after.closure, after.successor
-    if closure is not None and {ChangedFact.CLOSED, ChangedFact.SUCCESSOR} & set(changed):
+    if closure is not None and {ChangedFact.CLOSED, ChangedFact.SUCCESSOR} & set(changed_facts):
         if successor is not None:
             return f"company merged {closure.day.isoformat()} {successor} {successor_name}".rstrip()
         return f"company closed {closure.day.isoformat()} {closure.cause.name.lower()}"
-    if ChangedFact.SUCCESSOR in changed:
+    if ChangedFact.SUCCESSOR in changed_facts:
         return f"company successor {successor} {successor_name}".rstrip() if successor else "company no_successor"
     return ""
 

@@ -178,7 +178,7 @@ def _find_refund_verdict(pay_details: Fields, own_entry: Fields, order: RefundOr
 
 def make_refund_status_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
     """Return the function that reads a REFUNDSTATUS answer. The remark of our refund decides its state; the status
-    code of the whole answer tells nothing about the refund.
+    code of the whole answer has no information about the refund.
     """
 
     def read(message: Fields) -> VerdictAndContent[RefundReport]:

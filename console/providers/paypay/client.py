@@ -169,8 +169,8 @@ class PayPayReader:
         )
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """Read the details of a payment. `question.by_code` selects the call: payments by a code that this console
-        requested, or other payments.
+        """Read the details of a payment. If `question.by_code` is True, the request is for a payment by a code that
+        this console requested; otherwise it is for a payment of another kind, which has another path at PayPay.
         """
         if not is_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=False)

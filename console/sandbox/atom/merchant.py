@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from threading import Lock
 from urllib.parse import urlencode
 
-from console.sandbox.atom.crypto import DecryptionFailed, decrypt_text, encrypt_text, sign_parts
+from console.sandbox.atom.crypto import DecryptionFailed, compute_signature_of_parts, decrypt_text, encrypt_text
 from console.sandbox.atom.exact_json import decode_exact_json, encode_exact_json
 from console.sandbox.environment import credentials
 from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused
@@ -54,7 +54,7 @@ class AtomMerchant:
 
     def has_valid_signature(self, signature: object, *parts: object) -> bool:
         """Return True if `signature`, as a request has it, is this merchant's signature over these parts."""
-        expected_signature = sign_parts(self.request_hash_key, (str(part) for part in parts))
+        expected_signature = compute_signature_of_parts(self.request_hash_key, (str(part) for part in parts))
         return isinstance(signature, str) and hmac.compare_digest(signature.encode(), expected_signature.encode())
 
     def make_encrypted_reply(self, data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:

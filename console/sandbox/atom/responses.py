@@ -1,6 +1,6 @@
 """Contents of the simulated Atom's answers and callbacks about a payment, a refund, and all refunds of a payment."""
 
-from console.sandbox.atom.crypto import encrypt_text, sign_parts
+from console.sandbox.atom.crypto import compute_signature_of_parts, encrypt_text
 from console.sandbox.atom.exact_json import (
     JSON_NUMBER_MARK,
     encode_exact_json,
@@ -160,7 +160,7 @@ def compute_callback_signature(key: str, data: JsonObject) -> str:
         channel[0] if isinstance(channel, list) else channel,
         mode["bankDetails"]["bankTxnId"] or "",
     )
-    return sign_parts(key, (_format_plain_text(part) for part in parts))
+    return compute_signature_of_parts(key, (_format_plain_text(part) for part in parts))
 
 
 def _format_plain_text(value: object) -> str:

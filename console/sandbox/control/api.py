@@ -113,8 +113,9 @@ class ControlApi:
         return make_json_reply({"faults": rows})
 
     def _wait_until_reached(self, request: HttpRequest) -> HttpReply:
-        """Wait until the numbers of held calls, charges, requests, refunds and notices are at least the requested
-        ones. The query can restrict held calls and requests by `call`, and held calls and charges by `number`.
+        """Wait until the numbers of held calls, charges, requests, refunds and notices are at least the numbers in
+        the request; reply whether this was reached. The query can restrict held calls and requests by `call`, and
+        held calls and charges by `number`.
         """
         query, state = request.query, self._state
         call, number = query.get("call"), query.get("number")
@@ -184,9 +185,9 @@ class ControlApi:
 
     def _publish_whole(self, request: HttpRequest) -> HttpReply:
         body = request.read_json()
-        planted = [RegistryRow(**row) for row in body.get("planted", [])]
+        first_rows = [RegistryRow(**row) for row in body.get("planted", [])]
         day = date.fromisoformat(body["day"])
-        self._state.registry.publish_whole(int(body["rows"]), int(body["seed"]), day, planted)
+        self._state.registry.publish_whole(int(body["rows"]), int(body["seed"]), day, first_rows)
         return make_json_reply({"published": day.isoformat()}, 201)
 
     def _publish_difference(self, request: HttpRequest) -> HttpReply:

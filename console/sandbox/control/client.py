@@ -102,20 +102,19 @@ class SandboxControl:
         return int(self._call_sandbox("POST", "release", {"call": call, "number": number})["released"])
 
     def wait_until_reached(self, seconds: float = 10.0, **expected_counts: Any) -> bool:
-        """Wait until the counts are at least the given ones: `held` calls, `charges`, accepted `refunds`, handled
-        `notices` and received `requests`. `call` restricts held calls and requests, `number` restricts held calls and
-        charges. Return False if the counts aren't reached within `seconds`.
+        """Wait until the counts are at least the counts in `expected_counts`: `held` calls, `charges`, accepted
+        `refunds`, handled `notices` and received `requests`. `call` restricts held calls and requests, `number`
+        restricts held calls and charges. Return False if the counts aren't reached within `seconds`.
         """
         answer = self._call_sandbox(
             "GET", "wait", query={"timeout": seconds, **expected_counts}, timeout=seconds + 30
         )
         return bool(answer["reached"])
 
-    def publish_registry(self, rows: int, seed: int, day: date, planted: Iterable[RegistryRow] = ()) -> None:
-        """Publish another whole corporation registry: the rows `planted`, then `rows` invented corporations, which
+    def publish_registry(self, rows: int, seed: int, day: date, first_rows: Iterable[RegistryRow] = ()) -> None:
+        """Publish another whole corporation registry: the rows `first_rows`, then `rows` invented corporations, which
         are the same for the same arguments. Differences that were published before are removed."""
-        planted_rows = [row._asdict() for row in planted]
-        body = {"rows": rows, "seed": seed, "day": day.isoformat(), "planted": planted_rows}
+        body = {"rows": rows, "seed": seed, "day": day.isoformat(), "planted": [row._asdict() for row in first_rows]}
         self._call_sandbox("POST", "registry/whole", body)
 
     def publish_difference(self, day: date, rows: int = 0, changes: Iterable[RegistryRow] = ()) -> int:

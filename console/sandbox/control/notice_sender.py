@@ -155,7 +155,7 @@ class NoticeSender:
         thread.start()
         return True
 
-    def stop(self, seconds: float) -> None:
+    def wait_until_sent(self, seconds: float) -> None:
         """Wait until the threads that are sending notices have ended, at most `seconds` for each thread."""
         with self._lock:
             threads = list(self._threads)

@@ -30,18 +30,18 @@ def write_whole_file(
     *,
     encoding: Encoding = "utf-8",
     prefecture: str | None = None,
-    planted: Iterable[RegistryRow] = (),
+    first_rows: Iterable[RegistryRow] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Path:
     """Write a whole file of the registry, for the nation or for one prefecture (its code of two digits), and return
-    its path: `00_zenkoku_all_YYYYMMDD.zip`, `13_tokyo_all_YYYYMMDD.zip`. `rows` invented corporations follow the
-    `planted` ones. Memory doesn't grow with `rows`. If `should_stop` returns True, the file ends there.
+    its path: `00_zenkoku_all_YYYYMMDD.zip`, `13_tokyo_all_YYYYMMDD.zip`. The file has the rows `first_rows`, then
+    `rows` invented corporations. Memory doesn't grow with `rows`. If `should_stop` returns True, the file ends there.
     """
     registry = InventedRegistry(rows, seed, day, prefecture)
     place = next(
         (f"{each.code}_{each.romaji.lower()}" for each in PREFECTURES if each.code == prefecture), "00_zenkoku"
     )
-    blocks = takewhile(lambda _: not should_stop(), _make_whole_blocks(list(planted), registry))
+    blocks = takewhile(lambda _: not should_stop(), _make_whole_blocks(list(first_rows), registry))
     return write_csv_zip(folder, f"{place}_all_{day:%Y%m%d}", blocks, encoding)
 
 
@@ -104,11 +104,11 @@ def _split_into_blocks(lines: Iterator[str]) -> Iterator[list[str]]:
         yield block
 
 
-def _make_whole_blocks(planted_rows: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
-    """Yield blocks of lines: those of the rows `planted_rows`, then those of the registry, with continuous sequence
+def _make_whole_blocks(first_rows: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
+    """Yield blocks of lines: those of the rows `first_rows`, then those of the registry, with continuous sequence
     numbers."""
-    if not planted_rows:
+    if not first_rows:
         return registry.iterate_blocks()
-    others = enumerate(registry.iterate_lines(), start=len(planted_rows) + 1)
+    others = enumerate(registry.iterate_lines(), start=len(first_rows) + 1)
     renumbered = (f"{position}{line[line.index(',') :]}" for position, line in others)
-    return _split_into_blocks(chain(_format_numbered_lines(planted_rows), renumbered))
+    return _split_into_blocks(chain(_format_numbered_lines(first_rows), renumbered))

@@ -16,11 +16,11 @@ FIRST_WHOLE_FILE_ROW_COUNT = 1_000
 
 @dataclass(slots=True)
 class _WholeAndDifferences:
-    """A whole registry, the planted rows that come before its own rows, and the rows of each difference published
-    after it, by day."""
+    """A published whole registry: the rows `first_rows`, then the invented rows of `whole`; and the rows of each
+    difference that was published after it, by day."""
 
     whole: InventedRegistry
-    planted: tuple[RegistryRow, ...] = ()
+    first_rows: tuple[RegistryRow, ...] = ()
     days: dict[date, list[RegistryRow]] = field(default_factory=dict)
 
     @property
@@ -46,10 +46,10 @@ class PublishedRegistry:
         published."""
         return self._current.last_day
 
-    def publish_whole(self, rows: int, seed: int, day: date, planted: Iterable[RegistryRow] = ()) -> None:
-        """Publish another whole registry: the rows `planted`, then `rows` invented corporations, which are the
+    def publish_whole(self, rows: int, seed: int, day: date, first_rows: Iterable[RegistryRow] = ()) -> None:
+        """Publish another whole registry: the rows `first_rows`, then `rows` invented corporations, which are the
         same for the same arguments. The differences of the earlier registry are removed."""
-        self._current = _WholeAndDifferences(InventedRegistry(rows, seed, day), tuple(planted))
+        self._current = _WholeAndDifferences(InventedRegistry(rows, seed, day), tuple(first_rows))
 
     def publish_difference(self, day: date, rows: int, changes: Sequence[RegistryRow] = ()) -> int:
         """Publish the corporations that changed on `day`: `rows` invented rows, and the rows `changes`. Return the
@@ -80,7 +80,7 @@ class PublishedRegistry:
         current = self._current
         position = current.whole.find_position(number)
         rows = [] if position is None else [current.whole.make_row_at(position)]
-        rows += [row for row in current.planted if row.corporate_number == number]
+        rows += [row for row in current.first_rows if row.corporate_number == number]
         rows += [row for day in sorted(current.days) for row in current.days[day] if row.corporate_number == number]
         return rows
 
@@ -88,6 +88,6 @@ class PublishedRegistry:
         """Yield the newest row of each corporation, also of a deleted one (its process is 99)."""
         current = self._current
         changed = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}
-        for row in chain(current.planted, current.whole.iterate_rows()):
+        for row in chain(current.first_rows, current.whole.iterate_rows()):
             yield changed.pop(row.corporate_number, row)
         yield from changed.values()

@@ -44,7 +44,7 @@ FaultFunctionT = TypeVar("FaultFunctionT", bound=FaultFunction)
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One row of the table of faults. `answer_description` describes the answer that the caller gets. `effect` tells
+    """One row of the table of faults. `answer_description` describes the answer that the caller gets. `effect` says
     if and when the charge, token rotation, refund or notice happens. `calls` are the calls to which the fault can be
     applied; empty means every call except the notices.
 

@@ -17,7 +17,7 @@ from console.sandbox.rules.registry import FAULT_BY_NAME, NOTICE_CALLS, PROVIDER
 
 
 class InvalidFaultRule(ValueError):
-    """A fault rule is invalid; the text of the exception tells the reason."""
+    """A fault rule is invalid; the text of the exception is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +218,8 @@ FAULT_RULE_SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "seen", 
 
 
 def read_fault_rule(body: JsonObject) -> FaultRule:
-    """Return the fault rule that a JSON object describes. `times: "always"` means that the rule has no end; the
-    call `any` means that it matches every call.
+    """Return the fault rule that a JSON object describes. With `times: "always"`, the rule applies to any number of
+    calls; with `call: "any"`, it applies to calls of every name.
 
     Raises `InvalidFaultRule` if a setting of the rule is unknown or has an invalid value.
     """

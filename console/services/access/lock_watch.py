@@ -34,8 +34,10 @@ class LockWatch:
 
         Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right.
         """
-        ended = [one for node in self._nodes for one in node.end_blocking_sessions(self._context.clock.monotonic())]
-        for account, reason in sorted({(one.account, one.reason) for one in ended}):
+        ended = [
+            session for node in self._nodes for session in node.end_blocking_sessions(self._context.clock.monotonic())
+        ]
+        for account, reason in sorted({(session.account, session.reason) for session in ended}):
             _log.info("a session of %s that held others up was ended: %s", account or "nobody", reason)
             facts = {"account": account, "reason": reason}
             with act_as(WORKER):

@@ -39,10 +39,10 @@ class Adoption:
         return adoption_plan.make_plan(self._database, _require_known_time_zone(zone) or DEFAULT_TIME_ZONE)
 
     def run(self, zone: str | None = None, *, convert: bool = False) -> AdoptionResult:
-        """Adopt the table of credit checks, or continue an interrupted adoption. `zone` is the name of the time
-        zone in which the table's times are stored (None: the zone of the interrupted adoption, otherwise
-        Japan). `convert` allows steps during which the database copies the table and no program can write to
-        it.
+        """Adopt the table of credit checks, or continue an interrupted adoption, and return the result. `zone` is the
+        name of the time zone in which the table's times are stored (None: the zone of the interrupted adoption,
+        otherwise Japan). `convert` allows steps during which the database copies the table and no program can write
+        to it.
 
         Raises usage if `zone` differs from the zone with which the adoption began, schema_mismatch if an obstacle
         remains (detail.obstacles), database_locked if a step can't get the table's lock because of other

@@ -226,8 +226,8 @@ def find_adoption_obstacles(database: Database, table: LegacyTable) -> tuple[Ado
 
 
 def count_rows(database: Database, table: LegacyTable) -> AdoptionRowCounts:
-    """Count the rows of the table of credit checks in one pass, which reads a range of ROW_IDS_PER_RANGE ids with
-    each query."""
+    """Count the rows of the table of credit checks in one pass, and return the counts. The pass reads a range of
+    ROW_IDS_PER_RANGE ids with each query."""
     counter = _RowCounter()
     with database.read() as conn:
         for after_id, upto in adopt_rows.list_id_ranges(conn, 0, adopt_rows.find_highest_id(conn), ROW_IDS_PER_RANGE):

@@ -85,9 +85,9 @@ class AdoptionRun:
         self._counts: ChangeCounts = Counter()
 
     def run(self) -> AdoptionResult:
-        """Execute all steps that are not yet done. Raises database_locked if the unique index over claims could
-        not be created MAX_INDEX_CREATION_ATTEMPTS times because new duplicates appeared, and the errors of
-        `adopt_table.apply_table_change`.
+        """Execute all steps that are not yet done, and return the result. Raises database_locked if the unique index
+        over claims could not be created MAX_INDEX_CREATION_ATTEMPTS times because new duplicates appeared, and the
+        errors of `adopt_table.apply_table_change`.
         """
         rounds = 0
         while not self._run_remaining_steps():

@@ -176,9 +176,9 @@ class ChangedCompanyAlerts:
         return facts
 
     def _write_differing_facts(self, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date) -> int:
-        return self._context.write(lambda tx: self._write_changes(tx, facts, names, day))
+        return self._context.write(lambda tx: self._compare_again_and_write(tx, facts, names, day))
 
-    def _write_changes(
+    def _compare_again_and_write(
         self, tx: Transaction, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date
     ) -> int:
         """Compare `facts`, the registry's facts by corporation number, again with the rows of
@@ -206,7 +206,7 @@ class ChangedCompanyAlerts:
         self,
         tx: Transaction,
         row: WatchedCorporation,
-        present: WatchedFacts,
+        present_facts: WatchedFacts,
         day: date,
         successor_name: str,
         open_alert: Alert | None,
@@ -220,9 +220,9 @@ class ChangedCompanyAlerts:
         if before is None:
             return 0
         count = 0 if open_alert is None else self._resolve_alert(tx, open_alert)
-        watched_corporations.store_facts(tx.conn, row, present, day, self._context.now(), facts_before=before)
-        if find_changes(before, present):
-            count += self._raise_alert(tx, row.number, before, present, day, successor_name)
+        watched_corporations.store_facts(tx.conn, row, present_facts, day, self._context.now(), facts_before=before)
+        if find_changes(before, present_facts):
+            count += self._raise_alert(tx, row.number, before, present_facts, day, successor_name)
         return count
 
     # Corporations that are seen for the first time
@@ -269,15 +269,15 @@ class ChangedCompanyAlerts:
         self,
         tx: Transaction,
         rows: Sequence[WatchedCorporation],
-        changed: Mapping[str, WatchedFacts],
+        facts_by_number: Mapping[str, WatchedFacts],
         names: Mapping[str, str],
         day: date,
     ) -> int:
         stored = watched_corporations.find_by_numbers(tx.conn, [row.number for row in rows])
         new_rows = [row for row in rows if row.number not in stored]
         watched_corporations.insert_rows(tx.conn, new_rows, self._context.now())
-        new_changed = {row.number: changed[row.number] for row in new_rows if row.number in changed}
-        return self._write_changes(tx, new_changed, names, day) if new_changed else 0
+        new_changed = {row.number: facts_by_number[row.number] for row in new_rows if row.number in facts_by_number}
+        return self._compare_again_and_write(tx, new_changed, names, day) if new_changed else 0
 
     # Alerts
 
@@ -297,11 +297,11 @@ class ChangedCompanyAlerts:
         tx: Transaction,
         number: str,
         before: WatchedFacts,
-        present: WatchedFacts,
+        present_facts: WatchedFacts,
         day: date,
         successor_name: str,
     ) -> int:
-        observed = format_observed_change(before, present, successor_name)
+        observed = format_observed_change(before, present_facts, successor_name)
         alert = alerts.raise_alert(
             tx.conn,
             CORPORATION_CHANGE_RULE,
@@ -314,7 +314,7 @@ class ChangedCompanyAlerts:
         )
         if alert is None:
             return 0
-        _record_alert_change(self._context, tx, "AlertRaised", alert, _make_event_facts(before, present, day))
+        _record_alert_change(self._context, tx, "AlertRaised", alert, _make_event_facts(before, present_facts, day))
         return 1
 
     def _resolve_alert(self, tx: Transaction, alert: Alert) -> int:
@@ -347,9 +347,9 @@ def find_acknowledged_changes(
     conn: Connection, some_alerts: Collection[Alert], now: datetime
 ) -> tuple[tuple[Alert, CompanyChange], ...]:
     """Return those of `some_alerts` about changed corporations that a person has acknowledged and that can be
-    reopened, each with its change. An alert can be reopened if it is the newest one about its corporation, if the
-    facts were not written again after it, and if the corporation is still watched and its credit checks were not
-    renewed since.
+    reopened, each with its change. An alert can be reopened if it is the newest alert about its corporation, if the
+    corporation is still watched, and if neither the corporation's facts were written again nor its credit checks were
+    renewed after the alert was raised.
     """
     acknowledged = {
         format_number_of_subject(alert.subject_id): alert
@@ -363,7 +363,7 @@ def find_acknowledged_changes(
     current = [
         alert
         for number, alert in acknowledged.items()
-        if number in watched and number not in renewed and _was_written_before(rows.get(number), alert)
+        if number in watched and number not in renewed and _has_reported_facts(rows.get(number), alert)
     ]
     newest = {
         alert.subject_id: alert.id
@@ -376,8 +376,10 @@ def find_acknowledged_changes(
     )
 
 
-def _was_written_before(row: WatchedCorporation | None, alert: Alert) -> bool:
-    """Return True if the row has the facts that the alert reports. One transaction writes both, the facts first."""
+def _has_reported_facts(row: WatchedCorporation | None, alert: Alert) -> bool:
+    """Return True if the row `row` of `watched_corporations` still has the facts that the alert reports: no process
+    has written the row's facts again after the alert was raised. One transaction writes both, first the facts, then
+    the alert."""
     return row is not None and row.changed_at is not None and row.changed_at <= alert.detected_at
 
 
@@ -412,11 +414,11 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
     return again
 
 
-def _make_event_facts(before: WatchedFacts, present: WatchedFacts, day: date) -> Mapping[str, object]:
+def _make_event_facts(before: WatchedFacts, present_facts: WatchedFacts, day: date) -> Mapping[str, object]:
     return {
-        "changed": sorted(find_changes(before, present)),
+        "changed": sorted(find_changes(before, present_facts)),
         "before": make_facts_object(before),
-        "after": make_facts_object(present),
+        "after": make_facts_object(present_facts),
         "registry_date": day.isoformat(),
     }
 
@@ -436,7 +438,7 @@ def _record_alert_change(
 
 
 def _find_earlier_facts(
-    registry: "RegistryReader", present: Mapping[str, WatchedFacts], first_days: Mapping[str, date]
+    registry: "RegistryReader", present_facts_by_number: Mapping[str, WatchedFacts], first_days: Mapping[str, date]
 ) -> dict[str, WatchedFacts]:
     """Return, by corporation number, the facts that a corporation had when its oldest live record was created,
     only for corporations whose facts have changed since. `first_days` has the Japanese day of this creation, by
@@ -448,14 +450,16 @@ def _find_earlier_facts(
         if change.before is not None and change.day >= first_days[change.number]:
             earlier.setdefault(change.number, make_watched_facts(change.before))
     for number, first_day in first_days.items():
-        closure = present[number].closure
+        closure = present_facts_by_number[number].closure
         if number not in earlier and closure is not None and closure.day >= first_day:
-            earlier[number] = clear_closure(present[number])
-    return {number: facts for number, facts in earlier.items() if find_changes(facts, present[number])}
+            earlier[number] = clear_closure(present_facts_by_number[number])
+    return {
+        number: facts for number, facts in earlier.items() if find_changes(facts, present_facts_by_number[number])
+    }
 
 
 def _read_successor_names(registry: "RegistryReader", facts: Collection[WatchedFacts]) -> dict[str, str]:
-    numbers = {one.successor for one in facts if one.successor is not None}
+    numbers = {corporation_facts.successor for corporation_facts in facts if corporation_facts.successor is not None}
     return {number: corporation.name for number, corporation in registry.find_many(sorted(numbers)).items()}
 
 

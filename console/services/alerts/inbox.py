@@ -66,8 +66,8 @@ class AlertService:
         self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
-        """Return at most `limit` alerts: the open ones, newest first, then resolved ones. Raises not_allowed if
-        the acting person may not do this."""
+        """Return at most `limit` alerts: first the open alerts, newest first, then resolved alerts. Raises
+        not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts(conn, limit)
@@ -193,9 +193,9 @@ class AlertService:
         return None if loss is None else len(loss.lost_operations)
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
-        """Acknowledge an alert in the acting person's name. `note` is the person's text about the next step; it
-        may be empty, except for the alert that the database went back to an earlier state. If the same person
-        repeats the acknowledgement, nothing changes.
+        """Acknowledge an alert in the acting person's name, and return the alert. `note` is the person's text about
+        the next step; it may be empty, except for the alert that the database went back to an earlier state. If the
+        same person repeats the acknowledgement, nothing changes.
 
         Raises not_found, usage (detail.problem `note`) if the note is too long or missing, not_allowed, and
         already_decided if another person has acknowledged the alert first (detail.who).
@@ -208,20 +208,20 @@ class AlertService:
     def acknowledge_each(
         self, ids: Collection[int], note: str, *, request_id: str | None = None
     ) -> tuple[Alert, ...]:
-        """Acknowledge the alerts with these ids, which belong to one incident, with the same note. Each
-        acknowledgement has a request id of its own, derived from `request_id`; so a repeated call continues an
-        interrupted call. Raises the errors of `acknowledge`.
+        """Acknowledge the alerts with these ids, which belong to one incident, with the same note, and return the
+        alerts. Each acknowledgement has a request id of its own, derived from `request_id`; so a repeated call
+        continues an interrupted call. Raises the errors of `acknowledge`.
         """
         return tuple(self.acknowledge(id, note, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 
     def undo_each_acknowledgement(self, ids: Collection[int], *, request_id: str | None = None) -> tuple[Alert, ...]:
-        """Withdraw the acting person's acknowledgements of the alerts with these ids, which belong to one
-        incident. Raises the errors of `undo_acknowledgement`."""
+        """Withdraw the acting person's acknowledgements of the alerts with these ids, which belong to one incident,
+        and return the alerts. Raises the errors of `undo_acknowledgement`."""
         return tuple(self.undo_acknowledgement(id, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 
     def undo_acknowledgement(self, id: int, *, request_id: str | None = None) -> Alert:
-        """Withdraw the acting person's own acknowledgement of an open alert. If the alert has no acknowledgement,
-        nothing changes.
+        """Withdraw the acting person's own acknowledgement of an open alert, and return the alert. If the alert has
+        no acknowledgement, nothing changes.
 
         Raises not_found, not_allowed, and already_decided if another person has acknowledged the alert, or if the
         acknowledged alert is resolved.

@@ -16,7 +16,7 @@ from console.domain.alerts.incidents import (
     IncidentAction,
     IncidentState,
     IncidentStep,
-    find_incident_status,
+    compute_incident_status,
     measure_extent,
     split_into_incidents,
 )
@@ -75,9 +75,11 @@ class IncidentService:
                 *(alerts.list_alerts(conn, MAX_ALERTS_SEARCHED_FOR_CLOSED) if include_closed else ()),
             ]
             incidents = self._read_incidents(conn, listed_alerts)
-        open_ones = [one for one in incidents if one.state is not IncidentState.CLOSED]
-        closed = [one for one in incidents if one.state is IncidentState.CLOSED] if include_closed else []
-        return (*open_ones, *reversed(closed))
+        open_incidents = [incident for incident in incidents if incident.state is not IncidentState.CLOSED]
+        closed = (
+            [incident for incident in incidents if incident.state is IncidentState.CLOSED] if include_closed else []
+        )
+        return (*open_incidents, *reversed(closed))
 
     def read_incident(self, id: int) -> Incident:
         """Return the incident that has the alert with this id. Raises not_found, not_allowed."""
@@ -107,7 +109,7 @@ class IncidentService:
             aside = {cause for cause, alert_group in waiting if any(alert.id in steps for alert in alert_group)}
             records = self._records.read(conn, aside)
         return sum(
-            find_incident_status(
+            compute_incident_status(
                 _list_steps_of_incident(alert_group, steps),
                 measure_extent(alert_group, records.get(cause, ())),
                 now,
@@ -137,7 +139,11 @@ class IncidentService:
             incidents = (
                 self._read_incidents(conn, [alert for alert_group in named for alert in alert_group]) if named else ()
             )
-        return tuple(one for one in incidents if one.owner is not None and is_same_person(one.owner, person.name))
+        return tuple(
+            incident
+            for incident in incidents
+            if incident.owner is not None and is_same_person(incident.owner, person.name)
+        )
 
     def list_possible_owners(self) -> tuple[str, ...]:
         """Return the names of the people to whom an incident can be handed over. Raises not_allowed if the acting
@@ -152,43 +158,43 @@ class IncidentService:
             )
 
     def take(self, id: int, *, request_id: str | None = None) -> Incident:
-        """Make the acting person the owner of the incident that has the alert `id`. Raises in_progress
-        (detail.holder, since) if another person is the owner, already_decided if the incident is closed,
+        """Make the acting person the owner of the incident that has the alert `id`, and return the incident. Raises
+        in_progress (detail.holder, since) if another person is the owner, already_decided if the incident is closed,
         not_found, not_allowed.
         """
         return self._act_once(IncidentAction.TAKE, (id,), request_id)
 
     def release(self, id: int, *, request_id: str | None = None) -> Incident:
-        """End the acting person's ownership of the incident that has the alert `id`; nothing changes if the
-        incident has no owner. Raises in_progress if another person is the owner, already_decided if the
-        incident is closed, not_found, not_allowed.
+        """End the acting person's ownership of the incident that has the alert `id`, and return the incident; nothing
+        changes if it has no owner. Raises in_progress if another person is the owner, already_decided if the incident
+        is closed, not_found, not_allowed.
         """
         return self._act_once(IncidentAction.RELEASE, (id,), request_id)
 
     def hand_over(self, id: int, new_owner: str, note: str, *, request_id: str | None = None) -> Incident:
-        """Make `new_owner` the owner of the incident that has the alert `id`, with a note. The acting person
-        needn't be the owner, so that an incident doesn't stay with a person who is away. Raises usage without a
-        note or for a person who can't be an owner, already_decided if the incident is closed, not_found,
-        not_allowed.
+        """Make `new_owner` the owner of the incident that has the alert `id`, store a note, and return the incident.
+        The acting person needn't be the owner, so that an incident doesn't stay with a person who is away. Raises
+        usage without a note or for a person who can't be an owner, already_decided if the incident is closed,
+        not_found, not_allowed.
         """
         return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, note), request_id)
 
     def snooze(self, id: int, until: datetime, note: str = "", *, request_id: str | None = None) -> Incident:
-        """Put the incident that has the alert `id` aside until a time within LONGEST_SNOOZE; it opens earlier if
-        it becomes worse. `note` may be empty. Raises usage (problem `until`) for another time, already_decided
-        if the incident is closed, not_found, not_allowed.
+        """Put the incident that has the alert `id` aside until the time `until`, which must be within LONGEST_SNOOZE,
+        and return the incident. The incident opens earlier if it becomes worse. `note` may be empty. Raises usage
+        (problem `until`) for another time, already_decided if the incident is closed, not_found, not_allowed.
         """
         return self._act_once(IncidentAction.SNOOZE, (id, until, note), request_id)
 
     def wake(self, id: int, *, request_id: str | None = None) -> Incident:
-        """End the snooze of the incident that has the alert `id` before its time; nothing changes if the incident
-        is not snoozed. Raises already_decided if the incident is closed, not_found, not_allowed."""
+        """End the snooze of the incident that has the alert `id` before its time, and return the incident; nothing
+        changes if it is not snoozed. Raises already_decided if the incident is closed, not_found, not_allowed."""
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
     def resolve(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Resolve the incident that has the alert `id`; `reason` says why nothing more has to be done. Raises
-        usage (problem `note`) without a reason, already_decided if the incident is closed, not_found,
-        not_allowed.
+        """Resolve the incident that has the alert `id`, and return the incident; `reason` says why nothing more has
+        to be done. Raises usage (problem `note`) without a reason, already_decided if the incident is closed,
+        not_found, not_allowed.
         """
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 
@@ -323,7 +329,7 @@ class IncidentService:
         extent = measure_extent(alert_group, records)
         own_steps = _list_steps_of_incident(alert_group, steps)
         has_open_alert = any(alert.resolved_at is None for alert in alert_group)
-        status = find_incident_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
+        status = compute_incident_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
         item = _choose_most_helpful_item([items[alert.id] for alert in alert_group if alert.id in items])
         closed = [alert.resolved_at for alert in alert_group if alert.resolved_at is not None]
         return Incident(

@@ -27,18 +27,18 @@ class AssignmentService:
         self._context = context
 
     def take_record(self, kind: str, record_id: int) -> Take:
-        """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take.
-        Raises not_found, not_allowed, and in_progress if another person has the take (the error's detail names
-        the person and the end of the take).
+        """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take; return
+        the take. Raises not_found, not_allowed, and in_progress if another person has the take (the error's detail
+        names the person and the end of the take).
         """
         with refusals.audit_refusals(self._context, TAKE_ACTION, record_id, kind=kind):
             self._context.require_right("take")
             return self._context.write(lambda tx: self.take_record_in_transaction(tx, kind, record_id))
 
     def take_record_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> Take:
-        """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take, in
-        the caller's transaction. The caller has checked the right. Raises not_found, and in_progress if another
-        person has the take.
+        """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take, in the
+        caller's transaction; return the take. The caller has checked the right. Raises not_found, and in_progress if
+        another person has the take.
         """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)

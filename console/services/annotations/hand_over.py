@@ -23,7 +23,7 @@ def hand_over(
     """
     text = require_valid_note(note_text)
 
-    def write(tx: Transaction) -> bool:
+    def give_up_and_add_note(tx: Transaction) -> bool:
         is_released = assignment_service.give_up_in_transaction(tx, kind, record_id)
         if is_released:
             note_service.add_note_in_transaction(tx, kind, record_id, text, mentions_by=MentionSource.HAND_OVER)
@@ -32,4 +32,4 @@ def hand_over(
     with refusals.audit_refusals(context, assignments.TAKE_ACTION, record_id, kind=kind):
         for right in ("take", "note"):
             context.require_right(right)
-        return context.write(write)
+        return context.write(give_up_and_add_note)

@@ -30,8 +30,8 @@ class MentionService:
             return () if person is None else mentions.list_open_mentions(conn, person.name, MAX_LISTED_MENTIONS)
 
     def mark_done(self, id: int, *, request_id: str | None = None) -> Mention:
-        """Mark a mention of the acting person as done; nothing changes if it is done already. Raises not_allowed,
-        and not_found if there is no such mention or if it mentions another person."""
+        """Mark a mention of the acting person as done, and return the mention; nothing changes if it is done already.
+        Raises not_allowed, and not_found if there is no such mention or if it mentions another person."""
         return self._request_ids.act_once("mention done", request_id, (id,), lambda: self._mark_done(id))
 
     def _mark_done(self, id: int) -> Mention:
@@ -39,7 +39,7 @@ class MentionService:
         with refusals.audit_refusals(context, AuditAction.MENTION_DONE, id, kind=MENTION_KIND):
             person = context.require_right(MENTION_RIGHT).name
 
-            def write(tx: Transaction) -> Mention:
+            def mark_and_read_mention(tx: Transaction) -> Mention:
                 if mentions.find_mention_of_person(tx.conn, id, person) is not None and mentions.mark_done(
                     tx.conn, id, context.now()
                 ):
@@ -49,7 +49,7 @@ class MentionService:
                     raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": MENTION_KIND, "id": str(id)})
                 return mention
 
-            return context.write(write)
+            return context.write(mark_and_read_mention)
 
 
 def find_mentioned(tx: Transaction, note_text: str, author: str) -> tuple[str, ...]:

@@ -24,8 +24,8 @@ class NoteService:
         self._context = context
 
     def add_note(self, kind: str, record_id: int, note_text: str) -> Note:
-        """Add a note of the acting person to a record. Raises usage if the text is empty or too long, not_found,
-        not_allowed.
+        """Add a note of the acting person to a record, and return the note. Raises usage if the text is empty or too
+        long, not_found, not_allowed.
         """
         text = require_valid_note(note_text)
         with refusals.audit_refusals(self._context, NOTE_ACTION, record_id, kind=kind):
@@ -41,9 +41,9 @@ class NoteService:
         *,
         mentions_by: MentionSource | None = MentionSource.NOTE,
     ) -> Note:
-        """Add a note to a record, and store the mentions in the note, in the caller's transaction; the caller has
-        checked the right. `mentions_by` says whether the note belongs to a hand-over; None stores no mentions.
-        Raises not_found if there is no such record.
+        """Add a note to a record, and store the mentions in the note, in the caller's transaction, and return the
+        note; the caller has checked the right. `mentions_by` says whether the note belongs to a hand-over; None
+        stores no mentions. Raises not_found if there is no such record.
         """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)

@@ -41,7 +41,7 @@ class AuditService:
         """
         who = self._find_only_visible_person()
         with self._context.database.read() as conn:
-            entries = audit.list_newest_entries(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
+            entries = audit.list_newest_entries(conn, limit=max(1, min(limit, 1_000)), before=before, person=who)
             numbers = any_record.read_numbers_of_subjects(conn, {entry.subject for entry in entries})
         self._opening_log.record_opening(AuditAction.AUDIT_LISTED, "audit", None)
         return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
@@ -80,7 +80,7 @@ class AuditService:
     def _export_entries(self, path: Path) -> int:
         who = self._find_only_visible_person()
         with self._context.database.read() as conn:
-            rows = write_csv(path, [_AUDIT_CSV_COLUMNS], map(_make_csv_cells, audit.walk_entries(conn, who=who)))
+            rows = write_csv(path, [_AUDIT_CSV_COLUMNS], map(_make_csv_cells, audit.walk_entries(conn, person=who)))
         self._opening_log.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows
 

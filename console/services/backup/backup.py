@@ -71,9 +71,9 @@ class RestoreResult:
 
 
 def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
-    """Write a backup to the new folder `folder`. Desks and workers may continue meanwhile: the database is copied
-    in its state at one moment, and the documents after that, so that the backup has every document of its
-    records.
+    """Write a backup to the new folder `folder`, and return its manifest. Desks and workers may continue meanwhile:
+    the database is copied in its state at one moment, and the documents after that, so that the backup has every
+    document of its records.
 
     Raises bad_backup (not_empty) if the folder is not empty, storage_full, not_allowed for a database account that
     may only read, and write desk requests, bad_profile (dump_program) without the server's dump program, and the
@@ -111,11 +111,11 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
 
 
 def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
-    """Read the whole backup in `folder`, and compare it with this desk; nothing is changed.
+    """Read the whole backup in `folder`, compare it with this desk, and return the comparison; nothing is changed.
 
-    Raises bad_backup if a file is missing or altered; not_our_database if another database than the one of the
-    backup is at this desk's database address; schema_mismatch if a newer program made the backup; bad_profile
-    (other_key) if this desk has another store key.
+    Raises bad_backup if a file is missing or altered; not_our_database if another database than the one of the backup
+    is at this desk's database address; schema_mismatch if a newer program made the backup; bad_profile (other_key) if
+    this desk has another store key.
     """
     manifest = archive.read_manifest(folder)
     archive.require_intact_files(folder, manifest)
@@ -145,16 +145,16 @@ def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
 
 
 def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
-    """Check the backup in `folder` with `check_backup`, and replace this desk's database with it. The earlier file
-    of an SQLite database stays under another name; a server's database must be empty. Missing and damaged
-    documents are restored, other existing ones stay. An existing spool of this desk stays, because it has
-    operations that the backup lacks.
+    """Check the backup in `folder` with `check_backup`, replace this desk's database with it, and return the result.
+    The earlier file of an SQLite database stays under another name; a server's database must be empty. Missing and
+    damaged documents are restored; the other existing documents stay. An existing spool of this desk stays, because
+    it has operations that the backup lacks.
 
-    After an interrupted restore, this desk has its earlier database, an incomplete database that no program uses,
-    or the restored database with all its documents, which may lack upgrades. A repeated restore completes it, except
-    on a server whose database was already loaded, because that one isn't empty: there `upgrade` completes it, and no
-    document is missing, because the documents come first. Raises the errors of `check_backup`; bad_backup
-    if the backup is of the other kind of database (SQLite or server) or if a server's database is not empty;
+    After an interrupted restore, this desk has its earlier database, an incomplete database that no program uses, or
+    the restored database with all its documents, which may lack upgrades. A repeated restore completes it, except on
+    a server whose database was already loaded, because a loaded database isn't empty: there `upgrade` completes it,
+    and no document is missing, because the documents come first. Raises the errors of `check_backup`; bad_backup if
+    the backup is of the other kind of database (SQLite or server) or if a server's database is not empty;
     database_locked (in_use) if a process has the database file open.
     """
     backup = check_backup(settings, folder)
@@ -182,10 +182,10 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
 
 
 def record_restore(context: ServiceContext, restored: RestoreResult) -> RestoreResult:
-    """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses
-    an answer that the restored database lacks. Also search for operations that the restored database lacks; if
-    there are any, guarded operations are refused until a person has acknowledged the alert about them. Return
-    `restored` with the listed ones of these operations (see `RollbackFinding.make_refusal`) in `missing`.
+    """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
+    answer that the restored database lacks. Also search for operations that the restored database lacks; if there are
+    any, guarded operations are refused until a person has acknowledged the alert about them. Return `restored`, whose
+    `missing` then has the operations that `RollbackFinding.make_refusal` lists.
     """
     loss = database_rollback.find_rollback(context)
 

@@ -83,9 +83,9 @@ class BulkActionRunner:
         return RowOutcome(RowResult.DONE)
 
     def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
-        """Take the row's record or add the run's note to it, in the caller's transaction. Raises the errors of
-        OWN_FAULT_ERROR_CODES, which are faults of this installation, such as an unreachable database, and not a
-        result of the row.
+        """Take the row's record or add the run's note to it, in the caller's transaction. Return the outcome of the
+        row: done, or the refusal as a result. Raises the errors of OWN_FAULT_ERROR_CODES, which are faults of this
+        installation, such as an unreachable database, and not a result of the row.
         """
         try:
             if run.action is BulkAction.TAKE:

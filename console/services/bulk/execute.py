@@ -252,7 +252,7 @@ class BulkExecutor:
 
     def _end_run(self, executed_run: _ExecutedRun, state: str, reason: str | None) -> None:
         @compare_and_swap.run_again_if_stale()
-        def end(tx: Transaction) -> None:
+        def write_end_state(tx: Transaction) -> None:
             self._renew_lease(tx, executed_run)
             run = require_run(tx.conn, executed_run.run.id)
             if run.state != bulk.RUN_RUNNING:
@@ -261,7 +261,7 @@ class BulkExecutor:
             facts = {"state": state, **executed_run.results}
             self._context.record_audit(tx, AuditAction.BULK_ENDED, run.id, facts, kind=BULK_RUN_KIND, reason=reason)
 
-        self._context.write(end)
+        self._context.write(write_end_state)
 
 
 def require_run(conn: Connection, run_id: int) -> BulkRun:

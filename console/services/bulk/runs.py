@@ -76,8 +76,8 @@ class BulkRunService(BulkRunReader):
         *,
         request_id: str | None = None,
     ) -> BulkRun:
-        """Store a bulk run with a fixed list of records and their versions: the records in `chosen`, or all
-        records that the queue named `chosen` has now. Records that enter the queue later are not added.
+        """Store and return a bulk run with a fixed list of records and their versions: the records in `chosen`, or
+        all records that the queue named `chosen` has now. Records that enter the queue later are not added.
 
         `note_text` is the text of the note if the action is note. Raises usage for an unknown action, an invalid
         note, or a list of no records or more than MAX_ROWS_PER_BULK_RUN records; and not_allowed.
@@ -177,8 +177,8 @@ class BulkRunService(BulkRunReader):
         return self.read_run(run_id)
 
     def stop(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
-        """Stop the bulk run after its current row, also if another process executes it. A run that is not in the
-        state running stays unchanged. Raises not_found, not_allowed."""
+        """Stop the bulk run after its current row, also if another process executes it, and return the run. A run
+        that is not in the state running stays unchanged. Raises not_found, not_allowed."""
         return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop_run(run_id))
 
     def _stop_run(self, run_id: int) -> BulkRun:
@@ -186,19 +186,19 @@ class BulkRunService(BulkRunReader):
             self._context.require_right(self.read_run(run_id).action.value)
 
         @compare_and_swap.run_again_if_stale()
-        def end(tx: Transaction) -> None:
+        def stop_if_running(tx: Transaction) -> None:
             run = require_run(tx.conn, run_id)
             if run.state == bulk.RUN_RUNNING:
                 bulk.write_run_state(tx.conn, run, self._context.now(), bulk.RUN_STOPPED, reason="asked")
                 self._context.record_audit(tx, AuditAction.BULK_STOPPED, run_id, kind=BULK_RUN_KIND)
 
-        self._context.write(end)
+        self._context.write(stop_if_running)
         return self.read_run(run_id)
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
-        """End a bulk run that is not in the state running; its rows without a result are never executed. Raises
-        not_found, in_progress if the run is in the state running, and not_allowed for a person who is not its
-        maker.
+        """End a bulk run that is not in the state running; its rows without a result are never executed. Return the
+        run. Raises not_found, in_progress if the run is in the state running, and not_allowed for a person who is not
+        its maker.
         """
         return self._request_ids.act_once(
             "bulk discard", request_id, (run_id,), lambda: self._discard_and_audit_refusal(run_id)

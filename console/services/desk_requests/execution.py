@@ -216,19 +216,19 @@ class RequestExecutor:
         except ValueError:
             entry = unreadable
 
-        def write(tx: Transaction, entry: NewAuditEntry) -> None:
+        def write_entry_and_end_request(tx: Transaction, entry: NewAuditEntry) -> None:
             facts = {**entry.detail, "request": taken.id, "worker": self._context.database.account}
             self._context.audit.record_all(tx, (replace(entry, detail=facts),))
             requests.store_answer(tx, taken, "")
 
         with act_for_requester(taken):
             try:
-                self._context.write(lambda tx: write(tx, entry))
+                self._context.write(lambda tx: write_entry_and_end_request(tx, entry))
             except Exception as refusal:
                 if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_ERROR_CODES:
                     raise
                 _log.warning("desk request %s: its audit entry can't be written", taken.id, exc_info=True)
-                self._context.write(lambda tx: write(tx, unreadable))
+                self._context.write(lambda tx: write_entry_and_end_request(tx, unreadable))
 
     def _renew_request_lease(self, taken: TakenDeskRequest) -> None:
         self._context.write(

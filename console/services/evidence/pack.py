@@ -130,7 +130,7 @@ class EvidencePackWriter:
 
     def write_content(self, file: BinaryIO, kind: str, id: int | str, person: Person) -> PackContent:
         """Write the evidence pack of a record to an open file, for `person`, whose right the caller has checked.
-        Raises not_found."""
+        Return a description of the written content. Raises not_found."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
@@ -169,7 +169,7 @@ class _PackDraft:
         self,
         context: ServiceContext,
         conn: Connection,
-        related: RelatedRecords,
+        related_records: RelatedRecords,
         head: Mapping[str, object],
         only_person: str | None,
         texts: TimelineText,
@@ -177,11 +177,11 @@ class _PackDraft:
         largest: int,
     ) -> None:
         self._texts, self._write_pdf = texts, write_pdf
-        self._context, self._conn, self._related, self._largest_bytes = context, conn, related, largest
+        self._context, self._conn, self._related, self._largest_bytes = context, conn, related_records, largest
         self._only_person = only_person
-        self._plain_values = pack_text.PlainValueMaker(related.payer_names)
+        self._plain_values = pack_text.PlainValueMaker(related_records.payer_names)
         self._omitted_files: list[dict[str, object]] = []
-        record = related.record
+        record = related_records.record
         self._registry_facts = read_facts_of_record(context, conn, record)
         self._timeline = TimelinePage(
             get_record_kind(record),
@@ -189,8 +189,8 @@ class _PackDraft:
             (),
             None,
             {**head, **_make_official_name_facts(self._registry_facts)},
-            related.payer_names,
-            related.number_by_key,
+            related_records.payer_names,
+            related_records.number_by_key,
         )
         self.titles: dict[str, bytes] = {}
         self._event_count, self.last_event_at, self._is_cut = 0, EARLIEST_INSTANT, False
@@ -353,12 +353,12 @@ def _make_official_name_facts(facts: CorporationFacts | None) -> dict[str, objec
     }
 
 
-def _find_last_change_time(related: RelatedRecords) -> datetime:
+def _find_last_change_time(related_records: RelatedRecords) -> datetime:
     """Return the time of the last change of the record or of a related record; operations don't count. Return
     EARLIEST_INSTANT if no time is known. The pack explains the record as of this time, so that the same facts
     always give the same text.
     """
-    records = (related.record, *related.related)
+    records = (related_records.record, *related_records.related)
     changes = (record.changed_at for record in records if not isinstance(record, Operation))
     return max((at for at in changes if at is not None), default=EARLIEST_INSTANT)
 

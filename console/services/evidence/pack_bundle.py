@@ -90,8 +90,9 @@ class EvidenceBundleWriter:
         progress: PackCountReporter = lambda _done, _of: None,
     ) -> WrittenBundle:
         """Write the evidence packs of these records (kind and id), in this order, to the new file `path`. Write an
-        audit entry about the bundle and one about each pack in it, all in one transaction. The method calls
-        `progress` before each pack with the number of finished packs and the number of all packs.
+        audit entry about the bundle and one about each pack in it, all in one transaction. Return a description of
+        the file. The method calls `progress` before each pack with the number of finished packs and the number of all
+        packs.
 
         Raises not_found, not_allowed, no_operator, usage (file_exists, bulk_size), storage_full.
         """

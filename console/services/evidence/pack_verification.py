@@ -156,7 +156,9 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerifica
                 shutil.copyfileobj(member, copy, _CHUNK_BYTES)
             part = _verify_file(path, None, (PACK_FORMAT_NAME,))
         files, rows = files + part.file_count, rows + part.audit_row_count
-        problems += [FileProblem(f"{info.filename}/{one.file}", one.code, one.row) for one in part.problems]
+        problems += [
+            FileProblem(f"{info.filename}/{problem.file}", problem.code, problem.row) for problem in part.problems
+        ]
     return PackVerification(files, rows, tuple(problems[:_MAX_PROBLEMS]), bundle_result.about)
 
 

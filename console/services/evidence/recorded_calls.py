@@ -71,7 +71,7 @@ def read_journal(path: Path, largest: int = LARGEST_PACK_BYTES) -> RecordedJourn
         if sum(info.file_size for info in limited) > largest:
             raise ValueError("too large")
         case = _read_json_file(pack, _RECORD_FILE_NAME)
-        records = {(one["kind"], str(one["id"])): one for one in (case["record"], *case["related"])}
+        records = {(record["kind"], str(record["id"])): record for record in (case["record"], *case["related"])}
         answers = {item["id"]: item for item in _read_answers(pack)}
         operations, calls = dict[str, None](), list[RecordedCall]()
         for entry in _iterate_timeline(pack):
@@ -117,7 +117,7 @@ def _make_recorded_call(
         provider=provider,
         call=call,
         record=own,
-        related=tuple(one for one in records.values() if one is not own),
+        related=tuple(record for record in records.values() if record is not own),
         outcome=str(facts.get("outcome")),
         reason=str(facts.get("reason")),
         status=int(status[1]) if status else None,

@@ -137,14 +137,14 @@ class TimelineService:
 
 
 def walk_events(
-    conn: Connection, related: RelatedRecords, read_position: _ReadPosition | None = None
+    conn: Connection, related_records: RelatedRecords, read_position: _ReadPosition | None = None
 ) -> Iterator[TimelineEvent]:
     """Yield the events of a record and its related records, oldest first, after `read_position` (None: from
     the first event). Payers' names are masked. Only a part of the events is in memory at a time."""
-    position, hidden = read_position or {}, related.payer_names
+    position, hidden = read_position or {}, related_records.payer_names
     streams = [
         _open_event_stream(conn, source, *subject, position.get(f"{source.name} {' '.join(subject)}"))
-        for subject in related.record_keys
+        for subject in related_records.record_keys
         for source in list_history_sources(subject[0])
     ]
     return (mask_event(event, hidden) for _, event in merge_streams(streams))
@@ -245,13 +245,13 @@ def get_record_kind(record: AnyRecord) -> str:
 
 
 def make_timeline_head(
-    conn: Connection, related: RelatedRecords, complete_records: RecordsCompleter, now: datetime
+    conn: Connection, related_records: RelatedRecords, complete_records: RecordsCompleter, now: datetime
 ) -> dict[str, object]:
     """Return the facts for the first lines of a timeline: the record's number or name, its amount, and its state,
     certainty and work. Certainty and work come from the record's explanation at the time `now`, as on the page
     of the record.
     """
-    record = related.record
+    record = related_records.record
     facts: dict[str, object] = {"state": record.state.value}
     match record:
         case CreditCheck():
@@ -262,7 +262,11 @@ def make_timeline_head(
             minor = record.captured_minor or record.asked_minor
             facts |= {"name": record.merchant_payment_id, "minor": minor, "currency": record.currency}
         case Refund():
-            paid = (candidate.merchant_payment_id for candidate in related.related if isinstance(candidate, Payment))
+            paid = (
+                candidate.merchant_payment_id
+                for candidate in related_records.related
+                if isinstance(candidate, Payment)
+            )
             name = next(paid, str(record.payment_id))
             facts |= {"name": name, "minor": record.amount_minor, "currency": record.currency}
         case Operation():

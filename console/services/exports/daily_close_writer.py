@@ -39,9 +39,9 @@ class DailyCloseWriter:
         self._context, self._read_close, self._make_document = context, read_close, make_document
 
     def write(self, provider: str, day: date, path: Path, language: str) -> WrittenDailyClose:
-        """Write the daily close of the provider and day to the new file `path`, whose suffix names the format (PDF
-        or XLSX), and an audit entry with the close's sums and open records. The file gets its name when it is
-        complete; only the present user of the machine can read it.
+        """Write the daily close of the provider and day to the new file `path`, whose suffix names the format (PDF or
+        XLSX), and an audit entry with the close's sums and open records. The file gets its name when it is complete;
+        only the present user of the machine can read it. Return a description of the file.
 
         Raises usage (file_exists, document_format, close_day), not_found (no such provider), not_allowed,
         no_operator, storage_full.

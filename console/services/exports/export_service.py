@@ -37,9 +37,10 @@ class ExportService:
     def write(
         self, request: ExportRequest, path: Path, language: str, progress: RowCountReporter = lambda _: None
     ) -> WrittenExport:
-        """Write the requested list to the new file `path`, whose suffix names the format, and an audit entry with
-        the number of rows and the filter. The file gets its name when it is complete; only the present user of
-        the machine can read it. The method calls `progress` with the number of written rows.
+        """Write the requested list to the new file `path`, whose suffix names the format, and an audit entry with the
+        number of rows and the filter. The file gets its name when it is complete; only the present user of the
+        machine can read it. Return a description of the file. The method calls `progress` with the number of written
+        rows.
 
         Raises usage (file_exists, export_format, and for an unknown subject), not_found, not_allowed, no_operator,
         storage_full.

@@ -34,13 +34,13 @@ class PdfCopyWriter:
         self._context, self._read_pdf = context, read_pdf
 
     def save(self, record_id: int, path: Path, sha256: str | None = None) -> SavedPdf:
-        """Save the credit check's current PDF, or its PDF with this SHA-256, to the new file `path`. The method
-        reads the written file again; the file gets its name only if it is equal to the stored document. Only
-        the present user of the machine can read it.
+        """Save the credit check's current PDF, or its PDF with this SHA-256, to the new file `path`. The method reads
+        the written file again; the file gets its name only if it is equal to the stored document. Only the present
+        user of the machine can read it. Return its path, size and SHA-256.
 
-        The audit entry has the person and the SHA-256 of the written file, but no path, because the name of a
-        folder may contain the name of a person. Raises not_found, not_allowed, no_operator, documents_unreachable,
-        usage (file_exists), storage_full.
+        The audit entry has the person and the SHA-256 of the written file, but no path, because the name of a folder
+        may contain the name of a person. Raises not_found, not_allowed, no_operator, documents_unreachable, usage
+        (file_exists), storage_full.
         """
         with refusals.audit_refusals(self._context, _PDF_SAVED_AUDIT_ACTION, record_id):
             self._context.require_right("read")

@@ -189,7 +189,8 @@ class _DocumentLayout:
     # -- text
 
     def _split_by_font(self, text: str) -> Iterator[tuple["_Font", str]]:
-        """Yield the pieces of a text, each with the font of the program that has its characters."""
+        """Yield the parts of a text, each with the font that has its characters: one of the two fonts which the
+        program contains."""
         for is_in_second, run in groupby(text, lambda character: character in _CHARACTERS_OF_SECOND_FONT):
             yield self._second_font if is_in_second else self._font, "".join(run)
 

@@ -194,10 +194,10 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         key, settling = context.answer_key(operation_id), self._make_settler()
 
         @run_again_if_stale()
-        def write(tx: Transaction) -> bool:
+        def settle_in_transaction(tx: Transaction) -> bool:
             return settle(settling, tx, operation_id, outcome, key)
 
-        if not context.write(write):
+        if not context.write(settle_in_transaction):
             return False
         with log_and_suppress("end of a delivered operation"):
             end_intent(context, operation_id, outcome)
@@ -237,7 +237,7 @@ def record_operation_lapse(
     """
 
     @run_again_if_stale()
-    def write(tx: Transaction) -> bool:
+    def mark_lapsed_and_record(tx: Transaction) -> bool:
         operation = journal.find(tx.conn, operation_id)
         if operation is None:
             return False
@@ -248,7 +248,7 @@ def record_operation_lapse(
         record_lapse(tx, operation)
         return True
 
-    return context.write(write)
+    return context.write(mark_lapsed_and_record)
 
 
 def record_reading_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:

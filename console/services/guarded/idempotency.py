@@ -99,7 +99,7 @@ class IdempotencyKeyService:
             else self._read_result(key, fingerprint, cache_answer.epoch)
         )
 
-    def take_key(
+    def acquire_key(
         self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]
     ) -> HeldIdempotencyKey | str:
         """Acquire the idempotency key for one attempt and return a HeldIdempotencyKey; if a result is stored under

@@ -65,8 +65,8 @@ class HealthCheckService:
     """Runs the health checks one after the other, and returns their results. A failed check raises nothing. The
     service opens the spool itself.
 
-    `open_database` opens the database and returns a context manager. Its end closes the database, unless the
-    database belongs to an open desk.
+    `open_database` opens the database and returns a context manager. When it ends, it closes the database, unless the
+    services of this process use the same database.
     """
 
     def __init__(

@@ -105,15 +105,15 @@ class HintHandler:
         return NoticeEffect(common.EVENT_STORED_ONLY if stored else common.EVENT_REPEATED)
 
     def _store_event_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
-        """Store the event of a hint, unless it is already stored. `payment_id` is the provider's payment id in the
-        hint.
+        """Store the event of a hint, unless it is already stored. Return the effect of the hint. `payment_id` is the
+        provider's payment id in the hint.
 
         The provider is asked later, after the reply to the hint, because PayPay waits at most two seconds for the
         reply.
         """
         earlier = common.find_stored_notice_effect(self._context, self._name, event.event_id)
         if earlier is not None:
-            return self._handle_repeated_hint(event, earlier)
+            return self._find_effect_of_repeated_hint(event, earlier)
         stored = common.store_event(
             self._context, self._name, event.event_id, lambda tx: self._match_payment(tx, event, payment_id)
         )
@@ -121,7 +121,7 @@ class HintHandler:
             return NoticeEffect(common.EVENT_REPEATED)
         return NoticeEffect(stored.done, stored.payment_id, stored if stored.done == common.EVENT_QUEUED else None)
 
-    def _handle_repeated_hint(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
+    def _find_effect_of_repeated_hint(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
         """Return the effect of a repeated hint; `earlier` is the effect of the hint that came first.
 
         A hint that does not report a successful payment contains no time, so two such hints have the same event

@@ -75,8 +75,8 @@ class NoticeReceiver:
         self._last_unmatched_id = 0
 
     def receive_notice(self, post: PostedNotice) -> NoticeResult:
-        """Check and store one notice, apply its report to the payment, and ask the provider if necessary. Notices may
-        arrive in any sequence and repeatedly.
+        """Check and store one notice, apply its report to the payment, and ask the provider if necessary. Return the
+        result for the sender. Notices may arrive in any sequence and repeatedly.
 
         A refused notice changes no payment. The refusal is written to the audit trail unless it exceeds the rate
         limit; the next written refusal contains the number of refusals that were not written. Raises ConsoleError

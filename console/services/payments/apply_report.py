@@ -181,8 +181,8 @@ def _write_report(
 def _is_missing_number_reported(
     tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> bool:
-    """True if people have decided that the payment is completed, without the provider's payment id, and this read
-    of the paid payment tells the id, which no other payment of ours has."""
+    """Return True if people have decided that the payment is completed, without knowing the provider's payment id,
+    and the provider's answer now reports the payment as paid, with an id that no other payment of ours has."""
     report = sourced_report.report
     return (
         payment.provider_payment_id is None

@@ -242,9 +242,12 @@ class PaymentProber:
 
     @payments.run_again_if_stale()
     def _plan_next_probe(self, tx: Transaction, payment: Payment, *, automatic: bool, by_person: bool) -> None:
-        """Finish a probe. With `by_person`, write an audit entry. With `automatic`, unless the payment's work has
-        changed meanwhile, schedule its next probe, or set its work to needs_review after the last probe of the
-        schedule."""
+        """Complete a probe in the caller's transaction. With `by_person` (a person has requested the probe), write an
+        audit entry. With `automatic` (no person has requested it), schedule the payment's next probe; after the last
+        probe of the schedule, set the payment's work to needs_review instead.
+
+        The work stays unchanged if another process has changed it since `payment` was read, or if its reason is that
+        the payment's order must be set to paid."""
         context, current = self._context, payment_work.require_payment(tx, payment.id)
         if by_person:
             context.record_audit(

@@ -163,8 +163,8 @@ class _StartAttempt:
 
     def _require_overdue_payments_unpaid(self, order: Order) -> None:
         """Ask the provider about each payment of the order whose expiry time has passed but which has not ended: the
-        payer may have paid in the last second. Store the provider's answers. Return if each answer tells whether the
-        payment was paid; `check` then refuses the start because of a paid one.
+        payer may have paid in the last second. Store the provider's answers. Return if each answer says whether the
+        payment was paid; if a payment was paid, `check` then refuses the start.
 
         Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked or its answer does
         not tell, and provider_auth, rate_limited, provider_unreachable and similar codes if the provider did not

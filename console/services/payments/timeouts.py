@@ -288,9 +288,9 @@ class PaymentTimeoutSagas:
     # 2: expire the payment
 
     def _expire_payment(self, tx: Transaction, saga: Saga) -> StepVerdict:
-        """Second step of the saga: expire the payment if its expiry time has passed by our clock and the
-        provider's answer is at most MAX_PROVIDER_ANSWER_AGE old. If the payer pays after that, a later report books
-        the payment.
+        """Second step of the saga: expire the payment if its expiry time has passed by our clock and the provider's
+        answer is at most MAX_PROVIDER_ANSWER_AGE old. Return the verdict, which decides the saga's next step. If the
+        payer pays after that, a later report books the payment.
         """
         context, payment = self._context, payment_work.require_payment(tx, saga.subject_id)
         verdict = _choose_verdict(payment)
@@ -331,7 +331,8 @@ class PaymentTimeoutSagas:
 
     @orders.run_again_if_stale()
     def _cancel_order(self, tx: Transaction, saga: Saga) -> StepVerdict:
-        """Third step of the saga: cancel the order if no payment has paid it and no payment can still pay it."""
+        """Third step of the saga: cancel the order if no payment has paid it and no payment can still pay it. Return
+        the verdict, which decides the saga's next step."""
         payment = payment_work.require_payment(tx, saga.subject_id)
         order = orders.find(tx.conn, payment.order_id) if payment.order_id is not None else None
         if payment.state not in ENDED_UNPAID_STATES:
@@ -378,8 +379,9 @@ class PaymentTimeoutSagas:
     # 4: release the order's stock
 
     def _release_stock(self, tx: Transaction, saga: Saga) -> StepVerdict:
-        """Fourth step of the saga: release the stock that is still reserved for the cancelled order. Reservations
-        that the shop has already used or released are not changed.
+        """Fourth step of the saga: release the stock that is still reserved for the cancelled order. Return the
+        verdict, which decides the saga's next step. Reservations that the shop has already used or released are not
+        changed.
         """
         payment = payment_work.require_payment(tx, saga.subject_id)
         order = orders.find(tx.conn, payment.order_id) if payment.order_id is not None else None

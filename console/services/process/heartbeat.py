@@ -33,8 +33,9 @@ class Heartbeat:
         self._thread: Thread | None = None
 
     def add_beat(self, key: str, beat: Callable[[], None]) -> None:
-        """Register `beat` under `key` and call it regularly until `remove(key)`, each time in a new thread with
-        the context variables of the caller of `add`. Start the timer thread if it does not run.
+        """Register the function `beat` under `key`. The timer thread calls it once per beat interval until
+        `remove_beat(key)`, unless the previous call is still running, each time in a new thread with the context
+        variables of the caller of `add_beat`. Start the timer thread if it does not run.
         """
         caller = copy_context()
         with self._lock:

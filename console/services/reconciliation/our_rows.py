@@ -283,10 +283,11 @@ class OwnRecordComparison:
     def _compare_refund_sum(
         self, run_journal: ReconciliationRunJournal, payment: Payment, report: PaymentReport, key: str
     ) -> None:
-        """Compare the sum of a payment's refunds in our database with the sum in the provider's report.
+        """Compare the sum of a payment's refunds in our database with the sum in the provider's report, and write the
+        result into the run journal: a match, or a difference, for which it opens a case unless the run is a dry run.
 
-        Single refunds are not compared here, because the probe of a refund asks the provider about that refund by
-        its idempotency key.
+        Single refunds are not compared here, because the probe of a refund asks the provider about that refund by its
+        idempotency key.
         """
         reported = report.refunds
         reported_minor = sum(

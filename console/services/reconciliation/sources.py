@@ -29,8 +29,8 @@ MAX_REFUSED_ROWS = 1_000
 
 
 class HistorySource(Protocol):
-    """Interface of a provider's history of some days: a fixed sequence of rows, each about one payment or one
-    refund.
+    """Interface of a provider's history: its payments and refunds of the days that a reconciliation compares, as rows
+    in a fixed sequence. Each row is about one payment or one refund.
     """
 
     source_kind: ReportSource

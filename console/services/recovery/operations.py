@@ -127,8 +127,9 @@ class OperationRecovery:
         self, operation_id: str, target_state: str, proof: str | Path, provider_id: int | str | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:  # fmt: skip
-        """Store a person's decision about the outcome of an operation. If the database has the operation's record,
-        the decision is about that record; otherwise it is about the operation's entry in the spool of a desk.
+        """Store a person's decision about the outcome of an operation, and return the result. If the database has the
+        operation's record, the decision is about that record; otherwise it is about the operation's entry in the
+        spool of a desk.
 
         For an entry in a spool, two people can decide that a refund is `failed`, or that the start of a payment is
         `payment_failed`; `completed` needs the provider's confirmation. `proof` is a file or a written statement;
@@ -236,7 +237,7 @@ class OperationRecovery:
                 ErrorCode.EVIDENCE_MISMATCH, {"record": placeholder, "reason": MismatchReason.OTHER_NUMBER}
             )
 
-        def settle(tx: Transaction) -> int:
+        def insert_credit_check_and_proof(tx: Transaction) -> int:
             if check_records.find_owners_of_provider_id(context, tx, provider_id):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
@@ -248,7 +249,7 @@ class OperationRecovery:
                 evidence.add_proof(tx.conn, subject, intent.operation_id, operator, proof, context.now())
             return record_id
 
-        record_id = context.write(settle)
+        record_id = context.write(insert_credit_check_and_proof)
         context.spool.mark_ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
         context.spool.mark_delivered(intent.operation_id)
         with context.database.read() as conn:
@@ -307,7 +308,7 @@ class OperationRecovery:
         """
         context, now = self._context, self._context.now()
 
-        def settle(_proposer: str) -> None:
+        def close_proposals_and_audit(_proposer: str) -> None:
             approvals.close_proposals(tx.conn, OPERATION_KIND, operation.id, now)
             context.record_audit(
                 tx, AuditAction.OPERATION_RESOLVED, operation.id, {"as": "error"}, kind=OPERATION_KIND
@@ -317,7 +318,7 @@ class OperationRecovery:
             (OPERATION_KIND, None), "error", person, operation, operation.id, proof, refusal_facts={}
         )
         return decide_with_second_person(
-            context, tx, decision, settle=settle, propose=lambda _proof_id: {"as": "error"}
+            context, tx, decision, settle=close_proposals_and_audit, propose=lambda _proof_id: {"as": "error"}
         )
 
     def _find_operation(self, operation_id: str) -> Operation:
@@ -388,20 +389,20 @@ def _is_record_lost(conn: Connection, operation: Operation) -> bool:
     return _is_purchase(operation) and _find_credit_check(conn, operation) is None
 
 
-def _has_other_record(conn: Connection, lost: Operation, intent: Intent) -> bool:
-    """True if the record with the id that the record of the lost operation had is another one: a restored database
-    gives the ids of lost records to new ones."""
-    number = lost.subject_id or 0
-    if lost.subject_kind == refunds.REFUND_KIND:
+def _has_other_record(conn: Connection, lost_operation: Operation, intent: Intent) -> bool:
+    """Return True if the id of the lost operation's record now belongs to another record, because a restored database
+    gives the ids of lost records to new records."""
+    number = lost_operation.subject_id or 0
+    if lost_operation.subject_kind == refunds.REFUND_KIND:
         refund = refunds.find(conn, number)
         return refund is not None and (
             refund.payment_id != intent.payment_id
             or refund.amount_minor != intent.amount_minor
             or (refund.created_at is not None and refund.created_at > intent.at)
         )
-    find = payments.find if lost.subject_kind == payments.PAYMENT_KIND else credit_checks.find
+    find = payments.find if lost_operation.subject_kind == payments.PAYMENT_KIND else credit_checks.find
     record = find(conn, number)
-    return record is not None and record.operation_id != lost.id
+    return record is not None and record.operation_id != lost_operation.id
 
 
 def _parse_credit_check_id(provider_id: int | str | None) -> int | None:

@@ -130,8 +130,8 @@ class QueueReader:
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that the filter selects by the cause of their problem. Return for
-        each cause the number of its records and the sums of their amounts, the largest group first. The numbers are
-        too low, and marked as such, if the queue has too many records to count. Raises usage for an unknown queue.
+        each cause the number of its records and the sums of their amounts, the largest group first. If the queue has
+        too many records to count, the numbers are too low, and the result says so. Raises usage for an unknown queue.
         """
         require_known_queue(name)
         with self._context.database.read() as conn:

@@ -61,7 +61,9 @@ class SavedViewService:
         may not read.
         """
         views = self.list_views()
-        view = find_view_by_name(views, name) or next((one for one in views if str(one.id) == name.strip()), None)
+        view = find_view_by_name(views, name) or next(
+            (saved_view for saved_view in views if str(saved_view.id) == name.strip()), None
+        )
         if view is None:
             raise _make_not_found_error(name)
         return view
@@ -119,10 +121,10 @@ class SavedViewService:
         *,
         request_id: str | None = None,
     ) -> SavedView:
-        """Store a view under a name. If the acting person (or, with `is_team`, the team) already has a view with
-        this name, `may_replace` lets the new content replace the old one. Raises usage for a name or content
-        that can't be stored, for a used name without `may_replace`, and if there are too many views; raises
-        not_allowed if the acting person may not save this view.
+        """Store a view under a name, and return the stored view. If the acting person (or, with `is_team`, the team)
+        already has a view with this name, `may_replace` lets the new content replace the old one. Raises usage for a
+        name or content that can't be stored, for a used name without `may_replace`, and if there are too many views;
+        raises not_allowed if the acting person may not save this view.
         """
         arguments = (name, is_team, content, may_replace)
         return self._request_ids.act_once("view save", request_id, arguments, lambda: self._store_view(*arguments))
@@ -169,7 +171,7 @@ class SavedViewService:
                 context.now(),
             )
 
-            def write(tx: Transaction) -> SavedView:
+            def insert_or_replace_view(tx: Transaction) -> SavedView:
                 present = saved_views.find_named(tx.conn, view)
                 if present is None or not may_replace:
                     return self._insert_view(tx, view)
@@ -177,7 +179,7 @@ class SavedViewService:
                 changed = replace(present, name=view.name, content=view.content)
                 return self._replace_view(tx, AuditAction.VIEW_CHANGED, present, changed, person)
 
-            return context.write(write)
+            return context.write(insert_or_replace_view)
 
     def _insert_view(self, tx: Transaction, view: SavedView) -> SavedView:
         self._require_storable_view(tx.conn, view)
@@ -202,28 +204,28 @@ class SavedViewService:
             with refusals.audit_refusals(context, action, id, kind=VIEW_KIND):
                 person = context.require_right(_SAVE_VIEW_RIGHT)
 
-                def write(tx: Transaction) -> SavedView:
+                def replace_changed_view(tx: Transaction) -> SavedView:
                     view = self._find_changeable_view(tx.conn, id, person)
                     return self._replace_view(tx, action, view, change(view), person)
 
-                return context.write(write)
+                return context.write(replace_changed_view)
 
         return self._request_ids.act_once(command, request_id, arguments, change_view)
 
     def _replace_view(
-        self, tx: Transaction, action: AuditAction, view: SavedView, changed: SavedView, person: Person
+        self, tx: Transaction, action: AuditAction, view: SavedView, changed_view: SavedView, person: Person
     ) -> SavedView:
-        """Write the changed view with a new version, and return it. If `changed` equals `view`, write nothing and
-        return `view`."""
-        if changed == view:
+        """Write the changed view with a new version, and return it. If `changed_view` equals `view`, write nothing
+        and return `view`."""
+        if changed_view == view:
             return view
         now = self._context.now()
-        changed = replace(changed, version=view.version + 1, changed_by=person.name, changed_at=now)
-        if changed.deleted_at is None:
-            self._require_storable_view(tx.conn, changed)
-        saved_views.replace_view(tx.conn, changed)
-        self._record_view_audit(tx, action, changed)
-        return changed
+        changed_view = replace(changed_view, version=view.version + 1, changed_by=person.name, changed_at=now)
+        if changed_view.deleted_at is None:
+            self._require_storable_view(tx.conn, changed_view)
+        saved_views.replace_view(tx.conn, changed_view)
+        self._record_view_audit(tx, action, changed_view)
+        return changed_view
 
     def _require_storable_view(self, conn: Connection, view: SavedView) -> None:
         """Raise usage if another view has this view's name, or if the view's maker (for a team's view, the team)
@@ -232,8 +234,8 @@ class SavedViewService:
         if present is not None and present.id != view.id:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME_TAKEN, "name": view.name})
         most = MAX_TEAM_VIEWS if view.is_team else MAX_OWN_VIEWS
-        others = [one for one in saved_views.list_views(conn, view.maker) if one.id != view.id]
-        if sum(one.is_team == view.is_team for one in others) >= most:
+        others = [other_view for other_view in saved_views.list_views(conn, view.maker) if other_view.id != view.id]
+        if sum(other_view.is_team == view.is_team for other_view in others) >= most:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.TOO_MANY_VIEWS, "n": most})
 
     def _record_view_audit(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:

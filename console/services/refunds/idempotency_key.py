@@ -34,11 +34,13 @@ def find_refund_key(context: ServiceContext, conn: Connection, refund: Refund, p
 
 
 def is_refund_of_payment(intent: Intent, payment: Payment) -> bool:
-    """True if the refund that a desk has sent (`intent`) belongs to this payment. Its key tells, because a restored
-    database gives the ids of lost payments to new ones, and a lost payment may come back with another id.
+    """Return True if the refund that a desk has sent (`intent`) belongs to this payment. The refund's idempotency key
+    decides, not the payment's id: a restored database gives the ids of lost payments to new payments, and a lost
+    payment may come back with another id.
 
-    A key that tells nothing (an earlier version made it otherwise) belongs to the payment with the intent's id,
-    unless that payment began after the refund was sent.
+    If the key was not computed from this payment (an earlier version of the program computed keys in another way),
+    the refund belongs to the payment with the intent's payment id, unless that payment began after the refund was
+    sent.
     """
     amount_minor = intent.amount_minor or 0
     if any(

@@ -15,7 +15,7 @@ from console.settings.entries_file import EntriesFile
 from console.settings.person_files import get_person_file_path
 
 _INCIDENT_ENTRY_PREFIX = "incident."
-_TRAINING_RUN_ENTRY = "run"
+_TRAINING_RUN_VALUE_NAME = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ class ScoreFile:
     def read_training_run(self) -> Mapping[str, str]:
         """Return the running training of the person: its `id`, the path `database` and the `url` of the simulated
         providers; empty if none runs."""
-        run = self._file.read().values.get(_TRAINING_RUN_ENTRY)
+        run = self._file.read().values.get(_TRAINING_RUN_VALUE_NAME)
         return run if isinstance(run, dict) else {}
 
     def write_training_run(self, run: Mapping[str, str] | None) -> None:
         """Store the running training of the person; None if it has ended. Raises storage_full if the file can't be
         written."""
-        self._file.change({_TRAINING_RUN_ENTRY: None if run is None else dict(run)})
+        self._file.change({_TRAINING_RUN_VALUE_NAME: None if run is None else dict(run)})
 
     def compute_score(self) -> TrainingScore:
         """Return the person's score by the stored verdicts."""

@@ -63,7 +63,7 @@ _RIGHT_PATTERNS_ON_MYSQL = {
 }
 _ALL_PRIVILEGES_PATTERN = r"\bALL PRIVILEGES ON \*\.\*"
 _ROLLED_BACK_ERROR = 1402
-_NO_SUCH_BRANCH_ERRORS = {
+_TRANSACTION_NOT_FOUND_ERRORS = {
     1397,
     1399,
     _ROLLED_BACK_ERROR,
@@ -203,7 +203,7 @@ def roll_back_prepared_transaction(conn: Connection, transaction: str) -> bool:
     try:
         conn.exec_driver_sql(f"XA ROLLBACK {transaction}")
     except DBAPIError as error:
-        if find_error_number(error) not in _NO_SUCH_BRANCH_ERRORS:
+        if find_error_number(error) not in _TRANSACTION_NOT_FOUND_ERRORS:
             raise
         return find_error_number(error) == _ROLLED_BACK_ERROR
     return True

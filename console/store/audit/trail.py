@@ -163,8 +163,8 @@ class AuditTrail:
         self._begin = None
 
     def _anchor_committed(self, heads: Sequence[ChainHead]) -> None:
-        """Store the committed rows `heads` in the spool as anchors. If the spool fails, log the error and store
-        these rows together with the next ones."""
+        """Store the committed rows `heads` in the spool as anchors. If the spool fails, log the error and store these
+        rows together with the next committed rows."""
         with self._lock:
             self._unanchored_heads.extend(heads)
             try:
@@ -176,15 +176,15 @@ class AuditTrail:
 
 
 def list_newest_entries(
-    conn: Connection, *, limit: int, before: int | None = None, who: str | None = None
+    conn: Connection, *, limit: int, before: int | None = None, person: str | None = None
 ) -> tuple[AuditEntry, ...]:
-    """Return at most `limit` audit entries, newest first. With `before`, only those with smaller ids; with `who`,
+    """Return at most `limit` audit entries, newest first. With `before`, only those with smaller ids; with `person`,
     only those of that person."""
     query = _AUDIT_ENTRIES_QUERY.order_by(audit_log.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(audit_log.c.id < before)
-    if who is not None:
-        query = query.where(audit_log.c.who == who)
+    if person is not None:
+        query = query.where(audit_log.c.who == person)
     return tuple(_make_entry(row) for row in conn.execute(query))
 
 
@@ -194,12 +194,12 @@ def list_entries_of_subject(conn: Connection, kind: str, subject_id: str) -> tup
     return tuple(_make_entry(row) for row in conn.execute(query.order_by(audit_log.c.id)))
 
 
-def walk_entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditEntry]:
-    """Yield every audit entry, oldest first. With `who`, only entries of that person. The entries are read page by
+def walk_entries(conn: Connection, *, person: str | None = None) -> Iterator[AuditEntry]:
+    """Yield every audit entry, oldest first. With `person`, only entries of that person. The entries are read page by
     page, so memory stays constant."""
     query = _AUDIT_ENTRIES_QUERY.order_by(audit_log.c.id).limit(_ENTRIES_PER_BATCH)
-    if who is not None:
-        query = query.where(audit_log.c.who == who)
+    if person is not None:
+        query = query.where(audit_log.c.who == person)
     rows = conn.execute(query).all()
     while rows:
         yield from map(_make_entry, rows)

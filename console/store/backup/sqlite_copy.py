@@ -140,12 +140,12 @@ def _keep_database_under_name(database: Path, kept_name: str) -> Path:
     return kept
 
 
-def _rename_side_files(database: Path, kept: Path) -> None:
-    """Rename the side files of a database that was damaged or has been deleted, so that they belong to `kept`. They
-    would damage the new database."""
+def _rename_side_files(database: Path, kept_file: Path) -> None:
+    """Rename the side files of a database that was damaged or has been deleted, so that they belong to `kept_file`.
+    They would damage the new database."""
     for suffix in _SIDE_FILE_SUFFIXES:
         with suppress(FileNotFoundError):
-            database.with_name(database.name + suffix).rename(kept.with_name(kept.name + suffix))
+            database.with_name(database.name + suffix).rename(kept_file.with_name(kept_file.name + suffix))
 
 
 def require_unused_database(database: Path) -> None:

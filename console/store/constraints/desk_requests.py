@@ -46,7 +46,7 @@ MAX_FILE_PARTS_PER_HOUR = 500
 """Largest number of file parts in the requests of one person in one hour. A file is sent in parts."""
 MAX_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
 """Largest number of parts into which the file of one request is divided."""
-_AUDIT_REQUEST_DAYS = 3_650
+_AUDIT_REQUEST_LIFETIME_DAYS = 3_650
 """Number of days after which a request for an audit entry lapses."""
 MAX_RESULT_CHARACTERS = 4 * 1024 * 1024
 _ALLOWED_STATE_STEPS = {
@@ -68,19 +68,19 @@ isn't a worker's or executes no request.
 TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
     ("requests", "INSERT"): (
         f"SET NEW.who = account, NEW.at = {UTC_NOW_SQL}, NEW.expires_at = {UTC_NOW_SQL}"
-        f" + INTERVAL IF(NEW.action = '{AUDIT_REQUEST_ACTION}', {_AUDIT_REQUEST_DAYS * 86_400},"
+        f" + INTERVAL IF(NEW.action = '{AUDIT_REQUEST_ACTION}', {_AUDIT_REQUEST_LIFETIME_DAYS * 86_400},"
         f" {LONGEST_WAIT_FOR_WORKER_SECONDS}) SECOND;"
     )
 }
 """For a table and event, the statements that the trigger runs before it checks its rules."""
 
 
-def _make_requests_of_person_sql(who: str) -> str:
-    """Return the FROM and WHERE clauses that select all desk requests `r` of one person. `who` is the SQL of the
-    person's name. It must have the column's collation: then the rule reads, and in some isolation levels locks,
+def _make_requests_of_person_sql(person_sql: str) -> str:
+    """Return the FROM and WHERE clauses that select all desk requests `r` of one person. `person_sql` is the SQL of
+    the person's name. It must have the column's collation: then the rule reads, and in some isolation levels locks,
     only this person's part of the index.
     """
-    return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {who}"
+    return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {person_sql}"
 
 
 _IS_REQUEST_OF_LAST_HOUR_SQL = f"r.at > {UTC_NOW_SQL} - INTERVAL 1 HOUR"

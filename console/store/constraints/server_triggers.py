@@ -60,7 +60,7 @@ _PERSON_DECLARATION = (
     f"DECLARE me VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT"
     f" IF(@console_request IS NULL, account, COALESCE({desk_requests.REQUESTER_SQL}, account));"
 )
-_ACCOUNT_AS_PERSON_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT account;"
+_PERSON_IS_ACCOUNT_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT account;"
 _OPERATION_DECLARATION = (
     f"DECLARE op VARCHAR(36) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
 )
@@ -241,7 +241,7 @@ def _make_triggers_of_desk_requests() -> Iterator[ServerTrigger]:
         yield ServerTrigger(
             table,
             event,
-            _make_trigger_body(rules, more_declarations=first, person_declaration=_ACCOUNT_AS_PERSON_DECLARATION),
+            _make_trigger_body(rules, more_declarations=first, person_declaration=_PERSON_IS_ACCOUNT_DECLARATION),
         )
 
 

@@ -121,9 +121,9 @@ def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset(
 
 
 def find_by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
-    """Return all credit checks of a corporation number, newest first. `lapsed`: ids of credit checks whose
-    purchase call has lapsed (its process crashed or froze); pending ones of them are returned with an unknown
-    outcome.
+    """Return all credit checks of a corporation number, newest first. `lapsed`: ids of credit checks whose purchase
+    call has lapsed (its process crashed or froze); those of them that are stored as pending are returned with an
+    unknown outcome.
     """
     return select_by_number(number, conn.execute(_CREDIT_CHECKS_BY_NUMBER_QUERY, {"number": number}).all(), lapsed)
 
@@ -132,7 +132,7 @@ def select_by_number(number: str, rows: Sequence[Sequence[Any]], lapsed: Abstrac
     """Return those credit checks among `rows` that have this corporation number, newest first.
 
     `rows`: rows of a query over `get_base_query()`. `lapsed`: ids of credit checks whose purchase call has lapsed
-    (its process crashed or froze); pending ones of them are returned with an unknown outcome.
+    (its process crashed or froze); those of them that are stored as pending are returned with an unknown outcome.
     """
     records = [make_record(row, lapsed) for row in rows]
     records.sort(key=_get_record_id, reverse=True)
@@ -142,10 +142,10 @@ def select_by_number(number: str, rows: Sequence[Sequence[Any]], lapsed: Abstrac
 def find_live(
     conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()
 ) -> CreditCheck | None:
-    """Return the live credit check that holds the claim on (client, corporation number). If there is none, return
-    the oldest live credit check of this client and number whose stored number SQL can't normalise. Return None
-    if there is neither. `lapsed`: ids of credit checks whose purchase call has lapsed; pending ones of them are
-    returned with an unknown outcome.
+    """Return the live credit check that holds the claim on (client, corporation number). If there is none, return the
+    oldest live credit check of this client and number whose stored number SQL can't normalise. Return None if there
+    is neither. `lapsed`: ids of credit checks whose purchase call has lapsed; those of them that are stored as
+    pending are returned with an unknown outcome.
     """
     pair = (int(client_id), number)
     rows = conn.execute(_CREDIT_CHECK_BY_CLAIM_QUERY, {"client": pair[0], "number": number}).all()
@@ -238,8 +238,8 @@ def select_records(
     conn: Connection, query: Select[Any], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
     """Run a query that the caller has made from `get_base_query()` and return its credit checks. `lapsed`: ids of
-    credit checks whose purchase call has lapsed (its process crashed or froze); pending ones of them are
-    returned with an unknown outcome.
+    credit checks whose purchase call has lapsed (its process crashed or froze); those of them that are stored as
+    pending are returned with an unknown outcome.
     """
     return tuple(make_record(row, lapsed) for row in conn.execute(query))
 
@@ -247,11 +247,11 @@ def select_records(
 def find_by_prefix(
     conn: Connection, number: str, name: str, limit: int, lapsed: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` credit checks whose corporation number begins with `number`; if `number` is empty,
-    those whose company name begins with `name`. They are sorted by number or name, then by descending id.
+    """Return at most `limit` credit checks whose corporation number begins with `number`; if `number` is empty, those
+    whose company name begins with `name`. They are sorted by number or name, then by descending id.
 
-    `lapsed`: ids of credit checks whose purchase call has lapsed (its process crashed or froze); pending ones of
-    them are returned with an unknown outcome.
+    `lapsed`: ids of credit checks whose purchase call has lapsed (its process crashed or froze); those of them that
+    are stored as pending are returned with an unknown outcome.
     """
     if number:
         return _read_records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed)

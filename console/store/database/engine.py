@@ -203,21 +203,21 @@ class Database:
             self._report_transaction_change(-1)
         tx.run_commit_hooks()
 
-    def _attempt_transaction(self, work: Callable[[Transaction], T], lost: list[Transaction]) -> T:
-        """Call `work` in one write transaction and return its result. `lost` are earlier attempts whose COMMIT
-        wasn't answered; if one of them turns out to be committed, return its result instead.
+    def _attempt_transaction(self, work: Callable[[Transaction], T], lost_transactions: list[Transaction]) -> T:
+        """Call `work` in one write transaction and return its result. `lost_transactions` are earlier attempts whose
+        COMMIT wasn't answered; if one of them turns out to be committed, return its result instead.
 
-        On another node of a cluster a COMMIT may become visible late. If it isn't visible after `work` either,
-        this attempt has read the same state and writes the same keys as the earlier attempt, so only one of them
-        can commit. Raises RunAgain if it has become visible meanwhile.
+        On another node of a cluster a COMMIT may become visible late. If it isn't visible after `work` either, this
+        attempt has read the same state and writes the same keys as the earlier attempt, so only one of them can
+        commit. Raises RunAgain if it has become visible meanwhile.
         """
         self._report_transaction_change(+1)
         try:
             with self._write_transaction() as tx:
-                committed = _find_first_committed(lost, tx.conn) or tx
+                committed = _find_first_committed(lost_transactions, tx.conn) or tx
                 if committed is tx:
                     tx.result = work(tx)
-                    if _find_first_committed(lost, tx.conn):
+                    if _find_first_committed(lost_transactions, tx.conn):
                         raise RunAgain("a lost COMMIT has arrived")
         finally:
             self._report_transaction_change(-1)
@@ -374,10 +374,10 @@ def _get_no_executed_request() -> None:
     """Return None: the calling thread executes no desk request. Default of `Database.executed_request`."""
 
 
-def _find_first_committed(lost: list[Transaction], conn: Connection) -> Transaction | None:
-    """Return the first transaction in `lost` (their COMMIT wasn't answered) whose proof shows on `conn` that it
-    was committed; None if there is none."""
-    return next((tx for tx in lost if tx.proof is not None and tx.proof(conn)), None)
+def _find_first_committed(lost_transactions: list[Transaction], conn: Connection) -> Transaction | None:
+    """Return the first transaction in `lost_transactions` (their COMMIT wasn't answered) whose proof shows on `conn`
+    that it was committed; None if there is none."""
+    return next((tx for tx in lost_transactions if tx.proof is not None and tx.proof(conn)), None)
 
 
 def _raise_console_error(error: Exception) -> None:

@@ -180,12 +180,12 @@ class _ConnectionOpener:
         event.listen(engine, "handle_error", self._mark_lost)
 
     def _connect_any(
-        self, dialect: Dialect, record: ConnectionPoolEntry, arguments: list[Any], named: dict[str, Any]
+        self, dialect: Dialect, record: ConnectionPoolEntry, arguments: list[Any], keyword_arguments: dict[str, Any]
     ) -> DBAPIConnection:
         refusal: Exception | None = None
         for database in self._databases:
             try:
-                connection = self._connect_to_node(dialect, arguments, {**named, "database": database})
+                connection = self._connect_to_node(dialect, arguments, {**keyword_arguments, "database": database})
             except dialect.loaded_dbapi.OperationalError as refused:
                 if refused.args[0] != _DATABASE_ACCESS_DENIED_ERROR:
                     raise
@@ -196,12 +196,14 @@ class _ConnectionOpener:
             return connection
         raise refusal or RuntimeError("there is at least one database")
 
-    def _connect_to_node(self, dialect: Dialect, arguments: list[Any], named: dict[str, Any]) -> DBAPIConnection:
+    def _connect_to_node(
+        self, dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any]
+    ) -> DBAPIConnection:
         nodes, error = self._server.nodes, None
         for step in range(len(nodes)):
             node_index = (self._first_node + step) % len(nodes)
             host, port = nodes[node_index]
-            options = {**named, "host": host, "port": port, "read_timeout": CONNECT_TIMEOUT_SECONDS}
+            options = {**keyword_arguments, "host": host, "port": port, "read_timeout": CONNECT_TIMEOUT_SECONDS}
             open_node = partial(_open_connection, dialect, arguments, options)
             try:
                 connection = (
@@ -218,7 +220,7 @@ class _ConnectionOpener:
                 continue
             if not self._server.has_no_time_limit:
                 AnswerReader(connection, partial(_is_serving, open_node, dialect.loaded_dbapi.Error))
-            limit_answer_time(connection, named["read_timeout"])
+            limit_answer_time(connection, keyword_arguments["read_timeout"])
             self._first_node = node_index
             return connection
         raise error or RuntimeError("a server has at least one node")
@@ -256,12 +258,13 @@ class _ConnectionOpener:
 
 
 def _open_connection(
-    dialect: Dialect, arguments: list[Any], named: dict[str, Any], *statements: str
+    dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any], *statements: str
 ) -> DBAPIConnection:
-    """Open a connection and run `statements` on it. If a statement fails, close the connection and raise the
-    statement's error. Raises bad_profile if a TLS file is missing, unreadable or not in PEM form."""
+    """Open a connection with the driver's `arguments` and `keyword_arguments`, run `statements` on it, and return it.
+    If a statement fails, close the connection and raise the statement's error. Raises bad_profile if a TLS file is
+    missing, unreadable or not in PEM form."""
     try:
-        connection = dialect.connect(*arguments, **named)
+        connection = dialect.connect(*arguments, **keyword_arguments)
     except OSError as unfit:  # PyMySQL raises OSError only for the TLS files
         raise _make_bad_profile_error(SettingProblem.TLS_FILE_UNUSABLE) from unfit
     cursor = connection.cursor()
@@ -275,13 +278,14 @@ def _open_connection(
     return connection
 
 
-def _is_serving(open_node: Callable[[str], DBAPIConnection], error: type[Exception]) -> bool:
-    """True if the node accepts a new connection and runs a statement on it. Also True if it refuses the connection
-    only because of the login or because no connection is free.
+def _is_serving(open_node: Callable[[str], DBAPIConnection], driver_error: type[Exception]) -> bool:
+    """Return True if the node accepts a new connection and runs a statement on it, and also if it refuses the
+    connection only because of the login or because no connection is free. `open_node` opens a connection and runs a
+    statement on it; `driver_error` is the base class of the database driver's errors.
     """
     try:
         open_node(_CONNECTION_CHECK_STATEMENT).close()
-    except error as refused:
+    except driver_error as refused:
         return not error_codes.is_unreachable(refused)
     return True
 
@@ -313,14 +317,14 @@ def get_session(conn: Connection) -> Session:
     return Session((dbapi.host, dbapi.port), dbapi.thread_id())
 
 
-def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost: Session) -> bool:
-    """Return True if the COMMIT of the session `lost` took effect, False if it never will. `conn` can't be used
-    afterwards.
+def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost_session: Session) -> bool:
+    """Return True if the COMMIT of the session `lost_session` took effect, False if it never will. `conn` can't be
+    used afterwards.
 
     `proof` looks with a lock for the row that only the lost transaction can have written, so it waits for a COMMIT
-    that still runs. If the COMMIT never reached the server, the session `lost` still holds its row locks, and
-    `proof` waits in vain for the row. In that case this function kills the session and calls `proof` again; if
-    `conn` is at another node, where it can't do that, it raises OperationalError.
+    that still runs. If the COMMIT never reached the server, the session `lost_session` still holds its row locks, and
+    `proof` waits for the row until its lock wait ends. In that case this function kills the session and calls `proof`
+    again; if `conn` is at another node, where it can't do that, it raises OperationalError.
     """
     conn.detach()
     conn.exec_driver_sql(_SET_SHORT_LOCK_WAIT_SQL)
@@ -329,11 +333,11 @@ def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost: S
     except OperationalError as lock_error:
         if (
             error_codes.find_error_number(lock_error) != error_codes.LOCK_WAIT_TIMEOUT_ERROR
-            or get_session(conn).node != lost.node
+            or get_session(conn).node != lost_session.node
         ):
             raise
     try:
-        conn.exec_driver_sql(f"KILL CONNECTION {lost.number}")
+        conn.exec_driver_sql(f"KILL CONNECTION {lost_session.number}")
     except (
         DatabaseError
     ) as kill_error:  # the session may have ended by itself; every account may kill its own sessions

@@ -51,9 +51,11 @@ def find_newest_worker(conn: Connection, seconds: float) -> AliveWorker | None:
 
 
 def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
-    """Return the records that have changed since the mark `after`, whether no worker is running (no presence lease
-    is live), and the id of the newest setting of a read-only switch. Costs one statement if nothing has changed:
-    idle desks cost the database mainly by the number of their statements.
+    """Return the records that have changed since the mark `after` (the reader's position in the change feed), whether
+    no worker is running (no presence lease is live), and the id of the newest setting of a read-only switch.
+
+    If nothing has changed, this takes one statement, because every open window calls this function at short
+    intervals.
     """
     if after is None:
         mark, changes = change_feed.list_changes_since(conn, None)

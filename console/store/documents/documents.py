@@ -111,7 +111,7 @@ class Documents:
             raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
         self._storage.store(path, content)
 
-    def delete_part(self, path: str) -> None:
+    def delete_registry_part(self, path: str) -> None:
         """Delete a part of a corporation registry that is no longer needed. Raises not_found for any other path:
         documents are never deleted."""
         if _PATH_PATTERN.fullmatch(path) is None or not path.endswith(".reg"):

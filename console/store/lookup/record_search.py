@@ -209,8 +209,8 @@ def _find_indexed_conditions(
 
 
 def _may_be_unreadable(queries: RecordTableQueries, search: RecordSearch) -> bool:
-    """True if the search may find orders with a status that this program doesn't know. They count as pending
-    orders that a person must review, but they aren't in the index ranges of these conditions."""
+    """Return True if orders with a status that this program doesn't know may fulfil the search. Such orders count as
+    pending orders that a person must review, but the index ranges of those states don't contain them."""
     chosen = search.record_filter
     return queries.kind == orders.ORDER_KIND and (
         OrderState.PENDING.value in chosen.states or WorkState.NEEDS_REVIEW in chosen.states | chosen.work_states
@@ -226,8 +226,11 @@ def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Ite
     lapsed_rows = [queries.id.in_(sorted(lapsed))] if lapsed else []
     if chosen.states and chosen.states.isdisjoint({Certainty.KNOWN, WorkState.NONE}):
         yield [
-            *(_STATUS_COLUMNS[queries.kind] == one for one in sorted(chosen.states & _STATES_BY_KIND[queries.kind])),
-            *(queries.work_state == one for one in sorted(chosen.states & set(WorkState))),
+            *(
+                _STATUS_COLUMNS[queries.kind] == state
+                for state in sorted(chosen.states & _STATES_BY_KIND[queries.kind])
+            ),
+            *(queries.work_state == state for state in sorted(chosen.states & set(WorkState))),
             *(
                 [_CERTAINTY_COLUMNS[queries.kind] == Certainty.UNKNOWN.value]
                 if Certainty.UNKNOWN in chosen.states and queries.kind in _CERTAINTY_COLUMNS
@@ -275,7 +278,7 @@ def _make_days_condition(kind: str, days: DayRange) -> ColumnElement[bool]:
     conditions = [_make_between_condition(column, Instant, first, end) for column in _DAY_COLUMNS[kind]]
     if kind == credit_checks.CREDIT_CHECK_KIND:
         is_foreign = check_table.c.created_at.is_(None)
-        local = [at.replace(tzinfo=None) for at in (one.astimezone(JST) for one in days.compute_instants())]
+        local = [at.replace(tzinfo=None) for at in (instant.astimezone(JST) for instant in days.compute_instants())]
         in_utc = _make_between_condition(check_table.c.purchased_at, ForeignInstant, first, end)
         in_japan = _make_between_condition(check_table.c.purchased_at, ForeignInstant, *local)
         conditions.append(

@@ -172,7 +172,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 
 
 def _require_nothing() -> None:
-    """Stand-in for `UpgradeLock.require_held` on SQLite, which has no upgrade lock."""
+    """Do nothing, in place of `UpgradeLock.require_held`: SQLite has no upgrade lock."""
 
 
 def renew_constraints(database: Database, require_held: Callable[[], None]) -> None:

@@ -74,8 +74,8 @@ def list_decided_refunds(conn: Connection, person: str, since: datetime) -> tupl
 
 
 def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tuple[ClosedProposal, ...]:
-    """Return the closed ones among the newest 50 proposals that the person has made since the instant `since`. A
-    proposal that the person has replaced by a newer one about the same record is left out."""
+    """Of the newest 50 proposals that the person has made since the instant `since`, return those that are closed. A
+    proposal that the person has replaced by a newer proposal about the same record is left out."""
     rows = conn.execute(_CLOSED_PROPOSALS_QUERY, {"who": person, "since": convert_to_naive_utc(since)}).all()
     newest = {(kind, subject): (id, closed_at) for id, kind, subject, closed_at in reversed(rows)}
     return tuple(

@@ -165,8 +165,8 @@ class IdempotencyCache(NoIdempotencyCache):
         return self._get_known_epoch()
 
     def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Ask Redis for the result of the operation with this idempotency key. An entry with another fingerprint
-        of the request gives no result."""
+        """Ask Redis for the result of the operation with this idempotency key, and return the answer. The answer has
+        no result if the entry in Redis has another fingerprint of the request."""
         return self._send_key_command(key, fingerprint, "GET")
 
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
@@ -192,8 +192,9 @@ class IdempotencyCache(NoIdempotencyCache):
         )
 
     def forget_result(self, key: str) -> None:
-        """Replace the result of an idempotency key in Redis by a mark, which no result overwrites for five
-        minutes. The caller must have committed a new epoch in the database before."""
+        """Replace the result of an idempotency key in Redis by the value _FORGOTTEN_MARK, which no result overwrites
+        for five minutes. Before this call the caller must have committed a new epoch of the cache
+        (`console.store.operations.idempotency`) in the database."""
         with self._lock:
             self._epoch_read = (-EPOCH_VALID_MS, "")
         if self._keys is not None:

@@ -41,9 +41,9 @@ _REQUEST_ID_USE_QUERY = select(
 _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id, request_ids.c.operation_id).where(
     _REQUEST_ID_CONDITION
 )
-_USE_COLUMNS = ("command", "fingerprint", "desk", "host", "process", "since", "token")
+_COLUMNS_OF_NEW_USE = ("command", "fingerprint", "desk", "host", "process", "since", "token")
 _NEW_USE_VALUES = {
-    **{column: bindparam(f"{column}_") for column in _USE_COLUMNS},
+    **{column: bindparam(f"{column}_") for column in _COLUMNS_OF_NEW_USE},
     "state": ACT_RUNNING,
     "begun_ms": database_unix_ms(),
     "lease_clock": lease_clock_id(),

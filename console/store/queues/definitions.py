@@ -43,8 +43,8 @@ def _make_state_conditions(
 
 
 def _was_paid_since_sql() -> ColumnElement[bool]:
-    """Return SQL for a failed payment: true if another payment of the same order is in a paid state, and that one was
-    stored or paid after the failed one was stored."""
+    """Return SQL for a failed payment: true if another payment of the same order is in a paid state, and that other
+    payment was stored or paid after the failed payment was stored."""
     other = payment_table.alias("other")
     return exists().where(
         other.c.order_id == payment_table.c.order_id,

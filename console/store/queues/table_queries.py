@@ -176,9 +176,10 @@ class RecordTableQueries:
         limit: int,
         lapsed: AbstractSet[int],
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return at most `limit` rows with keys above `after`, by up to three queries: the rows with the same work
-        state and instant, then those with the same work state and later instants, then those with later work
-        states.
+        """Return at most `limit` rows with keys above `after` (a work state, an instant and an id), by up to three
+        queries: first the rows with the work state and the instant of `after` and a higher id, then the rows with its
+        work state and a later instant, then the rows with a later work state. If `after` is None, return the first
+        rows of the queue.
         """
         if after is None:
             return self._read_rows(conn, statements.first_rows, lapsed, most=limit)

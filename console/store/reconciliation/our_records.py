@@ -204,8 +204,8 @@ def find_open_cases(
 def list_cases_of_run(
     conn: Connection, run_id: int, since: datetime, rules: Collection[str], limit: int
 ) -> tuple[Alert, ...]:
-    """Return at most `limit` cases of these rules about payments in the differences of a run: cases that are open,
-    and closed ones that were opened at `since` or later."""
+    """Return at most `limit` cases of these rules about payments in the differences of a run: open cases, and those
+    closed cases that were opened at `since` or later."""
     ids = conn.scalars(
         _CASE_IDS_OF_RUN_QUERY,
         {"run": run_id, "since": convert_to_naive_utc(since), "rules": sorted(rules), "most": limit},

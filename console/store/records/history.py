@@ -266,8 +266,8 @@ def _make_alert_resolved_event(row: Row[Any], kind: str, id: str) -> TimelineEve
     return _make_alert_event(row, row.resolved_at, "resolved", "worker", kind, id)
 
 
-def _make_alert_event(row: Row[Any], at: datetime, what: str, who: str, kind: str, id: str) -> TimelineEvent:
-    source = "alerts" if what == "raised" else f"alerts:{what}"
+def _make_alert_event(row: Row[Any], at: datetime, event_code: str, actor: str, kind: str, id: str) -> TimelineEvent:
+    source = "alerts" if event_code == "raised" else f"alerts:{event_code}"
     facts = {
         "alert": row.id,
         "rule": row.rule_id,
@@ -278,8 +278,8 @@ def _make_alert_event(row: Row[Any], at: datetime, what: str, who: str, kind: st
     return TimelineEvent(
         convert_to_aware_utc(at),
         TimelineEventKind.ALERT,
-        who,
-        f"alert_{what}",
+        actor,
+        f"alert_{event_code}",
         kind,
         id,
         source,
@@ -296,13 +296,13 @@ def _make_saga_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
     return _make_saga_event(row, row.ended_at, "ended", "sagas:ended", kind, id)
 
 
-def _make_saga_event(row: Row[Any], at: datetime, what: str, source: str, kind: str, id: str) -> TimelineEvent:
+def _make_saga_event(row: Row[Any], at: datetime, event_code: str, source: str, kind: str, id: str) -> TimelineEvent:
     facts = {"saga": row.kind, "state": row.state, "step": row.step, "reason": row.reason, "attempts": row.attempts}
     return TimelineEvent(
         convert_to_aware_utc(at),
         TimelineEventKind.SAGA,
         "worker",
-        f"saga_{what}",
+        f"saga_{event_code}",
         kind,
         id,
         source,

@@ -79,13 +79,13 @@ class RegistryManifest:
 
 
 def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] = ()) -> None:
-    """Store the registry in use of `folder` for the desks of the team. `paths` are the files that were imported
-    last: if they contain all differences that the desks don't have yet, only these differences are stored,
-    otherwise a new base. Nothing is stored if the folder has no registry, or if the manifest already lists it.
+    """Store the registry in use of `folder` for the desks of the team. `paths` are the files that were imported last:
+    if they contain all differences that the desks don't have yet, only these differences are stored, otherwise a new
+    base. Nothing is stored if the folder has no registry, or if the manifest already lists it.
 
     A damaged manifest is replaced by one with a new base; the parts that it named stay. Raises in_progress if another
     process imports into this folder; storage_full or documents_unreachable if a file can't be stored; bad_profile if
-    a newer program wrote the manifest in a form that this one can't read.
+    a newer program wrote the manifest in a form that this program can't read.
     """
     with import_lock(folder), translate_errors(folder):
         file = find_registry_file(folder)
@@ -102,7 +102,7 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
         new = _append_to_manifest(former, status, paths, documents) or _store_base(folder, file, documents)
         documents.replace_manifest(json.dumps(asdict(new)).encode())
         for path in _list_parts(former) - _list_parts(new):
-            documents.delete_part(path)
+            documents.delete_registry_part(path)
 
 
 def fetch_registry(

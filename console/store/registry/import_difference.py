@@ -76,7 +76,7 @@ def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tupl
 def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredCorporationRow, bool]]) -> set[int]:
     """Return the row ids in the table `corporations` of those corporations of `rows` that the registry has now."""
     found = (connection.execute(_CORPORATION_ID_BY_NUMBER_QUERY, row[:1]).fetchone() for row, _ in rows)
-    return {one[0] for one in found if one is not None}
+    return {row[0] for row in found if row is not None}
 
 
 def _apply_row(

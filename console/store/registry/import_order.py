@@ -74,26 +74,26 @@ def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
         seen.add(source.prefecture)
 
 
-def _check_difference(reached: date | None, source: SourceFile) -> date:
-    if reached is None:
+def _check_difference(complete_until: date | None, source: SourceFile) -> date:
+    if complete_until is None:
         raise _make_order_error(RegistryOrderProblem.NO_WHOLE_FILE, source, None)
-    if source.day <= reached:
-        raise _make_order_error(RegistryOrderProblem.ALREADY_APPLIED, source, reached)
-    missing = list_publication_days_between(reached, source.day)
+    if source.day <= complete_until:
+        raise _make_order_error(RegistryOrderProblem.ALREADY_APPLIED, source, complete_until)
+    missing = list_publication_days_between(complete_until, source.day)
     if missing:
-        raise _make_order_error(RegistryOrderProblem.DAYS_MISSING, source, reached, missing)
+        raise _make_order_error(RegistryOrderProblem.DAYS_MISSING, source, complete_until, missing)
     return source.day
 
 
 def _make_order_error(
-    problem: RegistryOrderProblem, source: SourceFile, reached: date | None, missing: Sequence[date] = ()
+    problem: RegistryOrderProblem, source: SourceFile, complete_until: date | None, missing: Sequence[date] = ()
 ) -> ConsoleError:
     return ConsoleError(
         ErrorCode.REGISTRY_ORDER,
         {
             "problem": problem,
             "file": source.name,
-            "registry_date": "" if reached is None else reached.isoformat(),
+            "registry_date": "" if complete_until is None else complete_until.isoformat(),
             "missing_days": [day.isoformat() for day in missing],
         },
     )

@@ -111,8 +111,8 @@ def list_numbers_in_range(conn: Connection, kind: str, after: int, up_to_id: int
 
 
 def find_record_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -> dict[str, datetime | None]:
-    """Return the watched ones of these corporation numbers, each with the instant at which its oldest live or open
-    record began; None as value if no such instant is stored."""
+    """Return those of the corporation numbers that are watched, as a mapping to the instant at which the
+    corporation's oldest live or open record began (None: no such instant is stored)."""
     beginnings: dict[str, datetime | None] = {}
     values = {"numbers": sorted(numbers), "valid_at": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
     for number, stored in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values) if numbers else ():

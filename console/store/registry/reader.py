@@ -23,10 +23,10 @@ from console.store.registry.file_rows import FIRST_PUBLICATION_DAY
 from console.store.registry.import_order import RegistryCoverage
 from console.store.registry.registry_file import (
     CURRENT_REGISTRY_NAME,
-    FileStamp,
+    FileVersion,
     find_registry_file,
     open_for_reading,
-    read_file_stamp,
+    read_file_version,
 )
 from console.store.registry.schema import (
     COLUMN_LIST_SQL,
@@ -52,9 +52,9 @@ _PREDECESSORS_QUERY = f"{_SELECT_CORPORATIONS_SQL} successor = ? ORDER BY number
 class _OpenRegistryFile:
     """An open registry.db: its idle connections, and the rows of its table `places` by their ids."""
 
-    def __init__(self, file: Path, stamp: FileStamp | None) -> None:
+    def __init__(self, file: Path, file_version: FileVersion | None) -> None:
         self.file = file
-        self.stamp = stamp
+        self.file_version = file_version
         self.idle: deque[sqlite3.Connection] = deque()
         self.places: dict[int, PlaceKey] = {}
 
@@ -163,9 +163,9 @@ class RegistryReader:
         return self.run_query(find_rows)
 
     def read_successor_chain(self, number: str) -> tuple[Corporation, ...]:
-        """Return the corporation into which the corporation `number` was merged, then the successor of that one,
-        and so on to the last one in the registry. Return an empty tuple if the registry doesn't have `number`, if it
-        wasn't merged, or if the chain of successors leads into a circle or is longer than _MAX_SUCCESSORS.
+        """Return the corporation into which the corporation `number` was merged, then that corporation's successor,
+        and so on to the last successor in the registry. Return an empty tuple if the registry doesn't have `number`,
+        if it wasn't merged, or if the chain of successors leads into a circle or is longer than _MAX_SUCCESSORS.
         """
         chain: dict[str, Corporation] = {}
         found = self.find(number)
@@ -203,9 +203,9 @@ class RegistryReader:
         """Call `query` with a connection to the registry in use and the open file, and return the result. If the
         call fails because another process has put a new registry in use, call `query` again with the new one."""
         while True:
-            stamp = read_file_stamp(self._current)
+            file_version = read_file_version(self._current)
             try:
-                generation = self._open_current(stamp)
+                generation = self._open_current(file_version)
                 connection = generation.borrow()
                 try:
                     answer = query(connection, generation)
@@ -217,20 +217,20 @@ class RegistryReader:
                     generation.close()
                 return answer
             except (sqlite3.Error, OSError) as error:
-                if read_file_stamp(self._current) == stamp:
+                if read_file_version(self._current) == file_version:
                     with translate_errors(self._folder):
                         raise error
 
-    def _open_current(self, stamp: FileStamp | None) -> _OpenRegistryFile:
+    def _open_current(self, file_version: FileVersion | None) -> _OpenRegistryFile:
         generation = self._generation
-        if generation is not None and generation.stamp == stamp:
+        if generation is not None and generation.file_version == file_version:
             return generation
         file = find_registry_file(self._folder)
         if file is None:
             raise sqlite3.OperationalError("the registry was deleted")
         if generation is not None:
             generation.close()
-        self._generation = opened = _OpenRegistryFile(file, stamp)
+        self._generation = opened = _OpenRegistryFile(file, file_version)
         return opened
 
 

@@ -9,7 +9,7 @@
 
 A registry in use has a write-ahead log, whose path is made of the path of registry.db. So a new registry gets a
 folder of its own, and the file `current` is replaced, which is atomic. Readers read `current` before each query.
-If it names another registry by then, they open that one.
+If it names another registry by then, they open that registry.
 """
 
 import os
@@ -30,7 +30,7 @@ from console.store.spool.sqlite_file import sync_folder
 FILE_NAME = "registry.db"
 CURRENT_REGISTRY_NAME = "current"
 UNFINISHED_BUILD_NAME = "building"
-FileStamp: TypeAlias = tuple[int, int, int]
+FileVersion: TypeAlias = tuple[int, int, int]
 _REGISTRY_FOLDER_PATTERN = "[0-9]*-*"
 _LOCK_FILE_NAME = "import.lock"
 _MMAP_BYTES = 2**31 - 2**16
@@ -170,7 +170,7 @@ def _sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def read_file_stamp(path: str) -> FileStamp | None:
+def read_file_version(path: str) -> FileVersion | None:
     """Return a value that changes if the file is replaced (inode, time of the last change in nanoseconds, size in
     bytes); None if there is no file."""
     try:

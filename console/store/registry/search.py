@@ -138,8 +138,8 @@ class _Candidates:
     def list_matches(self) -> list[int]:
         """Return the row ids of all matches ranked so far, the best first. If the search has ended because
         MAX_CANDIDATES rows were verified, these include matches of ranks that no step has searched."""
-        matches = [one for one in self._known.values() if one.rank is not None]
-        return [one.row_id for one in sorted(matches, key=_get_rank)]
+        matches = [row for row in self._known.values() if row.rank is not None]
+        return [match.row_id for match in sorted(matches, key=_get_rank)]
 
     def rank(self, row: tuple[Any, ...]) -> _Candidate:
         """Return the candidate of a row (id and texts of a corporation) with its rank."""
@@ -186,7 +186,11 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
         return
     for rank in Rank:
         for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-            new = (one for one in _find_ranked_candidates(candidates, rank, table) if one.row_id not in found_ids)
+            new = (
+                candidate
+                for candidate in _find_ranked_candidates(candidates, rank, table)
+                if candidate.row_id not in found_ids
+            )
             for one in sorted(islice(new, limit), key=_get_name_length):
                 yield one.row_id
         if rank is Rank.NAME and query.digits:

@@ -66,8 +66,8 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
 
 
 def index_all_rows(connection: sqlite3.Connection, after: int, limit: int) -> int | None:
-    """Add corporations to the search index: the next `limit` ones with a row id above `after`. Return the last of
-    these row ids; None if there was none."""
+    """Add the next `limit` corporations with a row id above `after` to the search index. Return the last of their row
+    ids; None if there was no further corporation."""
     last = connection.execute(_LAST_ID_OF_BATCH_QUERY, (after, limit)).fetchone()[0]
     if last is not None:
         _add_rows(
@@ -188,13 +188,14 @@ def _make_street_terms(before: str, street: str) -> tuple[str, Sequence[tuple[st
     return " ".join(list_address_terms(before + street)), numbers
 
 
-def list_character_pairs(folded: str) -> list[str]:
+def list_character_pairs(folded_text: str) -> list[str]:
     """Return the pairs of neighbouring characters of a text in its comparison form."""
-    return list(map(add, folded, folded[1:]))
+    return list(map(add, folded_text, folded_text[1:]))
 
 
 def list_edge_terms(bare_name: str) -> tuple[str, str]:
-    """Return two terms: of the beginning and of the end of a name in its comparison form without its legal form."""
+    """Return two search terms of a corporation's name: one for its first two characters, one for its last two.
+    `bare_name` is the name in comparison form, without its legal form."""
     return f"^{bare_name[:2]}", f"{bare_name[-2:]}$"
 
 

@@ -117,8 +117,8 @@ def store_facts(
     facts_before: WatchedFacts | None = None,
 ) -> None:
     """Replace the facts of a row by those of the registry of `registry_date`. `facts_before`: the facts before the
-    changes that a new alert reports; None leaves the stored ones unchanged, but deletes unreadable ones. Raises
-    RunAgain if another process has changed the row since it was read.
+    changes that a new alert reports; None leaves the stored earlier facts unchanged, but deletes them if they are
+    unreadable. Raises RunAgain if another process has changed the row since it was read.
     """
     before = facts_before or row.facts_before
     values = {

@@ -13,7 +13,7 @@ from console.store.schema.core import audit_log
 from console.store.schema.payments import refunds
 
 MAX_REFUNDS = 10_000
-"""Largest number of refunds that are read, the newest ones."""
+"""Largest number of refunds that are read. If there are more, the newest are read."""
 _APPROVED_STATES = (
     RefundState.APPROVED,
     RefundState.SUBMITTING,

@@ -161,8 +161,9 @@ class Intent:
 
 
 class StartKeys(NamedTuple):
-    """What the starts of payments for one order at one provider have in common: the `provider_key` of the `first`
-    start, the beginning of the keys of later ones (which a start of another order may share), and the `fingerprint`.
+    """Keys of the starts of payments for one order at one provider: the `provider_key` of the `first` start; the
+    beginning of the `provider_key` of each later start (which the key of another order's start may share); and the
+    `fingerprint`, which all starts of the order have.
     """
 
     first: str

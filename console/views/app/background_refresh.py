@@ -115,8 +115,8 @@ class BackgroundRefresh(QObject):
     @Slot(bool)
     def set_intervals_by_attendance(self, is_attended: bool) -> None:
         """Set the intervals at which the window reads the change feed, the counts and the saved views: the usual
-        ones if a person uses the desk (`is_attended`), otherwise longer ones. In the first case, also read the
-        feed and the counts now.
+        intervals if a person uses the desk (`is_attended`), otherwise longer intervals. In the first case, also read
+        the feed and the counts now.
         """
         self._feed_timer.setInterval(CHANGE_FEED_INTERVAL_MS if is_attended else UNATTENDED_CHANGE_FEED_INTERVAL_MS)
         for timer in (self._counts_timer, self._views_timer):
@@ -202,10 +202,11 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_work_counts(self) -> None:
-        """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds and
-        proposals that the acting person may decide, of unacknowledged alerts and of mentions, and the events
-        that concern the person. Store them in the context as WorkCounts. While an earlier reading runs, read them
-        after it: it may have read some of them before the change for which this one was requested.
+        """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds and proposals
+        that the acting person may decide, of unacknowledged alerts and of mentions, and the events that concern the
+        person. Store them in the context as WorkCounts. While an earlier reading runs, read them after it has ended,
+        because the earlier reading may have read some of them before the change for which the new reading is
+        requested.
         """
         if not self._mark_call_running("standing"):
             self._are_counts_outdated = self._context.is_ready

@@ -159,25 +159,25 @@ class CommandPalette(QObject):
             key=self,
         )
 
-    def _show_search_result_and_duration(self, text: str, found: SearchResult, seconds: float) -> None:
+    def _show_search_result_and_duration(self, text: str, result: SearchResult, seconds: float) -> None:
         if text == self._text:
-            self._show_search_result(text, found)
+            self._show_search_result(text, result)
             self.box.footer.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
 
-    def _show_search_result(self, text: str, found: SearchResult | None) -> None:
+    def _show_search_result(self, text: str, result: SearchResult | None) -> None:
         is_same_text = self._searched_text == text
-        self._result, self._searched_text = found, text
-        self._matches = tuple(found.records) if found is not None else ()
-        is_company = found is not None and bool(found.query.words)
+        self._result, self._searched_text = result, text
+        self._matches = tuple(result.records) if result is not None else ()
+        is_company = result is not None and bool(result.query.words)
         self._companies = (
-            list_found_companies(found.companies, self._matches, self._context) if found and is_company else ()
+            list_found_companies(result.companies, self._matches, self._context) if result and is_company else ()
         )
         self._load_commands()
         self._show_search_problems()
         self._show_result_groups(keeps_current=is_same_text)
         if self._waits_for_exact:
             self._waits_for_exact = False
-            if found is not None and (found.exact is not None or not (self._matches or self._companies)):
+            if result is not None and (result.exact is not None or not (self._matches or self._companies)):
                 self.box.pick_first_result()
 
     def _show_search_problems(self) -> None:
@@ -185,11 +185,15 @@ class CommandPalette(QObject):
         that the person is still typing and whose completions are listed."""
         problems = self._result.query.problems if self._result is not None else ()
         if self._make_command_group().entries:  # "Colours: Dark" is a command
-            problems = tuple(one for one in problems if one.kind is not SearchProblemKind.UNKNOWN_OPERATOR)
+            problems = tuple(
+                problem for problem in problems if problem.kind is not SearchProblemKind.UNKNOWN_OPERATOR
+            )
         if list_completions(self._text, self.box.input.cursorPosition()):
             incomplete = (SearchProblemKind.UNKNOWN_OPERATOR, SearchProblemKind.UNKNOWN_VALUE)
             last_word = self._text.split()[-1]
-            problems = tuple(one for one in problems if one.word != last_word or one.kind not in incomplete)
+            problems = tuple(
+                problem for problem in problems if problem.word != last_word or problem.kind not in incomplete
+            )
         self.box.show_notice(
             " ".join(format_search_problem(problem, self._context.translate) for problem in problems)
         )
@@ -294,7 +298,9 @@ class CommandPalette(QObject):
         if result.exact is None:
             return []
         kind, record_id = result.exact
-        exact = [one for one in self._matches if (case_words.get_record_kind(one), one.id) == (kind, record_id)]
+        exact = [
+            match for match in self._matches if (case_words.get_record_kind(match), match.id) == (kind, record_id)
+        ]
         if not exact:
             return [self._make_operation_group(result)]
         return [self._make_record_group(f"search.group.{kind}", exact, frozenset())]

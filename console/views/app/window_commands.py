@@ -93,7 +93,7 @@ def list_recent_commands(context: WindowContext) -> list[str]:
 
 def store_recent_command(context: WindowContext, name: str) -> None:
     """Store that the person has just used the command `name`."""
-    earlier = [one for one in list_recent_commands(context) if one != name]
+    earlier = [command_name for command_name in list_recent_commands(context) if command_name != name]
     context.own_state.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier][:MAX_RECENT_COMMANDS])
 
 

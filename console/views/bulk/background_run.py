@@ -29,7 +29,7 @@ def execute_run_in_background(
     `on_refused` with the failure. It calls them even if the dialog is already closed.
     """
 
-    def call(services: "Console", request_id: str, report: ProgressReporter) -> tuple[BulkRun, BulkProgress]:
+    def execute_run(services: "Console", request_id: str, report: ProgressReporter) -> tuple[BulkRun, BulkProgress]:
         executed = services.bulk.run(
             run.id, max_rows, should_leave=lambda: report.is_cancelled, request_id=request_id
         )
@@ -41,7 +41,7 @@ def execute_run_in_background(
 
     context.own_bulk_runs.add(run.id)
     return context.run_long_acting_call(
-        call,
+        execute_run,
         report_end,
         on_refused,
         label=context.translate("bulk.label", name=run.name),

@@ -49,12 +49,12 @@ class BulkDialog(BulkRunDialog):
 
     # -- text of a note
 
-    def _show_note_form(self, request: BulkRequest, *above: QWidget, written: str = "") -> None:
+    def _show_note_form(self, request: BulkRequest, *above: QWidget, draft_text: str = "") -> None:
         translate = self._context.translate
         self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
         self.words_field = Field(translate("dialog.note.words"), area=True)
         if not isinstance(self.words_field.edit, LineEdit):
-            self.words_field.edit.setPlainText(written)
+            self.words_field.edit.setPlainText(draft_text)
             self.words_field.edit.textChanged.connect(self._update_note_button)
         self.show_widgets_in_column(*above, self.words_field)
         self.show_act_button(translate("bulk.next"), self._create_run_with_note)
@@ -100,7 +100,7 @@ class BulkDialog(BulkRunDialog):
         self.allow_acting_again(context.translate("action.close"))
         bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
         if self._request is not None and self._request.action is BulkAction.NOTE:
-            self._show_note_form(self._request, bar, written=written)
+            self._show_note_form(self._request, bar, draft_text=written)
             return
         self.show_title(context.translate("act.refused"))
         self.show_widgets_in_column(bar)
@@ -122,7 +122,7 @@ class BulkDialog(BulkRunDialog):
         self.show_widgets_in_column(progress)
         self.act_button.hide()
 
-        def call(report: ProgressReporter) -> BulkPlan:
+        def make_plan(report: ProgressReporter) -> BulkPlan:
             def report_count(n: int) -> None:
                 report.raise_if_cancelled()
                 report(n)
@@ -132,7 +132,9 @@ class BulkDialog(BulkRunDialog):
         def show_count(n: int) -> None:
             progress.show_text(context.translate("bulk.looked", n=n, of=run.size - run.done))
 
-        context.runner.watch(call, self._show_plan, self._show_plan_failure, show_count, owner=self, lane="quick")
+        context.runner.watch(
+            make_plan, self._show_plan, self._show_plan_failure, show_count, owner=self, lane="quick"
+        )
 
     def _show_plan(self, plan: BulkPlan) -> None:
         self.plan = BulkPlanPage(self._context, plan)

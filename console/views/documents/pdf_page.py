@@ -531,15 +531,15 @@ class PdfPage(Page):
         """Save a copy of the shown PDF to a new file at `path`, then show a toast with the file's name."""
         context, route = self.context, self.route
 
-        def save(report: ProgressReporter) -> "SavedPdf":
-            def call(services: "Console") -> "SavedPdf":
+        def save_copy(report: ProgressReporter) -> "SavedPdf":
+            def save_with_services(services: "Console") -> "SavedPdf":
                 return services.pdf_copies.save(route.record, Path(path), route.sha256)
 
-            return context.bind_services(call)()
+            return context.bind_services(save_with_services)()
 
         label = context.translate("action.save_pdf")
         context.runner.watch(
-            save,
+            save_copy,
             self._show_saved_toast,
             self._show_save_failure,
             lambda _: None,
@@ -548,9 +548,9 @@ class PdfPage(Page):
             lane="long",
         )
 
-    def _show_saved_toast(self, saved: "SavedPdf") -> None:
-        words = self.context.translate("pdf.saved", file=Path(saved.file).name, size=saved.bytes)
-        self.context.toast_requested.emit(Toast(words, saved.file, path=saved.file))
+    def _show_saved_toast(self, saved_pdf: "SavedPdf") -> None:
+        words = self.context.translate("pdf.saved", file=Path(saved_pdf.file).name, size=saved_pdf.bytes)
+        self.context.toast_requested.emit(Toast(words, saved_pdf.file, path=saved_pdf.file))
 
     def _show_save_failure(self, failure: Failure) -> None:
         message = self.context.format_failure(failure)

@@ -364,7 +364,10 @@ class WindowFrame(CoveredWindow):
         counts = [
             count for name in _QUEUES_COUNTED_IN_SIDEBAR if (count := self.context.work_counts.find_queue_count(name))
         ]
-        total, is_capped = sum(one.count for one in counts), any(one.capped for one in counts)
+        total, is_capped = (
+            sum(queue_count.count for queue_count in counts),
+            any(queue_count.capped for queue_count in counts),
+        )
         self.side.set_count("queues", wording.format_count(total, is_capped=is_capped) if total else "")
         decision_count = self.context.work_counts.decision_count
         self.side.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
@@ -381,7 +384,7 @@ class WindowFrame(CoveredWindow):
     def _show_sidebar_views(self) -> None:
         """Show the first ten saved views below the sidebar entry of the queues. The search box lists all of them."""
         views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
-        self.side.show_nested("queues", [make_saved_view_sidebar_entry(one) for one in views])
+        self.side.show_nested("queues", [make_saved_view_sidebar_entry(view) for view in views])
         if self.current_page is not None:
             self._mark_sidebar_entry(self.current_page)
 

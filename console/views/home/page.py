@@ -253,7 +253,7 @@ class HomePage(Page):
         foot = translate("home.views_further", n=further) if further > 0 else translate("home.views_foot")
         foot = foot if views else translate("home.views_none")
         self.views_panel.show_lines(
-            [_make_saved_view_line(self.context, one) for one in views[:_MAX_SAVED_VIEW_LINES]], foot
+            [_make_saved_view_line(self.context, view) for view in views[:_MAX_SAVED_VIEW_LINES]], foot
         )
         set_tab_order(*self.first_tasks_panel.focus_stops, *self.views_panel.focus_stops, self.link)
 

@@ -67,13 +67,13 @@ class OwnTakeButtons(QWidget):
         context, (kind, id) = self._context, self._subject
         is_incident = kind == INCIDENT_KIND
 
-        def end(services: "Console", request_id: str) -> bool:
+        def give_back(services: "Console", request_id: str) -> bool:
             if not is_incident:
                 return services.recovery.give_up(kind, id, request_id=request_id)
             return services.incidents.release(id, request_id=request_id).owner is None
 
         context.run_acting_call(
-            end,
+            give_back,
             self._show_give_back_toast,
             self._show_refusal,
             owner=self,

@@ -315,7 +315,14 @@ class CompanyPanel(QWidget):
     @Slot(object)
     def _emit_opened(self, ref: RecordRef) -> None:
         """Emit `opened` for the record with this kind and id, to which a document, note or event belongs."""
-        record = next((one for one in self.all_records if case_words.make_record_ref(one) == ref), None)
+        record = next(
+            (
+                company_record
+                for company_record in self.all_records
+                if case_words.make_record_ref(company_record) == ref
+            ),
+            None,
+        )
         if record is not None:
             self.opened.emit(record)
 

@@ -36,17 +36,17 @@ class FoundRecordsPanel(QWidget):
     record_opened = Signal(object)
     more_requested = Signal()
 
-    def __init__(self, context: WindowContext, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
+    def __init__(self, context: WindowContext, result: SearchResult, companies: Sequence[FoundCompany]) -> None:
         super().__init__()
         self._context = context
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
-        records = [record for group in found.groups.values() for record in group.records]
-        title = translate("search.found_for", text=found.query.text[:40], n=len(records))
-        has_more = any(group.has_more for group in found.groups.values())
+        records = [record for group in result.groups.values() for record in group.records]
+        title = translate("search.found_for", text=result.query.text[:40], n=len(records))
+        has_more = any(group.has_more for group in result.groups.values())
         self.more_button = KeyButton(translate("search.show_more"))
         self.more_button.clicked.connect(self.more_requested)
         self.more_button.setVisible(has_more)
-        notes = dict.fromkeys(format_missing_records_note(group, translate) for group in found.groups.values())
+        notes = dict.fromkeys(format_missing_records_note(group, translate) for group in result.groups.values())
         self.note = TextLabel(" ".join(note for note in notes if note), "small", "muted", wrap=True)
         self.table = StaticTable(
             context,
@@ -55,7 +55,7 @@ class FoundRecordsPanel(QWidget):
             title,
             hideable_columns=("number",),
             naming_columns=("company",),
-            group_of=lambda record: self._make_row_group(record, found),
+            group_of=lambda record: self._make_row_group(record, result),
         )
         self.table.opened.connect(self.record_opened)
         head = Surface(edge="bottom")
@@ -71,8 +71,8 @@ class FoundRecordsPanel(QWidget):
         parts: list[QWidget] = [head, self.table]
         self.company_list: CompanyList | None = None
         if companies:
-            company_title = translate("corporation.found_for", text=found.query.words[:40], n=len(companies))
-            self.company_list = CompanyList(context, companies, company_title, found.companies.registry_date)
+            company_title = translate("corporation.found_for", text=result.query.words[:40], n=len(companies))
+            self.company_list = CompanyList(context, companies, company_title, result.companies.registry_date)
             self.company_list.opened.connect(self.company_opened)
             rows = min(len(companies), _MAX_COMPANY_ROWS)
             self.company_list.table.setMaximumHeight(self.company_list.table.compute_height_for_rows(rows))
@@ -83,9 +83,9 @@ class FoundRecordsPanel(QWidget):
         self.table.rows.page_applied.connect(self._select_first_row)
         self.table.show_rows(records)
 
-    def _make_row_group(self, record: ShownRecord, found: SearchResult) -> RowGroup:
+    def _make_row_group(self, record: ShownRecord, result: SearchResult) -> RowGroup:
         kind = case_words.get_record_kind(record)
-        group = found.groups[kind]
+        group = result.groups[kind]
         title = self._context.translate(f"search.group.{kind}")
         count = f"{len(group.records)}+" if group.has_more else str(len(group.records))
         return RowGroup(kind, title, _ICON_BY_RECORD_KIND[kind], "text", count)

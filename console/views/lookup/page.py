@@ -257,40 +257,40 @@ class LookupPage(Page):
             key=self,
         )
 
-    def _show_search_result(self, text: str, found: SearchResult) -> None:
+    def _show_search_result(self, text: str, result: SearchResult) -> None:
         if text != self._number:
             return
         problems = " ".join(
-            format_search_problem(problem, self.context.translate) for problem in found.query.problems
+            format_search_problem(problem, self.context.translate) for problem in result.query.problems
         )
         self.number.show_search_problem(problems)
-        records = tuple(found.records)
-        companies = list_found_companies(found.companies, records, self.context) if found.query.words else ()
-        if found.exact is not None and not problems:
-            self.context.replacement_requested.emit(_make_subject_route(found.exact))
-        elif len(companies) == 1 and not found.query.has_conditions and not problems:
+        records = tuple(result.records)
+        companies = list_found_companies(result.companies, records, self.context) if result.query.words else ()
+        if result.exact is not None and not problems:
+            self.context.replacement_requested.emit(_make_subject_route(result.exact))
+        elif len(companies) == 1 and not result.query.has_conditions and not problems:
             number = wording.format_corporation_number(companies[0].number)
             self.context.replacement_requested.emit(LookupRoute(number))
         elif records:
-            self._show_found_records(found, companies if not found.query.has_conditions else ())
-        elif companies and not found.query.has_conditions:
-            self._show_found_companies(found, companies)
+            self._show_found_records(result, companies if not result.query.has_conditions else ())
+        elif companies and not result.query.has_conditions:
+            self._show_found_companies(result, companies)
         else:
             self._number = ""
-            self._replace_result(self._make_nothing_found_message(text.strip()[:40], found.companies))
+            self._replace_result(self._make_nothing_found_message(text.strip()[:40], result.companies))
             self.take_focus()
 
-    def _show_found_records(self, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
-        view = FoundRecordsPanel(self.context, found, companies)
+    def _show_found_records(self, result: SearchResult, companies: Sequence[FoundCompany]) -> None:
+        view = FoundRecordsPanel(self.context, result, companies)
         view.company_opened.connect(self._open_corporation_number)
         view.record_opened.connect(self._open_found_record)
         view.more_requested.connect(self._search_with_higher_limit)
         self._replace_result(view)
         self.take_focus()
 
-    def _show_found_companies(self, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
-        title = self.context.translate("corporation.found_for", text=found.query.words[:40], n=len(companies))
-        company_list = CompanyList(self.context, companies, title, found.companies.registry_date)
+    def _show_found_companies(self, result: SearchResult, companies: Sequence[FoundCompany]) -> None:
+        title = self.context.translate("corporation.found_for", text=result.query.words[:40], n=len(companies))
+        company_list = CompanyList(self.context, companies, title, result.companies.registry_date)
         company_list.opened.connect(self._open_corporation_number)
         self._replace_result(company_list)
         self.take_focus()
@@ -305,14 +305,14 @@ class LookupPage(Page):
     def _open_found_record(self, record: ShownRecord) -> None:
         self.context.navigate(case_words.make_record_route(record, (), "lookup"))
 
-    def _make_nothing_found_message(self, typed: str, matches: RegistryMatches) -> EmptyState:
+    def _make_nothing_found_message(self, typed_text: str, matches: RegistryMatches) -> EmptyState:
         """Return the message that replaces the list if nothing matches the typed text, with the time of the search
         and the next steps. Without a corporation registry it also says that a search by company name needs one."""
         translate = self.context.translate
         hint = translate("lookup.nothing_hint", at=self.context.now())
         if matches.registry_date is None:
             hint = f"{hint} {translate('lookup.no_registry')}"
-        return EmptyState(translate("lookup.nothing", text=typed), hint, shape="search")
+        return EmptyState(translate("lookup.nothing", text=typed_text), hint, shape="search")
 
     @Slot(str)
     def _open_corporation_number(self, number: str) -> None:

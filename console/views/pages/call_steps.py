@@ -96,17 +96,17 @@ def make_step_lines(
     context: WindowContext,
     steps: "tuple[ReachedStep, ...]",
     *,
-    ended: bool = False,
+    has_ended: bool = False,
     failed_codes: Collection[str] = (),
 ) -> list[TimelineLine]:
     """Return a timeline line for each step, the oldest first. The last step is shown as in progress unless the
-    call has `ended`; a step with one of `failed_codes` as failed; the other steps as complete."""
+    call has `has_ended`; a step with one of `failed_codes` as failed; the other steps as complete."""
     lines = []
     for number, step in enumerate(steps):
         key, shape, tone = f"progress.{step.code}", "circle_arrow", "progress"
         if step.code in failed_codes:
             key, shape, tone = f"progress.failed.{step.code}", "cross", "bad"
-        elif ended or number < len(steps) - 1:
+        elif has_ended or number < len(steps) - 1:
             done_key = f"progress.done.{step.code}"  # a code without this key names a completed step already
             key, shape, tone = done_key if wording.has_sentence(done_key) else key, "check", "good"
         time = wording.format_instant(step.at, "clock")

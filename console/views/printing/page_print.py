@@ -74,14 +74,17 @@ class PagePrinter(QObject):
         """Print a list to `printer`, with the same columns, texts and rows as its export."""
         language, translate = self._context.language, self._context.translate
 
-        def print_found(found: PrintedList) -> None:
+        def print_found(printed_list: PrintedList) -> None:
             notes = [request.part] if request.part else []
             if request.chosen is not None:
                 notes.append(translate("export.about.chosen", n=len(request.chosen)))
-            if found.is_cut:
-                notes.append(translate("print.cut", n=len(found.rows)))
+            if printed_list.is_cut:
+                notes.append(translate("print.cut", n=len(printed_list.rows)))
             print_sheet(
-                PrintedSheet(found.title, notes, self._format_printed_by(), found.columns, found.rows), printer
+                PrintedSheet(
+                    printed_list.title, notes, self._format_printed_by(), printed_list.columns, printed_list.rows
+                ),
+                printer,
             )
 
         self._read_and_print(lambda services: services.printouts.read_list(request, language), print_found)

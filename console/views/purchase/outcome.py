@@ -117,7 +117,7 @@ def _make_step_list(
     end_lines: list[TimelineLine],
     failed_codes: Collection[str] = (),
 ) -> QWidget:
-    step_lines = make_step_lines(context, tuple(steps.reached_steps), ended=True, failed_codes=failed_codes)
+    step_lines = make_step_lines(context, tuple(steps.reached_steps), has_ended=True, failed_codes=failed_codes)
     lines = [*step_lines, *end_lines]
     timeline = TimelineList(context.translate("dialog.steps"), margin=0)
     timeline.show_lines(lines)

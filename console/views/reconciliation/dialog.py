@@ -45,8 +45,8 @@ class ReconcileDialog(DialogFrame):
     ended = Signal()
 
     def __init__(self, context: WindowContext, providers: Sequence[str], provider: str, parent: QWidget) -> None:
-        """`providers` are the names of the providers that the person can choose. `provider` is preselected if it
-        is one of them; if there is only one, that one is preselected."""
+        """`providers` are the names of the providers that the person can choose. `provider` is preselected if it is
+        one of these names; if there is only one name, it is preselected."""
         translate = context.translate
         super().__init__(
             translate("dialog.reconcile.title"),

@@ -116,8 +116,8 @@ class ConnectionState:
 
     @property
     def shown_switch(self) -> ReadOnlySwitch | None:
-        """The read-only switch that bars show: if the switch for everything is on, this one, otherwise the first
-        switch of a provider that is on; None if no switch is on."""
+        """The read-only switch that bars show: the switch for everything if it is on, otherwise the first switch of a
+        provider that is on; None if no switch is on."""
         return min(self.switches_on, key=lambda switch: switch.scope != EVERYTHING_SCOPE, default=None)
 
 

@@ -64,7 +64,8 @@ class ProgressReporter:
             raise Cancelled
 
     def cancel(self) -> None:
-        """Cancel the call: `is_cancelled` is True from now on, and a call that only reads reads nothing more."""
+        """Cancel the call: `is_cancelled` is True from now on. If the call only reads, the database also ends its
+        running statement, and the call reads nothing more."""
         self._cancel_event.set()
         self.interruption.interrupt()
 
@@ -173,8 +174,9 @@ class Runner:
         lane: TaskLane = "slow",
         cancellable: bool = True,
     ) -> TaskHandle:
-        """Run a call that reports its progress, otherwise as `run` does. The call gets a ProgressReporter: each value
-        that it reports is passed to `on_progress` in the GUI thread, and it can find out whether it was cancelled."""
+        """Run a call that reports its progress, otherwise as `run` does, and return its handle. The call gets a
+        ProgressReporter: each value that it reports is passed to `on_progress` in the GUI thread, and it can find out
+        whether it was cancelled."""
         return self._accept_task(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's

@@ -121,14 +121,14 @@ class SignInFlow(QObject):
             self._show_form(account)
 
     @Slot(object)
-    def _sign_in(self, typed: EnteredAccount) -> None:
+    def _sign_in(self, entered_account: EnteredAccount) -> None:
         sign_in, open_services = self._context.settings.sign_in, self._open_services
 
         def open_with_account() -> OpenedServices:
-            sign_in.set_entered_account(typed.user, typed.password)
+            sign_in.set_entered_account(entered_account.user, entered_account.password)
             services = open_services()
-            is_stored = services.sessions.record_sign_in(keep_password=typed.must_store)
-            return OpenedServices(services, typed.must_store and not is_stored)
+            is_stored = services.sessions.record_sign_in(keep_password=entered_account.must_store)
+            return OpenedServices(services, entered_account.must_store and not is_stored)
 
         self._context.runner.run(open_with_account, self._finish_sign_in, self._show_refusal, owner=self, lane="slow")
 

@@ -29,9 +29,9 @@ class UnlockForm(PasswordForm):
     def __init__(
         self, context: WindowContext, locked_since: datetime, *, needs_password: bool, persons: Sequence[Person] = ()
     ) -> None:
-        """`locked_since` is the instant at which the window was locked. If `needs_password`, the person must type
-        the password. `persons` are the people of whom the person at the window selects the one who continues;
-        it is empty if only the acting person can continue.
+        """`locked_since` is the instant at which the window was locked. If `needs_password`, the person must type the
+        password. `persons` are the people who may continue; the form lets the person at the window select one of
+        them. It is empty if only the acting person can continue.
         """
         super().__init__(context, "lock.title", "lock.act")
         self.needs_password, translate = needs_password, context.translate

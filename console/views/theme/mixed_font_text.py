@@ -218,7 +218,7 @@ def _wrap_text(text: str, width: float, role: TypeRoleName, _scale: float) -> tu
             lines.append(line)
             line = ""
         line += piece
-    return tuple(remove_line_break_marks(one).strip() for one in (*lines, line))
+    return tuple(remove_line_break_marks(text_line).strip() for text_line in (*lines, line))
 
 
 def _split_at_line_ends(text: str) -> Iterator[str]:

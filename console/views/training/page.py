@@ -173,12 +173,12 @@ class TrainingPage(Page):
         """Call `act` on the training service in a worker thread; `button` shows that the call is running. The call
         has no request id, because a repeated start may start the incident again."""
 
-        def call(services: "Console") -> TrainingOverview | None:
+        def act_on_training(services: "Console") -> TrainingOverview | None:
             return act(services.training) if services.training else None
 
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
-            self.context.bind_services(call), self._show_overview, self._show_failure,
+            self.context.bind_services(act_on_training), self._show_overview, self._show_failure,
             owner=self, label=button.text(), key=_TRAINING_CALL_KEY, lane="slow",
         )  # fmt: skip
 

@@ -186,16 +186,16 @@ class StatusBar(Surface):
         self._statuses: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
         self._cells: dict[StatusCellContent | str, QWidget] = {}
 
-    def show_cells(self, left: Sequence[StatusCellContent], right: Sequence[StatusCellContent]) -> None:
+    def show_cells(self, left_cells: Sequence[StatusCellContent], right: Sequence[StatusCellContent]) -> None:
         """Show these cells at the left and at the right. If a link with the same key was shown before, its widget is
         used again, so that it keeps its position in the tab order."""
-        if (tuple(left), tuple(right)) == self._statuses:
+        if (tuple(left_cells), tuple(right)) == self._statuses:
             return
-        self._statuses = (tuple(left), tuple(right))
+        self._statuses = (tuple(left_cells), tuple(right))
         old_cells, self._cells = self._cells, {}
         while self._box.takeAt(0):
             pass
-        for status in left:
+        for status in left_cells:
             self._box.addWidget(self._reuse_cell(old_cells, status, right=False))
         self._box.addStretch(1)
         for status in right:

@@ -30,7 +30,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
         )
     company, successor = make_company_row(NUMBER, "株式会社消える"), make_company_row(SUCCESSOR, "株式会社残る")
     folder = made.home / "registry"
-    import_registry_files(folder, [write_whole_file(tmp_path, WHOLE_DAY, 20, 1, planted=[company, successor])])
+    import_registry_files(folder, [write_whole_file(tmp_path, WHOLE_DAY, 20, 1, first_rows=[company, successor])])
     made.json("worker", "--once")
     merged = changes.merge_company(company, SUCCESSOR, NEXT_DAY)
     import_registry_files(folder, [write_difference_file(tmp_path, NEXT_DAY, 5, 1, whole_rows=20, changes=[merged])])

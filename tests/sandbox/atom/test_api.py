@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from console.sandbox.atom.crypto import DecryptionFailed, decrypt_text, derive_key, encrypt_text, sign_parts
+from console.sandbox.atom.crypto import (
+    DecryptionFailed,
+    compute_signature_of_parts,
+    decrypt_text,
+    derive_key,
+    encrypt_text,
+)
 from console.sandbox.atom.exact_json import format_india_day, format_india_time, parse_paise, read_india_time
 from console.sandbox.atom.responses import compute_callback_signature
 from console.sandbox.environment import credentials as known
@@ -54,7 +60,10 @@ def test_bad_seals(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", VECTORS["ndps_signature"], ids=lambda v: v["id"])
 def test_signature_vectors(vector: dict[str, Any]) -> None:
     """Two published values are among them."""
-    assert sign_parts(vector["hash_key"], [part["value"] for part in vector["parts"]]) == vector["expected_signature"]
+    assert (
+        compute_signature_of_parts(vector["hash_key"], [part["value"] for part in vector["parts"]])
+        == vector["expected_signature"]
+    )
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_callback"], ids=lambda v: v["id"])

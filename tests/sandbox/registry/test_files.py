@@ -171,6 +171,6 @@ def test_a_difference_without_a_whole_file_has_new_corporations_alone(tmp_path: 
 
 def test_planted_companies_stand_in_the_whole_file(tmp_path: Path) -> None:
     company = make_company_row("1180301018771", "架空商事株式会社", furigana="カクウショウジ")
-    rows = read_rows(write_whole_file(tmp_path, DAY, 10, seed=1, planted=[company]))
+    rows = read_rows(write_whole_file(tmp_path, DAY, 10, seed=1, first_rows=[company]))
     assert [row.sequence_number for row in rows] == [str(n) for n in range(1, 12)]
     assert rows[0]._replace(sequence_number="0") == company

@@ -40,7 +40,7 @@ class Watched:
 
     def __init__(self, place: Place, folder: Path, desks: list[Console], planted: Mapping[int, RegistryRow]) -> None:
         self.place, self.folder, self.desks, self.planted = place, folder, desks, planted
-        self.whole = write_whole_file(folder, WHOLE_DAY, INVENTED_ROWS, SEED, planted=planted.values())
+        self.whole = write_whole_file(folder, WHOLE_DAY, INVENTED_ROWS, SEED, first_rows=planted.values())
 
     @property
     def console(self) -> Console:

@@ -40,7 +40,7 @@ def once(console: Console) -> IdempotencyKeyService:
 
 
 def begin(once: IdempotencyKeyService, key: str = KEY, fingerprint: str = "3300 JPY") -> HeldIdempotencyKey | str:
-    return once.take_key(key, fingerprint, action=AuditAction.PAYMENT_START, subject=("payment", 1))
+    return once.acquire_key(key, fingerprint, action=AuditAction.PAYMENT_START, subject=("payment", 1))
 
 
 def begun(once: IdempotencyKeyService) -> HeldIdempotencyKey:

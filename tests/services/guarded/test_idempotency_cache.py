@@ -100,7 +100,7 @@ def cache_of(once: IdempotencyKeyService) -> IdempotencyCache:
 
 
 def begun(once: IdempotencyKeyService, fingerprint: str = PRINT, key: str = KEY) -> HeldIdempotencyKey:
-    taken = once.take_key(key, fingerprint, action="payment.start", subject=("payment", 1))
+    taken = once.acquire_key(key, fingerprint, action="payment.start", subject=("payment", 1))
     assert isinstance(taken, HeldIdempotencyKey)
     return taken
 
@@ -130,7 +130,7 @@ def test_what_is_done_is_answered_without_the_database(
     console.database.observer = transactions.append
     for _ in range(100):
         assert once.find_result(KEY, PRINT) == RESULT
-        assert once.take_key(KEY, PRINT, action="payment.start", subject=("payment", 1)) == RESULT
+        assert once.acquire_key(KEY, PRINT, action="payment.start", subject=("payment", 1)) == RESULT
     assert transactions == []
 
 

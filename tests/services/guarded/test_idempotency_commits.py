@@ -32,7 +32,7 @@ def once(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService]:
 
 
 def begun(once: IdempotencyKeyService, key: str) -> HeldIdempotencyKey:
-    taken = once.take_key(key, PRINT, action="payment.start", subject=("payment", 1))
+    taken = once.acquire_key(key, PRINT, action="payment.start", subject=("payment", 1))
     assert isinstance(taken, HeldIdempotencyKey)
     return taken
 

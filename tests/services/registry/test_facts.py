@@ -65,7 +65,7 @@ def test_a_page_costs_one_query_of_the_registry(
     """However many rows it has. Two of the records are of companies that the registry doesn't have."""
     chosen = unknown_checks(console, FEW)
     rows = [make_company_row(number, f"株式会社{place}番") for place, number in enumerate(numbers(FEW)[2:])]
-    give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, planted=rows))
+    give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
     asked: list[int] = []
     find_many = RegistryReader.find_many
 
@@ -87,7 +87,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     assert console.credit_checks.make_plan(MERGED).corporation is None
     (lost,) = numbers(1)
     into_closed = merge_company(make_company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
-    give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, planted=[*ROWS, into_closed]))
+    give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=[*ROWS, into_closed]))
     vanished = console.credit_checks.make_plan(lost).corporation
     assert vanished is not None
     assert (vanished.closing_advice, vanished.offered_successor) == ("merged", None)
@@ -112,7 +112,7 @@ def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
     rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
     run = console.bulk.freeze("take", chosen)
     console.bulk.run(run.id)
-    give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, planted=rows))
+    give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
     file = tmp_path / "results.csv"
     console.exports.write(ExportRequest(ListName.BULK, str(run.id)), file, "en")
     titles, *exported = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
@@ -130,7 +130,7 @@ def test_a_damaged_registry_is_no_obstacle(
     unknown_checks(console, 1)
     (number,) = numbers(1)
     give_registry(
-        console, write_whole_file(tmp_path, WHOLE_DAY, 50, 1, planted=[make_company_row(number, "株式会社一番")])
+        console, write_whole_file(tmp_path, WHOLE_DAY, 50, 1, first_rows=[make_company_row(number, "株式会社一番")])
     )
     assert console.lookup.find_records(number).corporation is not None
     file = find_registry_file(console._context.registry_folder)

@@ -30,7 +30,7 @@ def desk(
     sandbox.registry.publish_whole(5, 1, WHOLE_DAY, planted)
     sandbox.registry.publish_difference(DAY, 0, [close_company(make_company_row(NEW, "見本物産合同会社"), DAY)])
     with closing(quick_desk(home, vendor, hand_clock, **facts)) as console:
-        console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1, planted=planted)])
+        console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=planted)])
         yield console
 
 

@@ -34,7 +34,7 @@ def test_a_workers_registry_reaches_the_desks(
             for desk in (1, 2)
         )
         person = stack.enter_context(place.opened(sandbox, clock, desk=3, REGISTRY_FOLDER=str(folders[0])))
-        write_whole_file(folders[0], WHOLE_DAY, 50, 1, planted=[OURS])
+        write_whole_file(folders[0], WHOLE_DAY, 50, 1, first_rows=[OURS])
         assert {run.task: run.count for run in first.recovery.run_due()}["registry"] == 1
         assert person.registry.read_status() is None
         fetched = person.registry.fetch_published()

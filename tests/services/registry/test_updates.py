@@ -45,7 +45,7 @@ class Stage:
         return import_registry_files(self.folder, paths)
 
     def put_whole(self) -> Path:
-        return write_whole_file(self.watched, WHOLE_DAY, ROWS, SEED, planted=[OURS])
+        return write_whole_file(self.watched, WHOLE_DAY, ROWS, SEED, first_rows=[OURS])
 
     def put_difference(self, day: date) -> Path:
         return write_difference_file(self.watched, day, 20, SEED, whole_rows=ROWS)

@@ -26,7 +26,9 @@ def context(place: Place, hand_clock: HandClock) -> Iterator[ServiceContext]:
 
 
 def begin(context: ServiceContext, key: str) -> HeldIdempotencyKey:
-    begun = IdempotencyKeyService(context).take_key(key, "3300 JPY", action="payment.start", subject=("payment", 1))
+    begun = IdempotencyKeyService(context).acquire_key(
+        key, "3300 JPY", action="payment.start", subject=("payment", 1)
+    )
     assert isinstance(begun, HeldIdempotencyKey)
     return begun
 
