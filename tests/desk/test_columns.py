@@ -53,6 +53,10 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
     person.press("Alt+Up")
     person.until(lambda: dialog.ordered_keys[0] == "age")
     assert dialog.boxes["age"].hasFocus()
+    down, up = (next(one for one in dialog.findChildren(KeyButton) if one.key == f"Alt+{arrow}") for arrow in "↓↑")
+    for button, place in ((down, 2), (up, 0)):  # each of two quick clicks moves the column by one line
+        person.double_click(button)
+        assert dialog.ordered_keys.index("age") == place
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     person.no_dialog()

@@ -84,3 +84,27 @@ def test_names_are_offered_and_told(sit: Sit, console: Console, payment: Payment
     person.no_dialog()
     view = console.recovery.read_record("payment", payment.id)
     assert view.notes[-1].words.startswith(f"@{colleague} @")  # type: ignore[union-attr]  # a payment
+
+
+def test_the_second_click_of_a_double_click_ends_no_other_mention(
+    seats: Seats, sit: Sit, console: Console, payment: Payment
+) -> None:
+    """The answer to the first click shows the next mention, under the mouse."""
+    me = console.people.find_acting_person().name
+    with seats.acting("lead-b") as desk:
+        for words in ("first", "second"):
+            desk.recovery.add_note("payment", payment.id, f"@{me} {words}")
+    person = sit()
+    person.until(lambda: mention_count(person) == "2")
+    person.frame.side.open_entry("mentions")
+    dialog = person.dialog(UnfinishedWorkDialog)
+    button = dialog.mention_buttons.done_button
+    person.until(button.isEnabled)
+    left, no_key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    at = button.mapTo(button.window(), button.rect().center())
+    QTest.mouseClick(button.window().windowHandle(), left, no_key, at)
+    person.until(lambda: dialog.answer.plain == f"@{me} first")
+    person.until(button.isEnabled)
+    QTest.mouseDClick(button, left, no_key, button.rect().center())  # sends the second press alone
+    person.rest()
+    assert [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"]

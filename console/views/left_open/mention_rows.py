@@ -72,6 +72,7 @@ class MentionDoneButton(QWidget):
         self.done_button = bind_button_to_worker(
             context, KeyButton(context.translate("action.mention_done"), MENTION_DONE_SHORTCUT, kind="tool")
         )
+        self.done_button.acts_on_double_click = False  # the second click would end the next row's mention
         self.done_button.clicked.connect(self._mark_done)
         self.setLayout(make_row(self.done_button, ReasonLabel(self.done_button, self), None))
 

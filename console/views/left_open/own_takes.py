@@ -45,6 +45,8 @@ class OwnTakeButtons(QWidget):
             bind_button_to_worker(context, KeyButton(context.translate(f"action.{name}"), key, kind="tool"))
             for name, key in SHORTCUT_BY_OWN_TAKE_ACTION.items()
         )
+        for button in (self.give_button, self.hand_over_button):
+            button.acts_on_double_click = False  # the second click would act on the next row
         self.give_button.clicked.connect(self._give_back_subject)
         self.hand_over_button.clicked.connect(self._open_hand_over_dialog)
         reason = ReasonLabel(self.give_button, self)

@@ -200,6 +200,7 @@ class ColumnsDialog(DialogFrame):
         )
         for button, key, step in ((up, MOVE_COLUMN_UP_SHORTCUT, -1), (down, MOVE_COLUMN_DOWN_SHORTCUT, 1)):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it moves the column that has the focus
+            button.acts_on_double_click = True
             button.clicked.connect(partial(self.move_column, step))
             QShortcut(QKeySequence(key), self).activated.connect(partial(self.move_column, step))
         reset = KeyButton(translate("view.usual_columns"))
