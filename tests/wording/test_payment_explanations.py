@@ -216,6 +216,9 @@ def test_a_reversal_says_where_the_money_is_and_what_the_order_needs() -> None:
     assert "A-10442" in following
     other = explain_payment(replace(gone, provider_minor=11_500, told_at=NOW, relations=PaymentRelations(ORDER)), NOW)
     assert sentences(other, "en")[0] == "Mismatch: the gateway or the order doesn't match our record."
+    cancelled = replace(ORDER, state=OrderState.CANCELLED, currency="INR")
+    no_longer_paid = explain_payment(replace(gone, relations=PaymentRelations(cancelled)), NOW)
+    assert sentences(no_longer_paid, "en")[0] == "Mismatch: the gateway or the order doesn't match our record."
 
 
 def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> None:

@@ -115,8 +115,8 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     _, at_provider, at_order = _compare_payment_sides(record, relations, now)
     if (at_provider.differs or at_order.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
         facts = explanation.facts
-        if record.state is PaymentState.REVERSED and not at_provider.differs:
-            # With this fact, the sentences say that the money is gone, and what the order has to do with it.
+        if record.state is PaymentState.REVERSED and "state" in at_order.differs and not at_provider.differs:
+            # With this fact, the sentences say that the money is gone, and that the order is still paid.
             facts = {**facts, "reversed": facts["amount"]}
         step = NextStep("next.payment_compare", facts, _format_probe_command(record), "probe")
         explanation = Explanation(
