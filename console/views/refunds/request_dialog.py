@@ -166,6 +166,8 @@ class RefundDialog(DialogFrame):
 
     def _read_plan_after_probe(self, _record: object) -> None:
         self._is_probing = False
+        self.probe_button.show_text(self._context.translate("action.probe"))
+        self.probe_button.enable_button()
         self._probe_failure_bar.hide()
         money = self.form.entered_money
         self._read_plan(format_decimal(money) if money is not None else None)

@@ -229,6 +229,17 @@ def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
     qtbot.waitUntil(dialog.act_button.isEnabled)
 
 
+def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qtbot: QtBot) -> None:
+    """After a probe, the button is ready for the next one."""
+    old = plan(payment=payment(told_at=NOW - timedelta(hours=30)))
+    dialog, _, _ = open_dialog(parent, qtbot, old)
+    dialog.probe_button.set_busy("Probing...")
+    dialog._read_plan_after_probe(None)
+    dialog._handle_plan(old)
+    assert dialog.probe_button.isVisible()
+    assert (dialog.probe_button.text(), dialog.probe_button.isEnabled()) == ("Probe", True)
+
+
 def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> None:
     """Of the order's number, so that it isn't pressed through."""
     dialog, desk, _ = open_dialog(parent, qtbot, plan(second_checker_reasons=("second_checker_above",)))
