@@ -147,8 +147,10 @@ class CreditCheckProber:
             return None, "several_wait"
         if len(unused_reports) > 1:
             return None, "several_found"
-        if not unused_reports or unused_reports[0].purchase_date is None:
+        if not unused_reports:
             return None, "none_found"
+        if unused_reports[0].purchase_date is None:
+            return None, "undated_found"
         if check_records.find_owners_of_provider_id(self._context, tx, unused_reports[0].credit_check_id):
             return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"

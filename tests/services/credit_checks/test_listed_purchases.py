@@ -109,7 +109,7 @@ def test_one_listed_purchase_without_a_day_proves_nothing(console: Console, list
     """It may be of last year."""
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     listing.undated = {1}
-    assert probe(console, record) == ("outcome_unknown", "none_found")
+    assert probe(console, record) == ("outcome_unknown", "undated_found")
 
 
 @pytest.mark.engines("mariadb", "galera")
