@@ -189,7 +189,7 @@ def _parse_corporation_number(text: str, *, allow_dummies: bool) -> str | None:
 
 
 def _has_digits_only(words: str) -> bool:
-    return all(word.isdecimal() or not word.isalnum() for word in words)
+    return all(character.isdecimal() or not character.isalnum() for character in words)
 
 
 def _may_be_operation_or_request_id(words: str) -> bool:

@@ -36,8 +36,8 @@ class FoundRecords:
 def _make_prefix_query(kind: str, name: Column[Any], typed_text: str = "id") -> Select[Any]:
     """Return the query of the kind and id of the first rows whose column `name` begins with a text, sorted by that
     column. The parameter `most` limits the number of rows. `typed_text` is the beginning of the names of two more
-    parameters: `{typed}_first` is the text, `{typed}_beyond` a text that is sorted after all texts that begin
-    with it (see `_make_range_parameters`).
+    parameters: `{typed_text}_first` is the text, `{typed_text}_beyond` a text that is sorted after all texts that
+    begin with it (see `_make_range_parameters`).
     """
     rows = select(literal(kind).label("kind"), name.table.c.id.label("id"))
     begins = rows.where(name >= bindparam(f"{typed_text}_first"), name < bindparam(f"{typed_text}_beyond"))

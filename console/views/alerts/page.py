@@ -53,8 +53,8 @@ _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK
 class AlertsPage(Page):
     """The alerts page, a list of incidents. The Enter key opens the record on which a person removes the cause of
     the selected incident. Other keys: A acknowledges its alerts; Ctrl+Z undoes the person's own acknowledgement; T
-    takes the incident; H hands it over; S snoozes it or ends the snooze; E resolves or reopens it. No key does the
-    opposite of what it has just done, because a person may press it twice.
+    takes the incident; H hands it over; S snoozes it or ends the snooze; E resolves or reopens it. No key undoes at
+    once what it has just done, because a person may press it twice: snoozing, resolving and reopening open a dialog.
     """
 
     sidebar_key = "alerts"

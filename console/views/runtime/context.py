@@ -588,7 +588,8 @@ class WindowContext(QObject):
     def correct_decisions(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
         """Replace the refunds and proposals about which the person may decide by those that were just read, as
         `correct_queue_count` does."""
-        if self.work_counts.read_at is not None and self.work_counts.decision_count != len(to_decide):
+        counted = [(type(one), one.id) for one in self.work_counts.to_decide]
+        if self.work_counts.read_at is not None and counted != [(type(one), one.id) for one in to_decide]:
             self._correct_work_counts(to_decide=to_decide)
 
     def _correct_work_counts(self, **new_values: Any) -> None:
