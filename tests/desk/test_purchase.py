@@ -16,8 +16,6 @@ from tests.desk.hands import Person
 from tests.support.desks import NUMBERS
 
 NUMBER = NUMBERS[0]
-# The provider hangs until it is released, so a loop that waits for it stands still for good; the bound only leaves
-# room for a machine that does other things meanwhile. The benchmark has the true figure.
 
 
 def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
@@ -130,7 +128,7 @@ def test_a_refusal_says_that_nothing_was_charged(sit: Sit, console: Console, san
 
 
 def test_the_window_stays_fluid_while_the_provider_hangs(sit: Sit, sandbox: Sandbox) -> None:
-    """Asking takes as long as it takes; meanwhile the event loop runs, and other pages answer."""
+    """The provider hangs until it is released: an event loop that waited for it would stand still for good."""
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = sit()
     dialog = open_purchase(person)

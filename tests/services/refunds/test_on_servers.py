@@ -372,13 +372,14 @@ def test_the_day_of_the_limit_is_the_servers(desks: Desks, people: Team) -> None
     """A desk whose clock is ahead sees another day in Japan: what was asked for today by the server's clock counts,
     for the limit and as the same refund."""
     owner, name = desks.of("owner"), "per_person_day"
+    set_limit = "UPDATE limits SET value = :value WHERE name = :name AND currency = 'JPY'"
     (before,) = owner.sql("SELECT value FROM limits WHERE name = :name AND currency = 'JPY'", name=name)[0]
     (already,) = owner.sql(
         "SELECT COALESCE(SUM(refund_amount), 0) FROM refunds WHERE maker = :maker", maker=people.names["op-b"]
     )[0]
     first, second = desks.paid(), desks.paid()
     maker = desks.of("op-b")
-    owner.sql("UPDATE limits SET value = :most WHERE name = :name", most=int(already) + 1_500, name=name)
+    owner.sql(set_limit, value=int(already) + 1_500, name=name)
     try:
         earlier = desks.ask(first, by="op-b")
         maker.clock.offset += timedelta(days=1)
@@ -386,8 +387,8 @@ def test_the_day_of_the_limit_is_the_servers(desks: Desks, people: Team) -> None
         assert (refused.code, refused.detail["reason"]) == ("over_limit", "per_person_day")
         desks.of("lead-b").refunds.reject(earlier.id, "not this one")
         done = desks.approve(desks.ask(first, "500", by="op-b"))
-        owner.sql("UPDATE limits SET value = :before WHERE name = :name", before=before, name=name)
+        owner.sql(set_limit, value=before, name=name)
         assert done.state is RefundState.SUBMITTED
         assert code_of(lambda: desks.ask(first, "500", by="op-b")) == "possible_repeat"
     finally:
-        owner.sql("UPDATE limits SET value = :before WHERE name = :name", before=before, name=name)
+        owner.sql(set_limit, value=before, name=name)
