@@ -21,8 +21,9 @@ def open_case_of_unknown_refunds(
 
     Several cases can be necessary one after another, because a text of a case has room for some refunds only: only
     a refund whose key stands in the text of an acknowledged case is acknowledged. A rule has one open case about a
-    record, so a case that lacks a refund ends, and the new case repeats what nobody has acknowledged. Raises RunAgain
-    if another process has just ended the case.
+    record. If the open case lacks a refund and has room for it, or is acknowledged, it ends, and the new case repeats
+    what nobody has acknowledged; a full case stays until a person has acknowledged it. Raises RunAgain if another
+    process has just ended the case.
     """
     rule, kind = WorkReason.UNKNOWN_REFUND, payments.PAYMENT_KIND
     cases = [case for case in alerts.find_by_subject(tx.conn, kind, payment_id) if case.rule_id == rule]
@@ -31,7 +32,9 @@ def open_case_of_unknown_refunds(
     }
     open_case = next((case for case in cases if case.resolved_at is None), None)
     told_before = _split_whole_texts(open_case.observed) if open_case else []
-    text_by_key = {_get_key(text): text for text in (*refunds, *told_before)}
+    text_by_key: dict[str, str] = {}
+    for text in (*told_before, *refunds):  # in this order, so that a full case stays until it is acknowledged
+        text_by_key.setdefault(_get_key(text), text)
     unseen = [text for key, text in text_by_key.items() if key not in acknowledged_keys]
     if not any(_get_key(text) not in acknowledged_keys for text in refunds):
         return False

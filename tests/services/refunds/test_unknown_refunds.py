@@ -12,6 +12,7 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.records import WorkReason
 from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
+from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from tests.support.refund_desks import RefundDesk, refund_desk, refusal_of
 
 ELSEWHERE = tuple(f"BACKOFFICE-{number:02}-{'x' * 40}" for number in range(1, 10))
@@ -98,3 +99,18 @@ def test_the_same_ones_are_told_once(desk: RefundDesk) -> None:
     case = open_case(desk)
     assert reason_of(lambda: desk.approve(refund)) == STOPPED
     assert open_case(desk) == case
+
+
+def test_a_full_case_stays_until_it_is_acknowledged(desk: RefundDesk) -> None:
+    """The answer about one lost refund and that about the payment don't replace each other's case in turn."""
+    payment, last = desk.paid(minor=50_000), f"{ELSEWHERE[-1]} 100 JPY"
+    cases = []
+    for refunds in 2 * (ELSEWHERE, [last]):
+        desk.context.write(lambda tx, told=refunds: open_case_of_unknown_refunds(desk.context, tx, payment.id, told))
+        cases.append(open_case(desk).id)
+    assert len(set(cases)) == 1
+    for _ in ELSEWHERE:
+        acknowledge(desk)
+        if not desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, [last])):
+            break
+    assert open_case(desk).observed.endswith(last)
