@@ -20,8 +20,8 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     _mutant(
         "a difference is applied twice",
         _ORDER,
-        "    if source.day <= reached:\n",
-        "    if source.day < reached:\n",
+        "    if source.day <= complete_until:\n",
+        "    if source.day < complete_until:\n",
         _DIFFERENCES,
     ),
     _mutant(

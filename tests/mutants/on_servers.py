@@ -187,7 +187,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/database/server.py",
-                '        conn.exec_driver_sql(f"KILL CONNECTION {lost.number}")\n',
+                '        conn.exec_driver_sql(f"KILL CONNECTION {lost_session.number}")\n',
                 "        pass\n",
             ),
         ),
@@ -198,7 +198,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 ENGINE,
-                "                    if _find_first_committed(lost, tx.conn):\n",
+                "                    if _find_first_committed(lost_transactions, tx.conn):\n",
                 "                    if False:\n",
             ),
         ),
