@@ -52,6 +52,7 @@ _PAYMENT_NUMBERS_OF_REFUNDS_QUERY = (
 )
 _OPEN_REFUND_OF_PAYMENT_QUERY = _REFUNDS_QUERY.where(refunds.c.open_payment == bindparam("of"))
 _REFUND_BY_KEY_QUERY = _REFUNDS_QUERY.where(refunds.c.provider_refund_key == bindparam("of"))
+_REFUNDS_BY_PROVIDER_ID_QUERY = _REFUNDS_QUERY.where(refunds.c.refund_txn_id == bindparam("of"))
 _REFUND_REQUEST_FACTS_QUERY = select(refunds.c.id, refunds.c.saw, refunds.c.radar).where(
     refunds.c.id.in_(bindparam("some", expanding=True))
 )
@@ -173,6 +174,11 @@ def find(conn: Connection, refund_id: int, lapsed: AbstractSet[int] = frozenset(
 def find_by_key(conn: Connection, key: str) -> Refund | None:
     """Return the refund with this idempotency key, under which it is sent to its provider; None if there is none."""
     return _find_first_refund(conn, _REFUND_BY_KEY_QUERY, {"of": key})
+
+
+def find_by_provider_id(conn: Connection, provider_refund_id: str) -> tuple[Refund, ...]:
+    """Return the refunds with this refund id of a provider; ids of different providers may be equal."""
+    return select_records(conn, _REFUNDS_BY_PROVIDER_ID_QUERY, {"of": provider_refund_id})
 
 
 def find_open_refund(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:

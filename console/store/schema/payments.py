@@ -179,6 +179,7 @@ refunds = Table(
     Column("disagrees", Integer, Computed(disagreement_sql.REFUND_SQL, persisted=False)),
     Index("uq_refunds_open", "open_payment", unique=True),
     Index("uq_refunds_key", "provider_refund_key", unique=True),
+    Index("ix_refunds_txn", "refund_txn_id"),
     Index("ix_refunds_payment", "payment_id", "id"),
     Index("ix_refunds_order", "order_id"),
     Index("ix_refunds_status", "status", "certainty", "work_state", "state_since", "id"),

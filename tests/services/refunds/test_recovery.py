@@ -116,11 +116,14 @@ def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, 
     assert desk.payment(payment.id).reserved_minor == refund.amount_minor
 
 
+@pytest.mark.parametrize("order_of_first", ["ORD-9", "ORD-8"])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provider: str) -> None:
-    """The first refund of the payment has this number there: it doesn't show that the second one happened."""
+def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provider: str, order_of_first: str) -> None:
+    """The first refund, of this or another payment, has this number there: it doesn't show that the second one
+    happened."""
     payment = desk.paid("ORD-9", 50_000, provider)
-    first = desk.approve(desk.ask(payment, "100"))
+    paid_first = payment if order_of_first == "ORD-9" else desk.paid(order_of_first, 50_000, provider)
+    first = desk.approve(desk.ask(paid_first, "100"))
     number = first.provider_refund_id
     assert number is not None
     desk.control.add_fault("reset", call=f"{provider}_refund", times=1)
