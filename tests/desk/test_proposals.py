@@ -1,5 +1,7 @@
 """A proposed outcome waits for a second person: who may confirm it is told, and finds it among the approvals."""
 
+from dataclasses import replace
+
 import pytest
 
 from console.app import Console
@@ -83,6 +85,11 @@ def test_the_preview_advises_the_second_person_alone(
             if any(button.kind == "primary" for button in buttons):
                 primary.add(page.preview.record.id)
         assert primary == advised, name
+    assert page.table.go_to_item(lambda row: row.item.record.id == records["op-a"].id)
+    counts = context.work_counts
+    for to_decide, kinds in (((), {"default"}), (counts.to_decide, {"default", "primary"})):
+        context.store_work_counts(replace(counts, to_decide=to_decide))  # read later than the rows
+        assert {one.kind for one in page.preview.findChildren(KeyButton) if one.key} == kinds
 
 
 @pytest.mark.both_ways

@@ -47,8 +47,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/resolve.py",
-                "        if owner.id != refund.id and number in",
-                "        if owner.id == refund.id and number in",
+                "        if owner.id != refund.id and owner_provider == provider:",
+                "        if owner.id == refund.id and owner_provider == provider:",
             ),
         ),
         ("tests/services/refunds/test_recovery.py::test_the_number_of_another_refund_completes_nothing",),

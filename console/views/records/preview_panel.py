@@ -1,6 +1,6 @@
 """The panel beside the table of a queue, with a summary of the current record and buttons for its main actions."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.evidence.timeline import TimelinePage
@@ -63,6 +63,9 @@ class RecordPreview(Surface):
         self.setAccessibleName(context.translate("queue.preview"))
         self.setFixedWidth(tokens().px("layout", "preview_width"))
         self.record: ShownRecord | None = None
+        self._item: QueueItem | None = None
+        self._step_buttons: tuple[KeyButton, ...] = ()
+        context.work_counts_changed.connect(self._mark_recommended_button)
         self._area = make_scroll_area()
         box = QVBoxLayout(self)
         box.setContentsMargins(1, 0, 0, 0)
@@ -70,6 +73,7 @@ class RecordPreview(Surface):
 
     def show_queue_item(self, item: QueueItem | None) -> None:
         """Show the summary of this item of a queue. With None, the panel is empty."""
+        self._item, self._step_buttons = item, ()
         self.record = item.record if item else None
         self._area.setWidget(self._make_preview(item) if item else QWidget())
 
@@ -212,8 +216,7 @@ class RecordPreview(Surface):
             self._steps.addWidget(step)
 
     def _make_action_buttons(self, item: QueueItem) -> "QVBoxLayout":
-        """Return a layout with the buttons of the record's actions. The button of the recommended action is the
-        primary one, if it is enabled and the person can take this step. The page connects the shortcuts."""
+        """Return a layout with the buttons of the record's actions. The page connects the shortcuts."""
         translate, record = self._context.translate, item.record
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         buttons = []
@@ -223,12 +226,21 @@ class RecordPreview(Surface):
             buttons.append(self._make_button(translate("action.resolve"), "E", self.resolved, "resolve"))
         if not isinstance(record, Order) or record.payment_ids:
             buttons.append(self._make_button(translate("action.probe"), "P", self.probed, "probe"))
-        rights = {"refetch": "F", "resolve": "E", "probe": "P"}
-        advised = rights.get(item.explanation.next_step.action or "") if self._is_step_for_person(item) else None
-        for button in buttons:
-            if button.key == advised and button.isEnabled():
-                button.set_kind("primary")
+        self._step_buttons = tuple(buttons)
+        self._mark_recommended_button()
         return make_column(make_flow_widget(*buttons, gap=8), DisabledReasonsLabel(*buttons))
+
+    @Slot()
+    def _mark_recommended_button(self) -> None:
+        """Make the button of the recommended action the primary one. Which decisions wait for the person is read
+        apart from the records, so this is decided anew when the counts of the work change."""
+        if self._item is None:
+            return
+        key_by_action = {"refetch": "F", "resolve": "E", "probe": "P"}
+        is_for_person = self._is_step_for_person(self._item)
+        advised = key_by_action.get(self._item.explanation.next_step.action or "") if is_for_person else None
+        for button in self._step_buttons:
+            button.set_kind("primary" if button.key == advised and button.isEnabled() else "default")
 
     def _is_step_for_person(self, item: QueueItem) -> bool:
         """Return False if the record's next step is the decision of a second person, and the acting person can't be
