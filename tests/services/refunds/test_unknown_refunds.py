@@ -1,7 +1,7 @@
 """Refunds that the provider has and this database doesn't know: each one stops the next refund until a person has
 acknowledged it, however many were acknowledged before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -104,13 +104,17 @@ def test_the_same_ones_are_told_once(desk: RefundDesk) -> None:
 def test_a_full_case_stays_until_it_is_acknowledged(desk: RefundDesk) -> None:
     """The answer about one lost refund and that about the payment don't replace each other's case in turn."""
     payment, last = desk.paid(minor=50_000), f"{ELSEWHERE[-1]} 100 JPY"
+
+    def tell(refunds: Sequence[str]) -> bool:
+        return desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, refunds))
+
     cases = []
     for refunds in 2 * (ELSEWHERE, [last]):
-        desk.context.write(lambda tx, told=refunds: open_case_of_unknown_refunds(desk.context, tx, payment.id, told))
+        tell(refunds)
         cases.append(open_case(desk).id)
     assert len(set(cases)) == 1
     for _ in ELSEWHERE:
         acknowledge(desk)
-        if not desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, [last])):
+        if not tell([last]):
             break
     assert open_case(desk).observed.endswith(last)
