@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QMenu, QTabBar, QWidget
 
 from console.views.pages.base import PageHead
+from console.views.queues.new_arrivals import QueueArrivals
 from console.views.runtime.routes import (
     AdminRoute,
     AlertsRoute,
@@ -70,12 +71,20 @@ def entries_of(menu: QMenu) -> Iterator[str]:
 
 def visible_controls(window: QWidget) -> Iterator[QWidget]:
     """The controls of a window that can be pressed or typed into, without the links of the status bar, whose places
-    the screens name too, and without messages, which go by themselves.
+    the screens name too, and without messages and news of arrived rows, which go by themselves.
     """
+    news = [arrivals.button for arrivals in window.findChildren(QueueArrivals)]
     for kind in CONTROLS:
         for control in window.findChildren(kind):
             is_of_a_screen = not any(isinstance(one, StatusBar | ToastFrame) for one in ancestors(control))
-            if control.isVisible() and control.isEnabled() and control_name(control) and is_of_a_screen:
+            is_news = any(control is button for button in news)
+            if (
+                control.isVisible()
+                and control.isEnabled()
+                and control_name(control)
+                and is_of_a_screen
+                and not is_news
+            ):
                 yield control
 
 

@@ -100,5 +100,7 @@ def test_notes_documents_and_history_of_all_records(console: Console, place: Pla
         (("payment", 1), "Transaction"),
     ], "the notice that moved the payment stands below its audit entry; a notice about another company is left out"
     assert [one.event.at for one in events] == [NOW, NOW, NOW, NOW - DAY]
-    assert format_event_sentence(events[-1].event, "en") == "Received a notice from PayPay (Transaction, ¥3,300)."
+    assert format_event_sentence(events[-1].event, "en") == (
+        "Received a notice from PayPay: Other notice (Transaction), ¥3,300."
+    )
     assert console.lookup.read_notes(()) == ()
