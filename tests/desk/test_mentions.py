@@ -101,8 +101,7 @@ def test_the_second_click_of_a_double_click_ends_no_other_mention(
     button = dialog.mention_buttons.done_button
     person.until(button.isEnabled)
     left, no_key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    at = button.mapTo(button.window(), button.rect().center())
-    QTest.mouseClick(button.window().windowHandle(), left, no_key, at)
+    QTest.mouseClick(button, left, no_key, button.rect().center())
     person.until(lambda: dialog.answer.plain == f"@{me} first")
     person.until(button.isEnabled)
     QTest.mouseDClick(button, left, no_key, button.rect().center())  # sends the second press alone

@@ -248,7 +248,7 @@ class Stage:
         if kind == "credit-check":
             of = (charge.id for charge in self.vendor.charges if charge.number == record.corporation_number)
             return next(of, 999_999)
-        return f"T-{record.id}" if kind == "payment" else "R-1" if kind == "refund" else None
+        return f"{kind[0].upper()}-{record.id}" if kind in ("payment", "refund") else None
 
 
 def ending(act: Callable[[], Any]) -> str:
