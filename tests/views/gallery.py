@@ -13,6 +13,8 @@ from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import ThemeName, tokens
 from console.views.theme.theme import current_appearance, install_appearance
+from console.views.timelines.timeline_line import TimelineLine
+from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.badge import Badge
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import ButtonKind, KeyButton, ReasonLabel
@@ -30,7 +32,6 @@ from console.views.widgets.record_parts import (
 )
 from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.tabs import TabBar
-from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.views.widgets.window_bars import ShortcutHintBar, StatusBar, StatusCellContent, TopBar
 from tests.support.inline_runner import InlineRunner
 

@@ -75,7 +75,7 @@ class IncidentDialog(FormDialog):
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         """Return the call to the service that acts on the incident with this id; `note` is the text that the
         person has typed."""
-        raise NotImplementedError  # each dialog overrides it
+        raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
     def list_attempt_inputs(self) -> tuple[Any, ...]:
         """Return the inputs of the form: the incident's id, the note and the selected line of the drop-down list.

@@ -17,10 +17,10 @@ from console.views.records.tabs import RecordTab, RecordTabs, make_planned_lines
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import TaskHandle
 from console.views.tables.columns import Column, StateCell
+from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.timeline import TimelineList
 from console.wording import catalogue as wording
 
 _MIN_VISIBLE_TABLE_ROWS = 4

@@ -11,8 +11,8 @@ from console.views.presenters.records import ShownRecord, make_record_ref
 from console.views.records.columns import make_record_columns, return_record
 from console.views.records.tabs import RecordTab, RecordTabs, make_planned_lines
 from console.views.runtime.context import WindowContext
+from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.timeline import TimelineList
 
 _MIN_VISIBLE_TABLE_ROWS = 3
 _COLUMN_NAMES_BY_TAB = {

@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QWidget
 
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
+from console.views.timelines.timeline_line import TimelineLine
+from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
 
 CANCEL_ENABLED_AFTER_SECONDS = 10

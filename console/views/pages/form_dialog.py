@@ -55,20 +55,20 @@ class FormDialog(DialogFrame):
 
     def list_inputs(self) -> Sequence[QWidget]:
         """Return the widgets of the form, from top to bottom. The subclass implements it."""
-        raise NotImplementedError  # each dialog overrides it
+        raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
     def find_form_problem(self) -> str:
         """Return the wording key of the sentence which says which input is missing or wrong; "" if the form is
         complete. The subclass implements it."""
-        raise NotImplementedError  # each dialog overrides it
+        raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
     def send_form(self) -> None:
         """Send the call of the complete form with `send_call`. The subclass implements it."""
-        raise NotImplementedError  # each dialog overrides it
+        raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
     def make_answer_toast(self, answer: Any) -> Toast:
         """Return the toast about `answer`, the value that the call has returned. The subclass implements it."""
-        raise NotImplementedError  # each dialog overrides it
+        raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
     def show_form(self, *above: QWidget) -> None:
         """Show the form as the content of the dialog, below the widgets `above`."""

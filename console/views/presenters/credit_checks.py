@@ -12,8 +12,8 @@ from console.domain.service_results import Explanation, NextStep
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import AgeCell, Cell, StateCell
 from console.views.theme.design_tokens import Language, Tone, tokens
-from console.views.widgets.repeated_lines import RepetitionTexts
-from console.views.widgets.timeline import TimelineLine
+from console.views.timelines.repeated_lines import RepetitionTexts
+from console.views.timelines.timeline_line import TimelineLine
 from console.wording import catalogue as wording
 from console.wording import timelines as story_words
 from console.wording.credit_checks import format_registry_name as format_registry_name

@@ -13,10 +13,11 @@ from console.views.pages.dialog_badges import make_badge_row
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
+from console.views.timelines.timeline_line import TimelineLine
+from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
-from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
 
 

@@ -13,9 +13,9 @@ from console.views.presenters.credit_check_view import format_time_in_column
 from console.views.presenters.takes import make_give_back_toast, make_take_toast
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
+from console.views.timelines.timeline_line import TimelineLine
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.timeline import TimelineLine
 from console.wording import catalogue as wording
 
 COLLABORATION_ACTIONS = ("take", "note")

@@ -17,10 +17,11 @@ from console.views.records.collaboration_actions import make_note_lines
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.theme import current_appearance
+from console.views.timelines.timeline_line import TimelineLine
+from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import Surface, make_column, make_row
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import TabBar
-from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
 from console.wording import evidence_words
 

@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from console.views.timelines.timeline_line import TimelineLine
+from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.badge import Badge, KeyCap
 from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
@@ -25,7 +27,6 @@ from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.tabs import TabBar
-from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.views.widgets.window_bars import EnvironmentLabel
 
 Role = QAccessible.Role

@@ -10,6 +10,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.theme.theme import Appearance
+from console.views.timelines.repeated_lines import RepetitionTexts
+from console.views.timelines.timeline_line import TimelineLine
+from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import ElidedLabel, TextLabel
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.focus_ring import FocusRing
@@ -17,12 +20,10 @@ from console.views.widgets.inputs import DropDownList, Field
 from console.views.widgets.notification_bars import ToastFrame, ToastStack
 from console.views.widgets.placeholders import ReadingNote
 from console.views.widgets.record_parts import RecordSide, RecordSideStrip
-from console.views.widgets.repeated_lines import RepetitionTexts
 from console.views.widgets.search_box import SearchBox
 from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.tabs import TabBar
-from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.views.widgets.window_bars import StatusBar, StatusCell, StatusCellContent
 from tests.support.hearing import listening
 

@@ -20,8 +20,8 @@ from console.views.theme.mixed_font_text import (
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.repeated_lines import GroupedLine, GroupKey, RepetitionTexts, group_repeated_lines
-from console.views.widgets.timeline_line import TimelineLine as TimelineLine
+from console.views.timelines.repeated_lines import GroupedLine, GroupKey, RepetitionTexts, group_repeated_lines
+from console.views.timelines.timeline_line import TimelineLine
 
 ModelIndex = QModelIndex | QPersistentModelIndex
 _TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least width of the times and width of the names, in px at text size 1

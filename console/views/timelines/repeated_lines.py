@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from console.views.widgets.timeline_line import TimelineLine
+from console.views.timelines.timeline_line import TimelineLine
 
 _MIN_REPETITIONS = 3
 _MAX_EVENTS_PER_REPETITION = 3  # such as start, answer and outcome of a call

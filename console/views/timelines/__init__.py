@@ -1,0 +1,1 @@
+"""Timelines of records and calls: the values of a line, groups of repeated lines, and the list that shows them."""
