@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from console.domain.errors import ConsoleError
@@ -12,15 +12,15 @@ from tests.day.town import Town, patiently
 
 Row = Mapping[str, Any]
 _TABLES: Mapping[str, str] = {
-    "orders": "id, merch_txn_id, total_amount, currency, status, work_state, work_at, work_reason",
+    "orders": "id, merch_txn_id, total_amount, currency, status, work_state, work_at, work_reason, state_since",
     "payments": "id, order_id, provider, merchant_payment_id, status, certainty, work_state, work_at, work_reason,"
-    " captured_minor, reserved_minor, refunded_minor, set_aside_minor, payment_expires_at, currency",
+    " captured_minor, reserved_minor, refunded_minor, set_aside_minor, payment_expires_at, currency, booked_at",
     "refunds": "id, payment_id, refund_amount, status, certainty, work_state, work_at, work_reason, decide_by,"
     " provider_refund_key",
     "sagas": "id, subject_id, state, step, reason, next_at, ended_at",
     "stock_reservations": "id, order_id, item, quantity, status",
     "outbox": "id, event_id, record_key, body, attempts, next_at, published_at",
-    "alerts": "id, rule_id, subject_kind, subject_id, order_no, resolved_at",
+    "alerts": "id, rule_id, subject_kind, subject_id, order_no, detected_at, resolved_at",
     "operations": "id, action, state, subject_kind, subject_id",
     "payment_events": "id, source, payment_id, kind, done",
     "tasks": "name, next_at, trouble, failures",
@@ -45,6 +45,8 @@ class Facts:
     stock: Mapping[str, tuple[str, int]]
     audit_trouble: str | None
     audit_rows: int
+    grace: timedelta
+    """Of the rules, in the day's own seconds."""
 
     def __getitem__(self, table: str) -> Sequence[Row]:
         return self.rows[table]
@@ -69,6 +71,7 @@ def read(town: Town, diary: Diary, *, audit: bool = True) -> Facts:
         stock=dict(diary.orders),
         audit_trouble=trouble,
         audit_rows=verified,
+        grace=timedelta(seconds=town.day.grace),
     )
 
 

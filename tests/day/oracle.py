@@ -140,14 +140,39 @@ class _Stuck:
 
 
 def score(facts: Facts) -> Score:
-    raised = {(row["order_no"], row["rule_id"]) for row in facts["alerts"] if row["rule_id"] in RULES}
+    raised = {(row["order_no"], row["rule_id"]) for row in _raised(facts)}
     planted = set(facts.planted.items())
     return Score(len(planted), len(raised), len(planted & raised))
 
 
+def _raised(facts: Facts) -> list[Row]:
+    """The alerts of the rules, without those that were true because the machine was busy (_is_of_late_move)."""
+    rows = [row for row in facts["alerts"] if row["rule_id"] in RULES]
+    return [row for row in rows if facts.planted.get(row["order_no"]) == "A" or not _is_of_late_move(facts, row)]
+
+
+def _is_of_late_move(facts: Facts, alert: Row) -> bool:
+    """Whether the alert told of a paid order that the program had not moved within the grace, and has moved since.
+    On a busy machine the few real seconds of the grace go by before the worker has its turn."""
+    if alert["rule_id"] != "A" or alert["resolved_at"] is None:
+        return False
+    order = _order_by_number(facts)[str(alert["order_no"])]
+    known = [
+        row["booked_at"]
+        for row in facts["payments"]
+        if row["order_id"] == order["id"] and row["booked_at"] is not None
+    ]
+    waited_long = bool(known) and alert["detected_at"] - min(known) >= facts.grace
+    return waited_long and alert["detected_at"] < order["state_since"]
+
+
+def _order_by_number(facts: Facts) -> dict[str, Row]:
+    return {str(row["merch_txn_id"]): row for row in facts["orders"]}
+
+
 def check_alerts(facts: Facts) -> Iterator[str]:
     """The set that was ever raised is the planted one; open are those that nobody has mended."""
-    rows = [row for row in facts["alerts"] if row["rule_id"] in RULES]
+    rows = _raised(facts)
     times = Counter((str(row["order_no"]), str(row["rule_id"])) for row in rows)
     for order, rule in sorted(facts.planted.items() - times.keys()):
         yield f"alert missing: {rule} of {order}"

@@ -78,11 +78,26 @@ def _overdue(facts: Facts) -> Facts:
 
 
 def _extra_alert(facts: Facts) -> Facts:
-    order = next(row for row in facts["orders"] if row["merch_txn_id"] not in facts.planted)
+    return _with_alert_after(facts, timedelta(0), is_resolved=False)
+
+
+def _with_alert_after(facts: Facts, waited: timedelta, *, is_resolved: bool = True) -> Facts:
+    """With an alert A of a paid order that nobody planted, raised so long after its payment was known as paid. The
+    order was moved an instant later."""
+    paid = next(row for row in facts["payments"] if _is_of_untouched_order(facts, row))
+    order = _order_of(facts, paid)
+    raised = order["state_since"] - timedelta(milliseconds=1)
+    facts = _changed(facts, "payments", lambda one: one is paid, booked_at=raised - waited)
     return _with(facts, "alerts", {
         "id": 0, "rule_id": "A", "subject_kind": "order", "subject_id": order["id"],
-        "order_no": order["merch_txn_id"], "resolved_at": None,
+        "order_no": order["merch_txn_id"], "detected_at": raised,
+        "resolved_at": facts.now if is_resolved else None,
     })  # fmt: skip
+
+
+def _is_of_untouched_order(facts: Facts, payment: Row) -> bool:
+    order = _order_of(facts, payment)
+    return _is_completed(payment) and order["status"] == "paid" and order["merch_txn_id"] not in facts.planted
 
 
 def _is_completed(row: Row) -> bool:
@@ -93,16 +108,20 @@ def _order_of(facts: Facts, payment: Row) -> Row:
     return facts.by_id("orders")[int(payment["order_id"])]
 
 
-def _is_alert(row: Row) -> bool:
-    return row["rule_id"] in "ABC"
+def _planted_alert(facts: Facts) -> Callable[[Row], bool]:
+    return lambda row: bool(facts.planted.get(row["order_no"]) == row["rule_id"])
 
 
 ALTERED: Mapping[str, tuple[Alter, str]] = {
     "a wrong yen": (_one_yen, "books: "),
     "a second refund": (_refunded_twice, "was made 2 times"),
-    "a missing alert": (lambda facts: _without(facts, "alerts", _is_alert), "alert missing: "),
+    "a missing alert": (lambda facts: _without(facts, "alerts", _planted_alert(facts)), "alert missing: "),
     "an alert too many": (_extra_alert, "alert that nobody planted: A of "),
-    "a wrong rule": (lambda facts: _changed(facts, "alerts", _is_alert, rule_id="D"), "alert missing: "),
+    "an alert before the grace is over": (
+        lambda facts: _with_alert_after(facts, facts.grace * 0.99),
+        "alert that nobody planted: A of ",
+    ),
+    "a wrong rule": (lambda facts: _changed(facts, "alerts", _planted_alert(facts), rule_id="D"), "alert missing: "),
     "unknown without a probe": (_unknown_for_ever, "stuck: payment "),
     "an overdue step": (_overdue, "stuck: refund "),
     "a request without an answer": (
@@ -147,3 +166,9 @@ def test_the_oracle_names_what_is_wrong(day: Ended, what: str) -> None:
     """One thing of a sound day is altered, and that very thing is named."""
     alter, named = ALTERED[what]
     assert any(named in word for word in oracle.judge(alter(day.facts)))
+
+
+def test_an_order_that_was_moved_late_may_have_had_an_alert(day: Ended) -> None:
+    """The machine was busy, so that the grace went by; the alert was true, and no message tells of it here."""
+    wrong = oracle.judge(_with_alert_after(day.facts, day.facts.grace))
+    assert {word.split(":")[0] for word in wrong} == {"told 0 times instead of 1"}

@@ -198,15 +198,16 @@ def click_often(person: Person, press: Press) -> None:
     if press.dialog is not None and press.dialog.is_busy:
         press.dialog.allow_closing("Close", "")
         type_on(press.dialog)
-        button.click()  # type: ignore[attr-defined]
-        assert not button.isEnabled(), "pressed again while the answer is late"
+        if shiboken6.isValid(button):  # typing lets the answer arrive, which may close the dialog
+            button.click()  # type: ignore[attr-defined]
+            assert not button.isEnabled(), "pressed again while the answer is late"
 
 
 def type_on(dialog: DialogFrame) -> None:
     """Change each text of the dialog that can be changed."""
     edits: list[LineEdit | MultiLineEdit] = [*dialog.findChildren(LineEdit), *dialog.findChildren(MultiLineEdit)]
     for edit in edits:
-        if edit.isVisibleTo(dialog) and edit.isEnabled():
+        if shiboken6.isValid(edit) and edit.isVisibleTo(dialog) and edit.isEnabled():
             QTest.keyClicks(edit, "7")
 
 
@@ -236,7 +237,10 @@ def press_again_after_the_answer(person: Person, press: Press) -> None:
 
 
 def hold_enter(dialog: DialogFrame) -> None:
-    """Enter repeats, as the keyboard does while the key is held down; the widget with the focus gets it."""
+    """Enter repeats, as the keyboard does while the key is held down; the widget with the focus gets it. The answer
+    to the first press may have closed the dialog already."""
+    if not shiboken6.isValid(dialog):
+        return
     handle = dialog.windowHandle()
     for _ in range(HELD_REPEATS):
         if shiboken6.isValid(handle):
