@@ -262,7 +262,7 @@ def test_what_a_report_settled_meanwhile_is_not_settled_twice(
         reach(name)
         if name == "before_resolve":
             report = RefundReport(key, None, "COMPLETED", RefundState.COMPLETED, Money(1_000, "JPY"))
-            assert worker.write(lambda tx: apply_refund_report(worker, tx, report))
+            assert worker.write(lambda tx: apply_refund_report(worker, tx, payment.id, report))
             others.append(desks.ask(payment, "1300"))
 
     control.payments_control.move_refund(key, "completed")

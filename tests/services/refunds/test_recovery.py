@@ -237,7 +237,7 @@ def report_settles(desk: RefundDesk, refund: Refund, state: RefundState) -> None
     there = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     price = Money(refund.amount_minor, refund.currency)
     report = RefundReport(refund.provider_refund_key or "", str(there["id"]), state.value, state, price)
-    assert desk.context.write(lambda tx: apply_refund_report(desk.context, tx, report))
+    assert desk.context.write(lambda tx: apply_refund_report(desk.context, tx, refund.payment_id, report))
 
 
 @pytest.mark.parametrize(
