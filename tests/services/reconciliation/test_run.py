@@ -276,6 +276,35 @@ def test_one_of_two_refunds_that_only_we_have(days: Days, minor: int) -> None:
 
 
 # States
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("state", ["completed", "submitted"])
+def test_a_refund_of_a_second_capture_is_none_of_the_first(
+    days: Days, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Our number was paid twice there, and the second capture was refunded: our refund of the first capture, of the
+    same amount, is another one."""
+    payment = days.both("ORD-1")
+    refund_row(days, payment.id, 500)
+    days.scene.place.sql(f"UPDATE refunds SET status = '{state}'")
+    days.announce()
+    files = days.scene.console.reconciliation._files["paypay"]
+    lines = (
+        f"{_make_line(days, '0477', '取引完了', 12, 3300, 'ORD-1')}\n"
+        f"{_make_line(days, '0477', '返金完了', 12, -500, 'ORD-1')}\n"
+    )
+    original = files.download_file
+    monkeypatch.setattr(files, "download_file", lambda event: original(event) + lines.encode("cp932"))
+    report = days.run()
+    missing = state == "completed"
+    assert counts(report) == (1, 0, missing, 1, 1)
+    assert set(rules(report)) == {
+        ("reconcile_state", True),
+        ("reconcile_unknown_refund", True),
+        *([("reconcile_missing_there", True)] if missing else []),
+    }
+    assert days.scene.place.sql("SELECT status FROM refunds") == [(state,)]
+
+
 
 
 @pytest.mark.engines("sqlite")
@@ -379,8 +408,13 @@ def test_memory_is_flat(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _failed_line(days: Days, number: int) -> str:
     from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
+    return _make_line(days, f"0555{number:016}", "取引失敗", 10, 5, f"F-{number}")
 
-    return f"0555{number:016},{PAYPAY_MERCHANT_ID},x,,,,取引失敗,{days.day}T10:00:00+09:00,5,,x,F-{number},"
+
+def _make_line(days: Days, theirs: str, word: str, hour: int, minor: int, number: str) -> str:
+    """A line of the day's file: the provider's number, its word, the time and amount, and our number."""
+
+    return f"{theirs},{PAYPAY_MERCHANT_ID},x,,,,{word},{days.day}T{hour}:00:00+09:00,{minor},,x,{number},"
 
 
 @pytest.mark.engines("sqlite")
