@@ -14,6 +14,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import Certainty
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
+from console.store.refunds import refunds
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 ANSWERS = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
@@ -68,6 +69,34 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     told = explain_refund(settled.record, desk.context.now())
     assert told.why == "why.refund_decided_by_people", "the gateway confirmed nothing"
     assert desk.agree(payment).refunded_minor == refund.amount_minor
+
+
+def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) -> None:
+    """The provider is asked before the person is judged; what it answered is kept, whoever is refused then."""
+    desk.team()
+    payment, refund = unknown(desk, happened=True)
+    mute(desk)
+
+    def count_answers() -> int:
+        source = f"{payment.provider}.refund_status"
+        return len(desk.sql("SELECT 1 FROM evidence WHERE source = :source", source=source))
+
+    desk.resolve(refund, "completed", "op-e", "1519")
+    for person, number, code in (("op-e", "1519", "same_person"), ("lead-b", "1520", "evidence_mismatch")):
+        before = count_answers()
+        assert code_of(lambda by=person, of=number: desk.resolve(refund, "completed", by, of)) == code
+        assert count_answers() == before + 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "console.services.refunds.resolve._refuse_number_of_other_refund", lambda *_: refuse_as_stale(refund)
+        )
+        before = count_answers()
+        assert code_of(lambda: desk.resolve(refund, "completed", "lead-b", "1519")) == "stale_view"
+        assert count_answers() == before + 1
+
+
+def refuse_as_stale(refund: Refund) -> None:
+    raise refunds.StaleRow(refund.id)
 
 
 def test_an_answer_about_an_earlier_sending_settles_nothing(
