@@ -15,7 +15,6 @@ from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, P
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
-from console.services.guarded.leases import lock_until_commit
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.providers import PaymentProviders
@@ -220,20 +219,12 @@ class RefundResolver:
 
 
 def _refuse_number_of_other_refund(context: ServiceContext, tx: Transaction, refund: Refund, number: str) -> None:
-    """Raise evidence_mismatch if another refund of ours is known at the same provider by `number`: as its idempotency
-    key, or as the provider's refund id. Decisions about the same number run one after another, because no unique
-    index covers the refund ids."""
-    lock_until_commit(context, tx, f"refund_number_{number}")
-    provider = refund_records.require_payment(tx.conn, refund.payment_id).provider
-    for owner in (
-        *filter(None, [refunds.find_by_key(tx.conn, number)]),
-        *refunds.find_by_provider_id(tx.conn, number),
-    ):
-        owner_provider = refund_records.require_payment(tx.conn, owner.payment_id).provider
-        if owner.id != refund.id and owner_provider == provider:
-            raise ConsoleError(
-                ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.USED_BY_OTHER_RECORD}
-            )
+    """Raise evidence_mismatch if another refund of ours is known at the same provider by `number`."""
+    owners = refund_outcomes.list_owners_of_number(context, tx, refund.payment_id, number)
+    if any(owner.id != refund.id for owner in owners):
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.USED_BY_OTHER_RECORD}
+        )
 
 
 def _get_settled_facts(refund: Refund) -> tuple[RefundState, Certainty, str | None]:

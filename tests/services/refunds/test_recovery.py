@@ -168,6 +168,33 @@ def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provid
     assert desk.resolve(second, "completed", "op-a", own_key).awaiting == "second_person"
 
 
+@pytest.mark.parametrize("is_first_denied", [False, True])
+def test_an_answer_contradicts_the_refund_that_people_gave_its_number(
+    desk: RefundDesk, *, is_first_denied: bool
+) -> None:
+    """Two people complete the second refund by the number that the first one has at the provider, whose answer comes
+    only then: it is the truth about the first one, whatever people said of it, and a case about the second one."""
+    _, first = unknown(desk, happened=True)
+    number = str(desk.control.payments_control.read_refunds(key=first.provider_refund_key)[0]["id"])
+    desk.control.add_fault("reset", call="atom_refund", times=1)
+    second = desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
+    assert code_of(lambda: desk.approve(second)) == "outcome_unknown"
+    mute(desk)
+    if is_first_denied:
+        for person in ("op-a", "lead-b"):
+            desk.resolve(first, "failed", person)
+    for person in ("op-a", "lead-b"):
+        desk.resolve(second, "completed", person, number)
+    desk.control.clear_faults()
+    desk.probe(first)
+    assert desk.now(first).state is (RefundState.FAILED if is_first_denied else RefundState.COMPLETED)
+    decided = desk.now(second)
+    assert (decided.state, decided.provider_refund_id) == (RefundState.COMPLETED, number)
+    assert (decided.work.reason, desk.now(first).work.reason == "contradicted") == ("contradicted", is_first_denied)
+    cases = desk.sql("SELECT observed FROM alerts WHERE subject_id = :id AND subject_kind = 'refund'", id=second.id)
+    assert [case.observed for case in cases] == [f"{number} is the number of refund {first.id}"]
+
+
 def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -> None:
     """Only the number of the proposal that waits counts, not one that its person named for an earlier proposal."""
     _, refund = unknown(desk, happened=True)
