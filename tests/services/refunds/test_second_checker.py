@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from console.domain.explanations.refunds import explain_refund
 from console.sandbox import SandboxControl
 from console.services.reports.report_queries import read_refund_funnel
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
@@ -111,6 +112,8 @@ def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -
     lower_limit(desk, name, 2_999)
     half = desk.approve(refund, "lead-b")
     assert (half.state.value, half.checkers) == ("requested", ("lead-b",))
+    told = explain_refund(half, desk.context.now())
+    assert (told.why, told.facts["given"], told.facts["needed"]) == ("why.refund_half_approved", 1, 2)
     assert desk.approve(refund, "lead-c").state.value == "submitted"
 
 
