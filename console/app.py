@@ -639,7 +639,7 @@ def _make_live_number_queries(context: ServiceContext) -> "LiveNumberQueries":
     return LiveNumberQueries(context, lambda: open_registry_api(context))
 
 
-def _apply_refund_report(context: ServiceContext, tx: "Transaction", report: "RefundReport") -> bool:
+def _apply_refund_report(context: ServiceContext, tx: "Transaction", payment_id: int, report: "RefundReport") -> bool:
     from console.services.refunds.late_outcomes import apply_refund_report
 
-    return apply_refund_report(context, tx, report)
+    return apply_refund_report(context, tx, payment_id, report)

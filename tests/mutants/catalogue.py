@@ -18,6 +18,7 @@ from tests.mutants.mutant import (
     Change,
     Mutant,
 )
+from tests.mutants.on_answers import ON_ANSWERS
 from tests.mutants.on_edges import ON_EDGES
 from tests.mutants.on_exports import ON_EXPORTS
 from tests.mutants.on_harms import ON_HARMS
@@ -32,6 +33,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *MONEY_MUTANTS,
     *ON_REQUEST_IDS,
     *ON_REFUNDS,
+    *ON_ANSWERS,
     *ON_EDGES,
     *ON_REGISTRY,
     *ON_EXPORTS,

@@ -47,8 +47,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/resolve.py",
-                "        if owner.id != refund.id and owner_provider == provider:",
-                "        if owner.id == refund.id and owner_provider == provider:",
+                "    if any(owner.id != refund.id for owner in owners):",
+                "    if any(owner.id == refund.id for owner in owners):",
             ),
         ),
         ("tests/services/refunds/test_recovery.py::test_the_number_of_another_refund_completes_nothing",),
@@ -174,7 +174,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
             Change(
                 _PROBING,
                 "        return refund.not_found + 1 >= rule.needed_answers and self._was_sent_long_ago(\n"
-                "            refund, rule.last_answer_after_seconds\n        )\n",
+                "            refund, rule.last_answer_after_seconds, asked_at\n        )\n",
                 "        return True\n",
             ),
         ),

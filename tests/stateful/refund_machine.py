@@ -18,6 +18,8 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund, RefundRequest
 from console.domain.process.failpoint_names import MONEY_FAILPOINTS, OPERATION_FAILPOINTS
 from console.services.refunds.late_outcomes import apply_refund_report
+from console.store.database.engine import Transaction
+from console.store.payments import payments
 from tests.stateful import crashing
 from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
 from tests.support import money_truth, truth
@@ -231,10 +233,16 @@ class Refunds(RuleBasedStateMachine):
         entries = self.world.ledger.entries
         if not entries:
             return
-        report = report_of(entries[n % len(entries)])
+        entry = entries[n % len(entries)]
+
+        def hear_in_transaction(console: Console, tx: Transaction) -> bool:
+            provider = self.world.providers[entry.payment]
+            payment = payments.find_by_provider_id(tx.conn, provider, entry.payment)
+            assert payment is not None
+            return apply_refund_report(console._context, tx, payment.id, report_of(entry))
 
         def hear(console: Console) -> bool:
-            return console.database.write(lambda tx: apply_refund_report(console._context, tx, report))
+            return console.database.write(lambda tx: hear_in_transaction(console, tx))
 
         assert self.world.do(desk, "op-a", hear) is True
 

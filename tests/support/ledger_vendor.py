@@ -59,13 +59,14 @@ class LedgerVendor:
     """Buys as told by `behaviour`. `witness` is called with each request that buys, before anything happens;
     what it returns is kept with the charge. `during` runs in the middle of the call, after the charge.
 
-    `today`: the day of purchase in Japan, by the desk's clock.
+    `today`: the day of purchase in Japan, by the desk's clock. `expired`: what its reports say about their end.
     """
 
     today: Callable[[], date] = lambda: datetime.now(JST).date()
     finds: bool = False
     behaviour: Behaviour = "answers"
     readable: bool = True
+    expired: bool | Literal["by_date"] | None = "by_date"
     witness: Callable[[PurchaseRequest], int | None] = lambda _request: None
     before: Callable[[], None] = lambda: None
     during: Callable[[], None] = lambda: None
@@ -112,7 +113,8 @@ class LedgerVendor:
 
     def report(self, charge: Charge) -> CheckReport:
         until = charge.day + timedelta(days=365)
-        return CheckReport(charge.id, charge.number, f"架空{charge.id}", "ok", charge.day, until, False)
+        is_expired = self.today() > until if self.expired == "by_date" else self.expired
+        return CheckReport(charge.id, charge.number, f"架空{charge.id}", "ok", charge.day, until, is_expired)
 
     def count(self, number: str) -> int:
         return sum(charge.number == number for charge in self.charges)

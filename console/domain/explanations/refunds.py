@@ -93,6 +93,13 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
     return _explain_ended(record, facts)
 
 
+def _count_needed_approvals(record: Refund) -> int:
+    """Return the number of approvals that the refund needs as far as its row says: one more than it has while it is
+    requested, because a limit that was lowered since the request may need a second one."""
+    is_requested = record.state is RefundState.REQUESTED
+    return max(record.checkers_needed, len(record.checkers) + 1) if is_requested else record.checkers_needed
+
+
 def _make_explanation_facts(record: Refund) -> Facts:
     return {
         "id": record.id,
@@ -101,7 +108,7 @@ def _make_explanation_facts(record: Refund) -> Facts:
         "maker": record.maker,
         "checkers": record.checkers,
         "given": len(record.checkers),
-        "needed": record.checkers_needed,
+        "needed": _count_needed_approvals(record),
         "since": record.state_since,
         "asked_at": record.created_at,
         "sent_at": record.last_sent_at,

@@ -5,13 +5,14 @@ The second transaction of a purchase (tx2), probes, decisions of people and late
 each of them settles a credit check in the same way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import (
     Certainty,
@@ -30,6 +31,7 @@ from console.domain.tasks.retry_schedules import (
     compute_next_attempt_time,
 )
 from console.providers.credit_checks.provider import CreditCheckCapabilities
+from console.services.credit_checks import records as check_records
 from console.services.guarded.action import record_reading_lapse
 from console.services.guarded.operation import find_journal_state
 from console.services.process.context import ServiceContext
@@ -42,6 +44,9 @@ from console.store.records import evidence
 from console.store.refunds import approvals
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
+PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME = "purchase", "purchase.late"
+"""Names in the evidence of a provider's answer to a purchase: one that settled the credit check, and one that came
+after the credit check was decided."""
 _ANSWER_MISMATCH_REASONS = ("other_number", "bad_id")
 _NOT_BOUGHT_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
@@ -55,9 +60,13 @@ def record_outcome(
 ) -> None:
     """Write the outcome of a purchase into its credit check, in the purchase's second transaction (tx2), which
     also ends the row in the journal. `capabilities` are the capabilities of the provider."""
-    record = _require_record(tx, record_id)
-    store_answer_evidence(context, tx, record, "purchase", outcome)
+    checks = {check.id: check for check in credit_checks.find_of_same_number(tx.conn, record_id)}
+    record = checks.pop(record_id, None)
+    if record is None:
+        raise _make_not_found_error(record_id)
+    store_answer_evidence(context, tx, record, PURCHASE_CALL_NAME, outcome)
     _write_outcome(context, tx, record, outcome, capabilities)
+    _contradict_other_owners(context, tx, record, outcome, checks.values())
 
 
 def _write_outcome(
@@ -80,11 +89,14 @@ def store_answer_evidence(
 ) -> int:
     """Store a provider's answer as evidence of the credit check. `call` is the name of the call to the provider,
     such as `purchase`. Return the id of the evidence."""
-    operator = context.make_holder().operator
-    source = f"alarmbox.{call}"
+    operator, source = context.make_holder().operator, _make_evidence_source(call)
     return evidence.add_answer(
         tx.conn, (CREDIT_CHECK_KIND, record.id), record.operation_id, source, operator, outcome, context.now()
     )
+
+
+def _make_evidence_source(call: str) -> str:
+    return f"{CREDIT_CHECK_PROVIDER}.{call}"
 
 
 def write_successful_purchase(
@@ -222,11 +234,14 @@ class PurchaseSettler:
         record = credit_checks.find(tx.conn, operation.subject_id or 0) if operation else None
         if operation is None or record is None:
             return False
-        if record.state is not CheckState.PENDING:
-            if not _has_settled_operation(tx, operation, outcome):
-                _store_late_answer(self.context, tx, record, outcome)
-        else:
+        if record.state is CheckState.PENDING:
             _settle_by_answer(self.context, tx, record, operation_id, outcome, self.capabilities, key)
+        elif _has_settled_operation(tx, operation, outcome):
+            return True
+        else:
+            _store_late_answer(self.context, tx, record, outcome)
+        others = credit_checks.find_of_same_number(tx.conn, record.id)
+        _contradict_other_owners(self.context, tx, record, outcome, others)
         return True
 
     def record_lapse(self, tx: Transaction, operation: Operation) -> None:
@@ -246,7 +261,7 @@ def _has_settled_operation(tx: Transaction, operation: Operation, outcome: Outco
     return (
         operation.state in (OperationState.DONE, OperationState.FAILED)
         and is_same_ending
-        and evidence.has_answer(tx.conn, operation.id, "alarmbox.purchase", outcome)
+        and evidence.has_answer(tx.conn, operation.id, _make_evidence_source(PURCHASE_CALL_NAME), outcome)
     )
 
 
@@ -261,7 +276,7 @@ def _settle_by_answer(
 ) -> None:
     """Store the provider's answer, end the operation's row in the journal and settle the credit check, in this
     order, which the triggers of a database server require."""
-    store_answer_evidence(context, tx, record, "purchase", outcome)
+    store_answer_evidence(context, tx, record, PURCHASE_CALL_NAME, outcome)
     journal.settle_operation(
         tx.conn, operation_id, find_journal_state(outcome, effect=True), outcome, context.now(), key
     )
@@ -277,7 +292,7 @@ def _settle_by_answer(
 def _store_late_answer(
     context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport]
 ) -> None:
-    store_answer_evidence(context, tx, record, "purchase.late", outcome)
+    store_answer_evidence(context, tx, record, LATE_PURCHASE_CALL_NAME, outcome)
     facts: dict[str, object] = {"outcome": outcome.kind.value, "kept_state": record.state.value}
     provider_id = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}
     context.record_audit(tx, AuditAction.CREDIT_CHECK_LATE_ANSWER, record.id, facts | provider_id)
@@ -285,6 +300,41 @@ def _store_late_answer(
         observed_purchase = f"bought {outcome.found.credit_check_id}" if outcome.found else "bought"
         observed = observed_purchase if outcome.kind is OutcomeClass.SUCCEEDED else f"not bought: {outcome.reason}"
         open_contradiction_case(context, tx, record, observed)
+
+
+def _contradict_other_owners(
+    context: ServiceContext,
+    tx: Transaction,
+    record: CreditCheck,
+    outcome: Outcome[CheckReport],
+    same_number: Iterable[CreditCheck],
+) -> None:
+    """Open a case about each other credit check that has the provider's id in the answer to the purchase of `record`,
+    if a probe or a person gave it this id: the id belongs to the purchase that the provider answered with it.
+    `same_number` are the credit checks of the corporation number, read in this transaction.
+
+    A decision in progress about a pending one of them may give it this id at the same time; the transaction then
+    waits for that decision, or the decision sees the id of `record`.
+    """
+    if outcome.kind is not OutcomeClass.SUCCEEDED or outcome.found is None:
+        return
+    provider_id = outcome.found.credit_check_id
+    others = [other for other in same_number if other.id != record.id]
+    if any(other.state is CheckState.PENDING for other in others):
+        others = list(check_records.find_owners_of_provider_id(context, tx, provider_id))
+    for other in others:
+        if other.id != record.id and other.credit_check_id == provider_id and _is_id_decided(tx, other):
+            observed = f"{provider_id} was bought for credit check {record.id}"
+            open_contradiction_case(context, tx, other, observed)
+
+
+def _is_id_decided(tx: Transaction, record: CreditCheck) -> bool:
+    """True if a probe or a person gave the credit check its provider's id: no answer to its own purchase contained an
+    id. False for a credit check that this program has not bought."""
+    if record.operation_id is None:
+        return False
+    sources = tuple(map(_make_evidence_source, (PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME)))
+    return not evidence.has_answer_of_class(tx.conn, record.operation_id, sources, OutcomeClass.SUCCEEDED)
 
 
 def is_contradicting_answer(record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
@@ -313,5 +363,9 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
 def _require_record(tx: Transaction, record_id: int) -> CreditCheck:
     record = credit_checks.find(tx.conn, record_id)
     if record is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": CREDIT_CHECK_KIND, "id": str(record_id)})
+        raise _make_not_found_error(record_id)
     return record
+
+
+def _make_not_found_error(record_id: int) -> ConsoleError:
+    return ConsoleError(ErrorCode.NOT_FOUND, {"kind": CREDIT_CHECK_KIND, "id": str(record_id)})

@@ -105,18 +105,19 @@ class CreditCheckProber:
         """
         return self._context.write(lambda tx: self._apply_answer_in_transaction(tx, record, outcome, automatic))
 
+    @credit_checks.run_again_if_stale()
     def _apply_answer_in_transaction(
         self, tx: Transaction, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
         context, reason = self._context, outcome.reason
         outcomes.store_answer_evidence(context, tx, record, "probe", outcome)
-        current = credit_checks.find(tx.conn, record.id)
-        if current is not None and current.certainty is Certainty.KNOWN:
+        current = credit_checks.find(tx.conn, record.id) or record
+        if current.certainty is Certainty.KNOWN:
             return None
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-            report, reason = self._find_unused_report(tx, record, outcome.found)
+            report, reason = self._find_unused_report(tx, current, outcome.found)
             if report is not None:
-                self._settle_purchase(tx, record, outcome, report)
+                self._settle_purchase(tx, current, outcome, report)
                 return None
         context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, result="failed", reason=reason[:64])
         if automatic:

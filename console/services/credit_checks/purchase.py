@@ -46,6 +46,9 @@ SHORTEST_CREDIT_CHECK_VALIDITY = timedelta(days=90)
 """Shortest time for which the provider shows a credit check. If the provider no longer shows an older one, a renewal
 counts it as expired.
 """
+RENEWAL_CALL_NAME = "renewal"
+"""Name, in the evidence, of the read at the provider by which a renewal learns whether the earlier credit check has
+expired."""
 StepReporter = Callable[[str], None]
 _log = logging.getLogger("console.guard")
 
@@ -223,6 +226,7 @@ class _PurchaseAttempt:
             )
         outcome = reader.read_detail(live_check.credit_check_id)
         report = outcome.found
+        context.write(lambda tx: outcomes.store_answer_evidence(context, tx, live_check, RENEWAL_CALL_NAME, outcome))
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
             if _is_no_longer_shown(outcome) and _may_have_expired(live_check, context.now()):
                 return
@@ -233,8 +237,11 @@ class _PurchaseAttempt:
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_number"}
             )
         valid_until = get_end_of_day(report.expiration_date) if report.expiration_date else None
-        if not report.expired and (valid_until is None or valid_until > context.now()):
-            raise ConsoleError(ErrorCode.NOT_EXPIRED, {"record": live_check, "expired_at": valid_until})
+        is_date_over = valid_until is not None and valid_until <= context.now()
+        # The provider's statement takes precedence over its date, in both directions.
+        if not (is_date_over if report.expired is None else report.expired):
+            facts: AlreadyPurchasedDetail = {"record": live_check}
+            raise ConsoleError(ErrorCode.NOT_EXPIRED, facts if is_date_over else {**facts, "expired_at": valid_until})
 
     def make_lease_name(self) -> str | None:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None

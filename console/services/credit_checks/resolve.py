@@ -157,8 +157,9 @@ class PurchaseResolver:
         outcome = self._open_reader().read_detail(provider_id)
         report = outcome.found
         context = self._context
-        if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
-            self._store_failed_reading(record, outcome)
+        is_answered = outcome.kind is OutcomeClass.SUCCEEDED and report is not None
+        context.write(lambda tx: self._store_reading(tx, record, outcome, is_answered=is_answered))
+        if report is None or not is_answered:
             raise make_unconfirmed_error(record, outcome)
         mismatch = context.write(lambda tx: self._settle_by_report(tx, record, proof, outcome, report))
         if mismatch is not None:
@@ -174,10 +175,9 @@ class PurchaseResolver:
         outcome: Outcome[CheckReport],
         report: CheckReport,
     ) -> MismatchReason | None:
-        """Settle the credit check as bought with the report in the provider's answer, and return None. If the
+        """Settle the credit check as bought with the report in the provider's stored answer, and return None. If the
         report doesn't fit the credit check, leave the credit check unchanged and return the reason."""
         context = self._context
-        outcomes.store_answer_evidence(context, tx, record, "resolve", outcome)
         mismatch = self._find_mismatch(tx, record, report)
         if mismatch is None:
             evidence.add_proof(
@@ -191,14 +191,15 @@ class PurchaseResolver:
             self._settle_as_bought(tx, record, outcome, report)
         return mismatch
 
-    def _store_failed_reading(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
-        def store_answer(tx: Transaction) -> None:
-            outcomes.store_answer_evidence(self._context, tx, record, "resolve", outcome)
+    def _store_reading(
+        self, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport], *, is_answered: bool
+    ) -> None:
+        """Store the provider's answer in a transaction of its own, because the decision may still be refused."""
+        outcomes.store_answer_evidence(self._context, tx, record, "resolve", outcome)
+        if not is_answered:
             self._context.record_audit(
                 tx, AuditAction.CREDIT_CHECK_RESOLVE, record.id, result="refused", reason=outcome.reason[:64]
             )
-
-        self._context.write(store_answer)
 
     def _find_mismatch(self, tx: Transaction, record: CreditCheck, report: CheckReport) -> MismatchReason | None:
         if report.corporation_number != record.corporation_number:

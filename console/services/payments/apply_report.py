@@ -378,5 +378,7 @@ def _apply_refunds(context: ServiceContext, tx: Transaction, payment: Payment, r
     """
     if not report.refunds:
         return
-    unknown_keys = [refund.key for refund in report.refunds if not context.apply_refund_report(context, tx, refund)]
+    unknown_keys = [
+        refund.key for refund in report.refunds if not context.apply_refund_report(context, tx, payment.id, refund)
+    ]
     open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)

@@ -109,6 +109,8 @@ class PaymentResolver:
         if answer is not None and report is not None and answer.reason != "other_amount":
             sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)
             return self._settle_by_provider_answer(payment, target, proof, person, sourced_report)
+        if answer is not None:
+            self._store_answer(payment, answer)
         try:
             is_proposed = self._context.write(
                 lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, provider_id)
@@ -118,6 +120,11 @@ class PaymentResolver:
         return ResolveResult(
             self._payment_prober.read_payment(payment.id), awaiting="second_person" if is_proposed else None
         )
+
+    def _store_answer(self, payment: Payment, answer: Outcome[PaymentReport]) -> None:
+        """Store the provider's answer in a transaction of its own, because the decision may still be refused."""
+        context = self._context
+        context.write(lambda tx: reports.store_answer(context, tx, payment, EVIDENCE_CALL_NAME, answer))
 
     # Confirmed by a read
 
@@ -130,9 +137,7 @@ class PaymentResolver:
         sourced_report: ReportWithSource,
     ) -> ResolveResult:
         if not _is_confirmed_by(sourced_report.report, target):
-            self._context.write(
-                lambda tx: reports.store_answer(self._context, tx, payment, EVIDENCE_CALL_NAME, sourced_report.answer)
-            )
+            self._store_answer(payment, sourced_report.answer)
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH,
                 {"record": payment, "reason": ForeignText(sourced_report.report.provider_state)},
@@ -209,8 +214,6 @@ class PaymentResolver:
         is_completion = target is PaymentState.COMPLETED
         if is_completion and number is not None:
             _refuse_number_of_other_payment(tx, current, number)
-        if answer is not None:
-            reports.store_answer(context, tx, payment, EVIDENCE_CALL_NAME, answer)
 
         def settle(proposer: str) -> None:
             self._settle_payment(tx, current, target, answer, number, proposer)

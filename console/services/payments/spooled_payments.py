@@ -28,6 +28,7 @@ from console.store.operations import journal
 from console.store.operations.journal import NewOperation
 from console.store.payments import orders, payments
 from console.store.payments.payments import NewPayment
+from console.store.records import evidence
 from console.store.spool.spool import Intent, SpoolEntry
 
 EVIDENCE_CALL_NAME = "restore"
@@ -80,7 +81,7 @@ class LostPaymentRestorer:
         outcome = reader.read_payment(PaymentQuestion(number, amount=amount, begun_at=intent.at))
         report = find_report(outcome)
         if report is None:
-            context.write(lambda tx: _record_probe(context, tx, operation, outcome, "failed"))
+            context.write(lambda tx: _record_probe(context, tx, operation, provider, outcome))
             code = find_part_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
             facts |= {"reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(
@@ -180,9 +181,13 @@ def _find_order(tx: Transaction, provider: str, number: str, amount: Money, fing
 
 
 def _record_probe(
-    context: ServiceContext, tx: Transaction, operation: Operation, outcome: Outcome[PaymentReport], result: str
+    context: ServiceContext, tx: Transaction, operation: Operation, provider: str, outcome: Outcome[PaymentReport]
 ) -> None:
-    reason = outcome.reason[:64]
+    """Store the provider's answer, which doesn't contain the payment's state, as evidence of the lost operation."""
+    reason, operator = outcome.reason[:64], context.make_holder().operator
+    evidence.add_answer(
+        tx.conn, ("operation", None), operation.id, f"{provider}.payment", operator, outcome, context.now()
+    )
     context.record_audit(
-        tx, AuditAction.OPERATION_PROBED, operation.id, kind="operation", result=result, reason=reason
+        tx, AuditAction.OPERATION_PROBED, operation.id, kind="operation", result="failed", reason=reason
     )

@@ -9,6 +9,7 @@ from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.engine import RunAgain, Transaction
 from console.store.payments import payments
+from console.store.refunds import refunds
 
 _SEPARATOR = ", "
 
@@ -22,8 +23,8 @@ def open_case_of_unknown_refunds(
     Several cases can be necessary one after another, because a text of a case has room for some refunds only: only
     a refund whose key stands in the text of an acknowledged case is acknowledged. A rule has one open case about a
     record. If the open case lacks a refund and has room for it, or is acknowledged, it ends, and the new case repeats
-    what nobody has acknowledged; a full case stays until a person has acknowledged it. Raises RunAgain if another
-    process has just ended the case.
+    what nobody has acknowledged and this database still lacks; a full case stays until a person has acknowledged it.
+    Raises RunAgain if another process has just ended the case.
     """
     rule, kind = WorkReason.UNKNOWN_REFUND, payments.PAYMENT_KIND
     cases = [case for case in alerts.find_by_subject(tx.conn, kind, payment_id) if case.rule_id == rule]
@@ -31,7 +32,11 @@ def open_case_of_unknown_refunds(
         _get_key(told) for case in cases if case.acknowledged_by for told in _split_whole_texts(case.observed)
     }
     open_case = next((case for case in cases if case.resolved_at is None), None)
-    told_before = _split_whole_texts(open_case.observed) if open_case else []
+    told_before = [
+        text
+        for text in (_split_whole_texts(open_case.observed) if open_case else ())
+        if not _is_own_refund(tx, payment_id, _get_key(text))
+    ]
     text_by_key: dict[str, str] = {}
     for text in (*told_before, *refunds):  # in this order, so that a full case stays until it is acknowledged
         text_by_key.setdefault(_get_key(text), text)
@@ -45,6 +50,12 @@ def open_case_of_unknown_refunds(
         raise RunAgain
     payment_work.open_case(context, tx, payment_id, rule, observed, "no refund of ours")
     return True
+
+
+def _is_own_refund(tx: Transaction, payment_id: int, key: str) -> bool:
+    """True if a refund of the payment has this key by now: a lost refund that is requested again gets the same."""
+    refund = refunds.find_by_key(tx.conn, key)
+    return refund is not None and refund.payment_id == payment_id
 
 
 def _get_key(text: str) -> str:

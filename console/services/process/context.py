@@ -159,9 +159,9 @@ class ServiceContext:
     clock: Clock
     scale: TimeScale
     failpoints: Failpoints
-    apply_refund_report: "Callable[[ServiceContext, Transaction, RefundReport], bool]"
-    """Function that applies one refund in a provider's report of a payment to our refund. It returns False if no
-    refund of ours has the key in the report.
+    apply_refund_report: "Callable[[ServiceContext, Transaction, int, RefundReport], bool]"
+    """Function that applies one refund in a provider's report of the payment with this id to our refund. It returns
+    False if no refund of the payment has the key in the report.
     """
     fitness_checked_until: float = float("-inf")
     session: str = field(default_factory=lambda: str(uuid.uuid4()))

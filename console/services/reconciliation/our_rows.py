@@ -26,7 +26,7 @@ from console.domain.reconciliation.row_comparison import (
 )
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.credit_checks.readings import find_part_error_code
-from console.services.payments.apply_report import ReportWithSource
+from console.services.payments.apply_report import ReportWithSource, store_answer
 from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import HistoryRowApplier
@@ -273,12 +273,16 @@ class OwnRecordComparison:
     def _handle_unusable_answer(
         self, run_journal: ReconciliationRunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str
     ) -> None:
-        if outcome.kind is not OutcomeClass.NOT_FOUND:
-            raise make_outcome_error(find_part_error_code(outcome), {"record": payment, "reason": outcome.reason})
-        if payment.state in PAID_STATES:
-            self._write_missing_payment(run_journal, key, payment, f"{payment.provider} knows no such payment", "")
-        else:
+        is_missing = outcome.kind is OutcomeClass.NOT_FOUND
+        if is_missing and payment.state not in PAID_STATES:
             run_journal.count_match(key)
+            return
+        if not run_journal.is_dry_run:
+            context = self._context
+            context.write(lambda tx: store_answer(context, tx, payment, EVIDENCE_CALL_NAME, outcome))
+        if not is_missing:
+            raise make_outcome_error(find_part_error_code(outcome), {"record": payment, "reason": outcome.reason})
+        self._write_missing_payment(run_journal, key, payment, f"{payment.provider} knows no such payment", "")
 
     def _compare_refund_sum(
         self, run_journal: ReconciliationRunJournal, payment: Payment, report: PaymentReport, key: str

@@ -234,7 +234,9 @@ class _HistoryRowBatch:
         self._run_journal.write_row(row.key, expected, lambda tx: self._write_difference(tx, row, refund))
 
     def _find_refund(self, row: HistoryRow, payment: Payment | None) -> Refund | None:
-        if payment is None:
+        """Return our refund that the row is about; None if there is none. If the provider's payment id in the row is
+        not that of `payment`, our payment number was paid twice there, and the refund is about the other payment."""
+        if payment is None or row.provider_payment_id not in (None, payment.provider_payment_id):
             return None
         with self._reader.context.database.read() as conn:
             payment_refunds = refunds.find_by_payment(conn, payment.id)

@@ -9,6 +9,7 @@ from typing import Protocol
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import MismatchReason, UnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Payment, Refund
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, Operation, OperationState
@@ -219,18 +220,9 @@ class OperationRecovery:
         outcome = self._reader().read_detail(provider_id)
         report = outcome.found
         placeholder = _make_operation(entry)
-        if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
-            reason = outcome.reason[:64]
-            context.write(
-                lambda tx: context.record_audit(
-                    tx,
-                    AuditAction.OPERATION_PROBED,
-                    intent.operation_id,
-                    kind=OPERATION_KIND,
-                    result="failed",
-                    reason=reason,
-                )
-            )
+        is_answered = outcome.kind is OutcomeClass.SUCCEEDED and report is not None
+        context.write(lambda tx: self._store_reading(tx, intent, outcome, is_answered=is_answered))
+        if report is None or not is_answered:
             raise make_unconfirmed_error(placeholder, outcome, deciding=proof is not None)
         if report.corporation_number != intent.corporation_number:
             raise ConsoleError(
@@ -257,6 +249,24 @@ class OperationRecovery:
         if record is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})
         return record
+
+    def _store_reading(
+        self, tx: Transaction, intent: Intent, outcome: Outcome[CheckReport], *, is_answered: bool
+    ) -> None:
+        """Store the provider's answer as evidence of the lost operation, in a transaction of its own, because the
+        restore may still be refused."""
+        context, subject = self._context, (OPERATION_KIND, None)
+        source, operator = f"{CREDIT_CHECK_PROVIDER}.restore", context.make_holder().operator
+        evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, context.now())
+        if not is_answered:
+            context.record_audit(
+                tx,
+                AuditAction.OPERATION_PROBED,
+                intent.operation_id,
+                kind=OPERATION_KIND,
+                result="failed",
+                reason=outcome.reason[:64],
+            )
 
     def _insert_lost_credit_check(
         self, tx: Transaction, entry: SpoolEntry, outcome: Outcome[CheckReport], report: CheckReport

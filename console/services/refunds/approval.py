@@ -158,12 +158,12 @@ class RefundDecisionService:
         )
         if not refunds.insert_vote(tx.conn, refund_id, person, now):
             raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": person})
-        given = len(refund.checkers) + 1
-        is_approved = given >= refund.checkers_needed
+        given, needed = len(refund.checkers) + 1, refund_rules.count_needed_checkers(refund_facts, refund)
+        is_approved = given >= needed
         work = refunds.make_work_values(self._make_submission_work(tx.conn, pair))
         values = {"status": RefundState.APPROVED, **work} if is_approved else {}
         refunds.change_refund(tx.conn, refund, now, **values)
-        facts = {"given": given, "needed": refund.checkers_needed}
+        facts = {"given": given, "needed": needed}
         what = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
         context.record_audit(tx, what, refund_id, facts, kind=REFUND_KIND)
 

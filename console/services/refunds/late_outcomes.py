@@ -97,15 +97,16 @@ def write_lapsed_outcome(context: ServiceContext, tx: Transaction, operation: Op
 
 
 @refunds.run_again_if_stale()
-def apply_refund_report(context: ServiceContext, tx: Transaction, report: RefundReport) -> bool:
-    """Compare one refund that the provider's report of a payment contains with our refund of the same idempotency
-    key, and write the new information into our refund. Return False if no refund of ours has this key.
+def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: int, report: RefundReport) -> bool:
+    """Compare one refund in the provider's report of a payment with our refund of this payment that has the same
+    idempotency key, and write the new information into our refund. Return False if no refund of this payment has the
+    key: at a provider, the same key with another payment is another refund.
 
     A report without new information is not stored. A report about a refund that a process is sending now is
     ignored, because the answer to that submission settles the refund.
     """
     refund = refunds.find_by_key(tx.conn, report.key)
-    if refund is None:
+    if refund is None or refund.payment_id != payment_id:
         return False
     outcome = _make_outcome(tx, refund, report)
     if not _has_new_information(refund, outcome):

@@ -16,6 +16,7 @@ from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import (
     REFUND_POLL_WAITS,
     REFUND_PROBE_WAITS,
@@ -26,6 +27,7 @@ from console.domain.tasks.retry_schedules import (
 )
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.providers.payments.provider import PaymentCapabilities
+from console.services.guarded.leases import lock_until_commit
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
@@ -135,6 +137,7 @@ def write_known_outcome(
         mark_refund_submitted(context, tx, refund, outcome.found, capabilities, facts)
     else:
         mark_refund_failed(context, tx, refund, outcome.reason, outcome.found, facts)
+    _contradict_other_owners(context, tx, refund, outcome)
 
 
 # Writing
@@ -442,11 +445,39 @@ def compare_late_answer(
     opens a case.
     """
     state, outcome_class = refund.state, outcome.kind
+    _contradict_other_owners(context, tx, refund, outcome)
     if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
         mark_refund_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
     elif is_contradicting_answer(refund, outcome):
         number = (outcome.found and outcome.found.provider_refund_id) or refund.provider_refund_key or ""
         open_contradiction_case(context, tx, refund, f"{outcome_class.value} {outcome.reason} {number}".strip())
+
+
+def _contradict_other_owners(
+    context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]
+) -> None:
+    """Open a case about each other refund that has the provider's refund id in this answer about `refund`, if people
+    gave it the id: the id belongs to the refund about which the provider was asked. A decision in progress that gives
+    this id to another refund runs before or after this transaction."""
+    number = outcome.found.provider_refund_id if outcome.found else None
+    if outcome.kind not in EFFECT_OUTCOME_CLASSES or number in (None, refund.provider_refund_key):
+        return
+    for other in list_owners_of_number(context, tx, refund.payment_id, str(number)):
+        if other.id != refund.id and other.error_code == RESOLVED_BY_PEOPLE_CAUSE:
+            open_contradiction_case(context, tx, other, f"{number} is the number of refund {refund.id}")
+
+
+def list_owners_of_number(context: ServiceContext, tx: Transaction, payment_id: int, number: str) -> list[Refund]:
+    """Return our refunds at the provider of this payment that are known by `number`: as their idempotency key, or as
+    the provider's refund id. Transactions about the same number run one after another, because no unique index covers
+    the refund ids."""
+    lock_until_commit(context, tx, f"refund_number_{number}")
+    provider = payment_work.require_payment(tx, payment_id).provider
+    owners = (
+        *filter(None, [refunds.find_by_key(tx.conn, number)]),
+        *refunds.find_by_provider_id(tx.conn, number),
+    )
+    return [owner for owner in owners if payment_work.require_payment(tx, owner.payment_id).provider == provider]
 
 
 def is_contradicting_answer(refund: Refund, outcome: Outcome[RefundReport]) -> bool:

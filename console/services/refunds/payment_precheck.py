@@ -72,7 +72,7 @@ def _store_answer_and_find_unknown_refund(
     unknown_keys = [  # Reports about our own refunds are applied here; the other keys remain.
         refund.key
         for refund in reported_refunds or ()
-        if not apply_refund_report(context, tx, refund)
+        if not apply_refund_report(context, tx, payment.id, refund)
         and refund.key != own_key
         and refund.state is not RefundState.FAILED
     ]

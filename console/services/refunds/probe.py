@@ -5,7 +5,7 @@ rule (`not_found_rule` of its capabilities). The passing of time alone proves no
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import is_in_future
@@ -41,6 +41,7 @@ from console.services.refunds.outcomes import (
 from console.services.refunds.records import RefundWithPayment
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
@@ -92,13 +93,15 @@ class RefundProber:
         with self._leases.hold_refund_lease(refund_id, None) as pair:
             reader = self._payment_providers.get_reader(pair.payment.provider)
             can = reader.capabilities
-            if automatic and self._is_too_early(pair.refund, can):
+            with context.database.read() as conn:
+                asked_at = read_current_time(conn, context.now())
+            if automatic and self._is_too_early(pair.refund, can, asked_at):
                 self._postpone_probe(pair.refund, can)
                 raise self._make_still_unknown_error(refund_id, None, "too_early")
             context.failpoints.reach("before_probe")
             outcome = reader.read_refund(pair.refund_order)
             context.failpoints.reach("after_probe")
-            reason = context.write(lambda tx: self._apply_answer(tx, pair.refund, outcome, can, automatic))
+            reason = context.write(lambda tx: self._apply_answer(tx, pair.refund, outcome, can, asked_at, automatic))
         if reason is None:
             return refund_records.read_refund(context, refund_id)
         raise self._make_still_unknown_error(refund_id, outcome, reason)
@@ -110,11 +113,13 @@ class RefundProber:
         queried: Refund,
         outcome: RefundAnswer,
         capabilities: PaymentCapabilities,
+        asked_at: datetime,
         automatic: bool,
     ) -> str | None:
         """Settle the unknown refund if the provider's answer proves its outcome. Return None if the refund is
-        settled, otherwise the reason code of the answer. `queried` is the refund as it was when the provider
-        was asked; `automatic` is True for a due task, which also schedules the next probe.
+        settled, otherwise the reason code of the answer. `queried` is the refund as it was when the provider was
+        asked, `asked_at` the time of the question by the clock of the database; `automatic` is True for a due task,
+        which also schedules the next probe.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, queried.id)
@@ -126,8 +131,10 @@ class RefundProber:
         if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
             refund_outcomes.settle_refund(context, tx, refund, outcome, capabilities, "probe")
             return None
-        columns = self._make_not_found_columns(refund, outcome, capabilities)
-        if outcome.kind is OutcomeClass.NOT_FOUND and self._is_proven_unprocessed(refund, columns, capabilities):
+        columns = self._make_not_found_columns(refund, outcome, capabilities, asked_at)
+        if outcome.kind is OutcomeClass.NOT_FOUND and self._is_proven_unprocessed(
+            refund, columns, capabilities, asked_at
+        ):
             refund_outcomes.end_submission(context, tx, refund, outcome)
             refund_outcomes.mark_refund_not_processed(context, tx, refund, **columns)
             return None
@@ -135,20 +142,20 @@ class RefundProber:
         return outcome.reason
 
     def _make_not_found_columns(
-        self, refund: Refund, outcome: RefundAnswer, capabilities: PaymentCapabilities
+        self, refund: Refund, outcome: RefundAnswer, capabilities: PaymentCapabilities, asked_at: datetime
     ) -> dict[str, object]:
         """Return the new values of the refund's columns that count the answers "not found". Such an answer counts
-        only if it came at least `first_answer_after_seconds` (in the provider's rule) after the refund was
-        sent. Return no values if `outcome` doesn't count.
+        only if the provider was asked at least `first_answer_after_seconds` (in the provider's rule) after the refund
+        was sent. Return no values if `outcome` doesn't count.
         """
         margin = capabilities.not_found_rule.first_answer_after_seconds if capabilities.not_found_rule else 0.0
-        if outcome.kind is not OutcomeClass.NOT_FOUND or not self._was_sent_long_ago(refund, margin):
+        if outcome.kind is not OutcomeClass.NOT_FOUND or not self._was_sent_long_ago(refund, margin, asked_at):
             return {}
-        first_at = refund.first_not_found_at or self._context.now()
+        first_at = refund.first_not_found_at or asked_at
         return {"not_found": refund.not_found + 1, "first_not_found_at": first_at}
 
     def _is_proven_unprocessed(
-        self, refund: Refund, columns: dict[str, object], capabilities: PaymentCapabilities
+        self, refund: Refund, columns: dict[str, object], capabilities: PaymentCapabilities, asked_at: datetime
     ) -> bool:
         """True if the answers "not found" prove that the provider has not processed the refund: the provider
         stores idempotency keys, and the number and the times of these answers meet the provider's rule.
@@ -158,22 +165,24 @@ class RefundProber:
         if rule is None or not capabilities.keeps_idempotency_keys or not columns:
             return False
         return refund.not_found + 1 >= rule.needed_answers and self._was_sent_long_ago(
-            refund, rule.last_answer_after_seconds
+            refund, rule.last_answer_after_seconds, asked_at
         )
 
-    def _is_too_early(self, refund: Refund, capabilities: PaymentCapabilities) -> bool:
-        """True if the call that sent the refund may still be running, so that a probe would prove nothing.
+    def _is_too_early(self, refund: Refund, capabilities: PaymentCapabilities, now: datetime) -> bool:
+        """True if the call that sent the refund may still be running, so that a probe would prove nothing. `now` is
+        the time by the clock of the database.
 
-        If `last_sent_at` is in the future, because the clock of the sending desk was ahead, return False; an
-        answer "not found" then counts only after that time.
+        If `last_sent_at` is in the future, because that clock was ahead, return False; an answer "not found" then
+        counts only after that time.
         """
-        is_clock_ahead = refund.last_sent_at is not None and is_in_future(refund.last_sent_at, self._context.now())
-        return not is_clock_ahead and not self._was_sent_long_ago(refund, capabilities.refund_timeout)
+        is_clock_ahead = refund.last_sent_at is not None and is_in_future(refund.last_sent_at, now)
+        return not is_clock_ahead and not self._was_sent_long_ago(refund, capabilities.refund_timeout, now)
 
-    def _was_sent_long_ago(self, refund: Refund, seconds: float) -> bool:
-        """True if at least `seconds` have passed since the refund was last sent."""
+    def _was_sent_long_ago(self, refund: Refund, seconds: float, now: datetime) -> bool:
+        """True if at least `seconds` have passed between the last sending of the refund and `now`, both by the clock
+        of the database: the clock of the machine that sent it, or of this machine, may be wrong."""
         margin = self._context.scale.scale_delta(timedelta(seconds=seconds))
-        return refund.last_sent_at is not None and self._context.now() - refund.last_sent_at >= margin
+        return refund.last_sent_at is not None and now - refund.last_sent_at >= margin
 
     def _record_unsettled_answer(
         self, tx: Transaction, refund: Refund, outcome: RefundAnswer, columns: dict[str, object], *, automatic: bool

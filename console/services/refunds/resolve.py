@@ -15,7 +15,6 @@ from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, P
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
-from console.services.guarded.leases import lock_until_commit
 from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.providers import PaymentProviders
@@ -79,9 +78,15 @@ class RefundResolver:
     def _decide_refund(
         self, pair: RefundWithPayment, state: RefundState, number: str | None, proof: PersonProof, person: str
     ) -> str | None:
+        """Ask the provider and store its answer, even if the decision is refused afterwards. Settle the refund by the
+        answer, or by the decision of `person` that its state is `state`. Return "second_person" if a second person
+        must still agree, otherwise None. `number` is the person's refund number at the provider, `proof` the
+        person's evidence.
+        """
         context, refund = self._context, pair.refund
         reader = self._payment_providers.get_reader(pair.payment.provider)
         outcome = reader.read_refund(pair.refund_order)
+        context.write(lambda tx: refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome))
         if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
             mismatch = context.write(
                 lambda tx: self._settle_by_provider_answer(tx, refund, outcome, state, number, proof)
@@ -90,9 +95,7 @@ class RefundResolver:
                 current = refund_records.read_refund(context, refund.id)
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current, "reason": mismatch})
             return None
-        is_proposed = context.write(
-            lambda tx: self._write_decision(tx, refund, outcome, state, number, proof, person)
-        )
+        is_proposed = context.write(lambda tx: self._write_decision(tx, refund, state, number, proof, person))
         return "second_person" if is_proposed else None
 
     # Settled by the provider's answer
@@ -107,8 +110,8 @@ class RefundResolver:
         number: str | None,
         proof: PersonProof,
     ) -> MismatchReason | None:
-        """Settle the refund `decided` with the provider's answer, and store the person's evidence `proof`. Return
-        None if the answer confirms the person's decision `state`, otherwise the reason of the mismatch.
+        """Settle the refund `decided` with the provider's stored answer, and store the person's evidence `proof`.
+        Return None if the answer confirms the person's decision `state`, otherwise the reason of the mismatch.
         `number` is the person's refund number at the provider; if the answer has another one, settle nothing.
         If the refund has been settled since it was read, for example by a report about its payment, the answer is
         a late one, which never settles a refund twice; only a refund that the provider has merely accepted can
@@ -117,7 +120,6 @@ class RefundResolver:
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided.id)
         reported_number = outcome.found.provider_refund_id if outcome.found else None
-        refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
         if state is RefundState.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
             return MismatchReason.OTHER_ID
         evidence.add_proof(
@@ -159,7 +161,6 @@ class RefundResolver:
         self,
         tx: Transaction,
         decided: Refund,
-        outcome: Outcome[RefundReport],
         state: RefundState,
         number: str | None,
         proof: PersonProof,
@@ -176,7 +177,6 @@ class RefundResolver:
             raise refunds.StaleRow(refund.id)
         if number is not None:
             _refuse_number_of_other_refund(context, tx, refund, number)
-        refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
 
         def propose(proof_id: int) -> dict[str, object]:
             refunds.change_refund(tx.conn, refund, now)
@@ -219,20 +219,12 @@ class RefundResolver:
 
 
 def _refuse_number_of_other_refund(context: ServiceContext, tx: Transaction, refund: Refund, number: str) -> None:
-    """Raise evidence_mismatch if another refund of ours is known at the same provider by `number`: as its idempotency
-    key, or as the provider's refund id. Decisions about the same number run one after another, because no unique
-    index covers the refund ids."""
-    lock_until_commit(context, tx, f"refund_number_{number}")
-    provider = refund_records.require_payment(tx.conn, refund.payment_id).provider
-    for owner in (
-        *filter(None, [refunds.find_by_key(tx.conn, number)]),
-        *refunds.find_by_provider_id(tx.conn, number),
-    ):
-        owner_provider = refund_records.require_payment(tx.conn, owner.payment_id).provider
-        if owner.id != refund.id and owner_provider == provider:
-            raise ConsoleError(
-                ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.USED_BY_OTHER_RECORD}
-            )
+    """Raise evidence_mismatch if another refund of ours is known at the same provider by `number`."""
+    owners = refund_outcomes.list_owners_of_number(context, tx, refund.payment_id, number)
+    if any(owner.id != refund.id for owner in owners):
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.USED_BY_OTHER_RECORD}
+        )
 
 
 def _get_settled_facts(refund: Refund) -> tuple[RefundState, Certainty, str | None]:

@@ -272,7 +272,7 @@ def refuse_unsendable_refund(
     raise_first_broken_rule(check_refund_rules(facts, refund.amount_minor, reader, is_request=False), facts, refund)
     until = _find_later_cooling_off_end(context, facts, refund)
     other_checkers = [name for name in refund.checkers if name.strip().casefold() != refund.maker.strip().casefold()]
-    if len(set(other_checkers)) < refund.checkers_needed:
+    if len(set(other_checkers)) < count_needed_checkers(facts, refund):
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.NOT_APPROVED})
     if until is not None and until > facts.now:
         raise ConsoleError(
@@ -298,6 +298,17 @@ def find_second_checker_reasons(
     return limit_rules.find_second_checker_reasons(
         checker_facts, refund_limits.second_checker_above, refund_limits.conditions
     )
+
+
+def count_needed_checkers(facts: RefundFacts, refund: Refund) -> int:
+    """Return the number of approvals that the refund needs now: the number at its request, or two if its amount
+    exceeds a limit for one approver that was lowered since. The conditions on the maker's day, the payment's age and
+    the payer's other refunds count as they were at the request.
+    """
+    provider_condition = f"{limit_rules.PROVIDER_CONDITION_PREFIX}{facts.payment.provider}"
+    limits_now = facts.limits.second_checker_above, facts.limits.conditions.get(provider_condition)
+    exceeds = any(limit is not None and refund.amount_minor > limit for limit in limits_now)
+    return max(refund.checkers_needed, 2 if exceeds else 1)
 
 
 def find_cooling_off_end(

@@ -41,6 +41,7 @@ from console.services.refunds.lease import make_refund_lease_name
 from console.services.refunds.probe import RefundProber
 from console.services.refunds.records import RefundWithPayment
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import idempotency as keys
 from console.store.refunds import refunds
@@ -157,6 +158,8 @@ class _SubmissionAttempt:
         require_sendable_refund(tx.conn, refund)
         payment = refund_records.require_payment(tx.conn, refund.payment_id)
         key = find_refund_key(context, tx.conn, refund, payment)
+        # By the clock of the database, by which every desk measures the time since the sending.
+        sent_at = read_current_time(tx.conn, now)
         self._claimed_pair = RefundWithPayment(replace(refund, provider_refund_key=key), payment)
         refunds.change_refund(
             tx.conn,
@@ -165,8 +168,8 @@ class _SubmissionAttempt:
             status=RefundState.SUBMITTING,
             provider_refund_key=key,
             sent_count=refund.sent_count + 1,
-            first_sent_at=refund.first_sent_at or now,
-            last_sent_at=now,
+            first_sent_at=refund.first_sent_at or sent_at,
+            last_sent_at=sent_at,
             operation_id=operation_id,
             not_found=0,
             first_not_found_at=None,

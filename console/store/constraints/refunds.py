@@ -16,6 +16,7 @@ from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.money import LARGEST_AMOUNT_MINOR
 from console.domain.payments.limits import (
     CHECKER_AGE,
+    CHECKER_AMOUNT,
     CHECKER_PAYER,
     CHECKER_TODAY,
     PAYER_HISTORY_PERIOD,
@@ -80,8 +81,16 @@ _IS_VOTE_FOR_REFUND_SQL = (
     f"a.subject_kind = 'refund' AND a.subject_id = CAST(OLD.id AS CHAR) AND a.action = {_VOTE_ACTION}"
     " AND a.proposed = 'approved'"
 )
+_EXCEEDS_LIMIT_OF_ONE_CHECKER_SQL = exists_sql(
+    "limits l JOIN payments q ON q.id = OLD.payment_id WHERE l.currency = OLD.currency"
+    " AND l.value < OLD.refund_amount"
+    f" AND (l.name = '{CHECKER_AMOUNT}' OR l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', q.provider))"
+)
+"""SQL condition: the refund's amount needs a second approver by the limits of now, which may have been lowered since
+the request."""
 _HAS_ENOUGH_VOTES_SQL = aggregate_sql(
-    "COUNT(DISTINCT a.person) >= OLD.checkers_needed AND SUM(CAST(a.person AS BINARY) = me) = 1",
+    f"COUNT(DISTINCT a.person) >= GREATEST(OLD.checkers_needed, 1 + {_EXCEEDS_LIMIT_OF_ONE_CHECKER_SQL})"
+    " AND SUM(CAST(a.person AS BINARY) = me) = 1",
     f"approvals a JOIN operators p ON p.name = a.person WHERE {_IS_VOTE_FOR_REFUND_SQL}"
     f" AND {is_other_person_sql('a.person', 'OLD.maker')}"
     f" AND p.disabled_at IS NULL AND ({person_has_role_sql(APPROVER)})",

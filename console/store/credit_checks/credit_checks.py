@@ -77,6 +77,10 @@ _CREDIT_CHECKS_BY_NUMBER_QUERY = _CREDIT_CHECKS_QUERY.join_from(
 _CREDIT_CHECK_BY_CLAIM_QUERY = _CREDIT_CHECKS_QUERY.join_from(
     _CLAIMED_CHECK_IDS_SUBQUERY, credit_checks, credit_checks.c.id == _CLAIMED_CHECK_IDS_SUBQUERY.c.id
 )
+_own_check = credit_checks.alias("own")
+_CREDIT_CHECKS_OF_SAME_NUMBER_QUERY = _CREDIT_CHECKS_QUERY.join_from(
+    _own_check, credit_checks, credit_checks.c.number_key == _own_check.c.number_key
+).where(_own_check.c.id == bindparam("of"))
 _renewal_check = credit_checks.alias("renewal")
 _RENEWED_CREDIT_CHECK_QUERY = _CREDIT_CHECKS_QUERY.join_from(
     _renewal_check, credit_checks, credit_checks.c.id == _renewal_check.c.renews
@@ -214,6 +218,13 @@ def find_by_operation(conn: Connection, number: str, operation_id: str) -> Credi
     """Return the credit check, in any state, that the purchase with this operation id has inserted; None if there
     is none. `number` is its corporation number."""
     return next((record for record in find_by_number(conn, number) if record.operation_id == operation_id), None)
+
+
+def find_of_same_number(conn: Connection, record_id: int) -> tuple[CreditCheck, ...]:
+    """Return the credit check with this id and all others with the same corporation number, as far as SQL can
+    normalise their numbers; () if there is none with this id."""
+    rows = conn.execute(_CREDIT_CHECKS_OF_SAME_NUMBER_QUERY, {"of": record_id})
+    return tuple(make_record(row, frozenset()) for row in rows)
 
 
 def find_known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 record."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.schema.core import documents, evidence
 
 if TYPE_CHECKING:
-    from console.domain.provider_outcome import Outcome
+    from console.domain.provider_outcome import Outcome, OutcomeClass
 
 LONGEST_BODY_CHARACTERS = 20_000
 _ROWS_PER_PAGE = 100
@@ -57,6 +57,18 @@ def has_answer(conn: Connection, operation_id: str, source: str, outcome: "Outco
         )
         is not None
     )
+
+
+def has_answer_of_class(
+    conn: Connection, operation_id: str, sources: Collection[str], outcome_class: "OutcomeClass"
+) -> bool:
+    """True if an answer of this outcome class from one of these sources is stored as evidence of the operation."""
+    summaries = conn.scalars(
+        select(evidence.c.summary).where(
+            evidence.c.operation_id == operation_id, evidence.c.source.in_(sorted(sources))
+        )
+    )
+    return any(outcome_class.value in summary.split() for summary in summaries)
 
 
 def _compute_digest(outcome: "Outcome[object]") -> str:

@@ -1,5 +1,6 @@
 """Buying one credit check: its endings, one by one, against the sandbox's ledger."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -122,14 +123,18 @@ def test_incomplete_when_the_pdf_fails(console: Console, sandbox: Sandbox) -> No
     assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [record.id]
 
 
+def let_days_pass(days: int, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
+    """Here, at the provider, and by the server's clock."""
+    clock.offset = timedelta(days=days)
+    place.age(clock.offset)
+    sandbox.control.change_settings(today=clock.now().date().isoformat())
+
+
 def test_renewal_only_after_expiry(console: Console, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
     """A renewal supersedes the old record; too early it is refused."""
     old = buy(console)
     assert refused(console, renew=True).code == "not_expired"
-    from datetime import timedelta
-
-    clock.offset = timedelta(days=400)
-    place.age(clock.offset)
+    let_days_pass(400, sandbox, clock, place)
     new = buy(console, renew=True)
     history = console.lookup.find_records(NUMBER).credit_checks
     assert [record.id for record in history] == [new.id, old.id]
@@ -141,11 +146,8 @@ def test_a_failed_renewal_restores_the_old_record(
     console: Console, sandbox: Sandbox, clock: MovedClock, place: Place
 ) -> None:
     """Who didn't get a new one still has the old one."""
-    from datetime import timedelta
-
     old = buy(console)
-    clock.offset = timedelta(days=400)
-    place.age(clock.offset)
+    let_days_pass(400, sandbox, clock, place)
     sandbox.control.add_fault("status:400", call="purchase", number=NUMBER)
     assert refused(console, renew=True).code == "provider_refused"
     newest, oldest = console.lookup.find_records(NUMBER).credit_checks

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -511,6 +511,35 @@ def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
     assert refusal(lambda: buy(console)).code == "already_purchased"
     vendor.behaviour = "answers"
     assert buy(console, renew=True).state == "success"
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("days", [100, 400])
+@pytest.mark.parametrize(("expired", "by_date"), [(False, False), (True, True), (None, None)])
+def test_the_providers_word_about_the_end_is_above_its_date(
+    place: Place, vendor: LedgerVendor, clock: HandClock, days: int, *, expired: bool | None, by_date: bool | None
+) -> None:
+    """`expired` decides whether a renewal may cost money, whatever the date says; where it is missing, the date does.
+    The answer is evidence of the old record, whether something is bought or not."""
+    with place.desk(vendor, clock) as console:
+        old = buy(console)
+        clock.at += timedelta(days=days)
+        place.unguard("hansha_alarmbox_credit_checks")
+        ended = clock.at.strftime("%Y-%m-%d %H:%M:%S")
+        place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = '{ended}', version = version + 1")
+        clock.at += timedelta(days=1)
+        vendor.expired = expired
+        is_over = days > 365 if by_date is None else by_date
+        if is_over:
+            assert buy(console, renew=True).state == "success"
+        else:
+            refused = refusal(lambda: buy(console, renew=True))
+            assert refused.code == "not_expired"
+            until = refused.detail.get("expired_at")
+            assert until is None if days > 365 else isinstance(until, datetime) and until > clock.at
+        assert len(vendor.charges) == 1 + is_over
+        where = f"source = 'alarmbox.renewal' AND subject_id = {old.id} AND summary LIKE '%SUCCEEDED%'"
+        assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {where}") == [(1,)]
 
 
 def test_who_loses_a_renewal_race_is_told_that_it_was_bought(

@@ -94,6 +94,29 @@ def test_brought_back_with_the_providers_word(
     console.audit.verify_chains()
 
 
+def test_whatever_the_provider_says_of_a_lost_purchase_is_evidence(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
+    """Not there, about another number, or the check of another record: refused, and the answer is kept."""
+    vendor.behaviour = "silent_after_charge"
+    lost = refusal(lambda: buy(console)).detail["record"]
+    vendor.behaviour = "answers"
+    assert isinstance(lost, CreditCheck)
+    of_other_number = buy(console, TWO).credit_check_id
+    of_other_client = console.credit_checks.purchase(PurchaseRequest(ONE, "2")).credit_check_id
+    forget(place, lost, ROW, JOURNAL)
+    operation_id = lost.operation_id or ""
+    answers = ((77, None), (of_other_number, "other_number"), (of_other_client, "used_by_other_record"))
+    for kept, (provider_id, reason) in enumerate(answers, 1):
+        refused = refusal(
+            lambda of=provider_id: console.recovery.resolve("operation", operation_id, "success", "seen", of)
+        )
+        assert refused.code == "evidence_mismatch"
+        assert reason in (None, refused.detail["reason"])
+        where = f"operation_id = '{operation_id}' AND source = 'alarmbox.restore'"
+        assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {where}") == [(kept,)]
+
+
 @pytest.mark.expects_log("a loss is an error in the log")
 @pytest.mark.engines("sqlite")
 def test_its_old_id_may_be_taken(console: Console, vendor: LedgerVendor, place: Place, clock: HandClock) -> None:

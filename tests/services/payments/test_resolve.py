@@ -102,6 +102,29 @@ def test_on_paper_it_takes_two(scene: Scene, other: Callable[[str], Other], end:
         assert after.provider_payment_id == "0421-from-paper"
 
 
+def test_the_answer_is_evidence_of_a_decision_that_is_refused(scene: Scene, other: Callable[[str], Other]) -> None:
+    """The provider is asked before the person is judged; what it answered is kept, whoever is refused then."""
+    payment = unknown(scene)
+    paid(scene, "ORD-2")
+    taken = scene.payment(scene.of_number("paypay", "ORD-2").id).provider_payment_id  # type: ignore[union-attr]
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+
+    def count_answers() -> int:
+        where = f"source = 'paypay.resolve' AND subject_kind = 'payment' AND subject_id = {payment.id}"
+        return int(scene.place.sql(f"SELECT COUNT(*) FROM evidence WHERE {where}")[0][0])
+
+    scene.payments.resolve(payment.id, "completed", "row 14", "0421-from-paper")
+    for number, code in (("0421-from-paper", "same_person"), (taken, "evidence_mismatch")):
+        before = count_answers()
+        with refused(code):
+            scene.payments.resolve(payment.id, "completed", "row 14 again", number)
+        assert count_answers() == before + 1
+    with other("lead-b") as lead, refused("evidence_mismatch"):
+        before = count_answers()
+        lead.payments.resolve(payment.id, "completed", "row 15", "0421-of-another-row")
+    assert count_answers() == before + 1
+
+
 def test_another_sum_takes_two_and_books_what_was_taken(scene: Scene, other: Callable[[str], Other]) -> None:
     """The provider's own sum is the one that was taken."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment

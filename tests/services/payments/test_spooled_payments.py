@@ -158,6 +158,9 @@ def test_nobody_knows_is_not_failed(scene: Scene) -> None:
     assert refusal(lambda: recovery.probe("operation", operation)).code == "outcome_unknown"
     scene.control.add_fault("result:UNAUTHORIZED", call="paypay_payment", times=1)
     assert refusal(lambda: recovery.probe("operation", operation)).code == "provider_auth"
+    kept = scene.place.sql(f"SELECT source, summary FROM evidence WHERE operation_id = '{operation}' ORDER BY id")
+    assert [source for source, _ in kept] == ["paypay.start", "paypay.payment", "paypay.payment"]
+    assert kept[-1][1].startswith("HTTP 401 AUTH")
     assert recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
     with scene.place.acting(scene.console, "lead-b") as other:
         other.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")

@@ -1,11 +1,12 @@
 """A reconciliation finds what differs and nothing else, puts right only what is a fact, and goes on where it was."""
 
 import tracemalloc
+from contextlib import suppress
 from datetime import datetime, time, timedelta
 
 import pytest
 
-from console.domain.calendar_days import JST
+from console.domain.calendar_days import IST, JST
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport
 from console.domain.tasks.records import ReconcileReport
@@ -275,6 +276,35 @@ def test_one_of_two_refunds_that_only_we_have(days: Days, minor: int) -> None:
     assert rules(report) == [("reconcile_missing_there", True)]
 
 
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("state", ["completed", "submitted"])
+def test_a_refund_of_a_second_capture_is_none_of_the_first(
+    days: Days, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Our number was paid twice there, and the second capture was refunded: our refund of the first capture, of the
+    same amount, is another one."""
+    payment = days.both("ORD-1")
+    refund_row(days, payment.id, 500)
+    days.scene.place.sql(f"UPDATE refunds SET status = '{state}'")
+    days.announce()
+    files = days.scene.console.reconciliation._files["paypay"]
+    lines = (
+        f"{_make_line(days, '0477', '取引完了', 12, 3300, 'ORD-1')}\n"
+        f"{_make_line(days, '0477', '返金完了', 12, -500, 'ORD-1')}\n"
+    )
+    original = files.download_file
+    monkeypatch.setattr(files, "download_file", lambda event: original(event) + lines.encode("cp932"))
+    report = days.run()
+    missing = state == "completed"
+    assert counts(report) == (1, 0, missing, 1, 1)
+    assert set(rules(report)) == {
+        ("reconcile_state", True),
+        ("reconcile_unknown_refund", True),
+        *([("reconcile_missing_there", True)] if missing else []),
+    }
+    assert days.scene.place.sql("SELECT status FROM refunds") == [(state,)]
+
+
 # States
 
 
@@ -378,9 +408,14 @@ def test_memory_is_flat(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _failed_line(days: Days, number: int) -> str:
+    return _make_line(days, f"0555{number:016}", "取引失敗", 10, 5, f"F-{number}")
+
+
+def _make_line(days: Days, theirs: str, word: str, hour: int, minor: int, number: str) -> str:
+    """A line of the day's file: the provider's number, its word, the time and amount, and our number."""
     from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 
-    return f"0555{number:016},{PAYPAY_MERCHANT_ID},x,,,,取引失敗,{days.day}T10:00:00+09:00,5,,x,F-{number},"
+    return f"{theirs},{PAYPAY_MERCHANT_ID},x,,,,{word},{days.day}T{hour}:00:00+09:00,{minor},,x,{number},"
 
 
 @pytest.mark.engines("sqlite")
@@ -423,8 +458,6 @@ def test_a_day_that_was_compared_before_its_end_is_due_once_more(scene: Scene, c
 @pytest.mark.engines("sqlite")
 def test_atom_is_asked_by_own_keys(scene: Scene, clock: MovedClock) -> None:
     """It gives no history: each payment of the day is asked about."""
-    from console.domain.calendar_days import IST
-
     day = scene.context.now().astimezone(IST).date()
     for number, state in (("ORD-1", "paid"), ("ORD-2", "paid")):
         scene.money.register_payment("atom", number, 50_000, state)
@@ -436,6 +469,30 @@ def test_atom_is_asked_by_own_keys(scene: Scene, clock: MovedClock) -> None:
     report = run("atom", day, day)
     assert counts(report) == (1, 0, 0, 1, 0)
     assert rules(report) == [("reconcile_state", True)]
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(("fault", "summary"), [("status:503", "UNKNOWN"), ("result:OTS0401", "NOT_FOUND")])
+def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: Scene, fault: str, summary: str) -> None:
+    """Whether it ends the run or opens a case; a dry run writes nothing."""
+    day = scene.context.now().astimezone(IST).date()
+    scene.money.register_payment("atom", "ORD-1", 50_000, "paid")
+    payment = scene.payments.import_payment(PaymentImport("atom", "ORD-1", amount="500.00", day=day))
+    scene.control.add_fault(fault, call="atom_verification", times="always")
+
+    def read_last_answer() -> str:
+        ((found,),) = scene.place.sql(
+            f"SELECT summary FROM evidence WHERE subject_kind = 'payment' AND subject_id = {payment.id}"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        return str(found)
+
+    before = read_last_answer()
+    for dry_run in (True, False):
+        assert read_last_answer() == before
+        with suppress(ConsoleError):
+            assert counts(scene.console.reconciliation.run("atom", day, day, dry_run=dry_run)) == (0, 0, 1, 0, 0)
+    assert summary in read_last_answer()
 
 
 @pytest.mark.engines("sqlite")

@@ -73,6 +73,12 @@ class Desks:
         asked = "created_at = created_at - INTERVAL 1 HOUR, sends_after = sends_after - INTERVAL 1 HOUR"
         self.of("owner").sql(f"UPDATE refunds SET {asked} WHERE id = {refund.id}")
 
+    def sent_earlier(self, refund: Refund, seconds: float) -> None:
+        """As if it had been sent so much earlier, in the console's own time: nobody turns a server's clock."""
+        span = seconds / self.of("owner").context.scale.factor
+        earlier = f"last_sent_at = last_sent_at - INTERVAL {span} SECOND"
+        self.of("owner").sql(f"UPDATE refunds SET {earlier}, version = version + 1 WHERE id = {refund.id}")
+
     def as_owner(self, work: Callable[[Transaction], Any]) -> Any:
         return self.of("owner").context.database.write(work)
 
@@ -202,9 +208,9 @@ def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None
         assert code_of(lambda: desks.approve(refund)) == "provider_unreachable"
     assert desks.approve(refund).state is RefundState.SUBMITTED
     lost = desks.unknown(other := desks.paid())
-    desks.later(seconds=61)
+    desks.sent_earlier(lost, 61)
     assert code_of(lambda: desks.of("op-b").refunds.probe(lost.id)) == "outcome_unknown"
-    desks.later(seconds=140)
+    desks.sent_earlier(lost, 140)
     assert desks.of("worker").refunds.probe(lost.id).state is RefundState.APPROVED
     again = desks.approve(lost)
     assert (again.state, again.provider_refund_key, again.sent_count) == (
@@ -247,6 +253,24 @@ def test_two_people_decide_what_nobody_can_tell(
     assert (ours.reserved_minor, ours.refunded_minor) == (0, 1_000 if end == "completed" else 0)
 
 
+@pytest.mark.parametrize(("sender", "asker"), [(0, 10), (-10, 0)])
+def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: Desks, sender: int, asker: int) -> None:
+    """Minutes by which the clocks of two machines are ahead: the margins of the rule for "not found" are those of the
+    server's clock."""
+    payment = desks.paid()
+    for who, minutes in (("lead-b", sender), ("worker", asker)):
+        desks.of(who).clock.offset += timedelta(minutes=minutes)
+    refund = desks.unknown(payment)
+    for _ in range(3):
+        assert code_of(lambda: desks.of("worker").refunds.probe(refund.id)) == "outcome_unknown"
+    found = desks.now(refund)
+    assert (found.state, found.certainty, found.not_found) == (RefundState.SUBMITTING, Certainty.UNKNOWN, 0)
+    desks.sent_earlier(refund, 61)
+    assert code_of(lambda: desks.of("worker").refunds.probe(refund.id)) == "outcome_unknown"
+    desks.sent_earlier(refund, 140)
+    assert desks.of("worker").refunds.probe(refund.id).state is RefundState.APPROVED
+
+
 def test_what_a_report_settled_meanwhile_is_not_settled_twice(
     desks: Desks, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +286,7 @@ def test_what_a_report_settled_meanwhile_is_not_settled_twice(
         reach(name)
         if name == "before_resolve":
             report = RefundReport(key, None, "COMPLETED", RefundState.COMPLETED, Money(1_000, "JPY"))
-            assert worker.write(lambda tx: apply_refund_report(worker, tx, report))
+            assert worker.write(lambda tx: apply_refund_report(worker, tx, payment.id, report))
             others.append(desks.ask(payment, "1300"))
 
     control.payments_control.move_refund(key, "completed")

@@ -273,8 +273,8 @@ def test_while_it_is_sent_nobody_asks(desk: RefundDesk) -> None:
 # Refunds as a payment's details tell them
 
 
-def seen(desk: RefundDesk, report: RefundReport) -> bool:
-    return desk.context.database.write(lambda tx: apply_refund_report(desk.context, tx, report))
+def seen(desk: RefundDesk, payment: Payment, report: RefundReport) -> bool:
+    return desk.context.database.write(lambda tx: apply_refund_report(desk.context, tx, payment.id, report))
 
 
 def report_of(refund: Refund, payment: Payment, state: RefundState, **other: object) -> RefundReport:
@@ -294,10 +294,10 @@ def report_of(refund: Refund, payment: Payment, state: RefundState, **other: obj
 def test_a_payments_details_settle_an_unknown(desk: RefundDesk, state: RefundState, ends: RefundState) -> None:
     """Our key in the payment's refunds is an answer as good as any; twice is as good as once."""
     payment, refund = unknown(desk, happened=True)
-    assert seen(desk, report_of(refund, payment, state))
+    assert seen(desk, payment, report_of(refund, payment, state))
     found = desk.now(refund)
     assert (found.state, found.certainty) == (ends, Certainty.KNOWN)
-    assert seen(desk, report_of(refund, payment, state))
+    assert seen(desk, payment, report_of(refund, payment, state))
     assert desk.now(refund) == found
     desk.agree(payment)
 
@@ -305,14 +305,14 @@ def test_a_payments_details_settle_an_unknown(desk: RefundDesk, state: RefundSta
 def test_a_strangers_refund_is_not_ours(desk: RefundDesk) -> None:
     """A key that no refund of ours has: the caller hears it, nothing changes."""
     payment, refund = unknown(desk)
-    assert not seen(desk, report_of(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
+    assert not seen(desk, payment, report_of(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
     assert desk.now(refund) == refund
 
 
 def test_a_payments_details_that_do_not_fit(desk: RefundDesk) -> None:
     """Our key with another payment: a case, and nothing is settled."""
     payment, refund = unknown(desk)
-    assert seen(desk, report_of(refund, payment, RefundState.COMPLETED, provider_payment_id="0499"))
+    assert seen(desk, payment, report_of(refund, payment, RefundState.COMPLETED, provider_payment_id="0499"))
     found = desk.now(refund)
     assert (found.certainty, found.work.reason) == (Certainty.UNKNOWN, "answer_does_not_fit")
 
@@ -325,7 +325,7 @@ def test_news_of_what_failed_is_a_case_once(desk: RefundDesk, control: SandboxCo
     assert code_of(lambda: desk.approve(refund)) == "provider_refused"
     failed = desk.now(refund)
     for _ in range(3):
-        assert seen(desk, report_of(failed, payment, RefundState.COMPLETED))
+        assert seen(desk, payment, report_of(failed, payment, RefundState.COMPLETED))
     assert (desk.now(refund).state, desk.now(refund).work.reason) == (RefundState.FAILED, "contradicted")
     assert len(desk.sql("SELECT 1 FROM alerts")) == 1
     assert len(desk.sql("SELECT 1 FROM evidence WHERE source = 'paypay.payment' AND subject_kind = 'refund'")) == 1

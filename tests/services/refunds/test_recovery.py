@@ -14,6 +14,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import Certainty
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
+from console.store.refunds import refunds
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 ANSWERS = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
@@ -68,6 +69,34 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     told = explain_refund(settled.record, desk.context.now())
     assert told.why == "why.refund_decided_by_people", "the gateway confirmed nothing"
     assert desk.agree(payment).refunded_minor == refund.amount_minor
+
+
+def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) -> None:
+    """The provider is asked before the person is judged; what it answered is kept, whoever is refused then."""
+    desk.team()
+    payment, refund = unknown(desk, happened=True)
+    mute(desk)
+
+    def count_answers() -> int:
+        source = f"{payment.provider}.refund_status"
+        return len(desk.sql("SELECT 1 FROM evidence WHERE source = :source", source=source))
+
+    desk.resolve(refund, "completed", "op-e", "1519")
+    for person, number, code in (("op-e", "1519", "same_person"), ("lead-b", "1520", "evidence_mismatch")):
+        before = count_answers()
+        assert code_of(lambda by=person, of=number: desk.resolve(refund, "completed", by, of)) == code
+        assert count_answers() == before + 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "console.services.refunds.resolve._refuse_number_of_other_refund", lambda *_: refuse_as_stale(refund)
+        )
+        before = count_answers()
+        assert code_of(lambda: desk.resolve(refund, "completed", "lead-b", "1519")) == "stale_view"
+        assert count_answers() == before + 1
+
+
+def refuse_as_stale(refund: Refund) -> None:
+    raise refunds.StaleRow(refund.id)
 
 
 def test_an_answer_about_an_earlier_sending_settles_nothing(
@@ -137,6 +166,33 @@ def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provid
     assert (desk.now(second).certainty, desk.now(second).version) == (Certainty.UNKNOWN, version)
     own_key = desk.now(second).provider_refund_key
     assert desk.resolve(second, "completed", "op-a", own_key).awaiting == "second_person"
+
+
+@pytest.mark.parametrize("is_first_denied", [False, True])
+def test_an_answer_contradicts_the_refund_that_people_gave_its_number(
+    desk: RefundDesk, *, is_first_denied: bool
+) -> None:
+    """Two people complete the second refund by the number that the first one has at the provider, whose answer comes
+    only then: it is the truth about the first one, whatever people said of it, and a case about the second one."""
+    _, first = unknown(desk, happened=True)
+    number = str(desk.control.payments_control.read_refunds(key=first.provider_refund_key)[0]["id"])
+    desk.control.add_fault("reset", call="atom_refund", times=1)
+    second = desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
+    assert code_of(lambda: desk.approve(second)) == "outcome_unknown"
+    mute(desk)
+    if is_first_denied:
+        for person in ("op-a", "lead-b"):
+            desk.resolve(first, "failed", person)
+    for person in ("op-a", "lead-b"):
+        desk.resolve(second, "completed", person, number)
+    desk.control.clear_faults()
+    desk.probe(first)
+    assert desk.now(first).state is (RefundState.FAILED if is_first_denied else RefundState.COMPLETED)
+    decided = desk.now(second)
+    assert (decided.state, decided.provider_refund_id) == (RefundState.COMPLETED, number)
+    assert (decided.work.reason, desk.now(first).work.reason == "contradicted") == ("contradicted", is_first_denied)
+    cases = desk.sql("SELECT observed FROM alerts WHERE subject_id = :id AND subject_kind = 'refund'", id=second.id)
+    assert [case.observed for case in cases] == [f"{number} is the number of refund {first.id}"]
 
 
 def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -> None:
@@ -237,7 +293,7 @@ def report_settles(desk: RefundDesk, refund: Refund, state: RefundState) -> None
     there = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     price = Money(refund.amount_minor, refund.currency)
     report = RefundReport(refund.provider_refund_key or "", str(there["id"]), state.value, state, price)
-    assert desk.context.write(lambda tx: apply_refund_report(desk.context, tx, report))
+    assert desk.context.write(lambda tx: apply_refund_report(desk.context, tx, refund.payment_id, report))
 
 
 @pytest.mark.parametrize(

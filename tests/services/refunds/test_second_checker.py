@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from console.domain.explanations.refunds import explain_refund
+from console.sandbox import SandboxControl
 from console.services.reports.report_queries import read_refund_funnel
-from tests.support.refund_desks import RefundDesk
+from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 
 def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY") -> None:
@@ -96,3 +98,43 @@ def test_a_rejected_refund_was_never_approved(desk: RefundDesk) -> None:
     desk.approve(refund, "lead-c")
     desk.reject(refund, "lead-d")
     assert count_requested_and_approved(desk) == [(1, 0)]
+
+
+@pytest.mark.parametrize("name", ["second_checker_above", "second_above_paypay"])
+def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -> None:
+    """For what is approved now; the day's sum, the age and the other refunds count as they were at the request."""
+    desk.team()
+    refund = desk.ask(desk.paid(), "3000")
+    for condition in ("second_checker_today", "second_checker_payer", "second_checker_age"):
+        set_condition(desk, condition, 0)
+    lower_limit(desk, name, 3_000)
+    assert desk.now(refund).checkers_needed == 1
+    lower_limit(desk, name, 2_999)
+    half = desk.approve(refund, "lead-b")
+    assert (half.state.value, half.checkers) == ("requested", ("lead-b",))
+    told = explain_refund(half, desk.context.now())
+    assert (told.why, told.facts["given"], told.facts["needed"]) == ("why.refund_half_approved", 1, 2)
+    assert desk.approve(refund, "lead-c").state.value == "submitted"
+
+
+def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
+    desk: RefundDesk, control: SandboxControl
+) -> None:
+    """One person approved it; two would have to now. It isn't sent, waits for a person, and can be withdrawn."""
+    desk.team()
+    payment = desk.paid()
+    refund = desk.ask(payment, "3000")
+    with control.outage_during():
+        assert code_of(lambda: desk.approve(refund)) == "provider_unreachable"
+    lower_limit(desk, "second_checker_above", 2_999)
+    desk.later(hours=1)
+    desk.due()
+    kept = desk.now(refund)
+    assert (kept.state.value, kept.work.reason, desk.keys_at(payment)) == ("approved", "not_sent", [])
+    assert refusal_of(lambda: desk.approve(refund)).detail["reason"] == "not_approved"
+    assert desk.withdraw(refund).state.value == "withdrawn"
+
+
+def lower_limit(desk: RefundDesk, name: str, value: int) -> None:
+    desk.sql("DELETE FROM limits WHERE name = :n AND currency = 'JPY'", n=name)
+    set_condition(desk, name, value)

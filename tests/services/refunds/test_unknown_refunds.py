@@ -2,6 +2,7 @@
 acknowledged it, however many were acknowledged before."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from console.domain.records import WorkReason
 from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
 from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
+from console.services.refunds.idempotency_key import find_refund_key
 from tests.support.refund_desks import RefundDesk, refund_desk, refusal_of
 
 ELSEWHERE = tuple(f"BACKOFFICE-{number:02}-{'x' * 40}" for number in range(1, 10))
@@ -101,16 +103,61 @@ def test_the_same_ones_are_told_once(desk: RefundDesk) -> None:
     assert open_case(desk) == case
 
 
+def test_a_refund_that_is_ours_by_now_takes_no_room_in_the_case(desk: RefundDesk) -> None:
+    """The case is full of refunds that the database had lost and has again; the one that it lacks is told."""
+    payment, amounts = desk.paid(minor=50_000), range(501, 509)
+    request = desk.ask(payment, "501")
+
+    def tell(told: Sequence[str]) -> bool:
+        return desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, told))
+
+    with desk.context.database.read() as conn:
+        keys = [
+            find_refund_key(desk.context, conn, replace(request, amount_minor=minor), payment) for minor in amounts
+        ]
+    assert tell(keys)
+    told = [part.split(" ")[0] for part in open_case(desk).observed.split(", ")]
+    for minor in amounts:
+        refund = request if minor == request.amount_minor else desk.ask(payment, str(minor))
+        assert desk.approve(refund).provider_refund_key in keys
+    assert len(told) > 5
+    assert tell(ELSEWHERE[:5])
+    assert open_case(desk).observed == ", ".join(ELSEWHERE[:4])
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_the_key_of_another_payments_refund_is_unknown_here(desk: RefundDesk, *, is_known: bool) -> None:
+    """At the provider one key of two payments is two refunds: that of the other payment settles nothing, and stops
+    the next refund of its own payment."""
+    first, second = desk.paid(minor=50_000), desk.paid("ORD-2", 50_000)
+    refund = desk.ask(first, "500")
+    if is_known:
+        refund = desk.approve(refund)
+    else:
+        desk.control.add_fault("status:503", call="paypay_refund", times=1)
+        assert refusal_of(lambda: desk.approve(refund)).code == "outcome_unknown"
+        refund = desk.now(refund)
+    key = refund.provider_refund_key or ""
+    order = RefundOrder(
+        key, second.merchant_payment_id, second.provider_payment_id or "", Money(500, "JPY"), desk.context.now()
+    )
+    assert desk.vendors.get_adapter("paypay").refund(order).found is not None
+    request = desk.ask(second, "700")
+    assert reason_of(lambda: desk.approve(request)) == STOPPED
+    assert (open_case(desk).subject_id, open_case(desk).observed) == (second.id, key)
+    assert desk.now(refund) == refund
+
+
 def test_a_full_case_stays_until_it_is_acknowledged(desk: RefundDesk) -> None:
     """The answer about one lost refund and that about the payment don't replace each other's case in turn."""
     payment, last = desk.paid(minor=50_000), f"{ELSEWHERE[-1]} 100 JPY"
 
-    def tell(refunds: Sequence[str]) -> bool:
-        return desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, refunds))
+    def tell(told: Sequence[str]) -> bool:
+        return desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, told))
 
     cases = []
-    for refunds in 2 * (ELSEWHERE, [last]):
-        tell(refunds)
+    for told in 2 * (ELSEWHERE, [last]):
+        tell(told)
         cases.append(open_case(desk).id)
     assert len(set(cases)) == 1
     for _ in ELSEWHERE:

@@ -1,0 +1,209 @@
+"""Seeded bugs by which a provider's answer is taken for another record's, is lost, or is believed too early."""
+
+from tests.mutants.mutant import CHECKS, GUARD_TESTS, SETTLING, Change, Mutant
+
+_SHARED_IDS = "tests/services/credit_checks/test_shared_ids.py"
+_REFUNDS, _RUNS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
+_UNKNOWN_REFUNDS, _ON_SERVERS = f"{_REFUNDS}/test_unknown_refunds.py", f"{_REFUNDS}/test_on_servers.py"
+_WRONG_CLOCK = (f"{_ON_SERVERS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
+
+ON_ANSWERS: tuple[Mutant, ...] = (
+    Mutant(
+        "an answer in time leaves its id with another check",
+        (Change(SETTLING, "    _contradict_other_owners(context, tx, record, outcome, checks.values())\n", ""),),
+        (f"{_SHARED_IDS}::test_an_answer_in_time_contradicts_who_was_given_its_id",),
+        "sqlite",
+    ),
+    Mutant(
+        "a late answer leaves its id with another check",
+        (Change(SETTLING, "        _contradict_other_owners(self.context, tx, record, outcome, others)\n", ""),),
+        (_SHARED_IDS,),
+        "sqlite",
+    ),
+    Mutant(
+        "an answer does not wait for a decision about its id",
+        (
+            Change(
+                SETTLING, "    if any(other.state is CheckState.PENDING for other in others):", "    if not others:"
+            ),
+        ),
+        (f"{_SHARED_IDS}::test_an_answer_waits_for_a_decision_about_its_id",),
+        "mariadb",
+    ),
+    Mutant(
+        "one id in two answers contradicts the first",
+        (Change(SETTLING, " and _is_id_decided(tx, other):", ":"),),
+        (f"{_SHARED_IDS}::test_the_provider_may_answer_two_purchases_with_one_id",),
+        "sqlite",
+    ),
+    Mutant(
+        "a key of another payment's refund is taken for ours",
+        (Change("console/services/refunds/late_outcomes.py", " or refund.payment_id != payment_id:", ":"),),
+        (f"{_UNKNOWN_REFUNDS}::test_the_key_of_another_payments_refund_is_unknown_here",),
+    ),
+    Mutant(
+        "a refund that is ours again fills the case",
+        (
+            Change(
+                "console/services/payments/unknown_refunds.py",
+                "        if not _is_own_refund(tx, payment_id, _get_key(text))\n",
+                "",
+            ),
+        ),
+        (f"{_UNKNOWN_REFUNDS}::test_a_refund_that_is_ours_by_now_takes_no_room_in_the_case",),
+    ),
+    Mutant(
+        "a refund of a second capture is matched with the first",
+        (
+            Change(
+                "console/services/reconciliation/provider_rows.py",
+                " or row.provider_payment_id not in (None, payment.provider_payment_id):",
+                ":",
+            ),
+        ),
+        (f"{_RUNS}::test_a_refund_of_a_second_capture_is_none_of_the_first",),
+        "sqlite",
+    ),
+    Mutant(
+        "the margins of not found are those of the asking machine",
+        (
+            Change(
+                "console/services/refunds/probe.py",
+                "                asked_at = read_current_time(conn, context.now())\n",
+                "                asked_at = context.now()\n",
+            ),
+        ),
+        _WRONG_CLOCK,
+        "mariadb",
+    ),
+    Mutant(
+        "a refund is dated by the sending machine",
+        (
+            Change(
+                "console/services/refunds/submit.py",
+                "        sent_at = read_current_time(tx.conn, now)\n",
+                "        sent_at = now\n",
+            ),
+        ),
+        _WRONG_CLOCK,
+        "mariadb",
+    ),
+    Mutant(
+        "a lowered limit does not reach what was requested",
+        (
+            Change(
+                "console/services/refunds/approval.py",
+                "refund_rules.count_needed_checkers(refund_facts, refund)",
+                "refund.checkers_needed",
+            ),
+        ),
+        (f"{_REFUNDS}/test_second_checker.py",),
+    ),
+    Mutant(
+        "a lowered limit does not reach what was approved",
+        (
+            Change(
+                "console/services/refunds/rules.py",
+                "< count_needed_checkers(facts, refund):",
+                "< refund.checkers_needed:",
+            ),
+        ),
+        (f"{_REFUNDS}/test_second_checker.py",),
+    ),
+    Mutant(
+        "the date is above the provider's word about the end",
+        (
+            Change(
+                CHECKS,
+                "        if not (is_date_over if report.expired is None else report.expired):",
+                "        if not (is_date_over or report.expired):",
+            ),
+        ),
+        (f"{GUARD_TESTS}::test_the_providers_word_about_the_end_is_above_its_date",),
+        "sqlite",
+    ),
+    Mutant(
+        "a renewal keeps no evidence of what it asked",
+        (
+            Change(
+                CHECKS,
+                "outcomes.store_answer_evidence(context, tx, live_check, RENEWAL_CALL_NAME, outcome)",
+                "None",
+            ),
+        ),
+        (f"{GUARD_TESTS}::test_the_providers_word_about_the_end_is_above_its_date",),
+        "sqlite",
+    ),
+    Mutant(
+        "a refused decision about a refund loses the answer",
+        (
+            Change(
+                "console/services/refunds/resolve.py",
+                "        context.write(lambda tx: refund_outcomes.store_answer("
+                'context, tx, refund, "refund_status", outcome))\n',
+                "",
+            ),
+        ),
+        (f"{_REFUNDS}/test_recovery.py::test_the_answer_is_evidence_of_a_decision_that_is_refused",),
+    ),
+    Mutant(
+        "a refused decision about a payment loses the answer",
+        (
+            Change(
+                "console/services/payments/resolve.py",
+                "        if answer is not None:\n            self._store_answer(payment, answer)\n",
+                "",
+            ),
+        ),
+        ("tests/services/payments/test_resolve.py::test_the_answer_is_evidence_of_a_decision_that_is_refused",),
+        "sqlite",
+    ),
+    Mutant(
+        "a restore that is refused loses the answer",
+        (
+            Change(
+                "console/services/recovery/operations.py",
+                "context.write(lambda tx: self._store_reading(tx, intent, outcome, is_answered=is_answered))",
+                "None",
+            ),
+        ),
+        (
+            "tests/services/credit_checks/test_vanished_claims.py::test_whatever_the_provider_says_of_a_lost_purchase_is_evidence",
+        ),
+        "sqlite",
+    ),
+    Mutant(
+        "an answer that ends a reconciliation is lost",
+        (
+            Change(
+                "console/services/reconciliation/our_rows.py",
+                "context.write(lambda tx: store_answer(context, tx, payment, EVIDENCE_CALL_NAME, outcome))",
+                "context.now()",
+            ),
+        ),
+        (f"{_RUNS}::test_an_answer_that_says_nothing_of_a_payment_is_evidence",),
+        "sqlite",
+    ),
+    Mutant(
+        "an answer leaves its number with another refund",
+        (
+            Change(
+                "console/services/refunds/outcomes.py",
+                "outcome.found, facts)\n    _contradict_other_owners(context, tx, refund, outcome)\n",
+                "outcome.found, facts)\n",
+            ),
+        ),
+        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_that_people_gave_its_number",),
+    ),
+    Mutant(
+        "a late answer leaves its number with another refund",
+        (
+            Change(
+                "console/services/refunds/outcomes.py",
+                "outcome.kind\n    _contradict_other_owners(context, tx, refund, outcome)\n",
+                "outcome.kind\n",
+            ),
+        ),
+        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_that_people_gave_its_number",),
+    ),
+)

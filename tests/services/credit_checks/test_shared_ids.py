@@ -1,0 +1,172 @@
+"""One purchase at the provider is one credit check of ours: an answer may show that a decision gave its id to another
+one."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event, current_thread, main_thread
+from typing import Any
+
+import pytest
+
+from console.app import Console
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.tasks.records import Alert
+from console.services.credit_checks import outcomes
+from console.store.database.engine import Transaction
+from console.store.operations import leases
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import Behaviour, LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
+
+(NUMBER,) = numbers(1)
+
+
+@pytest.fixture
+def listing(hand_clock: HandClock, vendor: LedgerVendor) -> LedgerVendor:
+    return LedgerVendor(today=vendor.today, finds=True)
+
+
+def buy(console: Console, client: str) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
+
+
+def buy_unknown(console: Console, vendor: LedgerVendor, client: str, behaviour: Behaviour) -> CreditCheck:
+    vendor.behaviour = behaviour
+    record = refusal(lambda: buy(console, client)).detail["record"]
+    vendor.behaviour = "answers"
+    assert isinstance(record, CreditCheck)
+    return record
+
+
+def read_owners(console: Console, provider_id: int) -> list[str]:
+    """The clients whose credit check has this id of the provider."""
+    checks = console.lookup.find_records(NUMBER).credit_checks
+    return sorted(check.client_id for check in checks if check.credit_check_id == provider_id)
+
+
+def read_cases(console: Console) -> list[Alert]:
+    return [case for case in console.alerts.list_alerts() if case.resolved_at is None]
+
+
+def assert_contradicted(console: Console, decided: CreditCheck, own: CreditCheck) -> None:
+    """A case is about the decided credit check, which keeps its state; the purchase's own one has none."""
+    (case,) = read_cases(console)
+    assert (case.rule_id, case.subject_id) == ("contradicted", decided.id)
+    assert case.observed == f"1 was bought for credit check {own.id}"
+    work = {one.id: (one.state, one.work.reason) for one in console.lookup.find_records(NUMBER).credit_checks}
+    assert work[decided.id] == ("success", "contradicted")
+
+
+@pytest.mark.expects_log("what the database could not take is told")
+def test_a_spooled_answer_contradicts_who_was_given_its_id(
+    place: Place, listing: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """A person gave client 2 the id that client 1's purchase got; then client 1's answer is delivered."""
+    with (
+        place.desk(listing, hand_clock, FAILPOINT="before_tx2:1:raise") as console,
+        place.desk(listing, hand_clock, person="op-b", desk=1) as other,
+    ):
+        own = buy_unknown(console, listing, "1", "answers")
+        decided = buy_unknown(other, listing, "2", "silent_before_charge")
+        other.recovery.resolve("credit-check", decided.id, "success", "seen on their screen", 1)
+        assert console.recovery.run_due()
+        assert read_owners(console, 1) == ["1", "2"]
+        assert_contradicted(console, decided, own)
+
+
+def test_an_answer_in_time_contradicts_who_was_given_its_id(
+    place: Place, listing: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """A person decides while client 1's call still runs."""
+
+    def decide() -> None:
+        other.recovery.resolve("credit-check", decided.id, "success", "seen", 1)
+
+    with (
+        place.desk(listing, hand_clock) as console,
+        place.desk(listing, hand_clock, person="op-b", desk=1) as other,
+    ):
+        decided = buy_unknown(other, listing, "2", "silent_before_charge")
+        listing.during = decide
+        own = buy(console, "1")
+        assert (own.state, read_owners(console, 1)) == ("success", ["1", "2"])
+        assert_contradicted(console, decided, own)
+
+
+def test_a_late_answer_to_what_people_denied_contradicts_who_was_given_its_id(
+    place: Place, listing: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """Two people say that client 1 bought nothing, so that a probe gives its purchase to client 2; then client 1's
+    answer comes: both decisions were wrong."""
+    with (
+        place.desk(listing, hand_clock) as console,
+        place.desk(listing, hand_clock, person="lead-b", desk=1) as other,
+    ):
+        denied = buy_unknown(console, listing, "1", "silent_after_charge")
+        for desk in (console, other):
+            desk.recovery.resolve("credit-check", denied.id, "error", "not on their screen")
+        decided = buy_unknown(other, listing, "2", "silent_before_charge")
+        other.recovery.probe("credit-check", decided.id)
+        assert denied.operation_id is not None
+        bought = listing.report(listing.charges[0])
+        answer = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, bought, 201, "{}")
+        assert console._service_builder._purchases.deliver(denied.operation_id, answer)
+        assert read_owners(console, 1) == ["2"]
+        assert {case.subject_id for case in read_cases(console)} == {denied.id, decided.id}
+
+
+def test_the_provider_may_answer_two_purchases_with_one_id(
+    place: Place, listing: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """One check may serve two clients: both answers say so, and nobody has decided anything."""
+    with place.desk(listing, hand_clock) as console:
+        buy(console, "1")
+        listing.charges.clear()
+        buy(console, "2")
+        assert (read_owners(console, 1), read_cases(console)) == (["1", "2"], [])
+
+
+@pytest.mark.engines("mariadb", "galera")
+def test_an_answer_waits_for_a_decision_about_its_id(
+    place: Place, listing: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decision has seen that nobody has the id, and is not committed when the purchase records its answer."""
+    decides, answers, futures = Event(), Event(), list[Future[Any]]()
+    write, acquire = outcomes.write_successful_purchase, leases.acquire
+
+    def acquire_lease(tx: Transaction, name: str, *more: Any) -> object:
+        if name == "alarmbox_id_1" and current_thread() is main_thread():
+            answers.set()
+        return acquire(tx, name, *more)
+
+    def write_after_answer(*given: Any) -> None:
+        if current_thread() is not main_thread():
+            decides.set()
+            assert answers.wait(20)
+        write(*given)
+
+    def decide() -> None:
+        futures.append(
+            pool.submit(
+                lambda: other.recovery.resolve("credit-check", decided.id, "success", "seen on their page", 1)
+            )
+        )
+        assert decides.wait(20)
+
+    with (
+        place.desk(listing, hand_clock) as console,
+        place.desk(listing, hand_clock, person="op-b", desk=1) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        decided = buy_unknown(other, listing, "2", "silent_before_charge")
+        monkeypatch.setattr(leases, "acquire", acquire_lease)
+        monkeypatch.setattr(outcomes, "write_successful_purchase", write_after_answer)
+        listing.during = decide
+        own = buy(console, "1")
+        answers.set()
+        if futures[0].exception(20) is None:
+            assert_contradicted(console, decided, own)
+        else:  # on a cluster the decision may be the later one
+            assert (place.engine, read_owners(console, 1)) == ("galera", ["1"])
