@@ -84,8 +84,8 @@ _WORK_REASONS_FOR_PROBE = frozenset(
     )
 )
 _WORK_REASONS_FOR_REFUND = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
-OPEN_REFUND_ACTION = "open_refund"
-"""Name of the action that opens the page of the payment's pending refund."""
+OPEN_REFUND_ACTION, OPEN_ORDER_ACTION = "open_refund", "open_order"
+"""Names of the actions that open the page of the payment's pending refund, or of its order."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
     {
         "verdict.payment_complete",
@@ -126,14 +126,16 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
 
 def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_paid: bool) -> Explanation:
     """Explain a payment that by itself has no problem, but whose provider or order differs from it. A probe is
-    advised, except if the payment was reversed and only its order doesn't know it: no answer brings the money back.
+    advised, except if the payment was reversed and only its order doesn't know it: no answer brings the money back,
+    so that the order is to be opened, about which the shop must be asked.
     """
     step = NextStep("next.payment_compare", facts, _format_probe_command(record), "probe")
     reversed_minor = compute_reversed_minor(record)
     if reversed_minor and is_order_still_paid:
         # With the fact "reversed", the sentences say that the money is gone, and that the order is still paid.
         facts = {**facts, "reversed": _make_money(reversed_minor, record.currency)}
-        step = NextStep("next.payment_compare", facts, _format_show_command(record))
+        command = f"support-console show order {record.order_id}"
+        step = NextStep("next.payment_compare", facts, command, OPEN_ORDER_ACTION)
     return Explanation("verdict.payment_sides_differ", "why.payment_sides_differ", step, facts, DECIDING_ROLES)
 
 
