@@ -1,7 +1,7 @@
 """The scroll area around a page. The page fills the window; if the window is smaller than the page's minimum size,
 the whole page scrolls."""
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
@@ -31,6 +31,13 @@ class PageScrollArea(QScrollArea):
             bar_width = self.verticalScrollBar().sizeHint().width()
             size = _compute_needed_size(layout, QSize(available_size.width() - bar_width, available_size.height()))
         page.resize(size)
+
+    def show_part(self, part: QWidget, rect: QRect) -> None:
+        """Scroll up or down so that `rect` of `part`, a widget in the page, is visible."""
+        page = self.widget()
+        if page is not None:
+            center = part.mapTo(page, rect.center())
+            self.ensureVisible(-page.x(), center.y(), 0, rect.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
