@@ -59,7 +59,6 @@ ROUTE_BY_SIDEBAR_KEY: dict[str, Route] = {
 _MENTIONS_ENTRY_KEY = "mentions"
 _MAX_NAVIGATION_HISTORY_LENGTH = 50
 _MAX_SIDEBAR_VIEWS = 10
-_MIN_WINDOW_SIZE_PX = (960, 600)
 _MIN_WINDOW_WIDTH_WITH_SIDEBAR_PX = 800  # width of the smallest window with a sidebar, at text size 1
 
 
@@ -103,7 +102,6 @@ class WindowFrame(CoveredWindow):
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting_notices)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
         self._covered_toasts: list[Toast] = []
-        window.setMinimumSize(*_MIN_WINDOW_SIZE_PX)
         self._build_bars()
         window.installEventFilter(self)
         self.closing.connect(self._leave_current_page)
