@@ -106,8 +106,19 @@ def test_a_row_that_becomes_current_comes_into_sight(qapp: QApplication, tmp_pat
             QTest.keyClick(table, Qt.Key.Key_Down)
         assert table.current_row == table.rows.rowCount() - 1
         row = table.visualRect(table.currentIndex())
-        assert not table.viewport().visibleRegion().intersected(row).isEmpty()
         assert table.viewport().visibleRegion().contains(row.bottomLeft())
+
+
+def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path) -> None:
+    """With its title in sight: only what is needed to see the current row is scrolled."""
+    with looking(tmp_path, Sight("en", "light", 1280, 800)) as stage:
+        stage.go(HomeRoute())
+        page = stage.find(HomePage)
+        page.table.setFocus()
+        stage.go(QueuesRoute("review"))
+        stage.go(HomeRoute())
+        assert page.y() == 0
+        assert page.table.hasFocus()
 
 
 def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ class HomePage(Page):
         viewport = self.parentWidget()
         area = viewport.parentWidget() if viewport is not None else None
         if isinstance(area, PageScrollArea) and self.table.hasFocus():
-            area.show_part(self.table.viewport(), self.table.visualRect(self.table.currentIndex()))
+            area.show_focus()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self._empty_button
