@@ -188,7 +188,7 @@ def _translate_codes_and_amounts(part: str, translate: Translate, currency: str 
 
 
 def _format_provider_state_word(code: str, translate: Translate) -> str:
-    """Return the text for a provider's state with the provider's code beside it, such as `failed (OTS0600)`; the
+    """Return the text for a provider's state with the provider's code beside it, such as `Failed (OTS0600)`; the
     code alone if it has no text."""
     words = translate("finding.provider_state", code=code)
     if words == code:

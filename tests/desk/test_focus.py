@@ -1,14 +1,19 @@
-"""The focus is in sight on every screen and dialog: one visible widget has it, and its ring is drawn."""
+"""The focus is in sight on every screen and dialog: one visible widget has it, and its ring is drawn. The key that a
+button shows presses it.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QApplication, QWidget
 
 from console.views.reconciliation.runs_page import ReconcileRunsPage
 from console.views.runtime.routes import ReconcileRunsRoute
 from console.views.theme.theme import current_appearance
+from console.views.widgets.buttons import KeyButton
 from tests.desk.conftest import Sit
 from tests.desk.rings import why_no_ring
 from tests.shots.bulk_scenes import BULK
@@ -36,6 +41,8 @@ class WatchedStage(UnpaintedStage):
         self.until(self._is_active)
         if fault := why_no_ring():
             self.faults.append(f"{name}: {fault}")
+        if QApplication.activeModalWidget() is None:
+            self.faults += (f"{name}: {cap}" for cap in caps_without_key(self.window))
         return Path(name)
 
     def _is_active(self) -> bool:
@@ -43,6 +50,21 @@ class WatchedStage(UnpaintedStage):
         if QApplication.activeWindow() is None:
             (QApplication.activeModalWidget() or self.window).activateWindow()
         return QApplication.activeWindow() is not None
+
+
+def caps_without_key(window: QWidget) -> Iterator[str]:
+    """Yield the buttons that can be pressed and show a key which nothing around them answers. Enter is left out: it
+    belongs to the list whose row the button opens."""
+    for button in window.findChildren(KeyButton):
+        if button.isVisible() and button.isEnabled() and button.key not in ("", "Enter"):
+            key, place = QKeySequence(button.key), button.parentWidget()
+            is_bound = button.shortcut() == key
+            while place is not None and not is_bound:
+                shortcuts = place.findChildren(QShortcut, options=Qt.FindChildOption.FindDirectChildrenOnly)
+                is_bound = any(shortcut.key() == key for shortcut in shortcuts)
+                place = place.parentWidget()
+            if not is_bound:
+                yield f"{button.text()} [{button.key}] has no key"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +79,7 @@ def stage(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_every_screen_and_dialog_shows_its_focus(stage: WatchedStage, scene: str) -> None:
-    """At each moment of which a picture is taken: opened, read, acted, ended."""
+    """And no key that isn't there, at each moment of which a picture is taken: opened, read, acted, ended."""
     stage.faults.clear()
     SCENES[scene](stage)
     assert stage.faults == []

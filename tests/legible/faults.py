@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
+from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from tests.legible.ink import DrawnText, cut_labels, drawn_texts, elided_texts
 from tests.legible.line_ends import wrong_ends
@@ -92,16 +93,34 @@ def _room(drawn: DrawnText) -> QRectF | None:
 
 def _faults_of_place(widget: QWidget) -> Iterator[str]:
     if isinstance(widget, QScrollBar):
-        if widget.orientation() == Qt.Orientation.Horizontal and widget.maximum() > widget.minimum():
-            area = widget.parentWidget()
-            while area is not None and not isinstance(area, QAbstractScrollArea):
-                area = area.parentWidget()
-            if not (isinstance(area, RecordTable) and area.pinned_columns):
-                yield f"{_name(area or widget)}: scrolls sideways"
+        if widget.maximum() > widget.minimum():
+            yield from _fault_of_scroll_bar(widget)
         return
     if isinstance(widget, QLineEdit) and widget.contentsRect().height() < widget.fontMetrics().height():
         yield f"{_name(widget)}: too low for its text"
     yield from _fault_of_clipping(widget)
+
+
+def _fault_of_scroll_bar(bar: QScrollBar) -> Iterator[str]:
+    """Yield a line if the bar scrolls sideways or, at text size 1, stands inside another area that scrolls in height.
+    At a larger text a page with a list of any length may scroll as well as its list.
+    """
+    area, *around = _scroll_areas_around(bar)
+    if bar.orientation() == Qt.Orientation.Vertical:
+        around = around if current_appearance().scale == 1 else []
+        if outer := next((one for one in around if one.verticalScrollBar().isVisible()), None):
+            yield f"{_name(area)}: a second scroll bar, inside that of {_name(outer)}"
+    elif not (isinstance(area, RecordTable) and area.pinned_columns):
+        yield f"{_name(area)}: scrolls sideways"
+
+
+def _scroll_areas_around(bar: QScrollBar) -> Iterator[QAbstractScrollArea]:
+    """Yield the area that the bar scrolls, then those in which this one stands."""
+    widget = bar.parentWidget()
+    while widget is not None:
+        if isinstance(widget, QAbstractScrollArea):
+            yield widget
+        widget = None if widget.isWindow() else widget.parentWidget()
 
 
 def _fault_of_clipping(widget: QWidget) -> Iterator[str]:

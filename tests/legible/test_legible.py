@@ -17,7 +17,7 @@ import console.views
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.queues.page import QueuesPage
-from console.views.queues.rows import QUEUE_NAMES, QUEUES_DEFINED_BY_CERTAINTY
+from console.views.queues.rows import QUEUE_NAMES
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from console.views.theme.theme import current_appearance
@@ -91,7 +91,8 @@ def test_nothing_is_cut_at_any_size(qapp: QApplication, tmp_path: Path, language
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: str) -> None:
     """Wherever the window has the size of a usual screen, no queue scrolls sideways, and what decides about a row is
-    visible: its age, amount, state, certainty and cause. Among the unknown records, the provider is.
+    visible: its age, amount, state, certainty (unless the queue's name says it) and cause. Among the unknown
+    records, the provider is.
     """
     with looking(tmp_path / "desk", Sight(language, "light", 1280, 800)) as stage:
         for size, queue in product(SIZES, QUEUE_NAMES):
@@ -101,8 +102,6 @@ def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: s
             assert table.horizontalScrollBar().maximum() == 0, (size, queue)
             visible = {column.key for place, column in enumerate(table.rows.columns) if _is_visible(table, place)}
             expected = {column.key for column in table.rows.columns if column.key in NEVER_HIDDEN}
-            if queue in QUEUES_DEFINED_BY_CERTAINTY:  # the name of the queue says the certainty of each row
-                expected -= {"certainty"}
             if queue == "unknown":
                 expected |= {"provider"}
             assert expected <= visible, (size, queue)

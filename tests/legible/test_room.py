@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from console.domain.errors import ErrorCode
 from console.domain.notifications.events import PersonalEventKind
 from console.views.alerts.page import AlertsPage
+from console.views.home.page import HomePage
 from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 from console.views.notifications.switches import store_notification_switch
 from console.views.pages.base import Page
@@ -23,6 +24,7 @@ from console.views.runtime.routes import (
     AlertsRoute,
     AuditRoute,
     CreditCheckRoute,
+    HomeRoute,
     LookupRoute,
     PaymentRoute,
     QueuesRoute,
@@ -90,6 +92,33 @@ def primary_buttons(window: QWidget) -> list[str]:
     return [
         button.text() for button in window.findChildren(KeyButton) if button.isVisible() and button.kind == "primary"
     ]
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_row_that_becomes_current_comes_into_sight(qapp: QApplication, tmp_path: Path, scale: float) -> None:
+    """Home scrolls as a whole: its table has no second scroll bar that would do it."""
+    with looking(tmp_path, Sight("en", "light", 1280, 800, scale=scale)) as stage:
+        stage.go(HomeRoute())
+        table = stage.find(HomePage).table
+        assert not table.verticalScrollBar().isVisible()
+        table.setFocus()
+        for _ in range(table.rows.rowCount() - 1):
+            QTest.keyClick(table, Qt.Key.Key_Down)
+        assert table.current_row == table.rows.rowCount() - 1
+        row = table.visualRect(table.currentIndex())
+        assert table.viewport().visibleRegion().contains(row.bottomLeft())
+
+
+def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path) -> None:
+    """With its title in sight: only what is needed to see the current row is scrolled."""
+    with looking(tmp_path, Sight("en", "light", 1280, 800)) as stage:
+        stage.go(HomeRoute())
+        page = stage.find(HomePage)
+        page.table.setFocus()
+        stage.go(QueuesRoute("review"))
+        stage.go(HomeRoute())
+        assert page.y() == 0
+        assert page.table.hasFocus()
 
 
 def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:

@@ -272,12 +272,12 @@ _WORDS = {
         "ja": "カエデペイにはファイルがないため、対象日に開始した決済を 1 件ずつ状態確認します。日付は日本時間です。",
         "en": "Kaede Pay has no file: each payment that began on these days is asked about. Days are days of Japan.",
     },
-    "provider_state.kaede-payment.paid": {"ja": "支払い完了", "en": "paid"},
-    "provider_state.kaede-payment.void": {"ja": "取消済み", "en": "cancelled"},
-    "provider_state.kaede-payment.waiting": {"ja": "未払い", "en": "not paid yet"},
-    "provider_state.kaede-refund.accepted": {"ja": "返金受付済み、処理中", "en": "refund accepted, in progress"},
-    "provider_state.kaede-refund.declined": {"ja": "返金拒否", "en": "refund declined"},
-    "provider_state.kaede-refund.returned": {"ja": "返金完了", "en": "refunded"},
+    "provider_state.kaede-payment.paid": {"ja": "支払い完了", "en": "Paid"},
+    "provider_state.kaede-payment.void": {"ja": "取消済み", "en": "Cancelled"},
+    "provider_state.kaede-payment.waiting": {"ja": "未払い", "en": "Not paid yet"},
+    "provider_state.kaede-refund.accepted": {"ja": "返金受付済み、処理中", "en": "Refund accepted, in progress"},
+    "provider_state.kaede-refund.declined": {"ja": "返金拒否", "en": "Refund declined"},
+    "provider_state.kaede-refund.returned": {"ja": "返金完了", "en": "Refunded"},
 }
 
 PLUGIN = ProviderPlugin(

@@ -24,6 +24,7 @@ BROKEN: Mapping[str, tuple[Order, Payment]] = {
         replace(ORDER, changed_at=AGO, state_since=AGO),
         replace(PAYMENT, state=PaymentState.PAYMENT_FAILED, captured_minor=0),
     ),
+    "B reversed": (replace(ORDER, changed_at=AGO, state_since=AGO), replace(PAID, state=PaymentState.REVERSED)),
     "C after": (ORDER, replace(PAID, late_after=PaymentState.EXPIRED, refunded_minor=2_000)),
     "C cancelled": (replace(ORDER, state=OrderState.CANCELLED), PAID),
 }
@@ -73,7 +74,8 @@ def test_what_was_found_and_since_when(name: str, japanese: tuple[str, ...], eng
 
 
 @pytest.mark.parametrize(
-    ("name", "verb"), [("A", "payment move-order"), ("B", "probe"), ("C after", "refund request")]
+    ("name", "verb"),
+    [("A", "payment move-order"), ("B", "probe"), ("B reversed", "show"), ("C after", "refund request")],
 )
 def test_the_one_action_has_its_command(name: str, verb: str) -> None:
     assert (explained(name).next_step.command or "").startswith(f"support-console {verb} ")

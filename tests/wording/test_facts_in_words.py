@@ -55,8 +55,8 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         "決済 完了 ¥5,500（期限切れの後）", "payment Completed ¥5,500, after Expired",
     ),
     "completed 251000": ("完了", "Completed"),
-    "COMPLETED 251000 INR": ("支払い完了（COMPLETED） ₹2,510.00", "paid (COMPLETED) ₹2,510.00"),
-    "OTS0600 3250075 INR": ("失敗（OTS0600） ₹32,500.75", "failed (OTS0600) ₹32,500.75"),
+    "COMPLETED 251000 INR": ("支払い完了（COMPLETED） ₹2,510.00", "Paid (COMPLETED) ₹2,510.00"),
+    "OTS0600 3250075 INR": ("失敗（OTS0600） ₹32,500.75", "Failed (OTS0600) ₹32,500.75"),
     "REFUNDED 3300 JPY": ("REFUNDED ¥3,300", "REFUNDED ¥3,300"),
     "13 digits": ("13 桁の法人番号", "13 digits"),
     "251000 INR": ("₹2,510.00", "₹2,510.00"),
@@ -82,6 +82,14 @@ def test_a_stored_finding_is_words_and_money(stored: str) -> None:
         assert raw_parts(text) == [], text
         if expected:
             assert text.strip() == expected
+
+
+def test_a_state_is_written_alike_wherever_it_stands() -> None:
+    """In English with its capital, ours and a provider's: `Actual: Failed (OTS0600). Expected: Completed`."""
+    prefixes = ("state.", "provider_state.", "history_state.", "finding.bought", "finding.not_bought")
+    words = {key: text for key, text in wording.read_sentences("en").items() if key.startswith(prefixes)}
+    assert len(words) > 50
+    assert {key: text for key, text in words.items() if not text[0].isupper()} == {}
 
 
 @pytest.mark.parametrize("type", PAYMENT_STATE_BY_NOTICE_TYPE)

@@ -207,13 +207,14 @@ def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, e
 def test_a_reversal_says_where_the_money_is_and_what_the_order_needs() -> None:
     """The order is still paid. Where the gateway says something else than our record, this must be compared first."""
     gone = replace(PAYMENT, state=PaymentState.REVERSED, provider="atom", provider_minor=12_000)
-    told = explain_payment(replace(gone, relations=PaymentRelations(ORDER)), NOW)
-    verdict, why, following = sentences(told, "en")
-    assert verdict == "Mismatch: the payment of ¥12,000 was reversed, but the order is still Paid."
-    assert "Atom reversed it" in why
-    assert "We don't have the money" in why
-    assert "The ¥12,000 can't be refunded" in following
-    assert "A-10442" in following
+    for refunded_minor, taken in ((0, "¥12,000"), (2_000, "¥10,000")):
+        record = replace(gone, refunded_minor=refunded_minor, relations=PaymentRelations(ORDER))
+        verdict, why, following = sentences(explain_payment(record, NOW), "en")
+        assert verdict == f"Mismatch: {taken} of the payment was reversed, but the order is still Paid."
+        assert "The customer paid ¥12,000" in why
+        assert f"Atom reversed {taken}" in why
+        assert f"The {taken} can't be refunded" in following
+        assert "A-10442" in following
     other = explain_payment(replace(gone, provider_minor=11_500, told_at=NOW, relations=PaymentRelations(ORDER)), NOW)
     assert sentences(other, "en")[0] == "Mismatch: the gateway or the order doesn't match our record."
     cancelled = replace(ORDER, state=OrderState.CANCELLED, currency="INR")

@@ -19,7 +19,7 @@ def format_money_table(money: MoneyParts, payment: Payment, translator: Translat
     """Return the paid amount of a payment and its parts (such as refunded and set aside) as aligned lines; parts of 0
     are left out.
     """
-    parts = {"paid": money.captured, "reversed": compute_reversed_minor(payment, money)}
+    parts = {"paid": money.captured, "reversed": compute_reversed_minor(payment)}
     parts |= {part: getattr(money, part) for part in _MONEY_PART_NAMES}
     rows = [(part, amount) for part, amount in parts.items() if amount or part == "paid"]
     return format_aligned_lines(

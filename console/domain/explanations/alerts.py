@@ -16,6 +16,7 @@ from console.domain.clock import compute_age
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
+from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
 from console.domain.service_results import Explanation, NextStep
 from console.domain.tasks.records import AlertRule
@@ -41,7 +42,7 @@ def find_alert_action(order: Order, payments: Sequence[Payment], finding: Broken
     """Return the action with which a person can now end the alert about the order. `payments` are all payments of
     the order, `finding` is the rule that the order breaks. An action that a service would refuse isn't
     returned: an order isn't moved if its payments don't cover it, and no refund is requested if another one is
-    open.
+    open. Nor is a probe of a reversed payment, whose answer changes nothing.
     """
     payment = _find_payment(payments, finding)
     relations = payment.relations or PaymentRelations()
@@ -52,6 +53,8 @@ def find_alert_action(order: Order, payments: Sequence[Payment], finding: Broken
             return AlertAction("move_order", "payment", payment.id, command)
         return AlertAction("open", "payment", payment.id, show, "_short")
     if finding.rule is AlertRule.PAID_WITHOUT_PAYMENT:
+        if payment.state is PaymentState.REVERSED and payment.certainty is Certainty.KNOWN:
+            return AlertAction("open", "payment", payment.id, show, "_reversed")
         command = f"support-console probe payment {payment.id}"
         return AlertAction("ask_payment" if relations.can_ask else "open", "payment", payment.id, command)
     pending_refund = relations.pending_refund

@@ -25,6 +25,7 @@ from console.domain.payments.consistency import (
     WAITING_STATES,
     compare_sides,
     compute_order_difference_minor,
+    compute_reversed_minor,
     find_reversal_deadline,
     has_money,
     is_order_covered,
@@ -83,8 +84,8 @@ _WORK_REASONS_FOR_PROBE = frozenset(
     )
 )
 _WORK_REASONS_FOR_REFUND = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
-OPEN_REFUND_ACTION = "open_refund"
-"""Name of the action that opens the page of the payment's pending refund."""
+OPEN_REFUND_ACTION, OPEN_ORDER_ACTION = "open_refund", "open_order"
+"""Names of the actions that open the page of the payment's pending refund, or of its order."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
     {
         "verdict.payment_complete",
@@ -114,19 +115,28 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     explanation = _explain_without_badges(record, relations, now)
     _, at_provider, at_order = _compare_payment_sides(record, relations, now)
     if (at_provider.differs or at_order.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
-        facts = explanation.facts
-        if record.state is PaymentState.REVERSED and "state" in at_order.differs and not at_provider.differs:
-            # With this fact, the sentences say that the money is gone, and that the order is still paid.
-            facts = {**facts, "reversed": facts["amount"]}
-        step = NextStep("next.payment_compare", facts, _format_probe_command(record), "probe")
-        explanation = Explanation(
-            "verdict.payment_sides_differ", "why.payment_sides_differ", step, facts, DECIDING_ROLES
-        )
+        is_order_still_paid = "state" in at_order.differs and not at_provider.differs
+        explanation = _explain_differing_sides(record, explanation.facts, is_order_still_paid=is_order_still_paid)
     certainty = _find_certainty_badge(record, relations, explanation.verdict, now)
     explained = replace(
         explanation, certainty=certainty, work=_find_payment_work_badge(record, relations, explanation, now)
     )
     return replace_stopped_next_step(explained, relations.read_only)
+
+
+def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_paid: bool) -> Explanation:
+    """Explain a payment that by itself has no problem, but whose provider or order differs from it. A probe is
+    advised, except if the payment was reversed and only its order doesn't know it: no answer brings the money back,
+    so that the order is to be opened, about which the shop must be asked.
+    """
+    step = NextStep("next.payment_compare", facts, _format_probe_command(record), "probe")
+    reversed_minor = compute_reversed_minor(record)
+    if reversed_minor and is_order_still_paid:
+        # With the fact "reversed", the sentences say that the money is gone, and that the order is still paid.
+        facts = {**facts, "reversed": _make_money(reversed_minor, record.currency)}
+        command = f"support-console show order {record.order_id}"
+        step = NextStep("next.payment_compare", facts, command, OPEN_ORDER_ACTION)
+    return Explanation("verdict.payment_sides_differ", "why.payment_sides_differ", step, facts, DECIDING_ROLES)
 
 
 def _explain_without_badges(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:

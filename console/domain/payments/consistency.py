@@ -270,13 +270,10 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
     )
 
 
-def compute_reversed_minor(payment: Payment, money: MoneyParts) -> int:
-    """Return the part of a payment's captured amount (minor units) that its reversal has taken back: all that is in
-    no other part of `money`. 0 if the payment isn't reversed."""
-    if payment.state is not PaymentState.REVERSED:
-        return 0
-    other_parts = (money.refunded, money.on_its_way, money.unknown, money.waiting, money.set_aside)
-    return max(0, money.captured - sum(other_parts))
+def compute_reversed_minor(payment: Payment) -> int:
+    """Return the part of a payment's captured amount (minor units) that its reversal has taken back: all that isn't
+    refunded, reserved for a refund, or set aside. 0 if the payment isn't reversed."""
+    return max(0, payment.refundable_minor) if payment.state is PaymentState.REVERSED else 0
 
 
 _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED})

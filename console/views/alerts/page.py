@@ -224,7 +224,7 @@ class AlertsPage(Page):
 
     def _show_incidents(self, incidents: tuple[Incident, ...], *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
-        rows = sorted(incidents, key=_make_incident_sort_key)
+        rows = sorted(incidents, key=_get_state_position)  # within a state, the order of the service stays
         self._counts = {state: len(list(group)) for state, group in groupby(rows, key=_get_incident_state)}
         self.list.show_rows(rows, is_automatic=is_automatic)
         is_waiting = [row.state is IncidentState.OPEN and not row.is_acknowledged for row in rows]
@@ -502,10 +502,9 @@ def _get_incident_state(incident: Incident) -> IncidentState:
 _INCIDENT_STATE_ORDER = tuple(IncidentState)
 
 
-def _make_incident_sort_key(incident: Incident) -> tuple[int, bool, int]:
-    """Return the sort key of an incident in the list: by state (open, snoozed, resolved, closed), then incidents
-    about orders first, then by id, so that the oldest incident comes first."""
-    return _INCIDENT_STATE_ORDER.index(incident.state), incident.cause.kind != "order", incident.id
+def _get_state_position(incident: Incident) -> int:
+    """Return the position of an incident's state in the list: open, snoozed, resolved, closed."""
+    return _INCIDENT_STATE_ORDER.index(incident.state)
 
 
 def _make_incident_columns(context: WindowContext) -> list[Column]:

@@ -59,7 +59,6 @@ ROUTE_BY_SIDEBAR_KEY: dict[str, Route] = {
 _MENTIONS_ENTRY_KEY = "mentions"
 _MAX_NAVIGATION_HISTORY_LENGTH = 50
 _MAX_SIDEBAR_VIEWS = 10
-_MIN_WINDOW_SIZE_PX = (960, 600)
 _MIN_WINDOW_WIDTH_WITH_SIDEBAR_PX = 800  # width of the smallest window with a sidebar, at text size 1
 
 
@@ -103,7 +102,6 @@ class WindowFrame(CoveredWindow):
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting_notices)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
         self._covered_toasts: list[Toast] = []
-        window.setMinimumSize(*_MIN_WINDOW_SIZE_PX)
         self._build_bars()
         window.installEventFilter(self)
         self.closing.connect(self._leave_current_page)
@@ -273,14 +271,25 @@ class WindowFrame(CoveredWindow):
             return
         if page is not self.current_page:
             self._leave_current_page()
-        self.stack.setCurrentWidget(self._scroll_areas[page])
+        area = self._scroll_areas[page]
+        self._show_scroll_area(area)
         page.show_route(route)
         if state:
             page.restore_screen_state(state)
         self._show_window_title()
         self._mark_sidebar_entry(page)
         page.take_focus()
+        area.show_focus()
         self.page_shown.emit()
+
+    def _show_scroll_area(self, area: PageScrollArea) -> None:
+        """Show the page in `area`. The page that was visible stays scrolled as it is: while Qt hides it and moves the
+        focus on, it scrolls to the widget that gets the focus."""
+        left = self.stack.currentWidget()
+        scrolled_px = left.verticalScrollBar().value() if isinstance(left, PageScrollArea) else 0
+        self.stack.setCurrentWidget(area)
+        if isinstance(left, PageScrollArea):
+            left.verticalScrollBar().setValue(scrolled_px)
 
     @Slot()
     def _leave_current_page(self) -> None:

@@ -7,12 +7,16 @@ doesn't use QPainter.fillRect or layouts with alignments; plain frames and one s
 
 from string import Template
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from console.views.theme.design_tokens import ThemeName, tokens
 
+_USUAL_SIZE, _MIN_SIZE = QSize(1440, 900), QSize(960, 600)
+"""The size of a new window, and the least size of any, in px. On a screen with less room, a new window is as large as
+the screen's free area.
+"""
 _STYLE_SHEET_TEMPLATE = Template("""
 #first_frame { background: $base; border: ${edge}px solid $environment; }
 #first_top { background: $raised; border-bottom: 1px solid $line; min-height: ${top}px; max-height: ${top}px; }
@@ -36,7 +40,8 @@ class MainWindow(QMainWindow):
         the operating system."""
         super().__init__()
         self._has_painted = False
-        self.resize(1440, 900)
+        self.setMinimumSize(_MIN_SIZE)  # before the contents are built, which a later change of the size would reach
+        self.resize(_USUAL_SIZE.boundedTo(self.screen().availableSize()))
         self.setCentralWidget(_make_first_frame())
         self.setStyleSheet(_make_style_sheet(environment, theme or _detect_system_theme()))
 

@@ -23,6 +23,7 @@ from console.views.home.recent_records import RecentRecordsPanel
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
+from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.presenters.saved_views import (
@@ -60,7 +61,7 @@ _QUEUE_ICONS_AND_TONES = (
 )
 _MIN_RECENT_PANEL_WIDTH_PX = 304  # beside the table, whose reasons need the rest of a window of 1440 px
 _MIN_PANEL_WIDTH_PX = 280  # least width of a panel, in px at text size 1
-_MIN_VISIBLE_TABLE_ROWS = 4  # rows of the table that stay visible at any text size
+_MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 4, 12  # all records are in the queue, to which a link leads
 _MAX_SAVED_VIEW_LINES = 4
 _REVIEW_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
 
@@ -152,6 +153,7 @@ class HomePage(Page):
         self.table = FittedTable(self.rows, context.translate("home.oldest"), naming_columns=("company",))
         ColumnWidthStorage(context, self.table, "home")
         self.table.opened.connect(self._open_queue_item)
+        self.table.current_changed.connect(self._show_current_row)
         self.rows.failed.connect(self.show_reading_failure)
         self.rows.page_applied.connect(self._show_rows)
         self.list = QStackedWidget()
@@ -179,10 +181,10 @@ class HomePage(Page):
         return lower
 
     def _set_min_table_height(self) -> None:
-        """Set the least height of the table so that four rows stay visible at any text size; the page scrolls if
-        the window is too low for it."""
-        look = current_appearance()
-        self.list.setMinimumHeight(look.row_height("header") + _MIN_VISIBLE_TABLE_ROWS * look.row_height())
+        """Make the table as high as its rows, at least four, so that only the page scrolls if the window is too low
+        for it."""
+        look, rows = current_appearance(), max(_MIN_TABLE_ROWS, self.rows.rowCount())
+        self.list.setMinimumHeight(look.row_height("header") + rows * look.row_height())
 
     def _make_empty_state(self) -> QWidget:
         """Return the widget that replaces the table if no record needs a review."""
@@ -199,7 +201,16 @@ class HomePage(Page):
         self.list.setCurrentWidget(self.nothing if is_empty else self.table)
         if self.table.current_item is None:
             self.table.go_to_first()
+        self._set_min_table_height()
         self.restore_focus()
+
+    @Slot()
+    def _show_current_row(self) -> None:
+        """Scroll the page to the current row of the table, which doesn't scroll itself."""
+        viewport = self.parentWidget()
+        area = viewport.parentWidget() if viewport is not None else None
+        if isinstance(area, PageScrollArea) and self.table.hasFocus():
+            area.show_focus()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self._empty_button
@@ -330,9 +341,8 @@ class HomePage(Page):
         self.recent.setMaximumWidth(wide_px if is_wide else UNLIMITED_WIDTH_PX)
 
 
-def _read_oldest_reviews(services: "Console", cursor: object, limit: int) -> Rows:
-    page = services.recovery.read_queue("review", limit, str(cursor) if cursor else None)
-    return Rows(page.items, page.next_cursor)
+def _read_oldest_reviews(services: "Console", _cursor: object, limit: int) -> Rows:
+    return Rows(services.recovery.read_queue("review", min(limit, _MAX_TABLE_ROWS)).items, None)
 
 
 def _make_queue_item_ref(item: QueueItem) -> RecordRef:

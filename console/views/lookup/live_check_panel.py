@@ -83,9 +83,12 @@ class LiveCheckPanel(Surface):
         translate = self._context.translate
         head = Surface(raised=True, edge="bottom")
         key = "lookup.none_live" if live is None else f"lookup.{_get_live_check_kind(live)}"
-        title = TextLabel(translate(f"{key}_of", client=client) if client else translate(key), "panel_title")
-        number = TextLabel(str(live.id) if live else "", "data", "muted")
-        head.setLayout(make_row(title, None, number, margins=(_PANEL_PADDING_PX, 8, _PANEL_PADDING_PX, 8)))
+        words = translate(f"{key}_of", client=client) if client else translate(key)
+        title, number = (
+            TextLabel(words, "panel_title", wrap=True),
+            TextLabel(str(live.id) if live else "", "data", "muted"),
+        )
+        head.setLayout(make_row(title, number, margins=(_PANEL_PADDING_PX, 8, _PANEL_PADDING_PX, 8)))
         return head
 
     def _make_live_check_section(self, record: CreditCheck) -> QWidget:

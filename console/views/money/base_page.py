@@ -64,7 +64,7 @@ class MoneyPage(RecordPage[MoneyView]):
         sides = money_facts.make_shown_sides(view.sides, context, provider=provider, record=view.record)
         self.show_sides(sides, {money_facts.GATEWAY_SIDE_INDEX: tools})
         payment = view.record if isinstance(view, PaymentDetails) else view.payment
-        reversed_minor = compute_reversed_minor(payment, view.money)
+        reversed_minor = compute_reversed_minor(payment)
         parts = money_facts.make_money_parts(view.money, context, reversed_minor=reversed_minor)
         self.money.show_money_parts(*parts)
 

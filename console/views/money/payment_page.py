@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.explanations.payments import explain_refund
+from console.domain.explanations.payments import OPEN_ORDER_ACTION, OPEN_REFUND_ACTION, explain_refund
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import SetAside, SetAsideState
 from console.domain.payments.service_results import PaymentDetails
@@ -15,6 +15,7 @@ from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
+from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
 from console.views.records.page import make_record_key_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OrderRoute, RefundRoute
@@ -43,6 +44,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self._probe.clicked.connect(self._probe_payment)
         self._order_link = LinkButton(translate("action.open_order"), chevron=True, role="small")
         self._order_link.clicked.connect(self._open_order)
+        self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[OPEN_ORDER_ACTION], self._open_advised_record)
 
     def read_view(self, services: "Console", id: int) -> PaymentDetails:
         return services.payments.read_payment(id)
@@ -140,9 +142,11 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def list_helpful_actions(self, view: PaymentDetails) -> tuple[str, ...]:
         """Return the names of the offered actions: first the action of the explained next step, then others that
         may help."""
-        advised = (view.explanation.next_step.action,)
+        advised = view.explanation.next_step.action
+        if advised == OPEN_ORDER_ACTION:
+            return (advised,)
         others = ("resolve",) if view.record.certainty is Certainty.UNKNOWN else ()
-        names = (*advised, "probe", *others, *(("refund",) if view.record.state in PAID_STATES else ()))
+        names = (advised, "probe", *others, *(("refund",) if view.record.state in PAID_STATES else ()))
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     # -- actions
@@ -153,8 +157,10 @@ class PaymentPage(MoneyPage[PaymentDetails]):
                 self.acts.probe(view.record)
             case "refund":
                 self.acts.refund(view.record.id, _find_only_set_aside(view))
-            case "open_refund":
+            case _ if name == OPEN_REFUND_ACTION:
                 self._open_pending_refund(view)
+            case _ if name == OPEN_ORDER_ACTION:
+                self._open_order()
             case "resolve":
                 self.acts.resolve(view.record, self.action_bar.find_proposer(view))
             case "move_order":
@@ -163,6 +169,13 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     @Slot()
     def _probe_payment(self) -> None:
         self.run_action_on_record("probe")
+
+    @Slot()
+    def _open_advised_record(self) -> None:
+        """Open the refund or the order that the explained next step names; do nothing if it names none."""
+        action = self.view.explanation.next_step.action if self.view is not None else None
+        if action in (OPEN_REFUND_ACTION, OPEN_ORDER_ACTION):
+            self.run_action_on_record(action)
 
     def _open_pending_refund(self, view: PaymentDetails) -> None:
         """Open the page of the payment's refund that has not ended yet."""

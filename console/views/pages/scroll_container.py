@@ -3,7 +3,7 @@ the whole page scrolls."""
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QLayout, QScrollArea, QWidget
 
 
 class PageScrollArea(QScrollArea):
@@ -31,6 +31,18 @@ class PageScrollArea(QScrollArea):
             bar_width = self.verticalScrollBar().sizeHint().width()
             size = _compute_needed_size(layout, QSize(available_size.width() - bar_width, available_size.height()))
         page.resize(size)
+
+    def show_focus(self) -> None:
+        """Scroll up or down so that the widget of the page that has the focus is visible; of a list, its current
+        row."""
+        page = self.widget()
+        part = page.focusWidget() if page is not None else None
+        if page is None or part is None:
+            return
+        rect = part.rect()
+        if isinstance(part, QAbstractItemView) and part.currentIndex().isValid():
+            rect, part = part.visualRect(part.currentIndex()), part.viewport()
+        self.ensureVisible(-page.x(), part.mapTo(page, rect.center()).y(), 0, rect.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

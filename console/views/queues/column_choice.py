@@ -29,7 +29,7 @@ def arrange_columns(columns: Sequence[Column], keys: Sequence[str]) -> list[Colu
     the keys is a key of a column, return the default columns."""
     by_key = {column.key: column for column in columns if column.kind != "check"}
     chosen = [by_key[key] for key in dict.fromkeys(keys) if key in by_key]
-    default = [column for key, column in by_key.items() if key not in queue_rows.OPTIONAL_COLUMN_KEYS]
+    default = [column for column in by_key.values() if not column.is_optional]
     return [column for column in columns if column.kind == "check"] + (chosen or default)
 
 

@@ -3,7 +3,7 @@ rows are grouped by work state."""
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -52,17 +52,16 @@ def get_row_record(row: QueueRow) -> ShownRecord:
 
 
 HIDEABLE_QUEUE_COLUMN_NAMES = ("number", "kind", "owner", "next", "provider", "people", "work")
-"""Keys of the columns that a narrow window hides, the first one first. State and cause are always visible, and so is
-the certainty, except in the queues that it defines; the work state is hidden only at the largest text, because the
-cause contains more information.
+"""Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always visible;
+the work state is hidden only at the largest text, because the cause contains more information.
 """
-QUEUES_DEFINED_BY_CERTAINTY = frozenset({"unknown"})
-"""Queues whose records all have the certainty that the queue is named after. The records of a mismatch are not among
-them: the outcome of one may be known, of another unknown.
-"""
-OPTIONAL_COLUMN_KEYS = frozenset(("number", "kind"))
+_OPTIONAL_COLUMN_KEYS = frozenset(("number", "kind"))
 """Keys of the columns that a queue shows only if the person has chosen them: the columns of the company and of the
 record contain their texts.
+"""
+_QUEUES_NAMED_AFTER_CERTAINTY = frozenset({"unknown", DISAGREEMENT_QUEUE})
+"""Queues in which the column of the certainty is optional, too, because the name of the queue says it of every row.
+The difference of a mismatch whose outcome is unknown begins with that word.
 """
 RECORD_NAMING_COLUMN_KEYS = ("corporation", "company")
 """Keys of the columns that say whose record a row is: they are hidden last, at the largest text."""
@@ -91,22 +90,14 @@ database, so their column is sorted by the corporation number.
 """
 
 
-def list_hideable_columns(queue: str) -> tuple[str, ...]:
-    """Return the keys of the columns that a queue's table hides in a narrow window, the first one first. The column
-    that repeats the queue's name in every row gives way before those that tell its rows apart."""
-    names = HIDEABLE_QUEUE_COLUMN_NAMES
-    if queue not in QUEUES_DEFINED_BY_CERTAINTY:
-        return names
-    place = names.index("provider")
-    return (*names[:place], "certainty", *names[place:])
-
-
 def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
     """Return the columns of a queue's table. With `is_grouped`, its rows are grouped by work state, and the table has
     no column for that state. None means True for the queues in QUEUES_GROUPED_BY_WORK_STATE, False for others."""
     grouped = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
-    return [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=grouped), owner]
+    columns = [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=grouped), owner]
+    certainty = {"certainty"} if queue in _QUEUES_NAMED_AFTER_CERTAINTY else set()
+    return [replace(column, is_optional=column.key in _OPTIONAL_COLUMN_KEYS | certainty) for column in columns]
 
 
 def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
@@ -137,10 +128,14 @@ def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool
 
 def _make_difference_column(context: WindowContext) -> Column:
     """Return the column that says whether the provider or the order differs from our record, and shows the two states
-    or amounts that differ."""
+    or amounts that differ. If the outcome of the record is unknown, the text begins with this."""
+    unknown = wording.get_badge_word("certainty.unknown", context.language)
+    separator = context.translate("list.separator")
 
     def format_difference(row: QueueRow) -> str:
-        return format_item_difference(row.item, context)
+        difference = format_item_difference(row.item, context)
+        is_unknown = case_words.get_certainty_badge_key(row.item.record, context.now()) == "certainty.unknown"
+        return separator.join(filter(None, (unknown, difference))) if is_unknown else difference
 
     return Column("cause", context.translate("column.difference"), 240, format_difference, is_stretched=True)
 

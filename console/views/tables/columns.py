@@ -51,7 +51,8 @@ class Column:
     text for any kind, such as "–" for an unknown age. "" is shown as a muted –. With `is_stretched`, the column takes
     the free width of the table: as much as its cells need, or all of it if it is the last column. With `is_muted`,
     its text has the muted colour. `spoken` returns the text for screen readers if it must differ from the cell's
-    text; for "", the screen reader leaves the cell out.
+    text; for "", the screen reader leaves the cell out. A table whose columns a person can choose shows a column that
+    `is_optional` only if the person has chosen it.
     """
 
     key: str
@@ -62,6 +63,7 @@ class Column:
     is_stretched: bool = False
     is_muted: bool = False
     spoken: Callable[[Any], str] | None = None
+    is_optional: bool = False
 
     @property
     def is_right_aligned(self) -> bool:

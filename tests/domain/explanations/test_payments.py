@@ -150,6 +150,22 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
     assert (told.next_step.code, told.next_step.command, told.may_act) == (step, command, roles)
 
 
+def test_a_reversed_payment_of_a_paid_order_is_told_with_what_the_bank_took() -> None:
+    """Not with what was refunded before. No probe brings the money back: the order is what remains to be settled."""
+    kept = replace(ORDER, payment_ids=(5,))
+    taken = replace(DONE, state=P.REVERSED, relations=PaymentRelations(kept))
+    for refunded, set_aside, reversed_minor in ((0, 0, 3300), (1300, 0, 2000), (1300, 500, 1500)):
+        told = explain_payment(replace(taken, refunded_minor=refunded, set_aside_minor=set_aside), NOW)
+        assert told.verdict == "verdict.payment_sides_differ"
+        assert told.facts["reversed"] == Money(reversed_minor, "JPY")
+        assert (told.next_step.code, told.next_step.action) == ("next.payment_compare", "open_order")
+        assert (told.next_step.command, told.work) == ("support-console show order 3", "possible")
+    told = explain_payment(replace(taken, refunded_minor=3300), NOW)
+    assert "reversed" not in told.facts, "all of it was refunded before, so the bank took nothing"
+    paid_there = replace(taken, told_at=NOW, relations=PaymentRelations(kept, provider_meaning=P.COMPLETED))
+    assert explain_payment(paid_there, NOW).next_step.action == "probe", "the gateway may have changed its answer"
+
+
 def test_a_proposal_needs_its_second_half_first() -> None:
     """An unknown one its end; a known one the reversal that was asked for, which takes an approver."""
     for work in (Work(), DUE, person("probes_ended")):

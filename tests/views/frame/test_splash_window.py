@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
@@ -53,6 +54,7 @@ def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: Th
     """Edge, bars and page lie where they will be and have their colours, so that nothing jumps."""
     window, values = MainWindow("test", theme), tokens().get_colours(theme)
     qtbot.addWidget(window)
+    window.resize(1440, 900)
     with qtbot.waitSignal(window.painted):
         window.show()
     image = window.grab().toImage()
@@ -63,6 +65,16 @@ def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: Th
     }
     for name, (x, y) in grounds.items():
         assert image.pixelColor(x, y).name().upper() == values[name], name
+
+
+def test_the_window_opens_within_the_screen(qtbot: QtBot) -> None:
+    """Without a window manager, or on a small screen, nothing would bring its lower edge into sight."""
+    window = MainWindow("production", "light")
+    qtbot.addWidget(window)
+    room = window.screen().availableSize()
+    assert room.width() < 1440, "on the screen of the tests the usual size has no room"
+    assert window.size() == QSize(1440, 900).boundedTo(room).expandedTo(window.minimumSize())
+    assert window.minimumSize().width() <= 1024, "on the smallest screens a window of the least size has room"
 
 
 def test_the_contents_take_the_frames_place(qtbot: QtBot) -> None:

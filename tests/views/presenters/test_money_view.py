@@ -130,8 +130,8 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
 def test_the_money_strip_shows_what_a_reversal_took_back(the_look: object) -> None:
     """The parts add up to what was paid: the refunds before it are not taken back a second time."""
     money = MoneyParts("JPY", 12_000, 2_000, 0, 0, 0, 0, 0)
-    assert compute_reversed_minor(payment(), money) == 0
-    reversed_minor = compute_reversed_minor(payment(state=PaymentState.REVERSED), money)
+    assert compute_reversed_minor(payment(refunded_minor=2_000)) == 0
+    reversed_minor = compute_reversed_minor(payment(state=PaymentState.REVERSED, refunded_minor=2_000))
     parts, rest = money_facts.make_money_parts(money, window_context(), reversed_minor=reversed_minor)
     assert [(part.word, part.amount) for part in parts][:3] == [
         ("Paid", "¥12,000"), ("Reversed", "−¥10,000"), ("Refunded", "−¥2,000"),

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from console.domain.payments.records import RefundRelations
+from console.domain.queues.disagreements import Disagreement
 from console.domain.queues.filter_text import parse_filter
-from console.domain.records import Work, WorkState
+from console.domain.records import Certainty, Work, WorkState
 from console.views.queues.column_choice import arrange_columns
 from console.views.queues.rows import (
     QUEUE_NAMES,
@@ -78,12 +79,23 @@ def test_a_refund_has_the_corporation_of_its_payment(the_look: object) -> None:
 
 @pytest.mark.parametrize("queue", QUEUE_NAMES)
 def test_no_default_column_repeats_another(queue: str, the_look: object) -> None:
-    """The number stands in the column of the company if the name is unknown, the kind in that of the record."""
+    """The number stands in the column of the company if the name is unknown, the kind in that of the record, and the
+    certainty in the name of a queue for which it decides."""
     columns = make_queue_columns(window_context(), queue)
     shown = {column.key for column in arrange_columns(columns, ())}
     assert not shown & {"number", "kind"}
+    assert ("certainty" in shown) is (queue not in ("unknown", "disagree"))
     chosen = {"check", *(column.key for column in columns)} & {"check", "number", "age"}
     assert {column.key for column in arrange_columns(columns, ("number", "age"))} == chosen
+
+
+def test_a_mismatch_of_unknown_outcome_says_so(the_look: object) -> None:
+    """In the column of the difference: the queue's name says only that the sides differ."""
+    row = QueueRow(replace(item(check()), record=payment(), disagreement=Disagreement()))
+    difference = next(one for one in make_queue_columns(window_context(), "disagree") if one.key == "cause")
+    assert difference.cell(row) == ""
+    unknown = replace(payment(), certainty=Certainty.UNKNOWN)
+    assert difference.cell(replace(row, item=replace(row.item, record=unknown))) == "Unknown"
 
 
 def test_an_export_has_what_the_list_has() -> None:
