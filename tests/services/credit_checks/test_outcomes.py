@@ -103,7 +103,7 @@ class Stage:
 
 @pytest.fixture
 def stage(place: Place, hand_clock: HandClock) -> Iterator[Stage]:
-    vendor = LedgerVendor()
+    vendor = LedgerVendor(today=hand_clock.today)
     with place.desk(vendor, hand_clock) as console:
         yield Stage(place, console, vendor, hand_clock)
 

@@ -85,6 +85,7 @@ def _do_everything(console: Console, sandbox: Sandbox, clock: MovedClock, place:
     sandbox.control.add_fault("close_after_charge", call="purchase", number=ONE)
     clock.offset += timedelta(days=400)
     place.age(timedelta(days=400))
+    sandbox.control.change_settings(today=clock.now().date().isoformat())
     lost = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
     assert lost.code == "outcome_unknown"
     clock.offset += timedelta(minutes=5)
