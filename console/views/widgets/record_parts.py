@@ -4,7 +4,7 @@ lines "verdict", "why", "next" and "you can"."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtWidgets import QBoxLayout, QFormLayout, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
@@ -294,12 +294,23 @@ def _make_form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
     return label
 
 
+class _FactLayout(QFormLayout):
+    """The layout of a FactList. If its width and its height change at once, Qt gives the rows the heights that they
+    had at the old width, which cuts off lines; this class lets Qt compute them again.
+    """
+
+    def setGeometry(self, rect: QRect) -> None:
+        if rect.width() != self.geometry().width():
+            self.invalidate()
+        super().setGeometry(rect)
+
+
 class FactList(QWidget):
     """A list of labels (muted) and their values in two columns, for side panels and dialogs."""
 
     def __init__(self, facts: Sequence[tuple[str, str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._form = QFormLayout(self)
+        self._form = _FactLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setVerticalSpacing(4)
         self._form.setHorizontalSpacing(8)

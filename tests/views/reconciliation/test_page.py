@@ -86,17 +86,17 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
 @pytest.mark.parametrize(
     ("item", "ours", "theirs", "difference_", "verdict", "cause", "action"),
     [
-        (AMOUNT, "Completed ¥1,200", "paid ¥1,300", "¥100", "Different amount",
+        (AMOUNT, "Completed ¥1,200", "Paid ¥1,300", "¥100", "Different amount",
          "Different amount in the provider's history", "probe"),
-        (IMPORTED, "", "paid ¥500", "¥500", "Provider only", "Imported", None),
+        (IMPORTED, "", "Paid ¥500", "¥500", "Provider only", "Imported", None),
         (REFUSED, "", "", "", "Unreadable", "Wrong day", "ask_file"),
         (difference(7, ReconciliationVerdict.MISSING_THERE, "completed 700 JPY", None),
          "Completed ¥700", "", "−¥700", "Only ours", "Waiting for its order", None),
         (difference(8, ReconciliationVerdict.DIFFERENT_STATE, "refund 3 submitted 500 JPY",
                     f"返金完了 500 JPY {LINE}"),
-         "refund R-3 Accepted ¥500", "refunded ¥500", "", "Different state", "Waiting for its order", None),
+         "refund R-3 Accepted ¥500", "Refunded ¥500", "", "Different state", "Waiting for its order", None),
         (difference(9, ReconciliationVerdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {LINE}"), "",
-         "refunded ¥66,000", "−¥66,000", "Different amount", "Waiting for its order", None),
+         "Refunded ¥66,000", "−¥66,000", "Different amount", "Waiting for its order", None),
     ],
 )  # fmt: skip
 def test_both_sides_in_words(
