@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from console.store.operations.idempotency_cache import NoIdempotencyCache
     from console.store.queues.table_queries import QueuedRecord
     from console.wiring.payments import PaymentService
+    from console.wiring.record_readers import RecordReaders
     from console.wiring.records import RecoveryService
     from console.wiring.refunds import RefundService
     from console.wiring.services import CreditCheckService, ServiceBuilder
@@ -111,7 +112,7 @@ class Console:
     def _complete_records(self, conn: "Connection", records: "Sequence[RecordT]") -> "tuple[RecordT, ...]":
         """Return the records with their related records. The modules that read related records are imported only
         if they are needed."""
-        return self._service_builder.readers.complete_records(conn, records)
+        return self._readers.complete_records(conn, records)
 
     @cached_property
     def credit_checks(self) -> "CreditCheckService":
@@ -135,7 +136,14 @@ class Console:
 
     @cached_property
     def recovery(self) -> "RecoveryService":
-        return self._service_builder.make_recovery_service()
+        from console.wiring.records import RecoveryService
+
+        return RecoveryService(
+            self._readers.queues,
+            lambda: self._service_builder.make_record_services(),
+            self._context,
+            self.request_ids,
+        )
 
     @property
     def scheduler(self) -> "Scheduler":
@@ -178,7 +186,7 @@ class Console:
     def notices(self) -> "UnmatchedNoticeReader":
         from console.services.alerts.unmatched_notices import UnmatchedNoticeReader
 
-        return UnmatchedNoticeReader(self._context, self._service_builder.payment_providers)
+        return UnmatchedNoticeReader(self._context, self._readers.payment_providers)
 
     @cached_property
     def registry(self) -> "RegistryService":
@@ -204,13 +212,15 @@ class Console:
 
     @cached_property
     def pdfs(self) -> "CreditCheckPdfReader":
-        return self._service_builder.make_pdfs()
+        from console.services.credit_checks.pdf import CreditCheckPdfReader
+
+        return CreditCheckPdfReader(self._readers.credit_check_details)
 
     @cached_property
     def audit(self) -> "AuditService":
         from console.services.audit.trail import AuditService
 
-        return AuditService(self._context, self._service_builder.read_log, self.request_ids.act_once)
+        return AuditService(self._context, self._readers.read_log, self.request_ids.act_once)
 
     @cached_property
     def exports(self) -> "ExportService":
@@ -222,7 +232,7 @@ class Console:
     def printouts(self) -> "PrintoutService":
         from console.services.exports.printouts import PrintoutService
 
-        views = self._service_builder.readers.credit_check_details
+        views = self._readers.credit_check_details
         return PrintoutService(self._context, self._make_export_table, views.list_documents)
 
     def _make_export_table(self, request: "ExportRequest", language: str, person: str) -> "ExportTable":
@@ -251,7 +261,7 @@ class Console:
     def pdf_copies(self) -> "PdfCopyWriter":
         from console.services.exports.pdf_copies import PdfCopyWriter
 
-        return PdfCopyWriter(self._context, self._service_builder.readers.credit_check_details.read_pdf)
+        return PdfCopyWriter(self._context, self._readers.credit_check_details.read_pdf)
 
     @cached_property
     def people(self) -> "OperatorService":
@@ -381,7 +391,7 @@ class Console:
     def figures(self) -> "MetricFigureReader":
         from console.services.monitoring.metrics import MetricFigureReader
 
-        return MetricFigureReader(self._context, self._service_builder.readers.queues, self._cache_counts)
+        return MetricFigureReader(self._context, self._readers.queues, self._cache_counts)
 
     @cached_property
     def reports(self) -> "ReportService":
@@ -393,7 +403,7 @@ class Console:
     def live(self) -> "LiveFeedReader":
         from console.services.monitoring.live_feed import LiveFeedReader
 
-        return LiveFeedReader(self._context, self._service_builder.readers.queues)
+        return LiveFeedReader(self._context, self._readers.queues)
 
     def _cache_counts(self) -> tuple[int, int]:
         return self._answer_cache.counts
@@ -406,19 +416,26 @@ class Console:
         return HealthCheckService(self._context.settings, lambda: nullcontext(database), self._context.clock)
 
     @cached_property
+    def _readers(self) -> "RecordReaders":
+        from console.services.audit.read_log import RecordOpeningLog
+        from console.services.credit_checks.provider import CreditCheckAdapterSource
+        from console.services.payments.providers import PaymentProviders
+        from console.wiring.record_readers import RecordReaders
+
+        context, credit_check_adapter = self._context, self._credit_check_adapter
+        return RecordReaders(
+            context,
+            RecordOpeningLog(context),
+            CreditCheckAdapterSource(lambda: credit_check_adapter or payment_wiring.open_alarmbox(context)),
+            PaymentProviders(self._open_payment_adapter or partial(payment_wiring.open_adapter, context)),
+        )
+
+    @cached_property
     def _service_builder(self) -> "ServiceBuilder":
         from console.wiring.services import ServiceBuilder
 
         context = self._context
-        make_payment_adapter = self._open_payment_adapter or partial(payment_wiring.open_adapter, context)
-        credit_check_adapter, publisher = self._credit_check_adapter, partial(alert_wiring.open_publisher, context)
-        return ServiceBuilder(
-            context,
-            lambda: credit_check_adapter or payment_wiring.open_alarmbox(context),
-            make_payment_adapter,
-            publisher,
-            self.request_ids,
-        )
+        return ServiceBuilder(context, self._readers, partial(alert_wiring.open_publisher, context), self.request_ids)
 
     def end_unsent_operations(self) -> None:
         """Settle as not sent the operations that a crashed or ended process of this desk had claimed but not sent.
@@ -442,8 +459,10 @@ class Console:
         return self._context.database
 
     def close(self) -> None:
-        """Stop the background threads of the services, and close the answer cache, the registry, the spool and the
-        database."""
+        """Write the collected audit entries about records that people opened, stop the background threads of the
+        services, and close the answer cache, the registry, the spool and the database."""
+        if "_readers" in self.__dict__:
+            self._readers.read_log.flush()
         if "_service_builder" in self.__dict__:
             self._service_builder.close()
         if "request_ids" in self.__dict__:

@@ -1,26 +1,29 @@
 """Builds the readers of records. They read records for lists and screens, with their related records and possible
-actions."""
+actions. The modules of a reader are imported when it is used for the first time, because lists need only a few of
+them."""
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from console.domain.records import Person
 from console.domain.service_results import AllowedAction
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks.provider import CreditCheckAdapterSource
-from console.services.credit_checks.view import CreditCheckDetailsReader
 from console.services.payments.providers import PaymentProviders
-from console.services.payments.view import PaymentDetailsReader
 from console.services.process.context import ServiceContext
-from console.services.recovery.choices import DecisionChoiceReader
-from console.services.recovery.queues import QueueReader
 from console.services.recovery.related_records import RelatedRecordCompleter
 from console.services.refunds.request import RefundRequestService
-from console.services.refunds.view import RefundDetailsReader
 from console.services.registry.facts import complete_with_corporations
 from console.store.database.sqlalchemy_names import Connection
 from console.store.queues.table_queries import QueuedRecord
+
+if TYPE_CHECKING:
+    from console.services.credit_checks.view import CreditCheckDetailsReader
+    from console.services.payments.view import PaymentDetailsReader
+    from console.services.recovery.choices import DecisionChoiceReader
+    from console.services.recovery.queues import QueueReader
+    from console.services.refunds.view import RefundDetailsReader
 
 RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
@@ -37,10 +40,12 @@ class RecordReaders:
         adapter_source: CreditCheckAdapterSource,
         payment_providers: PaymentProviders,
     ) -> None:
-        self._context, self._read_log, self._payment_providers = context, read_log, payment_providers
-        requests = RefundRequestService(context, payment_providers)
-        self._related_records = RelatedRecordCompleter(context, adapter_source, payment_providers, requests)
-        self.choices = DecisionChoiceReader(context, adapter_source, payment_providers, requests)
+        self._context, self.read_log = context, read_log
+        self.adapter_source, self.payment_providers = adapter_source, payment_providers
+        self._refund_requests = RefundRequestService(context, payment_providers)
+        self._related_records = RelatedRecordCompleter(
+            context, adapter_source, payment_providers, self._refund_requests
+        )
 
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records with their related records and the registry data of their corporations, in the same
@@ -58,23 +63,38 @@ class RecordReaders:
         return self.choices.read_actions(conn, kind, record_id, person, names)
 
     @cached_property
-    def queues(self) -> QueueReader:
+    def choices(self) -> "DecisionChoiceReader":
+        """The reader of the actions that are possible on a record."""
+        from console.services.recovery.choices import DecisionChoiceReader
+
+        return DecisionChoiceReader(self._context, self.adapter_source, self.payment_providers, self._refund_requests)
+
+    @cached_property
+    def queues(self) -> "QueueReader":
         """The reader of queues."""
+        from console.services.recovery.queues import QueueReader
+
         return QueueReader(self._context, self.complete_records)
 
     @cached_property
-    def credit_check_details(self) -> CreditCheckDetailsReader:
+    def credit_check_details(self) -> "CreditCheckDetailsReader":
         """The reader of credit checks with the data that their screens show."""
-        return CreditCheckDetailsReader(self._context, self._read_log, self.complete_records, self.read_actions)
+        from console.services.credit_checks.view import CreditCheckDetailsReader
+
+        return CreditCheckDetailsReader(self._context, self.read_log, self.complete_records, self.read_actions)
 
     @cached_property
-    def payment_details(self) -> PaymentDetailsReader:
+    def payment_details(self) -> "PaymentDetailsReader":
         """The reader of payments and orders with the data that their screens show."""
-        return PaymentDetailsReader(self._context, self._read_log, self.complete_records, self.read_actions)
+        from console.services.payments.view import PaymentDetailsReader
+
+        return PaymentDetailsReader(self._context, self.read_log, self.complete_records, self.read_actions)
 
     @cached_property
-    def refund_details(self) -> RefundDetailsReader:
+    def refund_details(self) -> "RefundDetailsReader":
         """The reader of refunds with the data that their screens show."""
+        from console.services.refunds.view import RefundDetailsReader
+
         return RefundDetailsReader(
-            self._context, self._payment_providers, self._read_log, self.complete_records, self.read_actions
+            self._context, self.payment_providers, self.read_log, self.complete_records, self.read_actions
         )

@@ -1,12 +1,16 @@
 """The service `console.recovery`: it reads the queues of waiting records, and shows, probes and decides records of
 every kind.
+
+The window reads a queue as its first page. So the modules that act on records, which are many, are imported when one
+of their services is used for the first time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -21,25 +25,27 @@ from console.domain.recovery.records import DecisionChoice, WaitingProposal
 from console.domain.service_results import QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
 from console.domain.views.any_record import AnyRecordDetails, QueuePage, ResolveResult, UnfinishedWork
-from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.hand_over import hand_over
-from console.services.annotations.notes import NoteService
-from console.services.credit_checks.probe import CreditCheckProber
-from console.services.credit_checks.resolve import PurchaseResolver
-from console.services.credit_checks.view import CreditCheckDetailsReader
-from console.services.evidence.pack import EvidencePackWriter, WrittenPack
-from console.services.evidence.pack_bundle import EvidenceBundleWriter, PackCountReporter, WrittenBundle
-from console.services.evidence.timeline import TimelineService
 from console.services.guarded import second_person
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
-from console.services.recovery.choices import DecisionChoiceReader
-from console.services.recovery.operations import OperationRecovery
 from console.services.recovery.queues import QueueReader
-from console.services.tasks.scheduler import Scheduler
-from console.wiring.payments import PaymentService
-from console.wiring.refunds import RefundService
+
+if TYPE_CHECKING:
+    from console.services.annotations.assignments import AssignmentService
+    from console.services.annotations.notes import NoteService
+    from console.services.credit_checks.probe import CreditCheckProber
+    from console.services.credit_checks.resolve import PurchaseResolver
+    from console.services.credit_checks.view import CreditCheckDetailsReader
+    from console.services.evidence.pack import EvidencePackWriter, WrittenPack
+    from console.services.evidence.pack_bundle import EvidenceBundleWriter, PackCountReporter, WrittenBundle
+    from console.services.evidence.timeline import TimelineService
+    from console.services.recovery.choices import DecisionChoiceReader
+    from console.services.recovery.operations import OperationRecovery
+    from console.services.tasks.scheduler import Scheduler
+    from console.wiring.payments import PaymentService
+    from console.wiring.refunds import RefundService
 
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
 DUE_TASK_LOOKAHEAD = timedelta(seconds=15)
@@ -52,24 +58,22 @@ _MAX_ID_DIGITS = 18  # digits
 
 
 @dataclass(frozen=True, slots=True)
-class CreditCheckRecoveryServices:
-    """The services with which `RecoveryService` shows, probes and decides credit checks."""
+class RecordServices:
+    """The services by which `RecoveryService` shows, probes and decides records, and runs the due tasks."""
 
-    decisions: PurchaseResolver
-    probes: CreditCheckProber
-    views: CreditCheckDetailsReader
-
-
-@dataclass(frozen=True, slots=True)
-class AnyRecordServices:
-    """The services that `RecoveryService` uses for records of every kind."""
-
-    choices: DecisionChoiceReader
-    assignments: AssignmentService
-    notes: NoteService
-    timelines: TimelineService
-    evidence_packs: EvidencePackWriter
-    evidence_bundles: EvidenceBundleWriter
+    purchase_decisions: "PurchaseResolver"
+    check_probes: "CreditCheckProber"
+    checks: "CreditCheckDetailsReader"
+    operations: "OperationRecovery"
+    payments: "PaymentService"
+    refunds: "RefundService"
+    scheduler: "Scheduler"
+    choices: "DecisionChoiceReader"
+    assignments: "AssignmentService"
+    notes: "NoteService"
+    timelines: "TimelineService"
+    evidence_packs: "EvidencePackWriter"
+    evidence_bundles: "EvidenceBundleWriter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +96,17 @@ class RecoveryService:
     def __init__(
         self,
         queues: QueueReader,
-        checks: CreditCheckRecoveryServices,
-        operations: OperationRecovery,
-        payments: PaymentService,
-        refunds: RefundService,
-        scheduler: Scheduler,
-        common: AnyRecordServices,
+        make_record_services: Callable[[], RecordServices],
         context: ServiceContext,
         request_ids: RequestIdService,
     ) -> None:
+        """`make_record_services` is called when one of these services is used for the first time."""
         self._context, self._request_ids = context, request_ids
-        self._queues, self._checks, self._operations = queues, checks, operations
-        self._payments, self._refunds, self._scheduler = payments, refunds, scheduler
-        self._common = common
+        self._queues, self._make_record_services = queues, make_record_services
+
+    @cached_property
+    def _services(self) -> RecordServices:
+        return self._make_record_services()
 
     def read_queue(
         self,
@@ -169,31 +171,31 @@ class RecoveryService:
         """Run every task of the scheduler once, whether it is due or not. If a task fails, the others still run,
         and its error is raised at the end.
         """
-        return self._request_ids.act_once("run due", None, (), self._scheduler.run_all)
+        return self._request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
 
     def run_scheduled(self) -> tuple[TaskRun, ...]:
         """Run the tasks that are due and that no other process runs, and return the result of each run. A window
         calls this each minute. If a worker acts for the person of this desk, run nothing and return ()."""
-        return () if self._context.asks_worker else self._scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
+        return () if self._context.asks_worker else self._services.scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
 
     def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:
         """Return the actions on a credit check, payment, order or refund, each with its effect, or with the reason
         for which it is not possible now. Raises not_found if there is no such record.
         """
-        return self._common.choices.read_choices(kind, _parse_record_id(kind, id))
+        return self._services.choices.read_choices(kind, _parse_record_id(kind, id))
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
         """Take the record: mark for half an hour that the acting person works on it. Raises in_progress if another
         person has taken it.
         """
-        number, assignments = _parse_record_id(kind, id), self._common.assignments
+        number, assignments = _parse_record_id(kind, id), self._services.assignments
         return self._request_ids.act_once(
             "take", request_id, (kind, number), lambda: assignments.take_record(kind, number)
         )
 
     def give_up(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record. Return False if this person has not taken it."""
-        number, assignments = _parse_record_id(kind, id), self._common.assignments
+        number, assignments = _parse_record_id(kind, id), self._services.assignments
         return self._request_ids.act_once(
             "give up", request_id, (kind, number), lambda: assignments.give_up(kind, number)
         )
@@ -202,19 +204,19 @@ class RecoveryService:
         """End the acting person's take of the record and leave a note for the next person. Return False, and write
         nothing, if this person has not taken it. Raises usage, not_allowed.
         """
-        act, common = (_parse_record_id(kind, id), note_text), self._common
+        act, services = (_parse_record_id(kind, id), note_text), self._services
         from_records = record_answers.make_hand_over_answer_finder(self._context, kind, *act)
         return self._request_ids.act_once(
             "hand over",
             request_id,
             (kind, *act),
-            lambda: hand_over(self._context, common.assignments, common.notes, kind, *act),
+            lambda: hand_over(self._context, services.assignments, services.notes, kind, *act),
             from_records,
         )
 
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
         """Add a note of the acting person to the record. Raises usage, not_found, not_allowed."""
-        number, notes = _parse_record_id(kind, id), self._common.notes
+        number, notes = _parse_record_id(kind, id), self._services.notes
         from_records = record_answers.make_note_answer_finder(self._context, kind, number, note_text)
         act = (kind, number, note_text)
         return self._request_ids.act_once("note", request_id, act, lambda: notes.add_note(*act), from_records)
@@ -223,18 +225,18 @@ class RecoveryService:
         """Return one record with the data that its screen shows. Raises not_found, not_allowed."""
         match kind:
             case "operation":
-                return self._operations.read_details(str(id))
+                return self._services.operations.read_details(str(id))
             case "payment":
-                return self._payments.read_payment(_parse_record_id(kind, id))
+                return self._services.payments.read_payment(_parse_record_id(kind, id))
             case "order":
-                return self._payments.read_order(_parse_record_id(kind, id))
+                return self._services.payments.read_order(_parse_record_id(kind, id))
             case "refund":
-                return self._refunds.read_refund(_parse_record_id(kind, id))
-        return self._checks.views.read_credit_check(_parse_check_id(kind, id))
+                return self._services.refunds.read_refund(_parse_record_id(kind, id))
+        return self._services.checks.read_credit_check(_parse_check_id(kind, id))
 
     def read_last_events(self, kind: str, id: int, limit: int = 5) -> TimelinePage:
         """Return the newest events of a record, oldest first, for a preview. Raises not_found, not_allowed."""
-        return self._common.timelines.read_last_events(kind, id, limit)
+        return self._services.timelines.read_last_events(kind, id, limit)
 
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after: str | None = None
@@ -242,32 +244,32 @@ class RecoveryService:
         """Return one page of the record's timeline, oldest first; `after` is the cursor of the previous page. Raises
         not_found, usage, not_allowed.
         """
-        chain = self._common.timelines.read_timeline(kind, id, limit, after)
+        chain = self._services.timelines.read_timeline(kind, id, limit, after)
         return TimelinePageWithText(
             chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden, chain.names
         )
 
-    def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> WrittenPack:
+    def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> "WrittenPack":
         """Write the evidence pack of a record to the new file `path`. `verify_pack` in
         `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found, not_allowed, usage (file_exists), storage_full.
         """
-        return self._common.evidence_packs.write(kind, id, path)
+        return self._services.evidence_packs.write(kind, id, path)
 
     def write_evidence_bundle(
         self,
         records: Sequence[tuple[str, int | str]],
         path: Path,
-        progress: PackCountReporter = lambda _done, _of: None,
-    ) -> WrittenBundle:
+        progress: "PackCountReporter" = lambda _done, _of: None,
+    ) -> "WrittenBundle":
         """Write the evidence packs of several records (kind and id) and an index to the new file `path`.
         `progress` is called before each pack; it may raise an exception, which cancels the bundle.
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found, not_allowed, usage (file_exists, bulk_size), storage_full.
         """
-        return self._common.evidence_bundles.write(records, path, progress)
+        return self._services.evidence_bundles.write(records, path, progress)
 
     def probe(self, kind: str, id: int | str, *, request_id: str | None = None) -> AnyRecord:
         """Query the provider about the record, and return the record after that. For an order, its newest payment
@@ -284,14 +286,14 @@ class RecoveryService:
     def _probe_record(self, kind: str, id: int | str) -> AnyRecord:
         match kind:
             case "operation":
-                return self._operations.probe(str(id))
+                return self._services.operations.probe(str(id))
             case "payment":
-                return self._payments.probe(_parse_record_id(kind, id))
+                return self._services.payments.probe(_parse_record_id(kind, id))
             case "order":
-                return self._payments.probe_order(_parse_record_id(kind, id))
+                return self._services.payments.probe_order(_parse_record_id(kind, id))
             case "refund":
-                return self._refunds.probe(_parse_record_id(kind, id))
-        return self._checks.probes.probe(_parse_check_id(kind, id))
+                return self._services.refunds.probe(_parse_record_id(kind, id))
+        return self._services.check_probes.probe(_parse_check_id(kind, id))
 
     def resolve(
         self, kind: str, id: int | str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
@@ -326,19 +328,19 @@ class RecoveryService:
         provider_text = None if provider_id is None else str(provider_id)
         match kind:
             case "operation":
-                return self._operations.resolve(str(id), target_state, evidence, provider_id, reason)
+                return self._services.operations.resolve(str(id), target_state, evidence, provider_id, reason)
             case "payment":
-                return self._payments.resolve(
+                return self._services.payments.resolve(
                     _parse_record_id(kind, id), target_state, evidence, provider_text, expected_version, reason
                 )
             case "refund":
-                return self._refunds.resolve(
+                return self._services.refunds.resolve(
                     _parse_record_id(kind, id), target_state, evidence, provider_text, expected_version, reason
                 )
             case "order":
-                self._payments.resolve_order(_parse_record_id(kind, id))
+                self._services.payments.resolve_order(_parse_record_id(kind, id))
         number = _parse_provider_check_id(provider_id)
-        return self._checks.decisions.resolve(
+        return self._services.purchase_decisions.resolve(
             _parse_check_id(kind, id), target_state, evidence, number, expected_version, reason
         )
 

@@ -9,14 +9,11 @@ from console.domain.alerts.events import AlertPublisher
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.domain.views.any_record import CreditCheckDetails
-from console.providers.credit_checks.provider import CreditCheckProvider
-from console.providers.payments.provider import PaymentProvider
 from console.services.alerts.changed_companies import ChangedCompanyAlerts
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.alerts.outbox_sender import OutboxSender
 from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.notes import NoteService
-from console.services.audit.read_log import RecordOpeningLog
 from console.services.audit.roots import AuditRootWriter
 from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import BulkRowForecaster
@@ -24,9 +21,7 @@ from console.services.bulk.execute import BulkExecutor
 from console.services.bulk.runs import BulkRunService
 from console.services.credit_checks import purchase
 from console.services.credit_checks.outcomes import PurchaseSettler
-from console.services.credit_checks.pdf import CreditCheckPdfReader
 from console.services.credit_checks.probe import CreditCheckProber
-from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.credit_checks.readings import CreditCheckPartReader
 from console.services.credit_checks.refetch import RefetchService
 from console.services.credit_checks.resolve import PurchaseResolver
@@ -41,7 +36,6 @@ from console.services.guarded.operation import StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIdService
 from console.services.lookup.record_search import Lookup
-from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.run import ReconciliationService
@@ -55,7 +49,7 @@ from console.store.payments import payments as payment_rows
 from console.store.refunds import refunds as refund_rows
 from console.wiring.payments import PaymentService, PaymentServiceBuilder
 from console.wiring.record_readers import RecordReaders
-from console.wiring.records import AnyRecordServices, CreditCheckRecoveryServices, RecoveryService
+from console.wiring.records import RecordServices, RecoveryService
 from console.wiring.refunds import RefundService, RefundServiceBuilder
 
 if TYPE_CHECKING:  # see `_registry_updates` and `_write_pdf`
@@ -140,20 +134,19 @@ class CreditCheckService:
 
 
 class ServiceBuilder:
-    """Builds all services. Only the purchase gets an adapter with all calls of the credit-check provider, the
-    other services one with the calls that read."""
+    """Builds the services that act on records. Only the purchase gets an adapter with all calls of the credit-check
+    provider, the other services one with the calls that read."""
 
     def __init__(
         self,
         context: ServiceContext,
-        make_credit_check_adapter: Callable[[], CreditCheckProvider],
-        make_payment_adapter: Callable[[str], PaymentProvider],
+        readers: RecordReaders,
         open_publisher: Callable[[], AlertPublisher | None],
         request_ids: RequestIdService,
     ) -> None:
         self._context, self._open_publisher, self._request_ids = context, open_publisher, request_ids
-        self.read_log = RecordOpeningLog(context)
-        self._adapter_source = CreditCheckAdapterSource(make_credit_check_adapter)
+        self.readers, self.payment_providers = readers, readers.payment_providers
+        self._adapter_source = readers.adapter_source
         reader = self._adapter_source.get_reader
         self._heartbeat = context.heartbeat
         self._pipeline = GuardedPipeline(context, self._heartbeat)
@@ -166,8 +159,6 @@ class ServiceBuilder:
         )
         self._purchase_decisions = PurchaseResolver(context, reader, self._purchases)
         self._check_prober = CreditCheckProber(context, self._purchase_decisions, reader)
-        self.payment_providers = PaymentProviders(make_payment_adapter)
-        self.readers = RecordReaders(context, self.read_log, self._adapter_source, self.payment_providers)
 
     @cached_property
     def _payment_builder(self) -> PaymentServiceBuilder:
@@ -206,8 +197,8 @@ class ServiceBuilder:
             self._context, checks, self._check_prober, self.readers.credit_check_details, self._request_ids
         )
 
-    def make_recovery_service(self) -> RecoveryService:
-        """Return the service with the actions on waiting records of every kind."""
+    def make_record_services(self) -> RecordServices:
+        """Return the services by which `RecoveryService` acts on records of every kind."""
         reader = self._adapter_source.get_reader
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
         record_services: dict[str, RecordRecovery] = {
@@ -225,32 +216,20 @@ class ServiceBuilder:
             forgotten_refunds,
             forgotten_payments,
         )
-        check_recovery = CreditCheckRecoveryServices(
-            self._purchase_decisions, self._check_prober, self.readers.credit_check_details
-        )
-        money_services = (payment_builder.payments, refund_builder.refunds)
-        call_context = (self._context, self._request_ids)
-        return RecoveryService(
-            self.readers.queues,
-            check_recovery,
-            operations,
-            *money_services,
-            self.scheduler,
-            self._any_record_services,
-            *call_context,
-        )
-
-    @property
-    def _any_record_services(self) -> AnyRecordServices:
-        """The services for records of every kind; each access builds new objects."""
         complete_records = self.readers.complete_records
-        timelines = TimelineService(self._context, self.read_log, complete_records)
         packs = EvidencePackWriter(self._context, _load_timeline_words, complete_records, _write_pdf)
-        return AnyRecordServices(
+        return RecordServices(
+            self._purchase_decisions,
+            self._check_prober,
+            self.readers.credit_check_details,
+            operations,
+            payment_builder.payments,
+            refund_builder.refunds,
+            self.scheduler,
             self.readers.choices,
             AssignmentService(self._context),
             NoteService(self._context),
-            timelines,
+            TimelineService(self._context, self.readers.read_log, complete_records),
             packs,
             EvidenceBundleWriter(self._context, packs),
         )
@@ -316,7 +295,8 @@ class ServiceBuilder:
     @cached_property
     def bulk_runs(self) -> BulkRunService:
         """The service of bulk runs. The actions of a bulk run are probe, re-fetch, take and note."""
-        context, recovery_service = self._context, self.make_recovery_service()
+        context = self._context
+        recovery_service = RecoveryService(self.readers.queues, self.make_record_services, context, self._request_ids)
 
         def refetch(record_id: int, expected_version: int | None) -> RefetchResult:
             return self._refetch_service.refetch(
@@ -337,13 +317,8 @@ class ServiceBuilder:
         actions = (payment_builder.payment_prober, payment_builder.imports, refund_service.probe)
         return ReconciliationService(self._context, self.payment_providers, *actions, self._request_ids)
 
-    def make_pdfs(self) -> CreditCheckPdfReader:
-        """Return the service that opens the PDFs of credit checks."""
-        return CreditCheckPdfReader(self.readers.credit_check_details)
-
     def close(self) -> None:
-        """Write the collected audit entries about records that people opened, and stop the heartbeat."""
-        self.read_log.flush()
+        """Stop the heartbeat."""
         self._heartbeat.close()
 
 

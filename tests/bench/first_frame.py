@@ -7,6 +7,10 @@ Imports nothing before it has to: what is measured is a start.
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPaintEvent
 
 
 def translate(what: str) -> None:
@@ -36,16 +40,15 @@ def bare() -> None:
 
 def console(*, until_frame: bool = False) -> None:
     """The product as it is started from a desktop, until the first rows of a list are on the screen."""
-    from PySide6.QtCore import QTimer
-    from PySide6.QtGui import QPaintEvent
-
     from console.cli.main import main
     from console.views.frame.splash_window import MainWindow
 
     paint = MainWindow.paintEvent
-    told: list[QTimer] = []
+    told: list[object] = []
 
-    def painted(window: MainWindow, event: QPaintEvent) -> None:
+    def painted(window: MainWindow, event: "QPaintEvent") -> None:
+        from PySide6.QtCore import QTimer  # not before `console.views`, which imports Qt first in the product
+
         paint(window, event)
         if not told:
             translate("frame")

@@ -1,6 +1,6 @@
 """Search this desk's registry for corporations, and sort those with records of ours first."""
 
-from console.domain.registry.corporations import RegistryMatch, RegistryMatches
+from console.domain.registry.corporations import RegistryMatches
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import make_matches
 from console.store.database.sqlalchemy_names import Connection
@@ -21,15 +21,9 @@ def find_matches(
     if reader is None:
         return RegistryMatches((), None)
     open_numbers = our_records.list_open_numbers(conn)
-    found = reader.search(
+    numbers = reader.search_numbers(
         text, prefecture=prefecture, limit=max(limit, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
     )
-    ours = our_records.find_our_numbers(conn, [corporation.number for corporation in found])
-    matches = sorted(make_matches(found, ours), key=_make_sort_key)
-    return RegistryMatches(tuple(matches[:limit]), reader.registry_date)
-
-
-def _make_sort_key(match: RegistryMatch) -> tuple[bool, bool]:
-    """Return the sort key that puts corporations with open records of ours first, then those with other records of
-    ours."""
-    return not match.has_open_records, not match.is_ours
+    ours = our_records.find_our_numbers(conn, numbers)
+    first = sorted(numbers, key=lambda number: (not ours.get(number, False), number not in ours))[:limit]
+    return RegistryMatches(make_matches(tuple(reader.find_many(first).values()), ours), reader.registry_date)

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from console.domain.lookup.registry_query import LONGEST_QUERY_CHARACTERS, parse_query
+from console.domain.lookup.registry_query import LONGEST_QUERY_CHARACTERS, RegistryQuery, parse_query
 from console.domain.registry.corporations import (
     Corporation,
     CorporationChange,
@@ -37,7 +37,7 @@ from console.store.registry.schema import (
     read_places,
     read_registry_fact,
 )
-from console.store.registry.search import search
+from console.store.registry.search import search, search_numbers
 from console.store.spool.sqlite_file import translate_errors
 
 T = TypeVar("T")
@@ -144,12 +144,26 @@ class RegistryReader:
                 row = connection.execute(_CORPORATION_BY_ID_QUERY, (row_id,)).fetchone()
                 return None if row is None else generation.read(connection, row)
 
-            for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY_CHARACTERS])):
-                if found := search(connection, read, parse_query(spelling), prefecture_code, limit, numbers):
-                    return found
-            return ()
+            return _search_spellings(
+                text, lambda query: search(connection, read, query, prefecture_code, limit, numbers)
+            )
 
         return self.run_query(find_matches)
+
+    def search_numbers(
+        self, text: str, *, prefecture: str | None = None, limit: int, our_numbers: Collection[str] = ()
+    ) -> tuple[str, ...]:
+        """Return the corporation numbers of the corporations that `search` finds, in the same order. This takes less
+        time than to read the corporations."""
+        prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
+        if prefecture is not None and prefecture_code is None:
+            return ()
+        numbers = [number for number in our_numbers if _is_number(number)]
+        return self.run_query(
+            lambda connection, _: _search_spellings(
+                text, lambda query: search_numbers(connection, query, prefecture_code, limit, numbers)
+            )
+        )
 
     def list_predecessors(self, number: str) -> tuple[Corporation, ...]:
         """Return the corporations that were merged into the corporation `number`, sorted by their numbers."""
@@ -258,6 +272,15 @@ def read_coverage(connection: sqlite3.Connection) -> RegistryCoverage:
     rows = connection.execute("SELECT prefecture, day FROM files WHERE NOT is_difference").fetchall()
     registry_date = date.fromisoformat(read_registry_fact(connection, "registry_date"))
     return RegistryCoverage(frozenset(row[0] for row in rows), date.fromisoformat(rows[0][1]), registry_date)
+
+
+def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T, ...]]) -> tuple[T, ...]:
+    """Return the result of `search_query` for the typed text. If it is empty, return the result for the first other
+    spelling of the text that finds something."""
+    for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY_CHARACTERS])):
+        if found := search_query(parse_query(spelling)):
+            return found
+    return ()
 
 
 def _is_number(number: str) -> bool:

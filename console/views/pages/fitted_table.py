@@ -5,6 +5,7 @@ from itertools import islice
 from math import ceil
 from typing import Any
 
+from PySide6.QtCore import QEvent, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHeaderView
 
@@ -40,8 +41,10 @@ class FittedTable(RecordTable):
     ) -> None:
         self._hideable_keys, self._naming_keys = tuple(hideable_columns), tuple(naming_columns)
         self.hidden_keys: frozenset[str] = frozenset()
-        self._measured_px: dict[int, int] = {}  # of this fitting: each width is read several times
+        self._measured_px: dict[int, int] = {}  # width of each column's contents, until a cell changes
         super().__init__(rows, name, margin=margin)
+        for signal in (rows.dataChanged, rows.rowsInserted, rows.rowsRemoved, rows.changed, rows.modelReset):
+            signal.connect(self._forget_contents_widths)
         rows.changed.connect(self.fit_columns)
         rows.modelReset.connect(self.fit_columns)
 
@@ -71,7 +74,6 @@ class FittedTable(RecordTable):
         person has set; hide the columns of `naming_columns`; cut off up to a quarter of the states. If they still
         don't fit, the table scrolls sideways, and the columns up to the one that names the record stay visible.
         """
-        self._measured_px.clear()
         self.first_column = 0  # not that of the last fitting, by which the contents would be measured
         room, hidden = self.viewport().width(), set(self.hidden_keys)
         preferred = {
@@ -243,6 +245,12 @@ class FittedTable(RecordTable):
             self._measured_px[column_index] = max(self._measure_title_width(column_index), needed)
         return self._measured_px[column_index]
 
+    @Slot()
+    def _forget_contents_widths(self) -> None:
+        """Measure the contents of the columns again when they are fitted next. The passing of time alone needs no new
+        measurement, because the columns of ages and badges are wide enough for any age and any badge."""
+        self._measured_px.clear()
+
     def _compute_defined_width(self, column_index: int) -> int:
         """Return the width in px that the column's contents need; for a column of sentences at most the width in
         its definition."""
@@ -259,6 +267,11 @@ class FittedTable(RecordTable):
         needed = self._measure_contents_width(column_index)
         is_sentence = self.rows.columns[column_index].kind == "text"
         return min(needed, round(_MIN_SENTENCE_COLUMN_PX * current_appearance().scale)) if is_sentence else needed
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.StyleChange:  # perhaps another text size
+            self._measured_px = {}
+        super().changeEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

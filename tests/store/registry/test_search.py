@@ -74,8 +74,11 @@ def _make_registry(folder: Path, rows: list[list[str]]) -> RegistryReader:
 
 
 def find(registry: RegistryReader, text: str, **others: object) -> list[str]:
-    """Return the keys of ROWS that a search finds, and the names of other rows."""
+    """Return the keys of ROWS that a search finds, and the names of other rows. A search for numbers must find the
+    same."""
     found = registry.search(text, **others)  # type: ignore[arg-type]
+    numbers = registry.search_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
+    assert numbers == tuple(one.number for one in found)
     return [KEY_OF.get(one.number, one.name) for one in found]
 
 
@@ -325,7 +328,7 @@ def test_pairs_of_characters_without_the_text_are_read_once(tmp_path: Path) -> N
     registry = _make_registry(tmp_path, [*look_alikes, row(150, name="青山ベルディング", furigana="")])
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
-    assert find(registry, "ベルディング") == ["青山ベルディング"]
+    assert [one.name for one in registry.search("ベルディング")] == ["青山ベルディング"]
     assert len([statement for statement in statements if " MATCH " in statement]) == len(TABLES)
     registry.close()
 

@@ -80,3 +80,36 @@ def test_a_first_column_that_was_hidden_is_whole_again(the_look: object, qtbot: 
     assert not table.isColumnHidden(0)
     needed = table.delegates[0].measure_cell_width("11-17 17:36") + sum(table.delegates[0].get_paddings(0))
     assert table.columnWidth(0) >= needed
+
+
+def test_a_resized_table_reads_no_cell_again(the_look: object, qtbot: QtBot) -> None:
+    """A list of 200 rows has thousands of cells, and a window that a person drags is resized at each step."""
+    read: list[str] = []
+
+    def read_cell(line: str) -> str:
+        read.append(line)
+        return line
+
+    columns = [Column(name, name, 120, read_cell) for name in ("who", "next")]
+    table = StaticTable(window_context(), columns, lambda line: line, "Lines")
+    qtbot.addWidget(table)
+    table.resize(900, 200)
+    table.show_rows(["a", "b"])
+    table.fit_columns()
+    read.clear()
+    table.resize(700, 200)
+    table.fit_columns()
+    assert read == []
+
+
+def test_a_changed_cell_is_measured_again(the_look: object, qtbot: QtBot) -> None:
+    columns = [Column(name, name, 60, lambda line: line[1], kind="amount") for name in ("who", "next")]
+    table = StaticTable(window_context(), columns, lambda line: line[0], "Lines")
+    qtbot.addWidget(table)
+    table.resize(900, 200)
+    table.show()
+    table.show_rows([(1, "¥1"), (2, "¥2")])
+    narrow = table.columnWidth(0)
+    table.rows.replace_row((2, "¥1,234,567,890,123"))
+    table.fit_columns()
+    assert table.columnWidth(0) > narrow + 60
