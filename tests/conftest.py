@@ -13,7 +13,12 @@ from hypothesis import settings
 from tests.support import garbage, guards, server_run
 from tests.support.environment import isolate
 
-pytest_plugins = ["tests.support.server_fixtures", "tests.support.place_fixtures", "tests.support.longest_first"]
+pytest_plugins = [
+    "tests.support.server_fixtures",
+    "tests.support.place_fixtures",
+    "tests.support.longest_first",
+    "tests.support.bytecode",
+]
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
