@@ -13,10 +13,16 @@ from hypothesis import settings
 from tests.support import garbage, guards, server_run
 from tests.support.environment import isolate
 
-pytest_plugins = ["tests.support.server_fixtures", "tests.support.place_fixtures", "tests.support.longest_first"]
+pytest_plugins = [
+    "tests.support.server_fixtures",
+    "tests.support.place_fixtures",
+    "tests.support.longest_first",
+    "tests.support.bytecode",
+]
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
+    from pytestqt.qtbot import QtBot
 
 # Memory, also for pytest's own folders and those of child processes: a commit on a disk waits milliseconds, and
 # a kill -9, unlike a power cut, loses nothing in memory.
@@ -64,6 +70,14 @@ def qapp(qapp: "QApplication") -> "QApplication":
     """From the first window on, the main thread alone frees what nobody holds, as it does in the product."""
     gc.disable()
     return qapp
+
+
+@pytest.fixture
+def qtbot(qapp: "QApplication", request: pytest.FixtureRequest) -> "QtBot":
+    """Waits for widgets and signals until they come, on a busy machine too."""
+    from tests.support.patient_bot import PatientBot
+
+    return PatientBot(request)
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,7 @@ class Answer:
 class Caller:
     """Speaks to one sandbox; `patience` is the timeout of every read, in seconds."""
 
-    def __init__(self, sandbox: Sandbox, patience: float = 10.0) -> None:
+    def __init__(self, sandbox: Sandbox, patience: float = 60.0) -> None:
         self.port = sandbox.port
         self.patience = patience
         self.access = ""

@@ -151,7 +151,7 @@ def test_other_addresses(caller: Caller, method: str, path: str, status: int) ->
 
 def test_address_that_is_none(caller: Caller) -> None:
     """A request line that can't be read as an address is refused, and the server lives on."""
-    with socket.create_connection(("127.0.0.1", caller.port), timeout=5) as line:
+    with socket.create_connection(("127.0.0.1", caller.port), timeout=60) as line:
         line.sendall(b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")
         assert line.recv(1000).startswith(b"HTTP/1.1 400 ")
     assert caller.buy().status == 201
@@ -159,7 +159,7 @@ def test_address_that_is_none(caller: Caller) -> None:
 
 def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
     """Several requests may use one connection, and the log tells."""
-    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=5)
+    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=60)
     try:
         for _ in range(3):
             line.request("GET", "/ps/v1/credit_checks/1", headers={"Authorization": f"Bearer {caller.access}"})
@@ -177,7 +177,7 @@ def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
 )
 def test_bodies_it_does_not_take(caller: Caller, headers: dict[str, str], status: int) -> None:
     """Too large or without a length: turned away before it is read."""
-    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=5)
+    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=60)
     try:
         line.putrequest("POST", "/oauth/token")
         for name, value in headers.items():

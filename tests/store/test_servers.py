@@ -76,7 +76,7 @@ def test_those_who_ask_at_once_get_the_same_server() -> None:
     """One process starts it, the others wait for that one."""
     with own_run() as run:
         askers = [python(ASKER) for _ in range(3)]
-        answers = {asker.communicate(timeout=30)[0] for asker in askers}
+        answers = {asker.communicate(timeout=120)[0] for asker in askers}
         assert answers == {f"{run.pid('redis')}\n"}
 
 
@@ -101,7 +101,7 @@ def owner() -> Iterator[tuple["subprocess.Popen[str]", int, Path]]:
     assert process.stdout is not None
     pid, folder = process.stdout.readline().split()
     yield process, int(pid), Path(folder)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
 
 
 def kill_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
@@ -113,7 +113,7 @@ def kill_keeper(process: "subprocess.Popen[str]", folder: Path) -> None:
 
 
 def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
 
 
 @pytest.mark.usefixtures("_redis_here")

@@ -12,7 +12,7 @@ BACK = "https://desk.example.jp/alarmbox"
 def visit(url: str) -> str:
     """Open the address and agree: the code on the page, or the whole address to which the browser is sent."""
     address = urlsplit(url)
-    line = http.client.HTTPConnection(address.netloc, timeout=20)
+    line = http.client.HTTPConnection(address.netloc, timeout=120)
     try:
         line.request("GET", f"{address.path}?{address.query}")
         with line.getresponse() as answer:

@@ -15,6 +15,10 @@ from sqlalchemy.util import LRUCache
 _SIMPLE = (bool, int, float, str, bytes, tuple, frozenset, type(None))
 _OF_A_DATABASE = {"default_schema_name"}
 """Differs by database, and no table of ours is named with it."""
+_LEARNT_BY_COMPILING = {"_bind_typing_render_casts"}
+"""Follows from the dialect's class, and is noted when the first statement is compiled: with it as a part of the key,
+each engine compiled its first statement anew.
+"""
 _compiled: LRUCache[Any, Any] = LRUCache(20_000)
 
 
@@ -36,7 +40,7 @@ class _Shared:
         """What all dialects have in common that compile alike; read anew while the dialect goes on learning."""
         if self._known != len(self._learnt):
             told = dict(self._learnt)
-            names = told.keys() - _OF_A_DATABASE
+            names = told.keys() - _OF_A_DATABASE - _LEARNT_BY_COMPILING
             facts = frozenset((name, told[name]) for name in names if isinstance(told[name], _SIMPLE))
             self._kind, self._known = (self._kind[0], facts), len(told)
         return self._kind

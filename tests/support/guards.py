@@ -107,7 +107,7 @@ def collected_warnings() -> Iterator[list[str]]:
 
 # ---------------------------------------------------------------- threads
 
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 60.0
 LIBRARIES = ("/threading.py", "/concurrent/futures/", "/socketserver.py", "/site-packages/")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -9,6 +10,7 @@ from console.store.constraints import server_triggers
 from console.store.database.engine import Database
 from tests.support.sql_server import SqlServer
 from tests.support.teams import EVERYBODY, team_on
+from tests.support.waiting import until
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
 _TEAM = {name: EVERYBODY[name] for name in (*PEOPLE, "worker")}
@@ -117,10 +119,22 @@ class PooledDatabase:
         """The connection that is kept for them; on a cluster by the first node that answers."""
         alone = len(self.nodes) == 1
         if not alone or who not in self._lines:
-            node = next(node for node in self.nodes if alone or node.answers())
-            self._lines[who] = node.connect(*self._accounts[who], self._team.database)
+            self._lines[who] = self._find_node().connect(*self._accounts[who], self._team.database)
             self._lines[who].query(_AS_IT_IS if alone else "SET wsrep_sync_wait = 7")
         return self._lines[who]
+
+    def _find_node(self) -> SqlServer:
+        """The only node, or the first one that answers, once any does: a busy machine keeps them from answering."""
+        if len(self.nodes) == 1:
+            return self.nodes[0]
+        answering: list[SqlServer] = []
+
+        def is_found() -> bool:
+            answering.extend(islice((node for node in self.nodes if node.answers()), 1))
+            return bool(answering)
+
+        until(is_found, "a node that answers")
+        return answering[0]
 
     def _admit_shop(self) -> tuple[str, str]:
         """Another application, which knows the original columns of one table."""

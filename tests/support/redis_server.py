@@ -23,7 +23,7 @@ class RedisServer(Kept):
         import redis
 
         try:
-            with redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1) as client:
+            with redis.Redis.from_url(self.url, socket_timeout=20, socket_connect_timeout=20) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False

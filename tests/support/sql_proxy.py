@@ -21,7 +21,7 @@ Break = Literal["lost_request", "lost_reply", "half_reply", "passed", "unheard",
 AT_ONCE: tuple[Break, ...] = ("lost_request", "lost_reply", "half_reply")
 """Faults that the client notices without waiting."""
 
-_PATIENCE_SECONDS = 20
+_PATIENCE_SECONDS = 120
 _CHUNK = 1 << 16
 _HEADER = 4
 _WORDS, _QUIT = 5, 1

@@ -4,7 +4,7 @@ import socket
 import struct
 import time
 
-LOCK_WAIT_SECONDS = 20.0
+LOCK_WAIT_SECONDS = 120.0
 
 
 def colours(port: int, *, patience: float = LOCK_WAIT_SECONDS) -> int:

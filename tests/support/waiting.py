@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Event
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
     """Look again and again, quickly, until it is true; fails after the limit, saying what was awaited."""
     pause = Event()
     deadline = time.monotonic() + seconds

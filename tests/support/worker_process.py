@@ -93,6 +93,6 @@ def _ready(process: "subprocess.Popen[bytes] | ForkedCommand", log: Path) -> Ite
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(120)
         except (subprocess.TimeoutExpired, AssertionError):
             process.kill()

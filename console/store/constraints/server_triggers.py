@@ -115,10 +115,11 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
     """
     existing = _read_existing_triggers(conn)
     required_triggers = {trigger.name: trigger for trigger in _list_applicable_triggers(conn)}
+    owner = str(conn.exec_driver_sql("SELECT CURRENT_USER()").scalar_one())
     intact = {
         name
         for name, stored in existing.items()
-        if name in required_triggers and stored == _read_expected_body_and_owner(conn, required_triggers[name])
+        if name in required_triggers and stored == (required_triggers[name].body, owner)
     }
     altered, unknown = (
         sorted(set(existing) & set(required_triggers) - intact),
@@ -281,10 +282,6 @@ def _make_refusal_sql(rule: TriggerRule) -> str:
     words = f"console: {rule.message}".replace("'", "''")
     assert len(words) <= LONGEST_MESSAGE_CHARACTERS, words  # noqa: S101  # constants, and a test checks their length
     return f"IF ({rule.condition}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{words}'; END IF;"
-
-
-def _read_expected_body_and_owner(conn: Connection, trigger: ServerTrigger) -> tuple[str, str]:
-    return trigger.body, str(conn.exec_driver_sql("SELECT CURRENT_USER()").scalar_one())
 
 
 def _list_applicable_triggers(conn: Connection) -> tuple[ServerTrigger, ...]:

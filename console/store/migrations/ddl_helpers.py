@@ -6,6 +6,7 @@ start and skips each change that is made already. The first migration creates th
 database, so all later migrations skip their changes there.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,10 +26,28 @@ _EXPRESSIONS_ON_SERVERS = {
 def create_table(table: sa.Table) -> None:
     """Create this table as it is declared, unless it exists, and those of its indexes that don't exist yet (none in
     a table that waits for adoption). On a server, texts are compared byte by byte."""
-    if not sa.inspect(op.get_bind()).has_table(table.name):
+    present: set[str] = set()
+    if sa.inspect(op.get_bind()).has_table(table.name):
+        present = _index_names(table.name)
+    else:
         op.execute(sa.schema.CreateTable(_make_server_table(table) if is_on_server() else table))
-    for index in sorted(table.indexes, key=lambda index: str(index.name)):
-        create_index(str(index.name), table.name, index.columns.keys(), unique=index.unique)
+    missing = [index for index in table.indexes if index.name not in present]
+    if missing and not waits_for_adoption(table.name):
+        _add_indexes(table.name, sorted(missing, key=lambda index: str(index.name)))
+
+
+def _add_indexes(table: str, indexes: Sequence[sa.Index]) -> None:
+    """Add indexes to a table, on a server in one statement: after each such statement a server opens the table
+    again, and all nodes of a cluster wait for it."""
+    if is_on_server():
+        added = (
+            f"ADD {'UNIQUE ' if index.unique else ''}INDEX {index.name} ({', '.join(index.columns.keys())})"
+            for index in indexes
+        )
+        op.execute(f"ALTER TABLE {table} {', '.join(added)}")
+        return
+    for index in indexes:
+        op.create_index(str(index.name), table, index.columns.keys(), unique=index.unique)
 
 
 def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> None:

@@ -274,7 +274,7 @@ def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None
 def test_two_desks_refresh_once() -> None:
     """Two that meet a 401 at once share one refresh, and both get their answer."""
     tokens = MemoryTokens(pair())
-    gate = threading.Barrier(2, timeout=5)
+    gate = threading.Barrier(2, timeout=60)
 
     def refuse(connection: object, over: threading.Event) -> None:
         gate.wait()

@@ -38,7 +38,7 @@ def show_page(qtbot: QtBot, the_look: object) -> Show:
         page.resize(1080, 720)
         page.show()
         page.show_route(route)
-        qtbot.waitUntil(lambda: page.view is None or page.rows.is_complete, timeout=30_000)
+        qtbot.waitUntil(lambda: page.view is None or page.rows.is_complete, timeout=120_000)
         return page
 
     return show

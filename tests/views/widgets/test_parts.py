@@ -280,7 +280,7 @@ def test_no_name_of_the_status_bar_is_cut(the_look: Appearance, qtbot: QtBot) ->
         assert tuple(of[:2]) == visible_counts
         assert of[2] == 2
         qtbot.waitUntil(
-            lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells.values()), timeout=30_000
+            lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells.values()), timeout=120_000
         )
 
 

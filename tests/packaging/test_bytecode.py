@@ -1,0 +1,53 @@
+"""What a whole run compiles before its workers start is what they would have compiled."""
+
+from pathlib import Path
+
+import pytest
+from _pytest.assertion import rewrite
+
+from tests.support import bytecode
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A test and a module that it imports, which nobody has imported yet."""
+    (tmp_path / "test_sums.py").write_text("from helper import one\n\ndef test_sum():\n    assert one + 1 == 2\n")
+    (tmp_path / "helper.py").write_text("one = 1\n")
+    return tmp_path
+
+
+def _list_compiled(project: Path) -> dict[str, int]:
+    """The compiled files with the time of their last change."""
+    return {file.name: file.stat().st_mtime_ns for file in project.rglob("*.pyc")}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_tests_are_compiled_with_their_assertions_and_modules_without(
+    project: Path, pytestconfig: pytest.Config, processes: int
+) -> None:
+    bytecode.compile_all([project], pytestconfig, processes)
+    test = project / "test_sums.py"
+    rewritten = rewrite._read_pyc(test, rewrite.get_cache_dir(test) / f"test_sums{rewrite.PYC_TAIL}")
+    assert rewritten is not None
+    assert "@pytest_ar" in rewritten.co_names
+    (helper,) = (name for name in _list_compiled(project) if name.startswith("helper."))
+    assert "pytest" not in helper
+
+
+def test_only_what_was_changed_is_compiled_again(project: Path, pytestconfig: pytest.Config) -> None:
+    bytecode.compile_all([project], pytestconfig, processes=1)
+    before = _list_compiled(project)
+    bytecode.compile_all([project], pytestconfig, processes=1)
+    assert _list_compiled(project) == before
+    (project / "test_sums.py").write_text("def test_sum():\n    assert 1 + 1 == 2\n")
+    bytecode.compile_all([project], pytestconfig, processes=1)
+    after = _list_compiled(project)
+    assert {name for name in before if after[name] != before[name]} == {f"test_sums{rewrite.PYC_TAIL}"}
+
+
+def test_a_file_that_cannot_be_compiled_is_left_to_its_worker(project: Path, pytestconfig: pytest.Config) -> None:
+    """The worker reports it as every test that can't be collected."""
+    (project / "test_broken.py").write_text("def test_sum(:\n")
+    (project / "broken.py").write_text("def half(:\n")
+    bytecode.compile_all([project], pytestconfig, processes=1)
+    assert len(_list_compiled(project)) == 2

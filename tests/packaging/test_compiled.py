@@ -1,0 +1,25 @@
+"""What one engine of a process has compiled, the next one takes over (tests/support/compiled.py)."""
+
+from contextlib import closing
+
+import pytest
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+
+
+def test_a_second_desk_compiles_nothing_to_open(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(place.desk(LedgerVendor())):
+        pass
+    compiled: list[str] = []
+    process = SQLCompiler.process
+
+    def noting_process(compiler: SQLCompiler, *given: object, **how: object) -> str:
+        compiled.append(type(compiler.statement).__name__)
+        return process(compiler, *given, **how)  # type: ignore[arg-type]  # as they came
+
+    monkeypatch.setattr(SQLCompiler, "process", noting_process)
+    with closing(place.desk(LedgerVendor())):
+        pass
+    assert compiled == []

@@ -1,0 +1,32 @@
+"""What the upgrade of a new database asks a server: each statement is a round trip, and each DDL stops a cluster."""
+
+import re
+from collections import Counter
+from contextlib import closing
+
+from sqlalchemy import event
+
+from console.store.constraints import server_triggers
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from console.store.migrations.ddl_helpers import LEGACY_TABLE
+from tests.support.sql_server import SqlServer
+
+_INDEXES = re.compile(r"(?:CREATE (?:UNIQUE )?INDEX .* ON|ALTER TABLE) `?(\w+)`? *(?:\(|ADD (?:UNIQUE )?INDEX)")
+
+
+def test_indexes_are_made_together_and_the_owner_is_read_once(sql_server: SqlServer) -> None:
+    """And the owner of the triggers is read once, however many triggers there are."""
+    sent: list[str] = []
+    with sql_server.database() as url, closing(Database(url, without_time_limit=True)) as made:
+        for engine in (made.engine, made._reader):
+            event.listen(engine, "before_cursor_execute", lambda _conn, _cursor, said, *_: sent.append(said))
+        migrate.upgrade(made)
+        indexed = Counter(found[1] for statement in sent if (found := _INDEXES.match(statement)))
+        assert indexed["audit_log"] == 1
+        # Migrations 0009 and 0015 make one index of this table again.
+        assert {table for table, times in indexed.items() if times > 1} == {LEGACY_TABLE}
+        sent.clear()
+        with made.read() as conn:
+            server_triggers.renew_triggers(conn)
+        assert sent.count("SELECT CURRENT_USER()") == 1

@@ -1,0 +1,27 @@
+"""What a test waits for may take a busy machine longer than the five seconds of pytest-qt."""
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+from pytestqt.wait_signal import SignalBlocker
+
+from tests.support.patient_bot import PATIENCE_MS
+
+
+def test_signals_and_windows_are_waited_for_longer(qtbot: QtBot) -> None:
+    timer, widget = QTimer(), QWidget()
+    qtbot.addWidget(widget)
+    signal = qtbot.waitSignal(timer.timeout)
+    assert isinstance(signal, SignalBlocker)
+    assert signal.timeout == PATIENCE_MS
+    with signal:
+        timer.start(0)
+    timer.stop()
+    assert qtbot.waitActive(widget)._timeout == PATIENCE_MS
+    assert qtbot.waitExposed(widget)._timeout == PATIENCE_MS
+
+
+def test_a_test_may_wait_shorter(qtbot: QtBot) -> None:
+    with pytest.raises(qtbot.TimeoutError):
+        qtbot.waitUntil(lambda: False, timeout=1)
