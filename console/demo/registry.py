@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REGISTRY_ROW_COUNT = 200_000
 CHANGED_ROW_COUNT = 300
-_CLOSED_EVERY, _MERGED_EVERY, _RENAMED_EVERY = 97, 131, 61
+_ROWS_PER_CLOSED_COMPANY, _ROWS_PER_MERGED_COMPANY, _ROWS_PER_RENAMED_COMPANY = 97, 131, 61
 """One in each group of this number of companies with records was closed, merged into the next one, or renamed before
 the registry's day.
 """
@@ -141,7 +141,7 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
     source = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
     rows = []
     for index, (number, following) in enumerate(pairwise((*numbers, ""))):
-        prefecture = source.choices(PREFECTURES, [each.weight for each in PREFECTURES])[0]
+        prefecture = source.choices(PREFECTURES, [entry.weight for entry in PREFECTURES])[0]
         city, town = source.choice(prefecture.cities), source.randrange(len(TOWN_NAMES))
         street = f"{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
         row = make_company_row(number, make_company_name(number), furigana=make_company_furigana(number))._replace(
@@ -153,11 +153,11 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
             post_code=f"{city.post_prefix}{town + 1:02d}",
         )
         earlier = day - timedelta(days=source.randrange(20, 400))
-        if index % _CLOSED_EVERY == _CLOSED_EVERY - 1:
+        if index % _ROWS_PER_CLOSED_COMPANY == _ROWS_PER_CLOSED_COMPANY - 1:
             row = close_company(row, earlier)
-        elif index % _MERGED_EVERY == _MERGED_EVERY - 1 and following:
+        elif index % _ROWS_PER_MERGED_COMPANY == _ROWS_PER_MERGED_COMPANY - 1 and following:
             row = merge_company(row, following, earlier)
-        elif index % _RENAMED_EVERY == _RENAMED_EVERY - 1:
+        elif index % _ROWS_PER_RENAMED_COMPANY == _ROWS_PER_RENAMED_COMPANY - 1:
             row = rename_company(row, f"{row.name}ホールディングス", earlier, f"{row.furigana}ホールディングス")
         rows.append(row)
     return tuple(rows)

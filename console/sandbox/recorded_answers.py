@@ -80,5 +80,5 @@ def encrypt_recorded_body(provider: str, body: bytes) -> bytes:
 def find_credentials_in_answer(provider: str, body: bytes) -> dict[str, str]:
     """Return the credentials that a provider's recorded answer contains, by name: for Atom the merchant id
     (`MERCH_ID`), which Atom's adapter compares with its own. The result is empty for another provider."""
-    found = _MERCHANT_ID_PATTERN.search(body) if provider == "atom" else None
-    return {"MERCH_ID": found[1].decode()} if found else {}
+    match = _MERCHANT_ID_PATTERN.search(body) if provider == "atom" else None
+    return {"MERCH_ID": match[1].decode()} if match else {}

@@ -318,13 +318,13 @@ class ServiceBuilder:
         """The service of bulk runs. The actions of a bulk run are probe, re-fetch, take and note."""
         context, recovery_service = self._context, self.make_recovery_service()
 
-        def refetch(record_id: int, expected_version: int | None) -> RefetchResult:
+        def refetch_check(record_id: int, expected_version: int | None) -> RefetchResult:
             return self._refetch_service.refetch(
                 record_id, detail=True, pdf=True, expected_version=expected_version, progress=lambda _step: None
             )
 
         bulk_actions = BulkActionRunner(
-            context, recovery_service.probe, refetch, AssignmentService(context), NoteService(context)
+            context, recovery_service.probe, refetch_check, AssignmentService(context), NoteService(context)
         )
         eligibility = BulkRowForecaster(self.readers.choices)
         executor = BulkExecutor(context, eligibility, bulk_actions)

@@ -204,10 +204,10 @@ def _make_amount_replacer(
     `treats_bare_numbers_as_amounts`, a number without a currency is an amount too: it gets `currency`, or is
     removed if `currency` is None."""
 
-    def replace(match: re.Match[str]) -> str:
+    def replace_amount(match: re.Match[str]) -> str:
         of = match["currency"] or (currency if treats_bare_numbers_as_amounts else None)
         if of in MINOR_DIGITS_BY_CURRENCY:
             return format_amount(int(match["minor"]), str(of))
         return "" if treats_bare_numbers_as_amounts else match[0]
 
-    return replace
+    return replace_amount

@@ -22,9 +22,13 @@ def format_run_days(item: ReconciliationRunItem) -> str:
     return format_period(item.from_day, item.to_day)
 
 
-def format_period(first: date, last: date) -> str:
+def format_period(first_day: date, last_day: date) -> str:
     """Return a range of days as text: one day, or the first and the last day."""
-    return wording.format_day(first) if first == last else f"{wording.format_day(first)} – {wording.format_day(last)}"
+    return (
+        wording.format_day(first_day)
+        if first_day == last_day
+        else f"{wording.format_day(first_day)} – {wording.format_day(last_day)}"
+    )
 
 
 def get_difference_name(item: DifferenceItem, context: TextContext) -> str:

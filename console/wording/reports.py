@@ -106,8 +106,8 @@ def format_queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[st
             f"{translate(f'reports.age.{name}', language)} {format_count(count)}"
             for name, count in zip(AGE_CLASSES, queue.counts, strict=True)
         ]
-        listed = translate("list.separator", language).join(parts)
-        yield f"{get_queue_name(queue.queue, language)}: {format_queue_total(queue, language)}: {listed}"
+        joined_parts = translate("list.separator", language).join(parts)
+        yield f"{get_queue_name(queue.queue, language)}: {format_queue_total(queue, language)}: {joined_parts}"
 
 
 # -- refunds

@@ -33,11 +33,11 @@ from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.signed_notices import NOTICE_SOURCE_NAME_PATTERN
 from console.worker import live_websocket as live
 from console.worker.connection_limits import (
-    LAST_REQUEST_KEY,
+    CONNECTION_SLOT_KEY,
+    IS_LAST_REQUEST_KEY,
     LIVE_FEED_PATH,
     REFUSAL_RESPONSE_BODY,
     REFUSAL_RESPONSE_HEADERS,
-    SLOT_KEY,
     ConnectionSlot,
     NoCapacity,
     OpenConnections,
@@ -280,7 +280,7 @@ async def _answer_refusal(request: Request, _: Exception) -> Response:
 
 
 def _count_request(request: Request, *, is_genuine: bool) -> None:
-    slot: ConnectionSlot | None = request.scope.get("state", {}).get(SLOT_KEY)
+    slot: ConnectionSlot | None = request.scope.get("state", {}).get(CONNECTION_SLOT_KEY)
     if slot is not None:
         slot.count_request(is_genuine=is_genuine)
 
@@ -309,7 +309,7 @@ class _LastRequestMiddleware:
                     message["headers"] = [*headers, (b"connection", b"close")]
             await send(message)
 
-        is_last = scope["type"] == "http" and scope.get("state", {}).get(LAST_REQUEST_KEY)
+        is_last = scope["type"] == "http" and scope.get("state", {}).get(IS_LAST_REQUEST_KEY)
         await self._app(scope, receive, send_with_close if is_last else send)
 
 

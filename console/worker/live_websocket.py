@@ -25,7 +25,7 @@ from console.domain.setting_problems import SettingProblem
 from console.services.monitoring.live_feed import LIVE_FEED_CHANNELS, LiveFeedSnapshot, RecordSummary
 from console.services.payment_intake.rate_limit import TokenBucket
 from console.worker.connection_limits import (
-    SLOT_KEY,
+    CONNECTION_SLOT_KEY,
     ConnectionSlot,
     NoCapacity,
     ReceiverOptions,
@@ -323,7 +323,7 @@ class LiveFeedEndpoint:
             self._tokens = await self._threads.run(lambda: read_live_feed_tokens(self._console))
 
     def _count_request(self, websocket: WebSocket, *, is_genuine: bool) -> None:
-        slot: ConnectionSlot | None = websocket.scope.get("state", {}).get(SLOT_KEY)
+        slot: ConnectionSlot | None = websocket.scope.get("state", {}).get(CONNECTION_SLOT_KEY)
         if slot is not None:
             slot.count_request(is_genuine=is_genuine)
 

@@ -22,11 +22,11 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import BadProfileDetail
 from console.domain.setting_problems import SettingProblem
 from console.worker.connection_limits import (
-    LAST_REQUEST_KEY,
+    CONNECTION_SLOT_KEY,
+    IS_LAST_REQUEST_KEY,
     LIVE_FEED_PATH,
     REFUSAL_RESPONSE_BODY,
     REFUSAL_RESPONSE_HEADERS,
-    SLOT_KEY,
     ConnectionSlot,
     OpenConnections,
     ReceiverOptions,
@@ -161,7 +161,7 @@ class HttpProtocol(H11Protocol):
         loop: asyncio.AbstractEventLoop,
         slot: ConnectionSlot,
     ) -> None:
-        super().__init__(config, server_state, {**app_state, SLOT_KEY: slot}, loop)
+        super().__init__(config, server_state, {**app_state, CONNECTION_SLOT_KEY: slot}, loop)
         self.options, self.slot = config.options, slot
         self.ws_protocol_class = cast(Any, partial(LiveFeedProtocol, slot=slot))
         self.is_lost = self._is_connected = False
@@ -210,7 +210,7 @@ class HttpProtocol(H11Protocol):
         self._request_count += 1
         is_age_reached = self.loop.time() - self._connected_at > self.options.max_connection_seconds
         if is_age_reached or self._request_count >= self.options.max_requests_per_connection - 1:
-            self.app_state[LAST_REQUEST_KEY] = True
+            self.app_state[IS_LAST_REQUEST_KEY] = True
         super().on_response_complete()
         self._update_timers()
 

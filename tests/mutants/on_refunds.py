@@ -115,7 +115,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 _KEY,
-                "range(1, _MOST_REPEATS + 1)",
+                "range(1, _MAX_REPEATED_REFUNDS + 1)",
                 "range(0)",
             ),
         ),

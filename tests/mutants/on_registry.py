@@ -63,7 +63,7 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     _mutant(
         "a harmed registry is put in use at a desk",
         _DISTRIBUTION,
-        "    if _hash_file(path) != stored.sha256:\n",
+        "    if _hash_file(path) != stored_file.sha256:\n",
         "    if not _hash_file(path):\n",
         _TEAM,
     ),

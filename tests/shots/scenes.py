@@ -126,7 +126,7 @@ def proving(stage: Stage) -> None:
             stage.settle()
             stage.shoot(name)
     page.hide_bar("act")
-    page.evidence.copy_story("credit-check", record.id)
+    page.evidence.copy_timeline("credit-check", record.id)
     stage.settle()
     stage.shoot("story-copied")
 

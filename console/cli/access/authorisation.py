@@ -61,14 +61,14 @@ def _read_authorisation_code(writer: AnswerWriter) -> str:
     question.
     """
     with interrupts.raise_at_signals():
-        entered = (
+        typed_text = (
             ask_secret_at_terminal(writer.translator, "authorisation.ask")
             if is_stdin_terminal()
             else read_stdin_line()
         )
-    if not entered:
+    if not typed_text:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
-    return entered
+    return typed_text
 
 
 AUTHORISATION_COMMANDS: Mapping[str, Command] = {"provider authorise": AuthoriseProviderCommand()}

@@ -178,12 +178,12 @@ def _make_integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
     ArgumentTypeError; it also refuses `１２`, `1_0` and blanks, which `int` would accept.
     """
 
-    def convert(text: str) -> int:
+    def convert_to_integer(text: str) -> int:
         if len(text) > MAX_ROW_ID_DIGITS or not _is_digits(text) or not minimum <= int(text) <= maximum:
             raise argparse.ArgumentTypeError(f"a whole number from {minimum} to {maximum} is needed")
         return int(text)
 
-    return convert
+    return convert_to_integer
 
 
 def _build_parser(translate: Translate, arguments: Sequence[str]) -> _CommandLineParser:

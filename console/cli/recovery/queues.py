@@ -73,11 +73,11 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OPTIONS_BESIDE_VIEW})
     view = console.saved_views.find_view(args.view)
     read = console.saved_views.parse_view_content(view.content)
-    chosen = read.filter.chosen
+    record_filter = read.filter.chosen
     page: AnyPage = (
-        console.recovery.read_causes(view.content.queue, chosen)
+        console.recovery.read_causes(view.content.queue, record_filter)
         if view.content.by_cause
-        else console.recovery.read_queue(view.content.queue, args.limit, args.after, chosen, read.order)
+        else console.recovery.read_queue(view.content.queue, args.limit, args.after, record_filter, read.order)
     )
     return SavedViewPage(view, page, (*read.problems, *read.filter.words.split()))
 
@@ -89,10 +89,10 @@ def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
         if args.name == "notices":
             return console.notices.read_page(args.limit, args.after)
         return console.alerts.read_company_queue(args.limit, args.after)
-    chosen, order = parse_queue_filter(args.filter), _parse_queue_order(args.sort)
+    record_filter, order = parse_queue_filter(args.filter), _parse_queue_order(args.sort)
     if args.by_cause:
-        return console.recovery.read_causes(args.name, chosen)
-    return console.recovery.read_queue(args.name, args.limit, args.after, chosen, order)
+        return console.recovery.read_causes(args.name, record_filter)
+    return console.recovery.read_queue(args.name, args.limit, args.after, record_filter, order)
 
 
 def parse_queue_filter(text: str) -> RecordFilter:

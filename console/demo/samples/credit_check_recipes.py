@@ -103,10 +103,10 @@ def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         yield _make_decided_check(factory)
 
 
-def _make_repeated_check(factory: CheckSampleFactory, failed: CheckSample) -> CheckSample:
+def _make_repeated_check(factory: CheckSampleFactory, failed_check: CheckSample) -> CheckSample:
     """Return a successful purchase for the same corporation and client as the failed one, one hour later."""
-    sample = factory.make_purchased_check("bought_after_error", failed.begun_at + timedelta(hours=1))
-    return _replace_number_and_client(factory, sample, failed.number, failed.client)
+    sample = factory.make_purchased_check("bought_after_error", failed_check.begun_at + timedelta(hours=1))
+    return _replace_number_and_client(factory, sample, failed_check.number, failed_check.client)
 
 
 def _replace_number_and_client(

@@ -44,11 +44,11 @@ class SandboxWorld:
         self,
         console: "Console",
         control: "SandboxControl",
-        merged: Sequence[tuple[str, str]],
+        merged_companies: Sequence[tuple[str, str]],
     ) -> None:
         self._console, self._control = console, control
         self._money = control.payments_control
-        self._merged = list(merged)
+        self._merged = list(merged_companies)
 
     # -- credit checks
 

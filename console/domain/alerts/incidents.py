@@ -227,8 +227,8 @@ _STATE_CHANGING_ACTIONS = frozenset(
 )
 
 
-def _find_resolution_in_force(last: IncidentStep | None) -> IncidentStep | None:
-    return last if last is not None and last.action is IncidentAction.RESOLVE else None
+def _find_resolution_in_force(last_step: IncidentStep | None) -> IncidentStep | None:
+    return last_step if last_step is not None and last_step.action is IncidentAction.RESOLVE else None
 
 
 def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | None]:

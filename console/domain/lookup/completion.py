@@ -62,25 +62,25 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
     match = _LAST_WORD_PATTERN.search(text[:cursor])
     start = match.start() if match else cursor
     word = text[start:cursor].lower().replace("：", ":")
-    found = (
+    completions = (
         Completion(name, value, start, cursor)
         for name, value in _list_word_completions(word)
         if f"{name}:{value}" != word.strip()
     )
-    return tuple(found)[:MAX_COMPLETIONS]
+    return tuple(completions)[:MAX_COMPLETIONS]
 
 
 def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
     name, colon, values = word.partition(":")
     if not colon:
         if len(name) >= _MIN_NAME_CHARACTERS:
-            yield from ((one, "") for one in OFFERED_VALUES_BY_OPERATOR if one.startswith(name))
+            yield from ((operator, "") for operator in OFFERED_VALUES_BY_OPERATOR if operator.startswith(name))
         return
     earlier, comma, partial = values.rpartition(",")
     offered = list_known_providers() if name == "provider" else OFFERED_VALUES_BY_OPERATOR.get(name, ())
     if partial in offered:
         return
-    chosen = earlier.split(",")
+    earlier_values = earlier.split(",")
     for value in offered:
-        if value.startswith(partial) and value not in chosen:
+        if value.startswith(partial) and value not in earlier_values:
             yield name, f"{earlier}{comma}{value}"

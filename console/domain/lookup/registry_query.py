@@ -87,13 +87,13 @@ class RegistryQuery:
 
 def parse_query(text: str) -> RegistryQuery:
     """Parse a typed text into a query. Any text is accepted; characters after the first 500 are ignored."""
-    typed = _clean_query_text(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
-    number = find_number(typed)
-    words = tuple(map(_read_word_of_several, typed.split()))
-    whole = _read_word(typed)
-    digits = "".join(typed.translate(_HYPHEN_FOLDING).replace("-", "").split())
+    query_text = _clean_query_text(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
+    number = find_number(query_text)
+    words = tuple(map(_read_word_of_several, query_text.split()))
+    whole = _read_word(query_text)
+    digits = "".join(query_text.translate(_HYPHEN_FOLDING).replace("-", "").split())
     is_digits = digits.isascii() and digits.isdecimal()
-    post_code = _read_post_code(typed.strip())
+    post_code = _read_post_code(query_text.strip())
     return RegistryQuery(
         _find_kind(whole, number, post_code, len(digits) if is_digits else 0),
         number,
@@ -101,7 +101,7 @@ def parse_query(text: str) -> RegistryQuery:
         post_code,
         whole,
         tuple(word for word in words if word.names != ("",)) if len(words) > 1 else (),
-        tuple(map(_read_word, _divide_by_script(typed))) if number is None else (),
+        tuple(map(_read_word, _divide_by_script(query_text))) if number is None else (),
     )
 
 
@@ -121,8 +121,8 @@ def find_number(text: str) -> str | None:
         return number.value
     if number.normalized is not None and len(number.normalized) == DIGIT_COUNT - 1:
         return compute_check_digit(number.normalized) + number.normalized
-    for found in _NUMBER_AMONG_WORDS_PATTERN.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHEN_FOLDING)):
-        part = read_number(found[1])
+    for match in _NUMBER_AMONG_WORDS_PATTERN.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHEN_FOLDING)):
+        part = read_number(match[1])
         if isinstance(part, CorporationNumber):
             return part.value
     return None
@@ -156,9 +156,9 @@ def _clean_query_text(text: str) -> str:
     and with abbreviated legal forms written out."""
     return write_out_legal_forms(
         "".join(
-            " " if one.isspace() else one
-            for one in text
-            if one.isspace() or unicodedata.category(one) not in _INVISIBLE_UNICODE_CATEGORIES
+            " " if character.isspace() else character
+            for character in text
+            if character.isspace() or unicodedata.category(character) not in _INVISIBLE_UNICODE_CATEGORIES
         )
     )
 
@@ -185,5 +185,5 @@ def _read_post_code(word: str) -> str:
     plain = unicodedata.normalize("NFKC", word).translate(_HYPHEN_FOLDING)
     if len(plain) == 7 and plain.isascii() and plain.isdecimal():
         return plain
-    found = _POST_CODE_PATTERN.fullmatch(plain)
-    return "".join(part or "" for part in found.groups()) if found else ""
+    match = _POST_CODE_PATTERN.fullmatch(plain)
+    return "".join(part or "" for part in match.groups()) if match else ""

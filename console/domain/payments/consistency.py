@@ -159,9 +159,9 @@ def compute_order_difference_minor(payment: Payment, order: Order) -> int:
     are those of `payment.relations`; without them only this payment counts.
     """
     paid = list_order_payments(payment)
-    captured = sum(one.captured_minor for one in paid)
-    left = captured - sum(one.refunded_minor for one in paid)
-    is_excess_refunded = captured > order.total_minor >= left
+    captured = sum(paid_payment.captured_minor for paid_payment in paid)
+    remaining_minor = captured - sum(paid_payment.refunded_minor for paid_payment in paid)
+    is_excess_refunded = captured > order.total_minor >= remaining_minor
     return 0 if is_excess_refunded else captured - order.total_minor
 
 
@@ -169,8 +169,8 @@ def list_order_payments(payment: Payment) -> list[Payment]:
     """Return the payments of the payment's order that are in a paid state. `payment` itself is one of them if it
     is paid."""
     of_order = payment.relations.order_payments if payment.relations is not None else ()
-    others = [one for one in of_order if one.id != payment.id]
-    return [one for one in (payment, *others) if one.state in PAID_STATES]
+    others = [other_payment for other_payment in of_order if other_payment.id != payment.id]
+    return [other_payment for other_payment in (payment, *others) if other_payment.state in PAID_STATES]
 
 
 def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:

@@ -69,18 +69,18 @@ def parse_filter(text: str) -> ParsedFilter:
     """Parse a typed text into a filter and the words that are no operator. If an operator is typed twice, its last
     value counts.
     """
-    chosen, words, problems = RecordFilter(), list[str](), list[str]()
+    record_filter, words, problems = RecordFilter(), list[str](), list[str]()
     for word in unicodedata.normalize("NFKC", text[:LONGEST_FILTER_CHARACTERS]).split():
         try:
-            with_condition = add_operator(chosen, word)
+            with_condition = add_operator(record_filter, word)
         except InvalidFilterValue:
             problems.append(word)
         else:
             if with_condition is None:
                 words.append(word)
             else:
-                chosen = with_condition
-    return ParsedFilter(chosen, " ".join(words), tuple(problems))
+                record_filter = with_condition
+    return ParsedFilter(record_filter, " ".join(words), tuple(problems))
 
 
 def add_operator(record_filter: RecordFilter, word: str) -> RecordFilter | None:
@@ -113,10 +113,10 @@ def _format_operators(record_filter: RecordFilter) -> Iterator[str]:
         yield f"client:{record_filter.client}"
 
 
-def _parse_codes(text: str, allowed: frozenset[str] | None = None) -> frozenset[str]:
+def _parse_codes(text: str, allowed_codes: frozenset[str] | None = None) -> frozenset[str]:
     codes = frozenset(text.lower().split(","))
     if any(
-        _CODE_IN_FILTER_PATTERN.fullmatch(code) is None or (allowed is not None and code not in allowed)
+        _CODE_IN_FILTER_PATTERN.fullmatch(code) is None or (allowed_codes is not None and code not in allowed_codes)
         for code in codes
     ):
         raise InvalidFilterValue
@@ -300,5 +300,12 @@ def _format_since(days: SinceDays) -> str:
 
 def _format_duration(length: timedelta) -> str:
     """Return a length of time with the largest unit of which it is a multiple: `2d`, `36h`."""
-    unit = next((unit for unit, one in _DURATION_BY_UNIT.items() if length >= one and not length % one), "m")
+    unit = next(
+        (
+            unit
+            for unit, unit_length in _DURATION_BY_UNIT.items()
+            if length >= unit_length and not length % unit_length
+        ),
+        "m",
+    )
     return f"{length // _DURATION_BY_UNIT[unit]}{unit}"

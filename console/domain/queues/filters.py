@@ -146,7 +146,7 @@ class RecordFilter:
 
     @cached_property
     def _has_condition(self) -> bool:
-        return any(getattr(self, one.name) for one in fields(self))
+        return any(getattr(self, field.name) for field in fields(self))
 
 
 NO_FILTER = RecordFilter()

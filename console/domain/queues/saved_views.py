@@ -106,7 +106,7 @@ def clean_view_name(text: str) -> str:
     composed = unicodedata.normalize("NFC", text)
     categories = [unicodedata.category(character) for character in composed]
     if _REFUSED_UNICODE_CATEGORIES.intersection(categories) or _PILED_MARKS_PATTERN.search(
-        "".join(one[0] for one in categories)
+        "".join(category[0] for category in categories)
     ):
         raise InvalidViewName
     name = " ".join(composed.split())
@@ -117,8 +117,8 @@ def clean_view_name(text: str) -> str:
 
 def fold_view_name(name: str) -> str:
     """Return the text by which names are compared: full-width and half-width, upper and lower case are equal."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join(folded.split())
+    folded_name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(folded_name.split())
 
 
 def make_name_claim(name: str, person: str | None) -> str:
@@ -171,6 +171,6 @@ def split_filter(text: str) -> tuple[str, str]:
 def find_view_by_name(views: Iterable[SavedView], name: str) -> SavedView | None:
     """Return the view with this name, without regard to width and case; a person's own view comes before a view of
     the team. None if there is none."""
-    folded = fold_view_name(name)
-    named = [view for view in views if fold_view_name(view.name) == folded]
-    return min(named, key=lambda view: view.is_team, default=None)
+    folded_name = fold_view_name(name)
+    matching_views = [view for view in views if fold_view_name(view.name) == folded_name]
+    return min(matching_views, key=lambda view: view.is_team, default=None)

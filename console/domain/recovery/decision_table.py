@@ -136,13 +136,13 @@ def _make_proposed_already_rule(target: str) -> RefusalFinder:
     replaces the open proposal.
     """
 
-    def check(facts: ChoiceFacts) -> str | None:
+    def find_own_proposal_reason(facts: ChoiceFacts) -> str | None:
         if facts.proposed is None or facts.person is None or not _needs_document(facts):
             return None
         is_own = facts.proposed.state == target and is_same_person(facts.person.name, facts.proposed.person)
         return "own_first_half" if is_own else None
 
-    return check
+    return find_own_proposal_reason
 
 
 def _find_not_movable_reason(facts: ChoiceFacts) -> str | None:

@@ -89,8 +89,8 @@ _OPENING_BRACKETS = frozenset("[【〔<")
 
 
 def _write_out_abbreviation(match: re.Match[str]) -> str:
-    folded = fold_text(match[1])
-    return _LEGAL_FORM_BY_ABBREVIATION.get(folded, match[0])
+    folded_text = fold_text(match[1])
+    return _LEGAL_FORM_BY_ABBREVIATION.get(folded_text, match[0])
 
 
 def remove_english_legal_form(text: str) -> str:

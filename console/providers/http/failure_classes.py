@@ -15,11 +15,13 @@ class TransportFailure(Exception):
     `kind`.
     """
 
-    def __init__(self, kind: OutcomeClass, reason: str, sent: SendingCertainty, status: int | None = None) -> None:
-        super().__init__(f"{kind}: {reason} (sent: {sent})")
+    def __init__(
+        self, kind: OutcomeClass, reason: str, sending_certainty: SendingCertainty, status: int | None = None
+    ) -> None:
+        super().__init__(f"{kind}: {reason} (sent: {sending_certainty})")
         self.kind = kind
         self.reason = reason
-        self.sent = sent
+        self.sent = sending_certainty
         self.status = status
 
 

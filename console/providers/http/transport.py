@@ -144,8 +144,8 @@ class HttpTransport:
         because the proxy is trusted; otherwise only the addresses that `BaseUrl.admits_address` allows."""
         return self._proxy is not None or self._base.admits_address(address)
 
-    def _make_timeouts(self, read: float) -> tuple[float, float]:
-        return self._scale.scale_seconds(self._connect_timeout), self._scale.scale_seconds(read)
+    def _make_timeouts(self, read_seconds: float) -> tuple[float, float]:
+        return self._scale.scale_seconds(self._connect_timeout), self._scale.scale_seconds(read_seconds)
 
 
 def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) -> HttpAnswer:

@@ -110,7 +110,7 @@ def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPa
     payment and amount.
     """
 
-    def read(value: object) -> tuple[StartedPayment, CodeOutcome]:
+    def read_started_payment(value: object) -> tuple[StartedPayment, CodeOutcome]:
         data = _require_object(value)
         _require_equal(data.get("merchantPaymentId"), request.merchant_payment_id, "other_id")
         if _parse_amount(data.get("amount")) != request.amount:
@@ -124,7 +124,7 @@ def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPa
         )
         return started_payment, ANSWERED_VERDICT
 
-    return read
+    return read_started_payment
 
 
 def read_no_content(_: object) -> tuple[None, CodeOutcome]:
@@ -137,7 +137,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
     ids), but must not differ from those of `question`.
     """
 
-    def read(value: object) -> tuple[PaymentReport, CodeOutcome]:
+    def read_payment_report(value: object) -> tuple[PaymentReport, CodeOutcome]:
         data = _require_object(value)
         row = PAYMENT_STATE_MEANINGS.get(_require_text(data.get("status")))
         if row is None:
@@ -163,7 +163,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
         has_other_amount = question.amount is not None and amount not in (None, question.amount)
         return report, make_unknown_verdict("other_amount") if has_other_amount else row.verdict
 
-    return read
+    return read_payment_report
 
 
 def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
@@ -171,7 +171,7 @@ def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
     payment's id and the amount of `order`.
     """
 
-    def read(value: object) -> tuple[RefundReport, CodeOutcome]:
+    def read_refund_report(value: object) -> tuple[RefundReport, CodeOutcome]:
         data = _require_object(value)
         report = _read_refund_report(data)
         _require_equal(report.key, order.key, "other_id")
@@ -179,7 +179,7 @@ def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
         verdict, _ = REFUND_STATE_MEANINGS[report.provider_state]
         return report, verdict if report.amount == order.amount else make_unknown_verdict("other_amount")
 
-    return read
+    return read_refund_report
 
 
 def _read_refund_report(refund_fields: Fields) -> RefundReport:
@@ -237,10 +237,10 @@ def _require_id(value: object) -> str:
     return value
 
 
-def _require_equal(value: object, expected: str, reason: str) -> None:
+def _require_equal(value: object, expected_value: str, reason: str) -> None:
     if value is None:
         raise UnusableAnswer("no_id")
-    if value != expected:
+    if value != expected_value:
         raise UnusableAnswer(reason)
 
 

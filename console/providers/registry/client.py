@@ -72,9 +72,9 @@ class RegistryApi:
         corporations. A number that isn't assigned or was deleted is missing in the result."""
         parameters = {"number": ",".join(numbers), "history": "0"}
         request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
-        wanted = frozenset(numbers)
+        requested_numbers = frozenset(numbers)
         convert = make_answer_converter(
-            _OUTCOME_CLASS_BY_STATUS, lambda body: read_corporations(body, wanted), _make_empty_evidence
+            _OUTCOME_CLASS_BY_STATUS, lambda body: read_corporations(body, requested_numbers), _make_empty_evidence
         )
         return send_once(self._transport, self._gate, request, convert, headers={})
 

@@ -57,14 +57,14 @@ def read_corporations(body: bytes, numbers: Collection[str]) -> tuple[Corporatio
     _, rows, _, _ = _read_first_line(head)
     if rows != len(lines):
         raise UnusableAnswer("other_count")
-    found: dict[str, Corporation] = {}
+    corporations_by_number: dict[str, Corporation] = {}
     for line in lines:
         fields = _split_line(line)
-        if fields[1] not in numbers or fields[1] in found:
+        if fields[1] not in numbers or fields[1] in corporations_by_number:
             raise UnusableAnswer("other_number")
         if fields[2] != ProcessCode.DELETED:
-            found[fields[1]] = _read_corporation(fields)
-    return tuple(found.values())
+            corporations_by_number[fields[1]] = _read_corporation(fields)
+    return tuple(corporations_by_number.values())
 
 
 def _read_lines(body: bytes) -> tuple[list[str], list[str]]:

@@ -164,7 +164,7 @@ class NoticeSender:
 
     def export_json(self) -> JsonObject:
         with self._lock:
-            sent = [asdict(each) for each in self._sent_notices]
+            sent = [asdict(sent_notice) for sent_notice in self._sent_notices]
             return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": sent}
 
     def _apply_fault(self, exchange: CallInProgress) -> None:

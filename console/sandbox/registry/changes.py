@@ -75,8 +75,8 @@ def invent_changes(
         row = registry.make_row_at(position)
         if row.corporate_number in untouched:
             continue
-        for told in _draw_change(row, registry, position, day, source)[: rows - made]:
-            yield told
+        for changed_row in _draw_change(row, registry, position, day, source)[: rows - made]:
+            yield changed_row
             made += 1
 
 
@@ -103,7 +103,7 @@ def _draw_change(
         f"{source.choice(TOWN_NAMES)}{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
     )
     moved = move_company(row, street.translate(FULL_WIDTH_DIGITS_TABLE), day)
-    form = next((each for each in LEGAL_FORMS_OF_NEW_COMPANIES if row.name.startswith(each)), "")
+    form = next((legal_form for legal_form in LEGAL_FORMS_OF_NEW_COMPANIES if row.name.startswith(legal_form)), "")
     renamed = rename_company(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
     if kind in (0, 1):
         both = moved._replace(name=renamed.name, furigana=renamed.furigana)

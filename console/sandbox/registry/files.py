@@ -39,7 +39,7 @@ def write_whole_file(
     """
     registry = InventedRegistry(rows, seed, day, prefecture)
     place = next(
-        (f"{each.code}_{each.romaji.lower()}" for each in PREFECTURES if each.code == prefecture), "00_zenkoku"
+        (f"{entry.code}_{entry.romaji.lower()}" for entry in PREFECTURES if entry.code == prefecture), "00_zenkoku"
     )
     blocks = takewhile(lambda _: not should_stop(), _make_whole_blocks(list(first_rows), registry))
     return write_csv_zip(folder, f"{place}_all_{day:%Y%m%d}", blocks, encoding)
@@ -69,8 +69,10 @@ def write_difference_file(
     registry = InventedRegistry(whole_rows, seed, whole_day or day, prefecture)
     planted = frozenset(row.corporate_number for row in changes)
     invented = invent_changes(registry, rows, day, planted)
-    told = chain(islice(invented, rows // 2), changes, invented)
-    return write_csv_zip(folder, f"diff_{day:%Y%m%d}", _split_into_blocks(_format_numbered_lines(told)), encoding)
+    difference_rows = chain(islice(invented, rows // 2), changes, invented)
+    return write_csv_zip(
+        folder, f"diff_{day:%Y%m%d}", _split_into_blocks(_format_numbered_lines(difference_rows)), encoding
+    )
 
 
 def write_csv_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: Encoding = "utf-8") -> Path:

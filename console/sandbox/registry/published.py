@@ -62,17 +62,17 @@ class PublishedRegistry:
             if day <= current.last_day:
                 raise ValueError(f"{day} is not after {current.last_day}")
             untouched = frozenset(row.corporate_number for row in changes)
-            told = [*invent_changes(current.whole, rows, day, untouched), *changes]
-            current.days[day] = told
-            return len(told)
+            difference_rows = [*invent_changes(current.whole, rows, day, untouched), *changes]
+            current.days[day] = difference_rows
+            return len(difference_rows)
 
-    def iterate_rows_between(self, first: date, last: date) -> Iterator[RegistryRow]:
-        """Yield the rows of the registry's daily difference files from `first` to `last`, both included, the oldest
-        day first.
+    def iterate_rows_between(self, first_day: date, last_day: date) -> Iterator[RegistryRow]:
+        """Yield the rows of the registry's daily difference files from `first_day` to `last_day`, both included, the
+        oldest day first.
         """
         days = self._current.days
         for day in sorted(days):
-            if first <= day <= last:
+            if first_day <= day <= last_day:
                 yield from days[day]
 
     def list_rows_of_number(self, number: str) -> list[RegistryRow]:

@@ -82,7 +82,7 @@ def _add_english_name(row: RegistryRow, random_number: int, _day: date) -> Regis
         SECOND_WORDS_OF_NAMES[random_number * 7 % len(SECOND_WORDS_OF_NAMES)],
     )
     prefecture = PREFECTURES[int(row.prefecture_code) - 1]
-    city = next(each for each in prefecture.cities if each.code == row.city_code)
+    city = next(city_entry for city_entry in prefecture.cities if city_entry.code == row.city_code)
     city_name = city.romaji.replace("_", " ").replace(",", ", ")
     trade = f'"{second.romaji}"' if random_number % 10 == 0 else second.romaji
     prefix, suffix = ("株式会社", "") if random_number % 2 else ("", "株式会社")

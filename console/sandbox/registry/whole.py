@@ -80,19 +80,19 @@ class InventedRegistry:
 
     def __init__(self, rows: int, seed: int, day: date, prefecture: str | None = None) -> None:
         self.rows, self.seed, self.day = rows, seed, day
-        chosen = [each for each in PREFECTURES if prefecture in (None, each.code)]
-        if not chosen:
+        prefectures = [entry for entry in PREFECTURES if prefecture in (None, entry.code)]
+        if not prefectures:
             raise ValueError(f"{prefecture} is no prefecture")
-        shares = [each.weight for each in chosen]
+        shares = [entry.weight for entry in prefectures]
         by_prefecture = _split_total_by_weights(rows, shares)
         self._segments: list[_NumberSegment] = []
         start = 0
-        for each, of_prefecture in zip(chosen, by_prefecture, strict=True):
+        for entry, of_prefecture in zip(prefectures, by_prefecture, strict=True):
             for digit, count in enumerate(_split_total_by_weights(of_prefecture, [1] * 9), start=1):
                 if count > MAX_ROWS_PER_SEGMENT:
                     raise ValueError(f"{rows} rows are too many")
                 if count:
-                    self._segments.append(_NumberSegment(each, digit, start, count))
+                    self._segments.append(_NumberSegment(entry, digit, start, count))
                     start += count
         self._starts = [segment.start for segment in self._segments]
 

@@ -85,10 +85,10 @@ def register_fault(
     the answer that the caller gets.
     """
 
-    def register(perform: FaultFunctionT) -> FaultFunctionT:
+    def register_function(perform: FaultFunctionT) -> FaultFunctionT:
         FAULT_BY_NAME[name] = FaultKind(
             name, answer_description, effect, frozenset(calls), argument_rule, option_names, perform
         )
         return perform
 
-    return register
+    return register_function

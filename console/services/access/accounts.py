@@ -145,17 +145,17 @@ class DatabaseAccountService:
         )
 
     def _make_account_change(
-        self, entry: AccountEntry, stored: StoredPerson | None, passwords: PasswordReader
+        self, entry: AccountEntry, stored_person: StoredPerson | None, passwords: PasswordReader
     ) -> _AccountChange:
         name, server = entry.person.name, self._context.database.is_server
         entry = entry if server else replace(entry, asks_worker=False)  # no accounts: each person acts directly
         if name == self._context.database.account:
             raise make_account_file_error(UsageProblem.ACCOUNTS_OWNER_OF_SCHEMA, entry.line, name)
         # the audit trail trusts its roots by the role of their writer, so this role must stay
-        if stored and WORKER in stored.person.roles - entry.person.roles:
+        if stored_person and WORKER in stored_person.person.roles - entry.person.roles:
             raise make_account_file_error(UsageProblem.ACCOUNTS_NEW_ROLE_FOR_WORKER, entry.line, name)
         password = passwords(entry.password_env) if server and entry.password_env else None
-        if server and stored is None and not password and not entry.is_disabled:
+        if server and stored_person is None and not password and not entry.is_disabled:
             variable = entry.password_env or "password_env"
             raise ConsoleError(
                 ErrorCode.BAD_PROFILE,
@@ -167,7 +167,7 @@ class DatabaseAccountService:
                 ErrorCode.BAD_PROFILE,
                 {"variable": entry.password_env or "", "problem": SettingProblem.PASSWORD_NOT_ASCII, "name": name},
             )
-        return _AccountChange(entry, stored, password or None)
+        return _AccountChange(entry, stored_person, password or None)
 
     def _write_operator_rows(self, tx: Transaction, changes: Sequence[_AccountChange]) -> None:
         """Write the changed rows of `operators` with their audit entries. The caller has already executed all SQL

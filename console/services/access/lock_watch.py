@@ -75,10 +75,10 @@ class _ServerNode:
         ended: list[EndedSession] = []
         with self.database.read() as conn:
             for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
-                found = lock_holders.end_next_blocking_session(conn)
-                if found is None:
+                blocking_session = lock_holders.end_next_blocking_session(conn)
+                if blocking_session is None:
                     break
-                if found.reason == lock_holders.PREPARED_TRANSACTION_REASON:
+                if blocking_session.reason == lock_holders.PREPARED_TRANSACTION_REASON:
                     ids = lock_holders.list_prepared_transactions(conn)
                     known = (
                         self._detected_at
@@ -91,9 +91,9 @@ class _ServerNode:
                         for id, since in self._detected_at.items()
                         if now - since >= lock_holders.MAX_BLOCKING_SECONDS
                     ]
-                    ended += [found for id in old if lock_holders.roll_back_prepared_transaction(conn, id)]
+                    ended += [blocking_session for id in old if lock_holders.roll_back_prepared_transaction(conn, id)]
                     break
-                ended.append(found)
+                ended.append(blocking_session)
         return ended
 
 

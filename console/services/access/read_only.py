@@ -63,7 +63,9 @@ class ReadOnlySwitchService:
             )
 
     def _store_switch(self, tx: Transaction, switch: ReadOnlySwitch) -> ReadOnlySwitch:
-        present = {kept.scope: kept for kept in read_only_switches.read_switches(tx.conn)}.get(switch.scope)
+        present = {
+            stored_switch.scope: stored_switch for stored_switch in read_only_switches.read_switches(tx.conn)
+        }.get(switch.scope)
         if present is not None and present.is_on == switch.is_on:
             return present
         if present is None and not switch.is_on:

@@ -66,8 +66,8 @@ def _list_subject_ids(some_alerts: Iterable[Alert], kind: str) -> set[int]:
 
 
 def _find_payment_ids(conn: Connection, ids: Collection[int]) -> dict[int, int]:
-    found = (refunds.find(conn, id) for id in ids)
-    return {refund.id: refund.payment_id for refund in found if refund is not None}
+    refund_records = (refunds.find(conn, id) for id in ids)
+    return {refund.id: refund.payment_id for refund in refund_records if refund is not None}
 
 
 def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
@@ -86,10 +86,12 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
     by_kind: dict[str, set[int]] = {}
     for kind, id in subjects:
         by_kind.setdefault(kind, set()).add(id)
-    found = [alerts.find_by_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind]
+    alert_groups = [
+        alerts.find_by_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind
+    ]
     if TASKS_CAUSE in causes:
-        found.append(alerts.list_newest_of_kind(conn, TASKS_CAUSE.kind, MAX_AFFECTED_RECORDS_PER_CAUSE))
-    return tuple(alert for group in found for alert in group)
+        alert_groups.append(alerts.list_newest_of_kind(conn, TASKS_CAUSE.kind, MAX_AFFECTED_RECORDS_PER_CAUSE))
+    return tuple(alert for group in alert_groups for alert in group)
 
 
 class AffectedRecordReader:

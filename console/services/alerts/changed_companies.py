@@ -390,13 +390,13 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
     The corporation's row gets a new version. A worker that has read the row before, when no alert was open, can't
     write its result then and compares again. Raises RunAgain if a worker has changed the row meanwhile.
     """
-    found = find_acknowledged_changes(tx.conn, (alert,), context.now())
-    row = watched_corporations.find_by_numbers(tx.conn, [change.number for _, change in found]).get(
+    changes_by_alert = find_acknowledged_changes(tx.conn, (alert,), context.now())
+    row = watched_corporations.find_by_numbers(tx.conn, [change.number for _, change in changes_by_alert]).get(
         format_number_of_subject(alert.subject_id)
     )
-    if not found or row is None or row.facts is None:
+    if not changes_by_alert or row is None or row.facts is None:
         return None
-    change = found[0][1]
+    change = changes_by_alert[0][1]
     watched_corporations.store_facts(tx.conn, row, row.facts, row.registry_date, context.now())
     again = alerts.raise_alert(
         tx.conn,

@@ -293,12 +293,12 @@ def _read_position(conn: Connection) -> ChangeFeedPosition:
     return ChangeFeedPosition(latest_change_id, max(0, latest_change_id - ROWS_PER_FEED_READ))
 
 
-def _parse_position(stored: dict[str, object], latest_change_id: int) -> ChangeFeedPosition:
+def _parse_position(stored_position: dict[str, object], latest_change_id: int) -> ChangeFeedPosition:
     """Return the position of the due task `alert_rules` from its stored JSON object. Raises one of
     `unreadable_rows.READ_ERRORS` for malformed values and for a position after `latest_change_id`, the id of
     the last row of the change feed (the table `changes`).
     """
-    numbers = {_POSITION_FIELD_BY_STORED_KEY[key]: int(str(number)) for key, number in stored.items()}
+    numbers = {_POSITION_FIELD_BY_STORED_KEY[key]: int(str(number)) for key, number in stored_position.items()}
     position = ChangeFeedPosition(**numbers)
     if (
         min(numbers.values()) < 0

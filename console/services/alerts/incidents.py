@@ -131,13 +131,15 @@ class IncidentService:
             steps = incident_steps.find_by_incidents(
                 conn, {alert.id for _, alert_group in alert_groups for alert in alert_group}
             )
-            named = [
+            owned_incidents = [
                 alert_group
                 for _, alert_group in alert_groups
                 if _names_person(_list_steps_of_incident(alert_group, steps), person.name)
             ]
             incidents = (
-                self._read_incidents(conn, [alert for alert_group in named for alert in alert_group]) if named else ()
+                self._read_incidents(conn, [alert for alert_group in owned_incidents for alert in alert_group])
+                if owned_incidents
+                else ()
             )
         return tuple(
             incident
@@ -282,8 +284,10 @@ class IncidentService:
             case IncidentAction.RESOLVE, (str() as note,):
                 return _replace_step_fields(step, words=_require_note(note), extent=incident.extent)
             case IncidentAction.REOPEN, (str() as note,):
-                found = _require_note(note)
-                return _replace_step_fields(step, words=found) if incident.state is IncidentState.RESOLVED else None
+                note_text = _require_note(note)
+                return (
+                    _replace_step_fields(step, words=note_text) if incident.state is IncidentState.RESOLVED else None
+                )
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS})
 
     def _require_owner(self, conn: Connection, name: str) -> str:
@@ -297,10 +301,10 @@ class IncidentService:
 
     def _find_incident(self, conn: Connection, alert_id: int) -> Incident:
         alert = alerts.find(conn, alert_id)
-        found = () if alert is None else self._read_incidents(conn, (alert,))
-        if not found:
+        incidents = () if alert is None else self._read_incidents(conn, (alert,))
+        if not incidents:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": INCIDENT_KIND, "id": str(alert_id)})
-        return found[0]
+        return incidents[0]
 
     def _read_incidents(self, conn: Connection, some_alerts: Iterable[Alert]) -> tuple[Incident, ...]:
         """Return the incidents to which `some_alerts` belong, the oldest first."""
@@ -357,18 +361,18 @@ def _group_alerts_by_incident(
 ) -> list[tuple[Cause, tuple[Alert, ...]]]:
     """Return, for each incident to which one of `some_alerts` belongs, its cause and the alerts of it that
     `read_alerts_of_causes` finds."""
-    wanted = {alert.id: alert for alert in some_alerts}
-    causes = find_causes_of_alerts(conn, wanted.values())
-    related = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | wanted
+    alerts_by_id = {alert.id: alert for alert in some_alerts}
+    causes = find_causes_of_alerts(conn, alerts_by_id.values())
+    related = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | alerts_by_id
     cause_of = find_causes_of_alerts(conn, related.values())
     by_cause: dict[Cause, list[Alert]] = {}
     for alert in related.values():
         by_cause.setdefault(cause_of[alert.id], []).append(alert)
     return [
         (cause, alert_group)
-        for cause, found in by_cause.items()
-        for alert_group in split_into_incidents(found)
-        if any(alert.id in wanted for alert in alert_group)
+        for cause, cause_alerts in by_cause.items()
+        for alert_group in split_into_incidents(cause_alerts)
+        if any(alert.id in alerts_by_id for alert in alert_group)
     ]
 
 

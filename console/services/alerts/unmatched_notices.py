@@ -39,7 +39,7 @@ from console.store.payments.events import PaymentEvent
 MAX_COUNTED_NOTICES = 1_000
 _UNMATCHED_NOTICE_RULE = WorkReason.UNMATCHED_NOTICE
 _ONE_DAY = timedelta(days=1)
-_EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
+_EARLIEST_INSTANT, _LATEST_INSTANT = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 """Bounds of the instants of a notice. Outside of them an instant may have no day in another time zone, because the
 calendar of Python has the years 1 to 9999.
 """
@@ -105,9 +105,9 @@ class UnmatchedNoticeReader:
             event = events.get(case.subject_id)
             if event is not None:
                 others = [
-                    one
-                    for one in open_cases.get(event.id, ())
-                    if one.id != case.id and one.rule_id in NOT_MATCHED_RULES
+                    open_case
+                    for open_case in open_cases.get(event.id, ())
+                    if open_case.id != case.id and open_case.rule_id in NOT_MATCHED_RULES
                 ]
                 notice = _make_notice(event, case, others)
                 same_number = records.get(notice.order_no or "", ())
@@ -144,9 +144,9 @@ def _list_numbers_of_record(record: Order | Payment) -> Collection[str]:
     return [number for number in (record.merchant_payment_id, record.provider_payment_id) if number]
 
 
-def _make_notice(event: PaymentEvent, case: Alert, others: Sequence[Alert]) -> UnmatchedNotice:
+def _make_notice(event: PaymentEvent, case: Alert, other_cases: Sequence[Alert]) -> UnmatchedNotice:
     proof = NoticeProof.SIGNATURE if event.signature else NoticeProof.ADDRESS
-    if any(other.rule_id == WorkReason.UNVERIFIED_NOTICE for other in others):
+    if any(other.rule_id == WorkReason.UNVERIFIED_NOTICE for other in other_cases):
         proof = NoticeProof.NONE
     return UnmatchedNotice(
         event.id, event.source, event.event_id, event.kind, event.order_no, event.amount_minor, event.currency,
@@ -156,9 +156,9 @@ def _make_notice(event: PaymentEvent, case: Alert, others: Sequence[Alert]) -> U
 
 
 def _limit_to_day_in_every_zone(at: datetime) -> datetime:
-    """Return the instant, limited to the range from _EARLIEST to _LATEST, so that it has a day in every time zone.
-    Only another program stores an instant outside of this range."""
-    return min(max(at, _EARLIEST), _LATEST)
+    """Return the instant, limited to the range from _EARLIEST_INSTANT to _LATEST_INSTANT, so that it has a day in
+    every time zone. Only another program stores an instant outside of this range."""
+    return min(max(at, _EARLIEST_INSTANT), _LATEST_INSTANT)
 
 
 def _find_candidates(
@@ -166,15 +166,15 @@ def _find_candidates(
 ) -> tuple[NoticeCandidate, ...]:
     """Return our orders and payments that have the number of the notice (`same_number`), or its amount and day.
     The records with the most equal facts come first."""
-    found = {(type(record), record.id): record for record in same_number}
+    records_by_key = {(type(record), record.id): record for record in same_number}
     if notice.amount_minor is not None and notice.currency is not None:
         day = (notice.occurred_at or notice.received_at).astimezone(provider_registry.get_time_zone(notice.source))
         since = day.replace(hour=0, minute=0, second=0, microsecond=0)
         of_day = notice_candidates.find_by_amount_and_day(
             conn, notice.source, notice.amount_minor, notice.currency, since, since + _ONE_DAY
         )
-        found |= {(type(record), record.id): record for record in of_day}
-    candidates = [NoticeCandidate(record, _find_shared_facts(notice, record)) for record in found.values()]
+        records_by_key |= {(type(record), record.id): record for record in of_day}
+    candidates = [NoticeCandidate(record, _find_shared_facts(notice, record)) for record in records_by_key.values()]
     return tuple(sorted(candidates, key=lambda one: (-len(one.shared), one.record.id)))
 
 

@@ -204,11 +204,11 @@ class DatabaseTokenStore:
         plain = json.dumps([pair.access_token, pair.refresh_token, version])
         return f"v{version}.{self._cipher.encrypt(plain.encode()).decode()}"
 
-    def _decrypt_stored_pair(self, stored: StoredToken) -> TokenPair | None:
-        if stored.encrypted_pair is None:
+    def _decrypt_stored_pair(self, stored_token: StoredToken) -> TokenPair | None:
+        if stored_token.encrypted_pair is None:
             return None
         try:
-            self._last_pair = self._decrypt_pair(stored.encrypted_pair, stored)
+            self._last_pair = self._decrypt_pair(stored_token.encrypted_pair, stored_token)
         except DecryptionFailed:
             if self._last_pair is None:
                 problem: BadProfileDetail = {
@@ -219,18 +219,18 @@ class DatabaseTokenStore:
             _log.warning("the stored tokens are damaged; going on with version %d", self._last_pair.version)
         return self._last_pair
 
-    def _decrypt_pair(self, encrypted_pair: str, stored: StoredToken) -> TokenPair:
-        """Return the pair of tokens that `encrypted_pair`, the text in the row `stored`, contains. Raises
+    def _decrypt_pair(self, encrypted_pair: str, stored_token: StoredToken) -> TokenPair:
+        """Return the pair of tokens that `encrypted_pair`, the text in the row `stored_token`, contains. Raises
         DecryptionFailed for another store key or another version. A text without a version in front of it and
         inside it, as an earlier version of this program wrote it, is accepted without a comparison.
         """
         version_mark, dot, inner = encrypted_pair.rpartition(".")
         access, refresh, *numbers = json.loads(self._cipher.decrypt(inner.encode()))
         has_version = bool(dot or numbers)
-        if has_version and (version_mark, numbers) != (f"v{stored.version}", [stored.version]):
+        if has_version and (version_mark, numbers) != (f"v{stored_token.version}", [stored_token.version]):
             raise DecryptionFailed
-        expires: datetime | None = stored.expires_at
-        return TokenPair(access, refresh, expires, stored.version)
+        expires: datetime | None = stored_token.expires_at
+        return TokenPair(access, refresh, expires, stored_token.version)
 
     def _wait_for_refresh_lease(self) -> Lease:
         context = self._context

@@ -17,7 +17,7 @@ from console.store.database.engine import Transaction
 from console.store.documents.documents import StoredDocument
 from console.store.records import evidence
 
-DETAIL, PDF = "detail", "pdf"
+DETAIL_PART, PDF_PART = "detail", "pdf"
 _OUTCOME_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 NO_ANSWER_ERROR_CODES = frozenset(
     {
@@ -36,7 +36,7 @@ _BREAK_OFF_REASON, _BUG_REASON = "broke_off", ErrorCode.INTERNAL_ERROR
 
 @dataclass(frozen=True, slots=True)
 class FetchedPart:
-    """The result of one read at the provider. `name` is DETAIL or PDF; `outcome` is the provider's answer;
+    """The result of one read at the provider. `name` is DETAIL_PART or PDF_PART; `outcome` is the provider's answer;
     `report` is the report in the answer, and `stored` the stored PDF; both are None if the answer has none."""
 
     name: str
@@ -63,13 +63,13 @@ class CreditCheckPartReader:
         self._open_reader()
 
     def fetch_part(self, record: CreditCheck, name: str) -> FetchedPart:
-        """Read the detail (`name` is DETAIL) or the PDF (PDF) of a credit check at the provider, and return the
-        result. The caller has no open transaction. A PDF is stored as a document under the hash of its content
+        """Read the detail (`name` is DETAIL_PART) or the PDF (PDF_PART) of a credit check at the provider, and return
+        the result. The caller has no open transaction. A PDF is stored as a document under the hash of its content
         before any row contains its path.
         """
         self._context.failpoints.reach(f"before_{name}")
         provider_id = record.credit_check_id or 0
-        if name == DETAIL:
+        if name == DETAIL_PART:
             detail = self._open_reader().read_detail(provider_id)
             return _require_same_number(record, FetchedPart(name, detail, detail.found))
         answer = self._open_reader().read_pdf(provider_id)
@@ -158,8 +158,8 @@ def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
 
 
 def make_failed_part(name: str, error: Exception) -> FetchedPart:
-    """Return a failed result of the read of the detail or PDF (`name` is DETAIL or PDF), which an exception of
-    this program has ended, for example because of a full disk."""
+    """Return a failed result of the read of the detail or PDF (`name` is DETAIL_PART or PDF_PART), which an exception
+    of this program has ended, for example because of a full disk."""
     code = error.code if isinstance(error, ConsoleError) else _BREAK_OFF_REASON
     return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, code, SendingCertainty.MAYBE))
 

@@ -232,7 +232,7 @@ class PurchaseResolver:
         context, now = self._context, self._context.now()
         credit_checks.require_unchanged(tx.conn, record)
 
-        def propose(proof_id: int) -> dict[str, object]:
+        def write_proposal(proof_id: int) -> dict[str, object]:
             credit_checks.raise_version(tx.conn, record, now)
             return {"as": "error", "evidence": proof_id}
 
@@ -245,7 +245,7 @@ class PurchaseResolver:
             tx,
             decision,
             settle=lambda proposer: self._settle_as_not_bought(tx, record, proposer),
-            propose=propose,
+            propose=write_proposal,
         )
 
     def _settle_as_not_bought(self, tx: Transaction, record: CreditCheck, proposer: str) -> None:

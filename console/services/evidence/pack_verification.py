@@ -125,8 +125,8 @@ def _verify_pack(
     problems += _find_unlisted_files(pack, files)
     if sum(info.file_size for info in pack.infolist()) > _LARGEST_PACK_BYTES:
         return PackVerification(len(files), 0, (*problems, FileProblem(MANIFEST_NAME, "too_large")), manifest)
-    for name, listed in files.items():
-        code = _find_file_problem(pack, name, listed)
+    for name, file_entry in files.items():
+        code = _find_file_problem(pack, name, file_entry)
         if code is not None:
             problems.append(FileProblem(name, code))
     if manifest["form"] == BUNDLE_FORMAT_NAME:
@@ -191,8 +191,8 @@ def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> 
             yield FileProblem(name, "not_listed")
 
 
-def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: JsonObject) -> str | None:
-    """Return the code of the problem (missing, altered) if the file `name` of the pack is not equal to `listed`,
+def _find_file_problem(pack: zipfile.ZipFile, name: str, file_entry: JsonObject) -> str | None:
+    """Return the code of the problem (missing, altered) if the file `name` of the pack is not equal to `file_entry`,
     its size and hash in the manifest, or has another compression method than those accepted; otherwise None. Never
     decompresses more bytes than the manifest lists for the file.
     """
@@ -200,7 +200,7 @@ def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: JsonObject) -> 
         info = pack.getinfo(name)
     except KeyError:
         return "missing"
-    if info.file_size != listed["bytes"] or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
+    if info.file_size != file_entry["bytes"] or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
         return "altered"
     hashed = hashlib.sha256()
     try:
@@ -209,7 +209,7 @@ def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: JsonObject) -> 
                 hashed.update(chunk)
     except UNREADABLE_FILE_ERRORS:
         return "altered"
-    return None if hashed.hexdigest() == listed["sha256"] else "altered"
+    return None if hashed.hexdigest() == file_entry["sha256"] else "altered"
 
 
 # Audit entries

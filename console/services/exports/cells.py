@@ -47,8 +47,8 @@ def make_printable(text: str) -> str:
     """Return a text from people or providers as one line, cut at LONGEST_CELL_CHARACTERS. Control characters,
     marks of the reading direction and characters that UTF-8 can't encode become spaces."""
     encoded = text.encode("utf-16-le", "surrogatepass")
-    kept = encoded[: 2 * LONGEST_CELL_CHARACTERS].decode("utf-16-le", "surrogatepass")
-    line = "".join(map(_replace_if_unprintable, kept))
+    cut_text = encoded[: 2 * LONGEST_CELL_CHARACTERS].decode("utf-16-le", "surrogatepass")
+    line = "".join(map(_replace_if_unprintable, cut_text))
     return f"{line}{'…' if len(encoded) > 2 * LONGEST_CELL_CHARACTERS else ''}"
 
 

@@ -161,11 +161,11 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         action = self.action
 
         @run_again_if_stale()
-        def claim(tx: Transaction, operation_id: str) -> ClaimedRecord:
+        def claim_record(tx: Transaction, operation_id: str) -> ClaimedRecord:
             return action.claim(attempt, tx, operation_id)
 
         @run_again_if_stale()
-        def record(tx: Transaction, subject: ClaimedRecord, outcome: Outcome[AnswerT]) -> None:
+        def record_outcome(tx: Transaction, subject: ClaimedRecord, outcome: Outcome[AnswerT]) -> None:
             action.record(attempt, tx, subject, outcome)
 
         return GuardedOperation(
@@ -174,9 +174,9 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
             waits_for_lease=action.waits_for_lease,
             has_effect=action.has_effect,
             check=lambda conn: action.check(attempt, conn),
-            claim=claim,
+            claim=claim_record,
             call=lambda subject: action.call(attempt, subject),
-            record=record,
+            record=record_outcome,
             deliver=self.deliver,
         )
 

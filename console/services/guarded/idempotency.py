@@ -141,14 +141,14 @@ class IdempotencyKeyService:
         """Delete the stored result of an idempotency key; its rows in the journal stay. Return False if the key
         has no attempt that is done or failed."""
 
-        def delete(tx: Transaction) -> bool:
+        def delete_stored_result(tx: Transaction) -> bool:
             attempt = idempotency.find_use(tx.conn, key)
             if attempt is None or attempt.state not in (OperationState.DONE, OperationState.FAILED):
                 return False
             idempotency.forget_result(tx, attempt.operation_id, key, self._context.make_holder(), self._context.now())
             return True
 
-        forgotten = self._context.write(delete)
+        forgotten = self._context.write(delete_stored_result)
         if forgotten:
             self._cache.forget_result(key)
         return forgotten

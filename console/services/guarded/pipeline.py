@@ -407,14 +407,14 @@ class GuardedPipeline:
     def _renew_leases(self, claimed: ClaimedOperation) -> None:
         context, seconds = self._context, self._heartbeat.scale_lease_seconds
 
-        def renew(tx: Transaction) -> bool:
+        def renew_in_transaction(tx: Transaction) -> bool:
             is_renewed = journal.renew_lease(tx.conn, claimed.operation_id, claimed.fence, seconds)
             if claimed.lease is not None:
                 leases.renew(tx.conn, claimed.lease, context.now(), seconds)
             return is_renewed
 
         begun_at_ms = boot_clock.read_uptime_ms()
-        if context.write(renew):
+        if context.write(renew_in_transaction):
             claimed.deadline.extend(begun_at_ms, seconds)
 
 

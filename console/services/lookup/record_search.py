@@ -191,8 +191,8 @@ class Lookup:
         self._context.require_right("read")
         with self._context.database.read() as conn:
             lapsed = journal.list_lapsed_by_kind(conn)
-            found = {ref: any_record.find(conn, *ref, lapsed) for ref in record_keys}
-        return {ref: record for ref, record in found.items() if record is not None}
+            records_by_key = {ref: any_record.find(conn, *ref, lapsed) for ref in record_keys}
+        return {ref: record for ref, record in records_by_key.items() if record is not None}
 
     def find_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
         """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people

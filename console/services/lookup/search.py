@@ -79,15 +79,15 @@ class GlobalSearch:
                 return SearchResult(query)
             companies = self._find_companies(conn, query, prefecture, limit)
             matched_ids = self._find_records_by_words(conn, query, companies, limit) if query.words else None
-            found = self._find_records(conn, query, matched_ids, limit)
+            found_records = self._find_records(conn, query, matched_ids, limit)
             operations = tuple(self._find_operations(conn, query.words))
             result = SearchResult(
                 query,
                 companies,
-                found["payment"],
-                found["refund"],
-                found["credit-check"],
-                found["order"],
+                found_records["payment"],
+                found_records["refund"],
+                found_records["credit-check"],
+                found_records["order"],
                 operations,
             )
             alerts_found = _find_alerts(conn, tuple(result.records)) if query.words else ()
@@ -133,12 +133,12 @@ class GlobalSearch:
             limit,
             None if matched_ids is None else matched_ids.ids,
         )
-        found = record_search.find_records(conn, search)
-        completed = self._add_relations_to_groups(conn, *(group.records for group in found.values()))
+        matches = record_search.find_records(conn, search)
+        completed = self._add_relations_to_groups(conn, *(group.records for group in matches.values()))
         is_partial = matched_ids is not None and matched_ids.is_partial
         return {
             kind: replace(group, records=records, is_partial=group.is_partial or (is_partial and bool(records)))
-            for (kind, group), records in zip(found.items(), completed, strict=True)
+            for (kind, group), records in zip(matches.items(), completed, strict=True)
         }
 
     def _make_queue_filter(self, conn: Connection, query: SearchQuery) -> QueueChoice:
@@ -202,13 +202,13 @@ def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple
     ids: dict[str, list[int]] = {}
     for record in records:
         ids.setdefault(get_record_kind(record), []).append(record.id)
-    found = [
+    matching_alerts = [
         alert
         for kind, of_kind in ids.items()
         for of_record in alerts.read_open_alerts_of_subjects(conn, kind, of_kind).values()
         for alert in of_record
     ]
-    return tuple(sorted(found, key=_get_alert_id, reverse=True)[:_MAX_FOUND_ALERTS])
+    return tuple(sorted(matching_alerts, key=_get_alert_id, reverse=True)[:_MAX_FOUND_ALERTS])
 
 
 def _get_alert_id(alert: Alert) -> int:

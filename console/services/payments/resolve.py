@@ -212,10 +212,10 @@ class PaymentResolver:
         if answer is not None:
             reports.store_answer(context, tx, payment, EVIDENCE_CALL_NAME, answer)
 
-        def settle(proposer: str) -> None:
+        def settle_payment(proposer: str) -> None:
             self._settle_payment(tx, current, target, answer, number, proposer)
 
-        def propose(proof_id: int) -> dict[str, object]:
+        def write_proposal(proof_id: int) -> dict[str, object]:
             payments.change_payment(tx.conn, current, now)
             return {"as": target.value, "evidence": proof_id}
 
@@ -230,7 +230,7 @@ class PaymentResolver:
             needs_number=is_completion,
             number=provider_id if is_completion else None,
         )
-        return decide_with_second_person(context, tx, decision, settle=settle, propose=propose)
+        return decide_with_second_person(context, tx, decision, settle=settle_payment, propose=write_proposal)
 
     def _settle_payment(
         self,

@@ -101,7 +101,7 @@ class LostPaymentRestorer:
         """
         context = self._context
         payment = self._require_restored_payment(tx, intent, amount)
-        self._require_journal_row(tx, intent, payment)
+        self._ensure_journal_row(tx, intent, payment)
         context.record_audit(
             tx,
             AuditAction.OPERATION_PROBED,
@@ -151,7 +151,7 @@ class LostPaymentRestorer:
         )
         return payment
 
-    def _require_journal_row(self, tx: Transaction, intent: Intent, payment: Payment) -> None:
+    def _ensure_journal_row(self, tx: Transaction, intent: Intent, payment: Payment) -> None:
         """Insert the journal row of a lost start, unless the database has it."""
         if journal.find(tx.conn, intent.operation_id) is not None:
             return

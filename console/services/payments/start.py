@@ -256,12 +256,12 @@ class _StartAttempt:
         account = accounts.find_by_corporation(conn, number, order.currency) if number else None
         if account is not None and account.available_minor < order.total_minor:
             sums = (account.limit_minor, account.available_minor, order.total_minor)
-            limit, left, asked = (Money(minor, order.currency) for minor in sums)
+            limit, remaining, requested = (Money(minor, order.currency) for minor in sums)
             facts: OverLimitDetail = {
                 "reason": LimitReason.LIMIT_OF_ACCOUNT,
                 "limit": limit,
-                "left": left,
-                "asked": asked,
+                "left": remaining,
+                "asked": requested,
             }
             raise ConsoleError(ErrorCode.OVER_LIMIT, facts)
 

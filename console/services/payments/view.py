@@ -134,10 +134,10 @@ class PaymentDetailsReader:
             self._context.find_reading_person(conn)
             open_items = set_asides.list_open_set_asides(conn, max(1, min(limit, MAX_ROWS_PER_PAGE)), after or 0)
             paid = [_require_payment(conn, item.payment_id) for item in open_items]
-            named = complete_with_corporations(self._context, conn, paid)
+            payments_with_company = complete_with_corporations(self._context, conn, paid)
             return tuple(
                 SetAsideItem(item, payment, _find_account(conn, item.account_id))
-                for item, payment in zip(open_items, named, strict=True)
+                for item, payment in zip(open_items, payments_with_company, strict=True)
             )
 
 

@@ -110,8 +110,8 @@ class QueueReader:
             ids.setdefault(get_record_kind(record), []).append(record.id)
         now = self._context.now()
         running = {kind: takes.read_takes(conn, kind, of_kind, now) for kind, of_kind in ids.items()}
-        found = (running[get_record_kind(record)].get(record.id) for record in records)
-        return [take.person if take is not None else None for take in found]
+        owners = (running[get_record_kind(record)].get(record.id) for record in records)
+        return [take.person if take is not None else None for take in owners]
 
     def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
         """Return for each record one open alert or case about the disagreement, if there is one, and for a payment

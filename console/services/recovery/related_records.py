@@ -149,7 +149,11 @@ class RelatedRecordCompleter:
                 else None
             )
             alert = next(
-                (one for one in open_alerts.get(order.id, ()) if finding is not None and one.rule_id == finding.rule),
+                (
+                    open_alert
+                    for open_alert in open_alerts.get(order.id, ())
+                    if finding is not None and open_alert.rule_id == finding.rule
+                ),
                 None,
             )
             yield replace(

@@ -102,14 +102,22 @@ class SavedViewService:
         if queue not in queues.QUEUE_NAMES:
             return [ViewCount(view, problems=(queue,)) for view in views]
         read = [parse_view(view.content, person) for view in views]
-        counted = [number for number, one in enumerate(read) if not one.filter.words]
+        counted = [number for number, view_reading in enumerate(read) if not view_reading.filter.words]
         choices = [make_queue_choice(self._context, conn, read[number].filter.chosen) for number in counted]
-        found = dict(zip(counted, view_counts.count_records_of_choices(conn, queue, lapsed, choices), strict=True))
+        counts_by_position = dict(
+            zip(counted, view_counts.count_records_of_choices(conn, queue, lapsed, choices), strict=True)
+        )
         return [
-            ViewCount(view, found[number].count, found[number].is_capped, found[number].oldest, one.problems)
-            if number in found
-            else ViewCount(view, problems=one.problems)
-            for number, (view, one) in enumerate(zip(views, read, strict=True))
+            ViewCount(
+                view,
+                counts_by_position[number].count,
+                counts_by_position[number].is_capped,
+                counts_by_position[number].oldest,
+                view_reading.problems,
+            )
+            if number in counts_by_position
+            else ViewCount(view, problems=view_reading.problems)
+            for number, (view, view_reading) in enumerate(zip(views, read, strict=True))
         ]
 
     def save_view(
@@ -132,19 +140,21 @@ class SavedViewService:
     def rename_view(self, id: int, name: str, *, request_id: str | None = None) -> SavedView:
         """Change the name of a view, and return the view. Raises not_found, and the errors of `save_view`."""
 
-        def rename(view: SavedView) -> SavedView:
+        def make_renamed_view(view: SavedView) -> SavedView:
             return replace(view, name=_require_valid_view_name(name))
 
-        return self._change_view_once("view rename", AuditAction.VIEW_CHANGED, (id, name), request_id, rename)
+        return self._change_view_once(
+            "view rename", AuditAction.VIEW_CHANGED, (id, name), request_id, make_renamed_view
+        )
 
     def delete_view(self, id: int, *, request_id: str | None = None) -> SavedView:
         """Mark a view as deleted, so that it can be restored. If it is already deleted, change nothing. Return the
         view. Raises not_found, and not_allowed if the acting person may not change this view."""
 
-        def delete(view: SavedView) -> SavedView:
+        def make_deleted_view(view: SavedView) -> SavedView:
             return view if view.deleted_at is not None else replace(view, deleted_at=self._context.now())
 
-        return self._change_view_once("view delete", AuditAction.VIEW_DELETED, (id,), request_id, delete)
+        return self._change_view_once("view delete", AuditAction.VIEW_DELETED, (id,), request_id, make_deleted_view)
 
     def restore_view(self, id: int, *, request_id: str | None = None) -> SavedView:
         """Restore a deleted view, and return it. Raises usage if another view has got its name meanwhile or if

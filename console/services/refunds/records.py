@@ -79,17 +79,17 @@ def require_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
 def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
     """Return the refunds with these ids, each with its payment, in any sequence; they are read in the caller's
     transaction. Raises not_found if one of them is missing."""
-    found = refunds.find_by_ids(conn, refund_ids, journal.list_lapsed_subjects(conn, REFUND_KIND))
-    for missing in set(refund_ids) - {refund.id for refund in found}:
+    refunds_by_id = refunds.find_by_ids(conn, refund_ids, journal.list_lapsed_subjects(conn, REFUND_KIND))
+    for missing in set(refund_ids) - {refund.id for refund in refunds_by_id}:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(missing)})
-    payment_ids = {refund.payment_id for refund in found}
+    payment_ids = {refund.payment_id for refund in refunds_by_id}
     payment_of = {
         payment.id: payment
         for payment in payments.find_by_ids(
             conn, payment_ids, journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
         )
     }
-    return tuple(RefundWithPayment(refund, payment_of[refund.payment_id]) for refund in found)
+    return tuple(RefundWithPayment(refund, payment_of[refund.payment_id]) for refund in refunds_by_id)
 
 
 def require_payment(conn: Connection, payment_id: int) -> Payment:

@@ -178,7 +178,7 @@ class RefundResolver:
             _refuse_number_of_other_refund(context, tx, refund, number)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
 
-        def propose(proof_id: int) -> dict[str, object]:
+        def write_proposal(proof_id: int) -> dict[str, object]:
             refunds.change_refund(tx.conn, refund, now)
             return {"as": state.value, "evidence": proof_id, "provider_id": number}
 
@@ -198,7 +198,7 @@ class RefundResolver:
             tx,
             decision,
             settle=lambda proposer: self._settle_by_people(tx, refund, state, number, proposer),
-            propose=propose,
+            propose=write_proposal,
         )
 
     def _settle_by_people(

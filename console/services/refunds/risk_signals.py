@@ -139,13 +139,13 @@ def _find_double_charge_signals(payment: Payment, candidates: Iterable[Payment])
             yield RiskSignal("double_charge", facts, payments.PAYMENT_KIND, other.id)
 
 
-def _may_be_double_charge(payment: Payment, other: Payment) -> bool:
-    if payment.order_id is not None and payment.order_id == other.order_id:
+def _may_be_double_charge(payment: Payment, other_payment: Payment) -> bool:
+    if payment.order_id is not None and payment.order_id == other_payment.order_id:
         return True
     return (
         payment.paid_at is not None
-        and other.paid_at is not None
-        and abs(payment.paid_at - other.paid_at) <= DOUBLE_CHARGE_PERIOD
+        and other_payment.paid_at is not None
+        and abs(payment.paid_at - other_payment.paid_at) <= DOUBLE_CHARGE_PERIOD
     )
 
 

@@ -144,8 +144,8 @@ def find_active_names(context: ServiceContext, conn: Connection, names: Collecti
     """Return those of `names` that belong to an active operator. In a SQLite database, the worker is always
     active."""
     always = frozenset(() if context.database.is_server else {WORKER}) & set(names)
-    asked = set(names) - always
-    return always | people.find_enabled_names(conn, asked, admit_unlisted=context.admits_unlisted_names)
+    asked_names = set(names) - always
+    return always | people.find_enabled_names(conn, asked_names, admit_unlisted=context.admits_unlisted_names)
 
 
 def check_refund_rules(

@@ -29,10 +29,10 @@ def read_facts(context: ServiceContext, conn: Connection, number: str) -> Corpor
     reader = context.open_registry()
     if reader is None:
         return None
-    found = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find(number)))
-    if found is None:
+    reading = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find(number)))
+    if reading is None:
         return None
-    registry_date, corporation = found
+    registry_date, corporation = reading
     if corporation is None:
         live = context.live_numbers.find_stored_facts(number) if context.live_numbers is not None else None
         return live or CorporationFacts(number, registry_date)
@@ -73,10 +73,10 @@ def complete_with_corporations(
 
     number_of = find_corporation_numbers(conn, records)
     numbers = frozenset(number_of.values())
-    found = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find_many(numbers)))
-    if found is None:
+    reading = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find_many(numbers)))
+    if reading is None:
         return tuple(records)
-    registry_date, corporations = found
+    registry_date, corporations = reading
     entries = {number: RegistryEntry(corporation, registry_date) for number, corporation in corporations.items()}
     return tuple(
         replace(record, registry_entry=entries.get(number_of.get((type(record), record.id), "")))

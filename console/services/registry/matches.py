@@ -21,11 +21,11 @@ def find_matches(
     if reader is None:
         return RegistryMatches((), None)
     open_numbers = our_records.list_open_numbers(conn)
-    found = reader.search(
+    corporations = reader.search(
         text, prefecture=prefecture, limit=max(limit, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
     )
-    ours = our_records.find_our_numbers(conn, [corporation.number for corporation in found])
-    matches = sorted(make_matches(found, ours), key=_make_sort_key)
+    ours = our_records.find_our_numbers(conn, [corporation.number for corporation in corporations])
+    matches = sorted(make_matches(corporations, ours), key=_make_sort_key)
     return RegistryMatches(tuple(matches[:limit]), reader.registry_date)
 
 

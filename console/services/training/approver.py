@@ -41,12 +41,14 @@ class InventedApprover:
                 if refund.maker == person
             ]
             proposals = [
-                each for each in approvals.list_open_proposals(conn, _MAX_APPROVER_DECISIONS) if each.person == person
+                proposal
+                for proposal in approvals.list_open_proposals(conn, _MAX_APPROVER_DECISIONS)
+                if proposal.person == person
             ]
         for refund_id, must_decline in requests:
             self._try_decision(self._world.decline_refund if must_decline else self._world.approve_refund, refund_id)
-        for each in proposals:
-            self._try_decision(self._world.confirm_decision, each.kind, int(each.record_id), each.state)
+        for proposal in proposals:
+            self._try_decision(self._world.confirm_decision, proposal.kind, int(proposal.record_id), proposal.state)
 
     def _try_decision(self, act: Callable[..., None], *arguments: object) -> None:
         try:

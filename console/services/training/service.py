@@ -60,7 +60,8 @@ def read_overview(score_file: ScoreFile, run: str | None) -> TrainingOverview:
     is the id of the person's running training; None if none runs."""
     attempts = score_file.read_attempts()
     incidents = tuple(
-        _make_incident(each, attempts.get(each.key, IncidentAttempt()), run) for each in INCIDENT_DECLARATIONS
+        _make_incident(declaration, attempts.get(declaration.key, IncidentAttempt()), run)
+        for declaration in INCIDENT_DECLARATIONS
     )
     return TrainingOverview(incidents, score_file.compute_score(), is_running=run is not None)
 

@@ -442,8 +442,10 @@ def _make_grant_statements(command: str, preposition: str, role: str, rights: It
     for place, privilege, column in sorted(rights):
         by_place.setdefault(place, {}).setdefault(privilege, []).append(column)
     for place, privileges in by_place.items():
-        named = ", ".join(privilege + _format_column_list(columns) for privilege, columns in privileges.items())
-        yield f"{command} {named} ON {place} {preposition} {quote_identifier(role)}"
+        privilege_text = ", ".join(
+            privilege + _format_column_list(columns) for privilege, columns in privileges.items()
+        )
+        yield f"{command} {privilege_text} ON {place} {preposition} {quote_identifier(role)}"
 
 
 def _format_column_list(columns: list[str]) -> str:

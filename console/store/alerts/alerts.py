@@ -255,7 +255,8 @@ def _select_alerts(conn: Connection, query: Select[Any], **values: object) -> tu
 
 def _make_alert(
     alert_id: int, rule: str, kind: str, subject_id: int, order_no: str | None, observed: str, expected: str,
-    detected: datetime, resolved: datetime | None, who: str | None, acknowledged: datetime | None, note: str | None,
+    detected: datetime, resolved: datetime | None, person: str | None, acknowledged: datetime | None,
+    note: str | None,
 ) -> Alert:  # fmt: skip
     return Alert(
         alert_id,
@@ -267,7 +268,7 @@ def _make_alert(
         expected,
         convert_to_aware_utc(detected),
         read_as_utc(resolved),
-        who,
+        person,
         read_as_utc(acknowledged),
         note,
     )

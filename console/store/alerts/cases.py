@@ -77,9 +77,9 @@ def list_rules_of_open_cases_by_id(
         table.c.resolved_at.is_(None),
         _CASE_ALERT_CONDITION,
     )
-    found: dict[int, tuple[str, ...]] = {}
+    rules_by_id: dict[int, tuple[str, ...]] = {}
     for subject_id, rule in (
         conn.execute(select(table.c.subject_id, table.c.rule_id).where(*same).order_by(table.c.id)) if ids else ()
     ):
-        found[subject_id] = (*found.get(subject_id, ()), rule)
-    return found
+        rules_by_id[subject_id] = (*rules_by_id.get(subject_id, ()), rule)
+    return rules_by_id

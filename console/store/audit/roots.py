@@ -159,19 +159,19 @@ def compute_oldest_uncovered_age_seconds(conn: Connection, since: RowsCoveredByR
 
 
 def list_heads_to_store(
-    conn: Connection, since: RowsCoveredByRoots, last: int
+    conn: Connection, since: RowsCoveredByRoots, last_id: int
 ) -> tuple[RowsCoveredByRoots, tuple[ChainHead, ...]]:
     """Return the ends of the ranges that the next root covers, and the heads that it stores: the newest row of each
     chain that has rows in the new range or in the last root's. `since`: the ends of the ranges that the last root
     covers.
 
-    The new range ends at the row `last` or earlier, because one root covers about ROWS_PER_ROOT new ids at most.
+    The new range ends at the row `last_id` or earlier, because one root covers about ROWS_PER_ROOT new ids at most.
     If there is no row to cover, the result is (`since`, ()).
     """
     first = conn.scalar(_FIRST_AUDIT_ID_AFTER_QUERY, {"after": since.last_end})  # ids have gaps
-    if first is None or first > last:
+    if first is None or first > last_id:
         return since, ()
-    upto = conn.scalar(_LAST_AUDIT_ID_QUERY, {"most": min(first + ROWS_PER_ROOT, last)})
+    upto = conn.scalar(_LAST_AUDIT_ID_QUERY, {"most": min(first + ROWS_PER_ROOT, last_id)})
     rows = conn.execute(_NEWEST_CHAIN_HEADS_QUERY, {"after": since.previous_end, "upto": upto})
     newest = tuple(ChainHead(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
     return RowsCoveredByRoots(since.last_end, int(upto)), newest

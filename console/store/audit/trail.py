@@ -148,14 +148,14 @@ class AuditTrail:
         self._unanchored_heads: list[ChainHead] = []
         self._lock = Lock()
 
-    def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
+    def record_all(self, tx: Transaction, new_entries: Sequence[NewAuditEntry]) -> None:
         """Write the entries to the audit trail in their order. After the COMMIT of `tx` their rows are stored
         together in the spool as anchors."""
         if self._begin is not None:
             self._begin(tx.conn)
             tx.call_after_commit(self._forget_session_begin)
         now = self._clock.now()
-        heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new]
+        heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new_entries]
         if heads:
             tx.call_after_commit(lambda: self._anchor_committed(heads))
 

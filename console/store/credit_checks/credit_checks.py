@@ -175,13 +175,13 @@ def find_claim_holders(
 def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
     """Return the live credit checks of these corporation numbers, by number, oldest first. A number without a live
     credit check has no key. Rows whose stored number SQL can't normalise are left out."""
-    found: dict[str, tuple[CreditCheck, ...]] = {}
+    checks_by_number: dict[str, tuple[CreditCheck, ...]] = {}
     rows = conn.execute(_LIVE_CHECKS_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
     for record in (make_record(row, frozenset()) for row in rows):
         if record.is_live:
             number = record.corporation_number
-            found[number] = (*found.get(number, ()), record)
-    return found
+            checks_by_number[number] = (*checks_by_number.get(number, ()), record)
+    return checks_by_number
 
 
 def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
@@ -263,13 +263,13 @@ def find_by_prefix(
 
 
 def _read_records_in_range(
-    conn: Connection, column: ColumnElement[Any], first: str, beyond: str, limit: int, lapsed: AbstractSet[int]
+    conn: Connection, column: ColumnElement[Any], first_value: str, beyond: str, limit: int, lapsed: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` credit checks with `first` <= `column` < `beyond`, sorted by the value of the column,
-    then descending id. The query first reads at most `limit` distinct values, because a server would otherwise
-    sort all rows of the range.
+    """Return at most `limit` credit checks with `first_value` <= `column` < `beyond`, sorted by the value of the
+    column, then descending id. The query first reads at most `limit` distinct values, because a server would
+    otherwise sort all rows of the range.
     """
-    values = select(column.label("value")).where(column >= first, column < beyond).distinct().order_by(column)
+    values = select(column.label("value")).where(column >= first_value, column < beyond).distinct().order_by(column)
     first_values = values.limit(limit).subquery()
     rows = _CREDIT_CHECKS_QUERY.join_from(first_values, credit_checks, column == first_values.c.value).order_by(
         column, credit_checks.c.id.desc()

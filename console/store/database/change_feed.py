@@ -108,8 +108,8 @@ def _read_later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
     return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.latest}).all()
 
 
-def _read_open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRow]:
-    return conn.execute(_OPEN_CHANGES_QUERY, {"closed": closed, "upto": upto}).all()
+def _read_open_rows(conn: Connection, closed_id: int, upto: int) -> Sequence[FeedRow]:
+    return conn.execute(_OPEN_CHANGES_QUERY, {"closed": closed_id, "upto": upto}).all()
 
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:

@@ -27,10 +27,10 @@ class RequestedAuditTrail:
     def __init__(self, desk: str) -> None:
         self._desk = desk
 
-    def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
+    def record_all(self, tx: Transaction, new_entries: Sequence[NewAuditEntry]) -> None:
         """Insert one desk request for each of the audit entries, in their order. The worker that writes the entry
-        uses the sender of the request as its person; `person` of `new` is ignored."""
-        for entry in new:
+        uses the sender of the request as its person; `person` of `new_entries` is ignored."""
+        for entry in new_entries:
             facts = {
                 "what": entry.action,
                 "subject_kind": entry.subject_kind,

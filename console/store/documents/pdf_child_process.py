@@ -209,8 +209,8 @@ class _OpenPdfDocument:
         codes = (self._raw.FPDFText_GetUnicode(text, index) for index in range(count))
         return [code if code < 0x110000 else 0xFFFD for code in codes]
 
-    def _list_boxes(self, page: Any, text: Any, first: int, last: int) -> list[list[float]]:
-        count = text.count_rects(first, last - first + 1)
+    def _list_boxes(self, page: Any, text: Any, first_character: int, last_character: int) -> list[list[float]]:
+        count = text.count_rects(first_character, last_character - first_character + 1)
         return [self._convert_to_fractional_box(page, text.get_rect(index)) for index in range(count)]
 
     def _convert_to_fractional_box(self, page: Any, corners: tuple[float, float, float, float]) -> list[float]:
@@ -252,21 +252,27 @@ def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
         yield first, len(codes) - 1
 
 
-def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
-    """Return the differences of the first MAX_WORDS words of two lists, each as [kind, begin and end in `old`, begin
-    and end in `new`]. The kind is replace, delete or insert, as in difflib. The width of characters is ignored. At
-    most MAX_HITS_OR_CHANGES differences are returned, and one more that shows that there are more.
+def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int | str]]:
+    """Return the differences of the first MAX_WORDS words of two lists, each as [kind, begin and end in `old_words`,
+    begin and end in `new_words`]. The kind is replace, delete or insert, as in difflib. The width of characters is
+    ignored. At most MAX_HITS_OR_CHANGES differences are returned, and one more that shows that there are more.
 
     The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
     nothing. The limit of processor time also limits the comparison of the other words.
     """
     import difflib
 
-    old, new = ([unicodedata.normalize("NFKC", word) for word in words[:MAX_WORDS]] for words in (old, new))
-    shorter = min(len(old), len(new))
-    head = next((place for place in range(shorter) if old[place] != new[place]), shorter)
-    tail = next((place for place in range(shorter - head) if old[-1 - place] != new[-1 - place]), shorter - head)
-    matcher = difflib.SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail])
+    old_words, new_words = (
+        [unicodedata.normalize("NFKC", word) for word in words[:MAX_WORDS]] for words in (old_words, new_words)
+    )
+    shorter = min(len(old_words), len(new_words))
+    head = next((place for place in range(shorter) if old_words[place] != new_words[place]), shorter)
+    tail = next(
+        (place for place in range(shorter - head) if old_words[-1 - place] != new_words[-1 - place]), shorter - head
+    )
+    matcher = difflib.SequenceMatcher(
+        None, old_words[head : len(old_words) - tail], new_words[head : len(new_words) - tail]
+    )
     changes = (change for change in matcher.get_opcodes() if change[0] != "equal")
     return [[kind, *(head + place for place in places)] for kind, *places in islice(changes, MAX_HITS_OR_CHANGES + 1)]
 

@@ -79,19 +79,19 @@ class PdfDocument:
         """Return the words of the page with this index (from 0), at most 4,000."""
         _, payload = self._ask_child(do="words", index=index)
         try:
-            found = json.loads(payload)
-            words = tuple(PageWord(str(word["text"]), _make_boxes(word["boxes"])) for word in found["words"])
-            return PageWords(words, bool(found["cut"]))
+            words_json = json.loads(payload)
+            words = tuple(PageWord(str(word["text"]), _make_boxes(word["boxes"])) for word in words_json["words"])
+            return PageWords(words, bool(words_json["cut"]))
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
-    def compare_words(self, old: Sequence[str], new: Sequence[str]) -> tuple[WordChange, ...]:
+    def compare_words(self, old_words: Sequence[str], new_words: Sequence[str]) -> tuple[WordChange, ...]:
         """Return the differences of two lists of words, at most 1,000 and one more that shows that there are more.
         The child process compares them, so that its limits hold for hostile words, too.
         """
-        _, payload = self._ask_child(do="compare", old=list(old), new=list(new))
+        _, payload = self._ask_child(do="compare", old=list(old_words), new=list(new_words))
         try:
-            return tuple(_make_word_change(change, len(old), len(new)) for change in json.loads(payload))
+            return tuple(_make_word_change(change, len(old_words), len(new_words)) for change in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 

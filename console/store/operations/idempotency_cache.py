@@ -25,7 +25,7 @@ from console.store.database.boot_clock import read_uptime_ms
 from console.store.operations.redis_client import RedisLink
 from console.store.spool.cipher import derive_key
 
-RESULT_MS, RUNNING_MS, TEMPORARY_MS = 86_400_000, 30_000, 300_000
+RESULT_LIFETIME_MS, RUNNING_MARK_LIFETIME_MS, FORGOTTEN_MARK_LIFETIME_MS = 86_400_000, 30_000, 300_000
 LARGEST_RESULT_BYTES = 8 * 1024
 EPOCH_VALID_MS = 1_000
 _RUNNING_MARK, _FORGOTTEN_MARK, _RESULT_MARK = b"r", b"t", b"d"
@@ -172,7 +172,9 @@ class IdempotencyCache(NoIdempotencyCache):
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
         """Ask Redis as `find_result` does. If Redis has no entry for the key, store an entry for 30 seconds which
         tells other processes that an operation uses the key now."""
-        return self._send_key_command(key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MS)
+        return self._send_key_command(
+            key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MARK_LIFETIME_MS
+        )
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
         """Store the committed result of an idempotency key in Redis for a day. `epoch` must have been read before the
@@ -188,7 +190,7 @@ class IdempotencyCache(NoIdempotencyCache):
             1,
             name,
             keys.encrypt(_make_associated_data(name, epoch, fingerprint), plain),
-            RESULT_MS,
+            RESULT_LIFETIME_MS,
         )
 
     def forget_result(self, key: str) -> None:
@@ -198,7 +200,9 @@ class IdempotencyCache(NoIdempotencyCache):
         with self._lock:
             self._epoch_read = (-EPOCH_VALID_MS, "")
         if self._keys is not None:
-            self._link.send_command("SET", self._keys.make_entry_name(key), _FORGOTTEN_MARK, "PX", TEMPORARY_MS)
+            self._link.send_command(
+                "SET", self._keys.make_entry_name(key), _FORGOTTEN_MARK, "PX", FORGOTTEN_MARK_LIFETIME_MS
+            )
 
     def _send_key_command(
         self, key: str, fingerprint: str, command: str, *further_arguments: str | bytes | int

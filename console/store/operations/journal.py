@@ -121,33 +121,33 @@ _RUNNING_OPERATION_QUERY = _CALLING_OPERATIONS_QUERY.where(
 )
 
 
-def begin_operation(tx: Transaction, new: NewOperation, holder: "Holder", now: datetime, seconds: float) -> int:
+def begin_operation(tx: Transaction, operation: NewOperation, holder: "Holder", now: datetime, seconds: float) -> int:
     """Insert an operation in state `calling` into the journal and return its fencing token. `seconds` is the
     length of its lease.
 
     Raises IntegrityError if another operation has this idempotency key.
     """
     row = {
-        "id": new.id,
-        "action": new.action,
-        "subject_kind": new.subject_kind,
-        "subject_id": new.subject_id,
-        "client_id": int(new.client_id) if new.client_id else None,
-        "corporation_number": new.corporation_number,
+        "id": operation.id,
+        "action": operation.action,
+        "subject_kind": operation.subject_kind,
+        "subject_id": operation.subject_id,
+        "client_id": int(operation.client_id) if operation.client_id else None,
+        "corporation_number": operation.corporation_number,
         "state": OperationState.CALLING.value,
-        "idempotency_key": new.key,
-        "fingerprint": new.fingerprint,
+        "idempotency_key": operation.key,
+        "fingerprint": operation.fingerprint,
         "operator": holder.operator,
         "desk": holder.desk,
         "host": holder.host,
         "process": holder.process,
         "session": holder.session,
         "started_at": convert_to_naive_utc(now),
-        "answer_lock": hashlib.sha256(new.answer_key.encode()).hexdigest() if new.answer_key else None,
+        "answer_lock": hashlib.sha256(operation.answer_key.encode()).hexdigest() if operation.answer_key else None,
         "lease_ms": int(seconds * 1000),
     }
     tx.conn.execute(_INSERT_OPERATION_STATEMENT, row)
-    tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"of": new.id}) is not None)
+    tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"of": operation.id}) is not None)
     return FIRST_FENCE
 
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from console.store.operations.leases import Holder
 
 ANSWER_RETENTION = timedelta(hours=24)
-ACT_RUNNING, ANSWER_STORED, ID_FREE = "running", "kept", "free"
+USE_RUNNING, USE_ANSWERED, USE_FREE = "running", "kept", "free"
 
 _REQUEST_ID_CONDITION = and_(request_ids.c.person == bindparam("who"), request_ids.c.request_id == bindparam("of"))
 _OWN_USE_CONDITION = and_(
-    _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING
+    _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("held"), request_ids.c.state == USE_RUNNING
 )
 _USE_AGE_MS_EXPRESSION: Any = database_unix_ms() - request_ids.c.begun_ms
 _REQUEST_ID_USE_QUERY = select(
@@ -44,7 +44,7 @@ _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id,
 _COLUMNS_OF_NEW_USE = ("command", "fingerprint", "desk", "host", "process", "since", "token")
 _NEW_USE_VALUES = {
     **{column: bindparam(f"{column}_") for column in _COLUMNS_OF_NEW_USE},
-    "state": ACT_RUNNING,
+    "state": USE_RUNNING,
     "begun_ms": database_unix_ms(),
     "lease_clock": lease_clock_id(),
     "lease_expires": make_lease_expiry_sql(),
@@ -123,8 +123,8 @@ class RequestIdUse:
     def is_free(self) -> bool:
         """True if the request id may be used again: its action had no effect, or its use began at least
         ANSWER_RETENTION ago and isn't running any more."""
-        return self.state == ID_FREE or (
-            self.age >= ANSWER_RETENTION and not (self.state == ACT_RUNNING and self.has_live_lease)
+        return self.state == USE_FREE or (
+            self.age >= ANSWER_RETENTION and not (self.state == USE_RUNNING and self.has_live_lease)
         )
 
 

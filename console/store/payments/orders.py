@@ -152,21 +152,21 @@ def _get_normalised_number(key: str | None, stored_number: str | None) -> str | 
     return key or None
 
 
-def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
+def insert_order(conn: Connection, order: NewOrder, now: datetime) -> int:
     """Insert an order as the shop does, for samples and tests, and return its id. Raises IntegrityError if an order
     with this order number exists.
     """
     row = {
-        "merch_txn_id": new.merch_txn_id,
-        "total_amount": new.total_minor,
-        "currency": new.currency,
-        "corporation_number": new.corporation_number,
-        "user_id": new.user_id,
-        "payment_method": new.payment_method,
-        "status": new.state.value,
+        "merch_txn_id": order.merch_txn_id,
+        "total_amount": order.total_minor,
+        "currency": order.currency,
+        "corporation_number": order.corporation_number,
+        "user_id": order.user_id,
+        "payment_method": order.payment_method,
+        "status": order.state.value,
         "created_at": convert_to_naive_utc(now),
         "updated_at": convert_to_naive_utc(now),
-        "state_since": convert_to_naive_utc(new.state_since or now),
+        "state_since": convert_to_naive_utc(order.state_since or now),
     }
     return compare_and_swap.insert_and_announce(conn, ORDER_KIND, _INSERT_ORDER_STATEMENT, row, now)
 

@@ -202,32 +202,32 @@ def _find_first_payment(
     return make_record(row, lapsed) if row else None
 
 
-def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
+def insert_payment(conn: Connection, payment: NewPayment, now: datetime) -> int:
     """Insert a payment and return its id. Raises IntegrityError if a payment of this provider has the same payment
     number or the same provider's id.
     """
     row = {
-        "order_id": new.order_id,
-        "provider": new.provider,
-        "merchant_payment_id": new.merchant_payment_id,
-        "provider_payment_id": new.provider_payment_id,
-        "corporation_number": new.corporation_number,
-        "payer_ref": new.payer,
-        "status": new.state.value,
-        "certainty": new.certainty.value,
-        **make_work_values(new.work),
-        "currency": new.currency,
-        "asked_minor": new.asked_minor,
-        "account_minor": new.account_minor,
-        "by_code": new.by_code,
-        "begun_at": compare_and_swap.make_storable_value(new.begun_at),
-        "payment_expires_at": compare_and_swap.make_storable_value(new.expires_at),
-        "operation_id": new.operation_id,
+        "order_id": payment.order_id,
+        "provider": payment.provider,
+        "merchant_payment_id": payment.merchant_payment_id,
+        "provider_payment_id": payment.provider_payment_id,
+        "corporation_number": payment.corporation_number,
+        "payer_ref": payment.payer,
+        "status": payment.state.value,
+        "certainty": payment.certainty.value,
+        **make_work_values(payment.work),
+        "currency": payment.currency,
+        "asked_minor": payment.asked_minor,
+        "account_minor": payment.account_minor,
+        "by_code": payment.by_code,
+        "begun_at": compare_and_swap.make_storable_value(payment.begun_at),
+        "payment_expires_at": compare_and_swap.make_storable_value(payment.expires_at),
+        "operation_id": payment.operation_id,
         "created_at": convert_to_naive_utc(now),
         "changed_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(now),
-        "booked_at": convert_to_naive_utc(now) if new.state in PAID_STATES else None,
-    } | compare_and_swap.make_id_column(new.given_id)
+        "booked_at": convert_to_naive_utc(now) if payment.state in PAID_STATES else None,
+    } | compare_and_swap.make_id_column(payment.given_id)
     return compare_and_swap.insert_and_announce(conn, PAYMENT_KIND, _INSERT_PAYMENT_STATEMENT, row, now)
 
 

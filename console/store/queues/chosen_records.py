@@ -106,7 +106,7 @@ def _make_sorted_keys_query(
     # By label: a server takes a plain number in ORDER BY for the place of a column.
     order = [column.desc() if is_descending else column for column in (*labelled[1:], labelled[0])]
     of_ranges = (select(*labelled).where(rows, *rest).order_by(*order).limit(_LIMIT_PARAMETER) for rows in ranges)
-    merged = union_all(*(select(each.subquery()) for each in of_ranges)).subquery()
+    merged = union_all(*(select(range_query.subquery()) for range_query in of_ranges)).subquery()
     columns = [merged.c[f"key_{place}"] for place in range(len(keys))]
     by = [column.desc() if is_descending else column for column in (*columns, merged.c.id)]
     return select(merged.c.id, *columns).order_by(*by).limit(_LIMIT_PARAMETER)
@@ -128,7 +128,7 @@ def _comes_after(
     place = list(zip((*keys, id_column), [*(after.first, after.second)[: len(keys)], last], strict=True))
     alternatives = []
     for number, (key, value) in enumerate(place):
-        same = [one == earlier for one, earlier in place[:number]]
+        same = [column_value == earlier for column_value, earlier in place[:number]]
         further = key < value if is_descending else key > value
         alternatives.append(and_(*same, further))
     return or_(*alternatives)
@@ -180,8 +180,8 @@ def _make_range_count_query(kind_queries: RecordTableQueries, rows: ColumnElemen
     return select(func.count().label("total"), _make_oldest_sql(counted).label("oldest")).select_from(counted)
 
 
-def _make_oldest_sql(counted: Subquery) -> ColumnElement[Any]:
-    return func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
+def _make_oldest_sql(counted_rows: Subquery) -> ColumnElement[Any]:
+    return func.min(case((counted_rows.c.since > EPOCH_START, counted_rows.c.since)))
 
 
 def count_records_by_cause(
@@ -196,11 +196,11 @@ def count_records_by_cause(
     for kind_queries in QUEUE_TABLES:
         ids = get_lapsed_ids(kind_queries, lapsed)
         for rows in kind_queries.list_chosen_ranges(name, choice, ids) if name in kind_queries.queues else ():
-            found = conn.execute(
+            cause_rows = conn.execute(
                 _make_range_totals_query(kind_queries, rows, ids),
                 kind_queries.make_parameters(ids) | {"most": MAX_RECORDS_GROUPED_BY_CAUSE + 1},
             )
-            of_range = [_make_cause_total(*row) for row in found]
+            of_range = [_make_cause_total(*row) for row in cause_rows]
             is_capped = is_capped or sum(total.count for total in of_range) > MAX_RECORDS_GROUPED_BY_CAUSE
             totals += of_range
     return tuple(totals), is_capped

@@ -70,46 +70,53 @@ UNFILTERED_CHOICE = QueueChoice()
 
 
 def make_conditions(
-    kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
+    kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> list[ColumnElement[bool]] | None:
     """Return the SQL conditions of the filter of `choice` on the rows of the table of records of `kind`; None if
     no row of this table fulfils the filter.
 
-    `since` is the table's column `state_since`; `shown` has the SQL expressions of the other compared values.
+    `since_column` is the table's column `state_since`; `shown_columns` has the SQL expressions of the other compared
+    values.
     """
-    chosen = choice.chosen
-    if (chosen.kinds and kind not in chosen.kinds) or (chosen.client is not None and shown.columns.client is None):
+    record_filter = choice.chosen
+    if (record_filter.kinds and kind not in record_filter.kinds) or (
+        record_filter.client is not None and shown_columns.columns.client is None
+    ):
         return None
-    return list(_make_filter_conditions(kind, id_column, since, shown, choice))
+    return list(_make_filter_conditions(kind, id_column, since_column, shown_columns, choice))
 
 
 def _make_filter_conditions(
-    kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
+    kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> Iterator[ColumnElement[bool]]:
-    chosen, columns = choice.chosen, shown.columns
-    if chosen.states:
-        certainties, work_states = chosen.states & set(Certainty), chosen.states & set(WorkState)
+    record_filter, columns = choice.chosen, shown_columns.columns
+    if record_filter.states:
+        certainties, work_states = record_filter.states & set(Certainty), record_filter.states & set(WorkState)
         yield or_(
-            is_one_of(columns.status, chosen.states),
-            *([is_one_of(shown.certainty, certainties)] if certainties else ()),
-            *([is_one_of(shown.work_state, work_states)] if work_states else ()),
+            is_one_of(columns.status, record_filter.states),
+            *([is_one_of(shown_columns.certainty, certainties)] if certainties else ()),
+            *([is_one_of(shown_columns.work_state, work_states)] if work_states else ()),
         )
-    if chosen.certainties:
-        yield is_one_of(shown.certainty, chosen.certainties)
-    if chosen.work_states:
-        yield is_one_of(shown.work_state, chosen.work_states)
-    if chosen.causes:
-        has_cause = is_one_of(shown.cause, chosen.causes - {NO_CAUSE})
-        yield or_(has_cause, make_hex_text_sql(shown.cause) == "") if NO_CAUSE in chosen.causes else has_cause
-    if chosen.providers:
-        yield columns.has_provider(chosen.providers)
-    if chosen.client is not None:
-        yield func.coalesce(columns.client, 0) == int(chosen.client)
-    if chosen.amount is not None:
-        yield _make_amount_condition(shown, chosen.amount)
-    if chosen.owner is not None:
-        yield _make_owner_condition(kind, id_column, chosen.owner, choice.owners or {})
-    yield from make_age_conditions(since, choice)
+    if record_filter.certainties:
+        yield is_one_of(shown_columns.certainty, record_filter.certainties)
+    if record_filter.work_states:
+        yield is_one_of(shown_columns.work_state, record_filter.work_states)
+    if record_filter.causes:
+        has_cause = is_one_of(shown_columns.cause, record_filter.causes - {NO_CAUSE})
+        yield (
+            or_(has_cause, make_hex_text_sql(shown_columns.cause) == "")
+            if NO_CAUSE in record_filter.causes
+            else has_cause
+        )
+    if record_filter.providers:
+        yield columns.has_provider(record_filter.providers)
+    if record_filter.client is not None:
+        yield func.coalesce(columns.client, 0) == int(record_filter.client)
+    if record_filter.amount is not None:
+        yield _make_amount_condition(shown_columns, record_filter.amount)
+    if record_filter.owner is not None:
+        yield _make_owner_condition(kind, id_column, record_filter.owner, choice.owners or {})
+    yield from make_age_conditions(since_column, choice)
 
 
 def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
@@ -128,13 +135,15 @@ def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[Colu
         yield since <= literal(convert_to_naive_utc(latest), Instant)
 
 
-def _make_amount_condition(shown: ShownColumns, amount: AmountRange) -> ColumnElement[bool]:
+def _make_amount_condition(shown_columns: ShownColumns, amount: AmountRange) -> ColumnElement[bool]:
     ranges = []
     for currency in MINOR_DIGITS_BY_CURRENCY:
         bounds = amount.compute_minor_bounds(currency)
         if bounds is not None:
-            minor = shown.columns.minor
-            ranges.append(and_(is_one_of(shown.columns.currency, {currency}), minor >= bounds[0], minor <= bounds[1]))
+            minor = shown_columns.columns.minor
+            ranges.append(
+                and_(is_one_of(shown_columns.columns.currency, {currency}), minor >= bounds[0], minor <= bounds[1])
+            )
     return or_(*ranges) if ranges else literal(1) == literal(0)
 
 
@@ -166,14 +175,17 @@ class _SortedTable:
 
 
 def make_sort_keys(
-    kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
+    kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> Sequence[Expression]:
     """Return the one or two SQL expressions by which the rows of one table are sorted in the order of `choice`.
     They are never NULL, and every database sorts them in the same way.
 
-    `since` is the table's column `state_since`; `shown` has the SQL expressions of the other sorted values.
+    `since_column` is the table's column `state_since`; `shown_columns` has the SQL expressions of the other sorted
+    values.
     """
-    table = _SortedTable(kind, id_column, since, shown, choice.owners or {}, choice.order.is_descending)
+    table = _SortedTable(
+        kind, id_column, since_column, shown_columns, choice.owners or {}, choice.order.is_descending
+    )
     return _SORT_KEYS[choice.order.column](table)
 
 

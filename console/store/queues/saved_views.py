@@ -70,8 +70,8 @@ def find_named(conn: Connection, view: SavedView) -> SavedView | None:
     """Return the stored view that has the name of `view` and the same owner (the same person, or the team) and
     isn't deleted; None if there is none."""
     rows = conn.execute(_VIEW_BY_CLAIM_QUERY, {"claim": _make_claim(view)})
-    named = unreadable_rows.read_each("saved_views", rows, _make_view)
-    return named[0] if named else None
+    views = unreadable_rows.read_each("saved_views", rows, _make_view)
+    return views[0] if views else None
 
 
 def add_view(conn: Connection, view: SavedView) -> int:

@@ -243,20 +243,27 @@ class RecordTableQueries:
         return self.rows.where(self._is_lapsed, *([] if self.may_be_lapsed is None else [self.may_be_lapsed]))
 
     def make_first_rows_query(
-        self, ranges: Sequence[ColumnElement[bool]], *conditions: ColumnElement[bool], by: Sequence[Column[Any]]
+        self,
+        ranges: Sequence[ColumnElement[bool]],
+        *conditions: ColumnElement[bool],
+        sort_columns: Sequence[Column[Any]],
     ) -> Select[Any]:
         """Return the query of the first rows of these index ranges that fulfil all `conditions`, sorted by the
-        columns `by`. The parameter `most` limits the number of rows. With several ranges the query reads the
-        first rows of each range, then merges and sorts them.
+        columns `sort_columns`. The parameter `most` limits the number of rows. With several ranges the query reads
+        the first rows of each range, then merges and sorts them.
         """
         if len(ranges) == 1:
-            return self.rows.where(ranges[0], *conditions).order_by(*by).limit(_LIMIT_PARAMETER)
+            return self.rows.where(ranges[0], *conditions).order_by(*sort_columns).limit(_LIMIT_PARAMETER)
         ids = [
-            select(self.id).where(rows, *conditions).order_by(*by).limit(_LIMIT_PARAMETER).subquery()
+            select(self.id).where(rows, *conditions).order_by(*sort_columns).limit(_LIMIT_PARAMETER).subquery()
             for rows in ranges
         ]
-        first = union_all(*(select(each) for each in ids)).subquery()
-        return self.rows.join_from(first, self.id.table, self.id == first.c.id).order_by(*by).limit(_LIMIT_PARAMETER)
+        first = union_all(*(select(id_query) for id_query in ids)).subquery()
+        return (
+            self.rows.join_from(first, self.id.table, self.id == first.c.id)
+            .order_by(*sort_columns)
+            .limit(_LIMIT_PARAMETER)
+        )
 
 
 def _make_count_query(rows: Select[Any]) -> Select[Any]:
@@ -300,18 +307,22 @@ def _make_page_queries(
     place = (kind_queries.work_state, kind_queries.state_since, kind_queries.id)
     same_state, since = kind_queries.work_state == bindparam("work"), _SINCE_PARAMETER
     return _PageQueries(
-        kind_queries.make_first_rows_query(ranges, by=place[1:] if in_one_state else place),
+        kind_queries.make_first_rows_query(ranges, sort_columns=place[1:] if in_one_state else place),
         kind_queries.make_first_rows_query(
             ranges,
             same_state,
             kind_queries.state_since == since,
             kind_queries.id > bindparam("last"),
-            by=(kind_queries.id,),
+            sort_columns=(kind_queries.id,),
         ),
-        kind_queries.make_first_rows_query(ranges, same_state, kind_queries.state_since > since, by=place[1:]),
+        kind_queries.make_first_rows_query(
+            ranges, same_state, kind_queries.state_since > since, sort_columns=place[1:]
+        ),
         None
         if in_one_state
-        else kind_queries.make_first_rows_query(ranges, kind_queries.work_state > bindparam("work"), by=place),
+        else kind_queries.make_first_rows_query(
+            ranges, kind_queries.work_state > bindparam("work"), sort_columns=place
+        ),
     )
 
 

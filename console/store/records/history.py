@@ -53,23 +53,23 @@ class EventSource:
     time_column: ColumnElement[Any] | None = None
 
     def read_events_page(
-        self, conn: Connection, kind: str, id: str, last: EventRowPosition | None
+        self, conn: Connection, kind: str, id: str, last_position: EventRowPosition | None
     ) -> list[TimelineEvent]:
-        """Return the next page of events about the record, oldest first. `last` is the position of the last event
-        of the previous page; None for the first page."""
+        """Return the next page of events about the record, oldest first. `last_position` is the position of the last
+        event of the previous page; None for the first page."""
         query = self.rows.where(self.condition_for(kind, id))
-        if last is not None:
-            query = query.where(self._is_after_sql(*last))
+        if last_position is not None:
+            query = query.where(self._is_after_sql(*last_position))
         order = (self.id_column,) if self.time_column is None else (self.time_column, self.id_column)
         rows = conn.execute(query.order_by(*order).limit(ROWS_PER_BATCH))
         return [self.make_event(row, kind, id) for row in rows]
 
     def walk_events(
-        self, conn: Connection, kind: str, id: str, last: EventRowPosition | None = None
+        self, conn: Connection, kind: str, id: str, last_position: EventRowPosition | None = None
     ) -> Iterator[TimelineEvent]:
-        """Yield all events about the record after the position `last` (None: from the first), oldest first,
+        """Yield all events about the record after the position `last_position` (None: from the first), oldest first,
         reading page by page."""
-        page = self.read_events_page(conn, kind, id, last)
+        page = self.read_events_page(conn, kind, id, last_position)
         while page:
             yield from page
             if len(page) < ROWS_PER_BATCH:

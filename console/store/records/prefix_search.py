@@ -95,9 +95,9 @@ def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set
     """Return the ids of the records with a number or payer that begins with `text`, by kind, at most `limit` for
     each searched column (see `find_by_prefix`)."""
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
-    typed = _make_range_parameters("id", normalize(text)) | _make_range_parameters("payer", text)
+    parameters = _make_range_parameters("id", normalize(text)) | _make_range_parameters("payer", text)
     query = _IDS_BY_NUMBER_PREFIX_QUERY if reads_views(conn) else _IDS_BY_ANY_PREFIX_QUERY
-    for kind, record_id in conn.execute(query, {**typed, "most": limit}):
+    for kind, record_id in conn.execute(query, {**parameters, "most": limit}):
         ids[kind].add(record_id)
     return ids
 

@@ -287,10 +287,10 @@ def find_by_payers_since(
         _make_ids_by_payer_query(payment_id, None if is_masked else payer, limit)
         for payment_id, payer in payer_of_payment.items()
     )
-    found = conn.execute(union_all(*parts), {"since": convert_to_naive_utc(since)}).all()
-    refund_of = {refund.id: refund for refund in find_by_ids(conn, {row.id for row in found})}
+    rows = conn.execute(union_all(*parts), {"since": convert_to_naive_utc(since)}).all()
+    refund_of = {refund.id: refund for refund in find_by_ids(conn, {row.id for row in rows})}
     ids_of = {
-        payment_id: [row.id for row in found if row.for_payment == payment_id] for payment_id in payer_of_payment
+        payment_id: [row.id for row in rows if row.for_payment == payment_id] for payment_id in payer_of_payment
     }
     return {
         payment_id: tuple(refund_of[id] for id in sorted(ids, reverse=True)) for payment_id, ids in ids_of.items()
@@ -335,14 +335,14 @@ def read_refunds(
 def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
     """Return the refunds. From the `checkers` of a refund in the state requested, people who are no approvers any
     more are left out."""
-    kept = tuple(records)
-    names = {name for refund in kept if refund.state is RefundState.REQUESTED for name in refund.checkers}
+    kept_records = tuple(records)
+    names = {name for refund in kept_records if refund.state is RefundState.REQUESTED for name in refund.checkers}
     lost = {name for name in names if not _is_approver(conn, name)}
     return tuple(
         replace(refund, checkers=tuple(name for name in refund.checkers if name not in lost))
         if lost and refund.state is RefundState.REQUESTED
         else refund
-        for refund in kept
+        for refund in kept_records
     )
 
 
@@ -357,7 +357,7 @@ def _find_first_refund(
     return next(iter(select_records(conn, query, values, lapsed)), None)
 
 
-def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_server_time: bool = False) -> int:
+def insert_refund(conn: Connection, refund: NewRefund, now: datetime, *, uses_server_time: bool = False) -> int:
     """Insert a refund request and return its id. The caller has reserved its amount before
     (`balances.reserve_amount`). Raises IntegrityError if the payment has an open refund.
 
@@ -365,26 +365,26 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
     server requires it.
     """
     row = {
-        "payment_id": new.payment_id,
-        "order_id": new.order_id,
-        "refund_amount": new.amount_minor,
-        "currency": new.currency,
+        "payment_id": refund.payment_id,
+        "order_id": refund.order_id,
+        "refund_amount": refund.amount_minor,
+        "currency": refund.currency,
         "status": RefundState.REQUESTED.value,
-        **make_work_values(new.work),
-        "maker": new.maker,
-        "reason": new.reason,
-        "reason_code": new.reason_code,
-        "ticket": new.ticket,
-        "intended_repeat": new.intended_repeat,
-        "set_aside_id": new.set_aside_id,
-        "saw": new.payment_at_request,
-        "radar": new.risk_signals,
-        "checkers_needed": new.checkers_needed,
-        "sends_after": compare_and_swap.make_storable_value(new.sends_after),
-        "decide_by": convert_to_naive_utc(new.decide_by),
+        **make_work_values(refund.work),
+        "maker": refund.maker,
+        "reason": refund.reason,
+        "reason_code": refund.reason_code,
+        "ticket": refund.ticket,
+        "intended_repeat": refund.intended_repeat,
+        "set_aside_id": refund.set_aside_id,
+        "saw": refund.payment_at_request,
+        "radar": refund.risk_signals,
+        "checkers_needed": refund.checkers_needed,
+        "sends_after": compare_and_swap.make_storable_value(refund.sends_after),
+        "decide_by": convert_to_naive_utc(refund.decide_by),
         "changed_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(now),
-    } | compare_and_swap.make_id_column(new.given_id)
+    } | compare_and_swap.make_id_column(refund.given_id)
     if uses_server_time:
         return compare_and_swap.insert_and_announce(
             conn, REFUND_KIND, _INSERT_REFUND_WITH_SERVER_TIME_STATEMENT, row, now

@@ -168,11 +168,11 @@ def _append_to_manifest(
     differences, or if one of these differences isn't among `paths`."""
     if former is None or former.form != FORMAT_VERSION:
         return None
-    files, given = [source.sha256 for source in status.files], {_hash_file(path): path for path in paths}
+    files, paths_by_hash = [source.sha256 for source in status.files], {_hash_file(path): path for path in paths}
     more = files[len(former.files) :]
-    if former.files != files[: len(former.files)] or not given.keys() >= set(more):
+    if former.files != files[: len(former.files)] or not paths_by_hash.keys() >= set(more):
         return None
-    stored = [_store_file(given[each], each, documents) for each in more]
+    stored = [_store_file(paths_by_hash[file_hash], file_hash, documents) for file_hash in more]
     return RegistryManifest(
         FORMAT_VERSION,
         status.registry_date.isoformat(),
@@ -199,7 +199,11 @@ def _store_base(folder: Path, file: Path, documents: Documents) -> RegistryManif
     finally:
         shutil.rmtree(snapshot, ignore_errors=True)
     return RegistryManifest(
-        FORMAT_VERSION, status.registry_date.isoformat(), base, [one.sha256 for one in status.files], []
+        FORMAT_VERSION,
+        status.registry_date.isoformat(),
+        base,
+        [source_file.sha256 for source_file in status.files],
+        [],
     )
 
 
@@ -230,23 +234,23 @@ def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents
     )  # may be there: an import can have been broken off
 
 
-def _fetch_file(folder: Path, stored: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:
+def _fetch_file(folder: Path, stored_file: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:
     """Fetch a stored file into the folder `fetched` in `folder`, verify its hash, and return its path. Full parts
     that an earlier, interrupted call has fetched aren't fetched again."""
-    path = folder / _FETCHED_FOLDER_NAME / _get_valid_digest(stored)
+    path = folder / _FETCHED_FOLDER_NAME / _get_valid_digest(stored_file)
     make_private_folder(path.parent)
     make_private_file(path)
     with path.open("r+b") as file:
-        done = min(path.stat().st_size // PART_BYTES, len(stored.parts))
+        done = min(path.stat().st_size // PART_BYTES, len(stored_file.parts))
         file.truncate(done * PART_BYTES)
         file.seek(done * PART_BYTES)
-        for part in stored.parts[done:]:
+        for part in stored_file.parts[done:]:
             if should_stop():
                 raise make_stopped_error()
             file.write(_decompress(part, documents.read(part)))
-    if _hash_file(path) != stored.sha256:
+    if _hash_file(path) != stored_file.sha256:
         path.unlink()
-        raise _make_damaged_error(stored.name)
+        raise _make_damaged_error(stored_file.name)
     return path
 
 
@@ -261,12 +265,12 @@ def _decompress(path: str, content: bytes) -> bytes:
     return part
 
 
-def _get_valid_digest(stored: StoredFile) -> str:
+def _get_valid_digest(stored_file: StoredFile) -> str:
     """Return the SHA-256 of the stored file, which is used as a file name. Raises not_found if the manifest has
     another text in its place."""
-    if len(stored.sha256) != sha256().digest_size * 2 or not stored.sha256.isalnum():
-        raise _make_damaged_error(stored.name)
-    return stored.sha256
+    if len(stored_file.sha256) != sha256().digest_size * 2 or not stored_file.sha256.isalnum():
+        raise _make_damaged_error(stored_file.name)
+    return stored_file.sha256
 
 
 def _make_damaged_error(name: str) -> ConsoleError:
@@ -319,7 +323,10 @@ def _read_replaced_manifest(documents: Documents) -> RegistryManifest | None:
 def _list_texts(manifest: RegistryManifest) -> list[str]:
     """Return all hashes, names and paths of the manifest."""
     stored = (manifest.base, *manifest.differences)
-    return [*manifest.files, *(text for each in stored for text in (each.sha256, each.name, *each.parts))]
+    return [
+        *manifest.files,
+        *(text for stored_file in stored for text in (stored_file.sha256, stored_file.name, *stored_file.parts)),
+    ]
 
 
 def _make_newer_program_error() -> ConsoleError:
@@ -330,7 +337,7 @@ def _make_newer_program_error() -> ConsoleError:
 
 def _list_parts(manifest: RegistryManifest | None) -> set[str]:
     stored = () if manifest is None else (manifest.base, *manifest.differences)
-    return {part for each in stored for part in each.parts}
+    return {part for stored_file in stored for part in stored_file.parts}
 
 
 def _hash_file(path: Path) -> str:

@@ -175,11 +175,11 @@ def _is_one_of(values: Iterable[str]) -> Callable[[Column], bool]:
 def _has_digits(count: int) -> Callable[[Column], bool]:
     """Return a function that checks a column: each text is empty or consists of `count` ASCII digits."""
 
-    def check(column: Column) -> bool:
+    def has_only_digits(column: Column) -> bool:
         text = "".join(column)
         return not text or ({count, 0}.issuperset(map(len, column)) and _are_digits(text))
 
-    return check
+    return has_only_digits
 
 
 def _are_digits(text: str) -> bool:
@@ -195,8 +195,8 @@ def _are_corporation_numbers(column: Column) -> bool:
 
 
 def _are_corporation_numbers_or_empty(column: Column) -> bool:
-    given = [number for number in column if number]
-    return not given or _are_corporation_numbers(given)
+    numbers = [number for number in column if number]
+    return not numbers or _are_corporation_numbers(numbers)
 
 
 def _are_days(column: Column) -> bool:

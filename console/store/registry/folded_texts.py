@@ -121,9 +121,9 @@ def _shorten_place(place: str) -> str:
 def _fold_without_digits(place: str, street: str) -> str | None:
     """Return the comparison form of a street behind `place`, with %s in place of each digit; all digits of
     `street` are 0. Return None if the form also has digits made of other characters (三丁目)."""
-    folded = _fold_street_after_place(place, street)
-    digits = [one for one in folded if one.isdigit()]
-    return folded.replace("0", "%s") if digits == ["0"] * street.count("0") else None
+    folded_street = _fold_street_after_place(place, street)
+    digits = [character for character in folded_street if character.isdigit()]
+    return folded_street.replace("0", "%s") if digits == ["0"] * street.count("0") else None
 
 
 def _fold_street_after_place(place: str, street: str) -> str:

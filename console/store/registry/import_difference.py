@@ -75,8 +75,8 @@ def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tupl
 
 def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredCorporationRow, bool]]) -> set[int]:
     """Return the row ids in the table `corporations` of those corporations of `rows` that the registry has now."""
-    found = (connection.execute(_CORPORATION_ID_BY_NUMBER_QUERY, row[:1]).fetchone() for row, _ in rows)
-    return {row[0] for row in found if row is not None}
+    id_rows = (connection.execute(_CORPORATION_ID_BY_NUMBER_QUERY, row[:1]).fetchone() for row, _ in rows)
+    return {row[0] for row in id_rows if row is not None}
 
 
 def _apply_row(
@@ -88,17 +88,17 @@ def _apply_row(
 ) -> int:
     """Write a row in force into the registry, or delete a deleted corporation, and store the change if a fact of the
     corporation has changed. Return by how much the number of corporations has changed: 1, 0 or -1."""
-    found = connection.execute(_CORPORATION_BY_NUMBER_QUERY, row[:1]).fetchone()
-    before: StoredCorporationRow | None = found and found[1:]
+    stored_row = connection.execute(_CORPORATION_BY_NUMBER_QUERY, row[:1]).fetchone()
+    before: StoredCorporationRow | None = stored_row and stored_row[1:]
     after = None if is_deleted else row
-    if found is None and after is None:
+    if stored_row is None and after is None:
         return 0
     if after is None:
-        connection.execute(_DELETE_CORPORATION_STATEMENT, found[:1])
-    elif found is None:
+        connection.execute(_DELETE_CORPORATION_STATEMENT, stored_row[:1])
+    elif stored_row is None:
         connection.execute(INSERT_CORPORATION_STATEMENT, after)
     else:
-        connection.execute(_UPDATE_CORPORATION_STATEMENT, (*after, found[0]))
+        connection.execute(_UPDATE_CORPORATION_STATEMENT, (*after, stored_row[0]))
     was, now = (None if state is None else read_corporation(state, places) for state in (before, after))
     if find_changed_facts(was, now):
         states = (None if state is None else format_corporation_state(state, places) for state in (before, after))

@@ -65,13 +65,13 @@ def _covers_registry(whole_files: Sequence[SourceFile], current: RegistryCoverag
 
 
 def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
-    seen: set[str] = set()
+    seen_codes: set[str] = set()
     for source in whole_files:
         if source.day != whole_files[0].day:
             raise _make_order_error(RegistryOrderProblem.FILES_OF_OTHER_DAYS, source, whole_files[0].day)
-        if source.prefecture in seen or WHOLE_NATION_CODE in seen:
+        if source.prefecture in seen_codes or WHOLE_NATION_CODE in seen_codes:
             raise _make_order_error(RegistryOrderProblem.SAME_FILE_TWICE, source, whole_files[0].day)
-        seen.add(source.prefecture)
+        seen_codes.add(source.prefecture)
 
 
 def _check_difference(complete_until: date | None, source: SourceFile) -> date:

@@ -173,11 +173,15 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
 
 def _select_rows_in_force(columns: FileColumns) -> FileColumns:
     """Return the columns without the rows of earlier states and of deleted corporations."""
-    chosen = [
+    rows_in_force = [
         latest == "1" and process != ProcessCode.DELETED
         for latest, process in zip(columns.latest, columns.process, strict=True)
     ]
-    return columns if all(chosen) else FileColumns(*(tuple(compress(column, chosen)) for column in columns))
+    return (
+        columns
+        if all(rows_in_force)
+        else FileColumns(*(tuple(compress(column, rows_in_force)) for column in columns))
+    )
 
 
 def _create_indexes_and_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:

@@ -184,14 +184,14 @@ def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:
 
 
 def _has_any(texts: str, parts: tuple[str, ...]) -> bool:
-    for one in parts:  # noqa: SIM110  # a generator would take longer than the comparisons
-        if one in texts:
+    for part in parts:  # noqa: SIM110  # a generator would take longer than the comparisons
+        if part in texts:
             return True
     return False
 
 
 def _has_all(text: str, parts: tuple[str, ...]) -> bool:
-    for one in parts:  # noqa: SIM110  # as above
-        if one not in text:
+    for part in parts:  # noqa: SIM110  # as above
+        if part not in text:
             return False
     return True

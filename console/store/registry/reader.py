@@ -110,16 +110,16 @@ class RegistryReader:
     def find_many(self, numbers: Collection[str]) -> dict[str, Corporation]:
         """Return the corporations with these corporation numbers, by number and in the given order. Numbers that
         the registry doesn't have are left out."""
-        asked = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
+        valid_numbers = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
 
         def find_rows(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> dict[str, Corporation]:
             rows = (
                 row
-                for part in _split_numbers(asked)
+                for part in _split_numbers(valid_numbers)
                 for row in connection.execute(_make_in_query(part), part).fetchall()
             )
-            found = (generation.read(connection, row) for row in rows)
-            by_number = {corporation.number: corporation for corporation in found}
+            corporations = (generation.read(connection, row) for row in rows)
+            by_number = {corporation.number: corporation for corporation in corporations}
             return {number: by_number[number] for number in numbers if number in by_number}
 
         return self.run_query(find_rows)
@@ -140,13 +140,15 @@ class RegistryReader:
         numbers = [number for number in our_numbers if _is_number(number)]
 
         def find_matches(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> tuple[Corporation, ...]:
-            def read(row_id: int) -> Corporation | None:
+            def read_by_row_id(row_id: int) -> Corporation | None:
                 row = connection.execute(_CORPORATION_BY_ID_QUERY, (row_id,)).fetchone()
                 return None if row is None else generation.read(connection, row)
 
             for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY_CHARACTERS])):
-                if found := search(connection, read, parse_query(spelling), prefecture_code, limit, numbers):
-                    return found
+                if corporations := search(
+                    connection, read_by_row_id, parse_query(spelling), prefecture_code, limit, numbers
+                ):
+                    return corporations
             return ()
 
         return self.run_query(find_matches)
@@ -168,13 +170,13 @@ class RegistryReader:
         if it wasn't merged, or if the chain of successors leads into a circle or is longer than _MAX_SUCCESSORS.
         """
         chain: dict[str, Corporation] = {}
-        found = self.find(number)
-        while found is not None and found.successor is not None:
-            if found.successor == number or found.successor in chain or len(chain) == _MAX_SUCCESSORS:
+        corporation = self.find(number)
+        while corporation is not None and corporation.successor is not None:
+            if corporation.successor == number or corporation.successor in chain or len(chain) == _MAX_SUCCESSORS:
                 return ()
-            found = self.find(found.successor)
-            if found is not None:
-                chain[found.number] = found
+            corporation = self.find(corporation.successor)
+            if corporation is not None:
+                chain[corporation.number] = corporation
         return tuple(chain.values())
 
     def status(self) -> RegistryStatus:
@@ -281,8 +283,8 @@ def _find_changes(
     rows = connection.execute(query, (since,))
     if numbers is None:
         return rows.fetchall()
-    asked = {int(number) for number in numbers if _is_number(number)}
-    return [row for row in rows if row[1] in asked]
+    valid_numbers = {int(number) for number in numbers if _is_number(number)}
+    return [row for row in rows if row[1] in valid_numbers]
 
 
 def _read_change(row: tuple[Any, ...]) -> CorporationChange:

@@ -354,5 +354,5 @@ def _convert_cause(day: str, cause: str) -> int | None:
     return _INTEGER_BY_OPTIONAL_CODE[cause or CloseCause.OTHER] if day else None
 
 
-def _get_first_or_second(first: str, second: str) -> str:
-    return first or second
+def _get_first_or_second(first_text: str, second_text: str) -> str:
+    return first_text or second_text

@@ -37,7 +37,7 @@ MAX_CANDIDATES = 1_000
 frequent but rarely together has more rows; then matches may be missing.
 """
 _CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
-_MAX_TERMS, _MIN_KANA = 6, 1
+_MAX_EXPRESSION_TERMS, _MIN_FREQUENT_TERMS = 6, 1
 _NUMBER_DIGITS = 13
 _MAX_NUMBERS_PER_QUERY = 500
 
@@ -58,14 +58,14 @@ def search(
         return ()
     candidates = _Candidates(connection, query, prefecture_code)
     best = _rank_ours(candidates, [int(number) for number in our_numbers])
-    found: dict[int, Corporation] = {}
-    for row_id in chain(best, _find_by_rank(candidates, limit, found)):
-        if len(found) >= limit:
+    corporations_by_row_id: dict[int, Corporation] = {}
+    for row_id in chain(best, _find_by_rank(candidates, limit, corporations_by_row_id)):
+        if len(corporations_by_row_id) >= limit:
             break
-        one = found.get(row_id) or read(row_id)
-        if one is not None:
-            found[row_id] = one
-    return tuple(found.values())
+        corporation = corporations_by_row_id.get(row_id) or read(row_id)
+        if corporation is not None:
+            corporations_by_row_id[row_id] = corporation
+    return tuple(corporations_by_row_id.values())
 
 
 def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
@@ -191,8 +191,8 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
                 for candidate in _find_ranked_candidates(candidates, rank, table)
                 if candidate.row_id not in found_ids
             )
-            for one in sorted(islice(new, limit), key=_get_name_length):
-                yield one.row_id
+            for ranked_candidate in sorted(islice(new, limit), key=_get_name_length):
+                yield ranked_candidate.row_id
         if rank is Rank.NAME and query.digits:
             yield from _find_by_digits(candidates.connection, query.digits, prefecture_code)
     if candidates.budget == 0:
@@ -219,9 +219,14 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
             if count > MAX_CANDIDATES or (count > 2 * limit and len(is_closed) > limit):
                 return None
     ranked = [
-        (one.rank, is_closed[one.row_id], _get_name_length(one), one.row_id)
-        for one in map(candidates.rank_row_id, is_closed)
-        if one.rank is not None
+        (
+            ranked_candidate.rank,
+            is_closed[ranked_candidate.row_id],
+            _get_name_length(ranked_candidate),
+            ranked_candidate.row_id,
+        )
+        for ranked_candidate in map(candidates.rank_row_id, is_closed)
+        if ranked_candidate.rank is not None
     ]
     return [row_id for *_, row_id in sorted(ranked, key=lambda entry: entry[:3])]
 
@@ -251,12 +256,12 @@ def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> 
     expression = make_expression(candidates.query, rank)
     if expression is None:
         return
-    for one in candidates.verify(table, expression):
+    for candidate in candidates.verify(table, expression):
         if candidates.budget == 0:
             return
         candidates.budget -= 1
-        if one is not None and one.rank is not None and one.rank <= rank:
-            yield one
+        if candidate is not None and candidate.rank is not None and candidate.rank <= rank:
+            yield candidate
 
 
 # The expressions of the index
@@ -342,8 +347,8 @@ def _make_name_expression(bare_name: str, name: str) -> str | None:
     """Return the full-text expression for `name`, which is `bare_name` with or without its legal form. Of the legal
     form only the characters beside the name count: the others are in so many names that their lists are long."""
     start = name.index(bare_name)
-    beside = name[max(start - 1, 0) : start + len(bare_name) + 1]
-    return _make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(beside)])
+    name_part = name[max(start - 1, 0) : start + len(bare_name) + 1]
+    return _make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name_part)])
 
 
 def _make_beginning_expression(bare_name: str) -> str | None:
@@ -382,11 +387,11 @@ def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
     """
     usual = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
     different = sorted(usual or dict.fromkeys(terms), key=_is_kana)
-    rare = [term for term in different if not _is_kana(term)][:_MAX_TERMS]
+    rare = [term for term in different if not _is_kana(term)][:_MAX_EXPRESSION_TERMS]
     frequent = different[len(rare) :]
-    step = -(-len(frequent) // max(_MIN_KANA, _MAX_TERMS - len(rare))) or 1
-    chosen = [*rare, *frequent[::step]]
-    return _join_expressions("AND", [f'"{term}"' for term in chosen if not _is_implied(term, chosen)])
+    step = -(-len(frequent) // max(_MIN_FREQUENT_TERMS, _MAX_EXPRESSION_TERMS - len(rare))) or 1
+    chosen_terms = [*rare, *frequent[::step]]
+    return _join_expressions("AND", [f'"{term}"' for term in chosen_terms if not _is_implied(term, chosen_terms)])
 
 
 def _is_implied(pair: str, terms: Collection[str]) -> bool:
@@ -400,7 +405,7 @@ def _is_kana(term: str) -> bool:
 
 
 def _join_expressions(operator: str, expressions: Iterable[str | None]) -> str | None:
-    present = list(dict.fromkeys(one for one in expressions if one is not None))
+    present = list(dict.fromkeys(expression for expression in expressions if expression is not None))
     if len(present) < 2:
         return present[0] if present else None
     return "(" + f" {operator} ".join(present) + ")"

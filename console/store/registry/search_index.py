@@ -184,7 +184,7 @@ def _make_street_terms(before: str, street: str) -> tuple[str, Sequence[tuple[st
     character before it in comparison form, and its start and end in the street. All digits of `street` are 0, so
     that the cache has one entry for many streets. `before` is the character before the street.
     """
-    numbers = [(_fold_character(found[1]), *found.span(2)) for found in _NUMBER_PATTERN.finditer(street)]
+    numbers = [(_fold_character(match[1]), *match.span(2)) for match in _NUMBER_PATTERN.finditer(street)]
     return " ".join(list_address_terms(before + street)), numbers
 
 

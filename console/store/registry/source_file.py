@@ -175,16 +175,18 @@ def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     has other files than a CSV and signatures (`.asc`), if the CSV is compressed by an unusual method, and if it would
     become far larger than the publisher's when it is unpacked."""
     members = [member for member in archive.infolist() if not member.is_dir()]
-    found = [member for member in members if member.filename.lower().endswith(".csv")]
-    others = [member for member in members if member not in found and not member.filename.lower().endswith(".asc")]
-    if len(found) != 1 or others:
+    csv_members = [member for member in members if member.filename.lower().endswith(".csv")]
+    others = [
+        member for member in members if member not in csv_members and not member.filename.lower().endswith(".asc")
+    ]
+    if len(csv_members) != 1 or others:
         raise make_bad_file_error(name, RegistryFileProblem.NOT_ONE_CSV)
-    size, compressed = found[0].file_size, found[0].compress_size
-    if found[0].compress_type not in _ACCEPTED_COMPRESSION_METHODS:
+    size, compressed = csv_members[0].file_size, csv_members[0].compress_size
+    if csv_members[0].compress_type not in _ACCEPTED_COMPRESSION_METHODS:
         raise make_bad_file_error(name, RegistryFileProblem.INCOMPLETE_ZIP)
     if size > MAX_CSV_BYTES or (size > _MAX_BYTES_WITHOUT_RATIO_CHECK and size > compressed * MAX_COMPRESSION_RATIO):
         raise make_bad_file_error(name, RegistryFileProblem.TOO_LARGE_UNPACKED)
-    return found[0]
+    return csv_members[0]
 
 
 def _match_names(name: str, csv_name: str) -> re.Match[str]:

@@ -56,14 +56,14 @@ class LocalJournal:
     instead.
     """
 
-    def __init__(self, path: Path, tables: Sequence[str], added: Sequence[Sequence[str]] = ()) -> None:
-        """`tables`: the statements that create a new file. `added`: for each later version of the file, the
+    def __init__(self, path: Path, tables: Sequence[str], upgrades: Sequence[Sequence[str]] = ()) -> None:
+        """`tables`: the statements that create a new file. `upgrades`: for each later version of the file, the
         statements that upgrade an older file by this one version.
         """
         self.path = path
         self._tables = tables
-        self._added = added
-        self._form = 1 + len(added)
+        self._added = upgrades
+        self._form = 1 + len(upgrades)
         self._idle: deque[_Connection] = deque()
         self._is_closed = False
         self._identity: tuple[int, int] | None = None

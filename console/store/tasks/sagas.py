@@ -244,7 +244,7 @@ def _select_sagas(conn: Connection, query: Select[Any], **values: object) -> tup
 
 def _make_saga(
     saga_id: int, kind: str, subject_kind: str, subject_id: int, state: str, step: str, facts: str, begun: datetime,
-    changed: datetime, reason: str | None, next_at: datetime | None, attempts: int, ended: datetime | None,
+    changed_at: datetime, reason: str | None, next_at: datetime | None, attempts: int, ended_at: datetime | None,
     version: int,
 ) -> Saga:  # fmt: skip
     return Saga(
@@ -256,10 +256,10 @@ def _make_saga(
         step,
         _parse_facts(facts),
         convert_to_aware_utc(begun),
-        convert_to_aware_utc(changed),
+        convert_to_aware_utc(changed_at),
         reason,
         read_as_utc(next_at),
         attempts,
-        read_as_utc(ended),
+        read_as_utc(ended_at),
         version,
     )

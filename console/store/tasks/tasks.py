@@ -84,14 +84,14 @@ def end_run(
     conn: Connection,
     task: ScheduledTask,
     now: datetime,
-    taken: int,
+    record_count: int,
     error_code: str | None,
     next_at: datetime,
     position: str | None = None,
 ) -> ScheduledTask:
-    """Write the end of a task's run, and return the changed task, which is due again at `next_at`. `taken`: the
-    number of records that the run worked on; `error_code`: None after success; `position`: the place at which
-    the next run continues.
+    """Write the end of a task's run, and return the changed task, which is due again at `next_at`. `record_count`:
+    the number of records that the run worked on; `error_code`: None after success; `position`: the place at which the
+    next run continues.
 
     Raises StaleRow if the row has changed since `task` was read: another worker has run the task, or
     `store_position` was called.
@@ -100,7 +100,7 @@ def end_run(
         task,
         next_at=next_at,
         ended_at=now,
-        record_count=taken,
+        record_count=record_count,
         error_code=error_code,
         failures=task.failures + 1 if error_code else 0,
         position=position,
@@ -111,7 +111,7 @@ def end_run(
         task,
         next_at=next_at,
         ended_at=now,
-        taken=taken,
+        taken=record_count,
         trouble=error_code,
         failures=ended.failures,
         position=position,

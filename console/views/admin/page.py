@@ -144,7 +144,7 @@ class AdminPage(Page):
         self.limit_button.clicked.connect(self._open_limit_dialog)
         self._buttons = (self.switch_button, self.limit_button)
         self._lines = tuple(_make_button_line(button) for button in self._buttons)
-        self.footer = Surface(raised=True, edge="top")
+        self.footer = Surface(is_raised=True, edge="top")
         self.detail = TextLabel("", "body", wrap=True, selectable=True)
         self.footer.setLayout(make_column(self.detail, make_row(*self._lines), gap=8, margins=(24, 8, 24, 8)))
         return self.footer
@@ -164,7 +164,7 @@ class AdminPage(Page):
     def read_data(self, reason: str) -> None:
         may_see_limits, now = not self.context.find_missing_right_reason("limits"), self.context.now()
 
-        def read(services: "Console") -> _AdminPageContents:
+        def read_contents(services: "Console") -> _AdminPageContents:
             switches = {switch.scope: switch for switch in services.read_only.list_switches()}
             scopes = tuple(_ReadOnlySwitchRow(name, switches.get(name)) for name in services.read_only.list_scopes())
             limits = services.limits.list_limits() if may_see_limits else None
@@ -172,7 +172,7 @@ class AdminPage(Page):
                 scopes, limits, services.people.list_people(), read_due_task_rows(services, now)
             )
 
-        self.context.run_read(read, self._show_contents, self.show_reading_failure, owner=self, key="admin")
+        self.context.run_read(read_contents, self._show_contents, self.show_reading_failure, owner=self, key="admin")
         self.context.run_read(  # by itself, because a check may wait for a disk or a server
             lambda services: services.health.run_all_checks(),
             self.health_table.show_rows,

@@ -30,14 +30,14 @@ class IncidentCard(Surface):
     """
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(raised=True, edge="top")
+        super().__init__(is_raised=True, edge="top")
         self._context = context
         self._area: QScrollArea = make_scroll_area()
         self.setLayout(make_column(self._area, gap=0))
 
     def show_incident(self, incident: Incident) -> None:
         """Replace the shown incident with `incident`."""
-        content = Surface(raised=True)
+        content = Surface(is_raised=True)
         left = make_column(
             *self._make_state_widgets(incident),
             *self._make_alert_widgets(incident),

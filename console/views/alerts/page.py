@@ -143,7 +143,7 @@ class AlertsPage(Page):
         self.one_line_words = ElidedLabel("", "body")
         self.one_line_words.hide()
         self._offered: tuple[KeyButton, ...] = ()
-        self.footer = Surface(raised=True, edge="top")
+        self.footer = Surface(is_raised=True, edge="top")
         self.footer.setLayout(make_column(self.one_line_words, self.row, gap=4, margins=(24, 8, 24, 8)))
 
     def _make_button(self, key: str, act: Callable[[], object], words_key: str = "") -> KeyButton:

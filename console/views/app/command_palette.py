@@ -275,21 +275,21 @@ class CommandPalette(QObject):
     def _make_result_groups(self) -> list[ResultGroup]:
         """Return the groups of results in the order on screen: the exact match, the companies, their open records,
         then the other records, alerts and operations. The Enter key opens the first entry."""
-        found = self._result
-        exact = [] if found is None else self._make_exact_match_groups(found)
+        search_result = self._result
+        exact = [] if search_result is None else self._make_exact_match_groups(search_result)
         groups = [*exact, self._make_company_group()]
-        if found is None:
+        if search_result is None:
             return groups
         shown = {entry.key for group in exact for entry in group.entries}
-        has_words = bool(found.query.words)
+        has_words = bool(search_result.query.words)
         open_records = [record for record in self._matches if has_words and case_words.is_record_open(record)]
         rest = [record for record in self._matches if not (has_words and case_words.is_record_open(record))]
         groups.append(self._make_record_group("lookup.open_matters", open_records, shown))
-        for kind in found.groups:
+        for kind in search_result.groups:
             of_kind = [record for record in rest if case_words.get_record_kind(record) == kind]
             groups.append(self._make_record_group(f"search.group.{kind}", of_kind, shown))
-        groups += [self._make_alert_group(found), self._make_operation_group(found)]
-        groups.append(self._make_all_records_group(found))
+        groups += [self._make_alert_group(search_result), self._make_operation_group(search_result)]
+        groups.append(self._make_all_records_group(search_result))
         return groups
 
     def _make_exact_match_groups(self, result: SearchResult) -> list[ResultGroup]:
@@ -306,10 +306,10 @@ class CommandPalette(QObject):
         return [self._make_record_group(f"search.group.{kind}", exact, frozenset())]
 
     def _make_record_group(
-        self, title_key: str, records: Sequence[ShownRecord], shown: "set[object] | frozenset[object]"
+        self, title_key: str, records: Sequence[ShownRecord], shown_keys: "set[object] | frozenset[object]"
     ) -> ResultGroup:
         entries = [self.make_record_entry(record) for record in records]
-        entries = [entry for entry in entries if entry.key not in shown]
+        entries = [entry for entry in entries if entry.key not in shown_keys]
         return ResultGroup(self._context.translate(title_key), tuple(entries[:_MAX_ENTRIES_PER_GROUP]))
 
     def _make_alert_group(self, result: SearchResult) -> ResultGroup:

@@ -61,7 +61,7 @@ class WindowCommand:
         """Return True if each of `words` (as `split_into_folded_words` returns them) occurs in the Japanese or
         English title."""
         titles = " ".join(
-            unicodedata.normalize("NFKC", self.title_of(one)) for one in _COMMAND_TITLE_LANGUAGES
+            unicodedata.normalize("NFKC", self.title_of(language)) for language in _COMMAND_TITLE_LANGUAGES
         ).casefold()
         return all(word in titles for word in words)
 
@@ -136,10 +136,17 @@ def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
         yield WindowCommand(
             f"queue.{name}", title, partial(context.navigate, make_queue_route(name)), "list", "", count
         )
-    for one in context.saved_views:
-        title = _make_title_function("search.open_view", name=one.view.name)
-        run = partial(context.navigate, QueuesRoute(view=one.view.id))
-        yield WindowCommand(f"view.{one.view.id}", title, run, get_saved_view_icon(one), "", format_record_count(one))
+    for view_count in context.saved_views:
+        title = _make_title_function("search.open_view", name=view_count.view.name)
+        run = partial(context.navigate, QueuesRoute(view=view_count.view.id))
+        yield WindowCommand(
+            f"view.{view_count.view.id}",
+            title,
+            run,
+            get_saved_view_icon(view_count),
+            "",
+            format_record_count(view_count),
+        )
 
 
 def _list_action_commands(
@@ -211,12 +218,16 @@ def _make_export_command(frame: WindowFrame) -> WindowCommand:
             return ""
         return frame.context.translate("reason.no_list")
 
-    def run() -> None:
+    def choose_export_path() -> None:
         if isinstance(export, ListExporter):
             export.choose_export_path()
 
     return WindowCommand(
-        "export", _make_title_function("command.export"), run, key=EXPORT_SHORTCUT, find_refusal=find_refusal
+        "export",
+        _make_title_function("command.export"),
+        choose_export_path,
+        key=EXPORT_SHORTCUT,
+        find_refusal=find_refusal,
     )
 
 

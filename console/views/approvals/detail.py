@@ -145,9 +145,10 @@ class ApprovalView(QScrollArea):
         return self, *self.findChildren(PaintedButton), *([self._end] if self._end is not None else [])
 
     @Slot("QWidget*", "QWidget*")
-    def _report_focus_move(self, old: QWidget | None, new: QWidget | None) -> None:
+    def _report_focus_move(self, old_widget: QWidget | None, new_widget: QWidget | None) -> None:
         was_inside, is_inside = (
-            widget is not None and (widget is self or self.isAncestorOf(widget)) for widget in (old, new)
+            widget is not None and (widget is self or self.isAncestorOf(widget))
+            for widget in (old_widget, new_widget)
         )
         if was_inside != is_inside:
             self.focus_moved.emit(is_inside)
@@ -264,7 +265,7 @@ class ApprovalView(QScrollArea):
         box = ToneBox("care")
         lines = make_column(gap=0)
         for place, (shape, words, answer, hit) in enumerate(reasons):
-            lines.addWidget(self._make_reason_line(shape, words, answer, hit, last=place == count - 1))
+            lines.addWidget(self._make_reason_line(shape, words, answer, hit, is_last=place == count - 1))
         if stale_sentence:
             lines.addWidget(self._make_stale_answer_line(stale_sentence))
         box.setLayout(lines)
@@ -273,9 +274,9 @@ class ApprovalView(QScrollArea):
         return holder
 
     def _make_reason_line(
-        self, shape: str, words: str, answer: str, hit: RiskSignal | None, *, last: bool
+        self, shape: str, words: str, answer: str, hit: RiskSignal | None, *, is_last: bool
     ) -> QWidget:
-        line = Surface(edge="none" if last else "bottom")
+        line = Surface(edge="none" if is_last else "bottom")
         texts = [TextLabel(words, wrap=True, selectable=True)]
         if answer:
             texts.append(TextLabel(answer, "body", "muted", wrap=True, selectable=True))

@@ -404,9 +404,9 @@ class ApprovalListPanel(Surface):
         old_name, old_cards = next(group for group in self._groups if current in (card.ref for card in group[1]))
         place = [card.ref for card in old_cards].index(current)
         new_cards = dict(groups).get(old_name, ())
-        kept = old_name, (*new_cards[:place], old_cards[place], *new_cards[place:])
+        kept_group = old_name, (*new_cards[:place], old_cards[place], *new_cards[place:])
         rest = [group for group in groups if group[0] != old_name]
-        return sorted((*rest, kept), key=lambda group: _CARD_GROUP_ORDER.index(group[0]))
+        return sorted((*rest, kept_group), key=lambda group: _CARD_GROUP_ORDER.index(group[0]))
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)

@@ -120,7 +120,7 @@ class ApprovalsPage(Page):
         self._first.addWidget(self._badges)
         self._first.setStretch(0, 1)
         head.setLayout(make_column(self._first, self.request_of_words, gap=2, margins=(24, 12, 24, 10)))
-        self.footer = Surface(raised=True, edge="top")
+        self.footer = Surface(is_raised=True, edge="top")
         parts = (self.decline, self.withdraw, self.reads, self.disabled_reason_label, self.approve)
         footer = make_row(*parts, gap=12, margins=(24, 8, 24, 8))
         footer.setStretch(2, 2)

@@ -92,14 +92,14 @@ class BulkRunDialog(DialogFrame):
         self._button_text_number += 1
         number = self._button_text_number
 
-        def allow() -> None:
+        def allow_press() -> None:
             if number != self._button_text_number:
                 return  # the button has another meaning by now
             self._act_function, self._is_act_delayed = on_press, False
             if not self._disabled_reason and not self.is_busy:
                 self.act_button.enable_button()
 
-        QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, allow)
+        QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, allow_press)
 
     # -- progress and result
 
@@ -137,10 +137,10 @@ class BulkRunDialog(DialogFrame):
             return
         self._is_reading, run_id = True, self.run.id
 
-        def read(services: "Console") -> tuple[BulkRunItem, BulkProgress]:
+        def read_run_and_progress(services: "Console") -> tuple[BulkRunItem, BulkProgress]:
             return services.bulk.read_item(run_id), services.bulk.count_results(run_id)
 
-        self._context.run_read(read, self._show_progress, self._show_progress_failure, owner=self)
+        self._context.run_read(read_run_and_progress, self._show_progress, self._show_progress_failure, owner=self)
 
     def _show_progress(self, answer: tuple[BulkRunItem, BulkProgress]) -> None:
         item, bulk_progress = answer

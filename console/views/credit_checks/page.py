@@ -85,7 +85,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         self.documents.show_documents(facts.make_document_summaries(view, context))
         self.tabs.show_view(view)
         # One button for one action: the line "you can" has it, if the PDF is what helps now.
-        self.documents.set_right_widget_visible(shown="open_pdf" not in self.list_helpful_actions(view))
+        self.documents.set_right_widget_visible(is_visible="open_pdf" not in self.list_helpful_actions(view))
         if record.pdf_file_path:
             self.pdf_button.enable_button()
         else:

@@ -170,7 +170,7 @@ class PdfComparisonPage(Page):
     def _compare_versions(self, documents: "PdfComparison") -> None:
         cancelled = self._cancelled = threading.Event()
 
-        def compare(report: ProgressReporter) -> DocumentComparison:
+        def compare_pdfs(report: ProgressReporter) -> DocumentComparison:
             def report_compared_pages(page: int, pages: int) -> None:
                 if cancelled.is_set() or report.is_cancelled:
                     raise Cancelled
@@ -179,7 +179,7 @@ class PdfComparisonPage(Page):
             return documents.compare(report_compared_pages)
 
         self.context.runner.watch(
-            compare,
+            compare_pdfs,
             partial(self._show_comparison, documents),
             partial(self._show_comparison_failure, documents),
             self._show_progress,

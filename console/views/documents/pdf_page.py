@@ -130,7 +130,7 @@ class PdfPage(Page):
         head_row = make_row(self.title, 8, self.form_words, self.back, gap=4, margins=(margin, 12, margin, 12))
         head_row.setStretch(2, 1)
         head.setLayout(head_row)
-        tools = Surface(raised=True, edge="bottom")
+        tools = Surface(is_raised=True, edge="bottom")
         copies = (self.save_button, self.print_button)
         flow = make_flow_widget(steps, sizes, self.text_button, self.compare_button, *copies, find, gap=16)
         tools.setLayout(make_column(flow, margins=(margin, 8, margin, 8)))

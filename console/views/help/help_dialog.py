@@ -74,11 +74,11 @@ class HelpDialog(DialogFrame):
 
     @Slot()
     def _show_matching_terms(self) -> None:
-        wanted = self.search.text().strip().casefold()
+        search_text = self.search.text().strip().casefold()
         matches = [
             term
             for term in (*self._shown_here, *self._others)
-            if wanted in term.word.casefold() or wanted in term.meaning.casefold()
+            if search_text in term.word.casefold() or search_text in term.meaning.casefold()
         ]
         self._list.show_rows(matches)
         self._show_term_meaning()

@@ -22,13 +22,13 @@ class RecentRecordsPanel(Surface):
     the record again."""
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(raised=True, edge="left")
+        super().__init__(is_raised=True, edge="left")
         self.setAccessibleName(context.translate("home.recent"))
         self._context = context
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(1, 0, 0, 0)
         self._box.setSpacing(0)
-        head = Surface(raised=True, edge="bottom")
+        head = Surface(is_raised=True, edge="bottom")
         head.setLayout(
             make_row(TextLabel(context.translate("home.recent"), "panel_title"), None, margins=(16, 10, 16, 10))
         )

@@ -194,7 +194,7 @@ class UnfinishedWorkDialog(DialogFrame):
     def read_lists(self) -> None:
         drafts = self._context.own_state.list_drafts()
 
-        def read(services: "Console") -> UnfinishedWorkLists:
+        def read_in_thread(services: "Console") -> UnfinishedWorkLists:
             holders: tuple[LeaseOrTake, ...] = (
                 *services.recovery.list_lease_holders(),
                 *services.recovery.list_takes(),
@@ -206,7 +206,7 @@ class UnfinishedWorkDialog(DialogFrame):
             numbers = services.lookup.find_numbers(_list_subjects_of_rows(holders, own_items, mentions, requests))
             return UnfinishedWorkLists(works, runs, holders, own_items, mentions, requests, numbers)
 
-        self._context.run_read(read, self._show_lists, self._show_refusal, owner=self, key=self)
+        self._context.run_read(read_in_thread, self._show_lists, self._show_refusal, owner=self, key=self)
 
     def _show_lists(self, work_lists: UnfinishedWorkLists) -> None:
         operator = self._context.operator or ""
@@ -409,8 +409,8 @@ class UnfinishedWorkDialog(DialogFrame):
         record has none."""
         if isinstance(item, LeftOpen):
             return any(
-                found is not None
-                for found in (find_left_open_route(item), self._find_draft(item), self._find_run(item))
+                target is not None
+                for target in (find_left_open_route(item), self._find_draft(item), self._find_run(item))
             )
         return not isinstance(item, OwnRequest) or _can_open_request(item)
 
@@ -419,7 +419,7 @@ class UnfinishedWorkDialog(DialogFrame):
 
     def _find_run(self, item: LeftOpen) -> BulkRunItem | None:
         is_run = item.reason is LeftReason.BULK_RUN
-        return next((one for one in self.runs.all_rows if is_run and str(one.run.id) == item.id), None)
+        return next((run_item for run_item in self.runs.all_rows if is_run and str(run_item.run.id) == item.id), None)
 
     def _open_own_item(self, item: LeftOpen) -> None:
         """Open the page or dialog in which the acting person continues this unfinished work."""

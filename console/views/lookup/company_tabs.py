@@ -88,12 +88,16 @@ class CompanyTab(QWidget):
             return
         self._is_read = True
 
-        def show(rows: tuple[Any, ...]) -> None:
+        def show_rows(rows: tuple[Any, ...]) -> None:
             if refs == self._refs:
                 self._show_rows(rows)
 
         self._context.run_read(
-            lambda services: reader(services, refs), show, self._show_failure, owner=self, key=("company", self.name)
+            lambda services: reader(services, refs),
+            show_rows,
+            self._show_failure,
+            owner=self,
+            key=("company", self.name),
         )
 
     def _show_rows(self, rows: tuple[Any, ...]) -> None:

@@ -35,8 +35,8 @@ class CompanyTotalsPanel(QWidget):
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
-        for one in self._shown:
-            self._layout.addWidget(self._make_currency_line(one))
+        for total in self._shown:
+            self._layout.addWidget(self._make_currency_line(total))
         self.setVisible(bool(self._shown))
 
     def _make_currency_line(self, totals: CompanyTotals) -> QWidget:

@@ -36,7 +36,7 @@ class LiveCheckPanel(Surface):
     refetched = Signal()
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(raised=True, edge="left")
+        super().__init__(is_raised=True, edge="left")
         self._context = context
         self.record: CreditCheck | None = None
         self._shown_key: tuple[object, ...] = ()
@@ -57,7 +57,7 @@ class LiveCheckPanel(Surface):
         if key == self._shown_key:
             return
         self._shown_key, self.record = key, live_check
-        content = Surface(raised=True)
+        content = Surface(is_raised=True)
         parts: list[QWidget] = [self._make_panel_head(live_check, client)]
         if live_check is not None:
             parts.append(self._make_live_check_section(live_check))
@@ -81,7 +81,7 @@ class LiveCheckPanel(Surface):
 
     def _make_panel_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
         translate = self._context.translate
-        head = Surface(raised=True, edge="bottom")
+        head = Surface(is_raised=True, edge="bottom")
         key = "lookup.none_live" if live is None else f"lookup.{_get_live_check_kind(live)}"
         title = TextLabel(translate(f"{key}_of", client=client) if client else translate(key), "panel_title")
         number = TextLabel(str(live.id) if live else "", "data", "muted")
@@ -90,7 +90,7 @@ class LiveCheckPanel(Surface):
 
     def _make_live_check_section(self, record: CreditCheck) -> QWidget:
         context = self._context
-        part = Surface(raised=True, edge="bottom")
+        part = Surface(is_raised=True, edge="bottom")
         keys = [words.get_state_badge_key(record, derived=False)]
         if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
             keys.append(case_words.get_most_specific_badge_key(record, context.now()))
@@ -174,7 +174,7 @@ class LiveCheckPanel(Surface):
             button.setProperty("record", record.id)
             button.clicked.connect(self._open_clicked_check)
             buttons.append(button)
-        part = Surface(raised=True)
+        part = Surface(is_raised=True)
         part.setLayout(make_column(title, *buttons, gap=2, margins=(0, 12, 0, 8)))
         return part
 

@@ -343,12 +343,12 @@ def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[R
         return list(
             map(case_words.make_record_ref, services.lookup.search(request.subject, _MAX_SEARCH_LIMIT).records)
         )
-    found = services.lookup.find_records(request.subject)
+    result = services.lookup.find_records(request.subject)
     of_tab: Mapping[str, Sequence[ShownRecord]] = {
-        "payments": found.payments,
-        "refunds": found.refunds,
-        "orders": found.orders,
-        "checks": found.credit_checks,
+        "payments": result.payments,
+        "refunds": result.refunds,
+        "orders": result.orders,
+        "checks": result.credit_checks,
     }
     lists = [of_tab[request.part]] if request.part in of_tab else of_tab.values()
     return [case_words.make_record_ref(record) for records in lists for record in records]

@@ -72,7 +72,7 @@ class SetAsidesPage(Page):
         self.request_button.clicked.connect(self.request_refund)
         self.open_refund = KeyButton(translate("action.open_refund"))
         self.open_refund.clicked.connect(self._open_refund)
-        footer = Surface(raised=True, edge="top")
+        footer = Surface(is_raised=True, edge="top")
         footer.setLayout(
             make_row(
                 self.request_button, ReasonLabel(self.request_button), self.open_refund, None, margins=(24, 8, 24, 8)

@@ -50,10 +50,10 @@ class NotificationWatcher(QObject):
         if is_first:
             self._known.clear()
         self._known.update(event.key for event in counts.events)
-        wanted = tuple(event for event in new if is_notification_on(self._context.preferences, event.kind))
-        if wanted:
-            self._show_desktop_message(wanted)
-            self._show_toasts(wanted)
+        shown_events = tuple(event for event in new if is_notification_on(self._context.preferences, event.kind))
+        if shown_events:
+            self._show_desktop_message(shown_events)
+            self._show_toasts(shown_events)
 
     def _show_desktop_message(self, events: tuple[PersonalEvent, ...]) -> None:
         is_covered = self._frame.window_cover.is_covered
@@ -67,9 +67,9 @@ class NotificationWatcher(QObject):
     def _show_toasts(self, events: tuple[PersonalEvent, ...]) -> None:
         keys = {event.key for event in events}
         arrived = [
-            one
-            for one in self._context.work_counts.to_decide
-            if f"{_APPROVAL_EVENT_KEY_PREFIXES[not isinstance(one, Refund)]}{one.id}" in keys
+            decision
+            for decision in self._context.work_counts.to_decide
+            if f"{_APPROVAL_EVENT_KEY_PREFIXES[not isinstance(decision, Refund)]}{decision.id}" in keys
         ]
         if arrived:
             self._context.toast_requested.emit(make_arrival_toast(arrived, self._context))

@@ -68,10 +68,10 @@ class PurchaseForm(QWidget):
             self._context.translate("field.client"), empty=self._context.translate("dialog.purchase.choose_client")
         )
         choice.addItems(list(self._plan.client_ids))
-        chosen = client if client in self._plan.client_ids else None
-        if chosen is None and len(self._plan.client_ids) == 1:
-            chosen = self._plan.client_ids[0]
-        choice.setCurrentIndex(self._plan.client_ids.index(chosen) if chosen else -1)
+        chosen_client = client if client in self._plan.client_ids else None
+        if chosen_client is None and len(self._plan.client_ids) == 1:
+            chosen_client = self._plan.client_ids[0]
+        choice.setCurrentIndex(self._plan.client_ids.index(chosen_client) if chosen_client else -1)
         choice.currentIndexChanged.connect(self._show_live_record)
         return choice
 
@@ -181,13 +181,13 @@ class PurchaseForm(QWidget):
 
     def make_request(self) -> PurchaseRequest:
         """Return the purchase request with the present inputs."""
-        chosen = [
+        chosen_clients = [
             purpose for purpose, box in zip(_PURCHASE_PURPOSE_CODES, self.purposes, strict=True) if box.isChecked()
         ]
         deal = self.deal.currentData() if self.deal.currentIndex() >= 0 else None
         comment = self.comment.text().strip() or None
         number = self._plan.corporation_number
-        return PurchaseRequest(number, self.client_id, deal, tuple(chosen), comment, self.is_renewal)
+        return PurchaseRequest(number, self.client_id, deal, tuple(chosen_clients), comment, self.is_renewal)
 
     @Slot()
     def _show_live_record(self) -> None:

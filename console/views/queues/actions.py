@@ -145,7 +145,7 @@ class QueuePageActions(QObject):
         record = self._find_current_record() if not refs else None
         refs = refs or ((case_words.make_record_ref(record),) if record is not None else ())
 
-        def end(takes: tuple[Take, ...]) -> None:
+        def run_action_on_takes(takes: tuple[Take, ...]) -> None:
             own_name = self._context.operator or ""
             of_these = [take for take in takes if (take.kind, take.subject_id) in refs]
             own_takes = [take for take in of_these if is_same_person(take.person, own_name)]
@@ -157,7 +157,7 @@ class QueuePageActions(QObject):
         if refs:
             self._context.run_read(
                 lambda services: services.recovery.list_takes(),
-                end,
+                run_action_on_takes,
                 self.record_acts.show_refusal,
                 owner=self,
                 key=("takes", name),

@@ -28,9 +28,9 @@ def arrange_columns(columns: Sequence[Column], keys: Sequence[str]) -> list[Colu
     """Return the column of check boxes, followed by the columns with these keys in the order of `keys`. If none of
     the keys is a key of a column, return the default columns."""
     by_key = {column.key: column for column in columns if column.kind != "check"}
-    chosen = [by_key[key] for key in dict.fromkeys(keys) if key in by_key]
+    chosen_columns = [by_key[key] for key in dict.fromkeys(keys) if key in by_key]
     default = [column for key, column in by_key.items() if key not in queue_rows.OPTIONAL_COLUMN_KEYS]
-    return [column for column in columns if column.kind == "check"] + (chosen or default)
+    return [column for column in columns if column.kind == "check"] + (chosen_columns or default)
 
 
 class ColumnChoice(QObject):
@@ -143,7 +143,9 @@ class ColumnChoice(QObject):
     def _toggle_column(self, key: str) -> None:
         queue = self._queue()
         shown = self._list_shown_column_keys(queue)
-        self.choose_columns(queue, [one for one in shown if one != key] if key in shown else [*shown, key])
+        self.choose_columns(
+            queue, [shown_key for shown_key in shown if shown_key != key] if key in shown else [*shown, key]
+        )
 
     @Slot()
     def show_default_columns(self) -> None:
@@ -173,7 +175,7 @@ class ColumnsDialog(DialogFrame):
     chosen = Signal(object)
 
     def __init__(
-        self, context: WindowContext, columns: Sequence[Column], shown: Sequence[str], parent: QWidget
+        self, context: WindowContext, columns: Sequence[Column], shown_keys: Sequence[str], parent: QWidget
     ) -> None:
         translate = context.translate
         super().__init__(
@@ -186,12 +188,12 @@ class ColumnsDialog(DialogFrame):
         )
         self._context, self._usual = context, [column.key for column in arrange_columns(columns, ())]
         titles = {column.key: column.title for column in columns}
-        order = [*shown, *(key for key in titles if key not in shown)]
+        order = [*shown_keys, *(key for key in titles if key not in shown_keys)]
         self.boxes = {key: CheckBox(titles[key]) for key in order}
         self._lines = QVBoxLayout()
         self._lines.setSpacing(6)
         for key, box in self.boxes.items():
-            box.setChecked(key in shown)
+            box.setChecked(key in shown_keys)
             box.checkStateChanged.connect(self._update_act_button)
             self._lines.addWidget(box)
         up, down = (

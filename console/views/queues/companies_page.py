@@ -119,7 +119,7 @@ class ChangedCompaniesPage(Page):
         self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)
         reasons = DisabledReasonsLabel(self.renew_button, self.acknowledge_button)
         parts = (self.why_words, self.action_words, make_row(*self._buttons, None, gap=8), reasons, self.source_words)
-        self.footer = Surface(raised=True, edge="top")
+        self.footer = Surface(is_raised=True, edge="top")
         self.footer.setLayout(make_column(*parts, gap=6, margins=(24, 10, 24, 10)))
         return self.footer
 

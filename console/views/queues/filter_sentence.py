@@ -47,14 +47,14 @@ class OperatorChip(FilterChip):
     def offer_operators(self, offered: Sequence[tuple[str, str]]) -> None:
         """Replace the entries by these pairs of an operator and its text; the operator of the first pair is "", no
         condition. The selected operator stays selected."""
-        chosen, words = self.operator, self.currentText()
+        chosen_operator, words = self.operator, self.currentText()
         self.blockSignals(True)
         self.clear()
         for operator, text in offered:
             self.addItem(text, operator)
         self._offered_count = len(offered)
         self.blockSignals(False)
-        self.select_operator(chosen, words)
+        self.select_operator(chosen_operator, words)
 
     @property
     def operator(self) -> str:
@@ -204,14 +204,14 @@ class FilterSentence(Surface):
     def text(self) -> str:
         """The filter in its text form: the operators of the lists, and the text in the field. The order isn't
         included."""
-        chosen = (chip.operator for name, chip in self.chips.items() if name != "sort")
-        return " ".join(part for part in (*chosen, self.edit.text().strip()) if part)
+        operators = (chip.operator for name, chip in self.chips.items() if name != "sort")
+        return " ".join(part for part in (*operators, self.edit.text().strip()) if part)
 
     @property
     def parsed_filter(self) -> ParsedFilter:
         """The filter: the conditions of the lists and those typed in the field, and the remaining typed words."""
         operator = self._context.operator or NO_OWNER
-        return parse_filter(" ".join(replace_owner_me(part, operator) for part in self.text.split()))
+        return parse_filter(" ".join(replace_me_in_owner_operator(part, operator) for part in self.text.split()))
 
     @property
     def order(self) -> QueueOrder:
@@ -310,7 +310,7 @@ _FILTER_CHIP_NAMES = (*filter_lists.ALL_FILTER_LIST_NAMES, "sort")
 _FILTER_CHIP_NAMES_IN_SENTENCE = (*filter_lists.USUAL_FILTER_LIST_NAMES, "sort")
 
 
-def replace_owner_me(operator: str, person: str) -> str:
+def replace_me_in_owner_operator(operator: str, person: str) -> str:
     """Return `owner:` with the name of the acting person (`person`) if `operator` is the operator `owner:me`;
     otherwise return `operator` unchanged."""
     return f"owner:{person}" if operator.lower() == "owner:me" else operator

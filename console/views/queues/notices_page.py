@@ -101,7 +101,7 @@ class UnmatchedNoticesPage(Page):
         acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
         self.acknowledge_button = bind_button_to_right(self.context, acknowledge, "note")
         buttons = make_row(self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8)
-        foot = self.foot = Surface(raised=True, edge="top")
+        foot = self.foot = Surface(is_raised=True, edge="top")
         foot.setLayout(
             make_column(
                 self.why_words, self.action_words, self._similar, buttons, self.fact_words,
@@ -188,12 +188,13 @@ class UnmatchedNoticesPage(Page):
             key="notice candidates",
         )
 
-    def _show_candidates(self, read: UnmatchedNoticeItem) -> None:
-        """Show links to the similar records of the notice `read`, unless another notice is the current one by now."""
+    def _show_candidates(self, notice_item: UnmatchedNoticeItem) -> None:
+        """Show links to the similar records of the notice `notice_item`, unless another notice is the current one by
+        now."""
         item = self.current_notice
-        if item is None or item.notice.id != read.notice.id:
+        if item is None or item.notice.id != notice_item.notice.id:
             return
-        self.candidates = read.candidates or ()
+        self.candidates = notice_item.candidates or ()
         links = []
         for candidate in self.candidates:
             link = LinkButton(notice_words.format_notice_candidate(candidate, self.context.language))

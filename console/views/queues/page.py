@@ -280,10 +280,10 @@ class QueuesPage(Page):
     def _make_export_request(self) -> ExportRequest:
         """Return the request to export the selected records. If no record or every record is selected, request all
         records that match the filter."""
-        text, chosen = self.filter.text.strip(), self.selection.selected_refs
-        is_all = not chosen or self.selection.has_all_selected
+        text, record_refs = self.filter.text.strip(), self.selection.selected_refs
+        is_all = not record_refs or self.selection.has_all_selected
         matches = queue_rows.make_item_filter(self.query, self.context.now())
-        return ExportRequest(ListName.QUEUE, self.queue, text, None if is_all else chosen, matches)
+        return ExportRequest(ListName.QUEUE, self.queue, text, None if is_all else record_refs, matches)
 
     @property
     def table(self) -> FittedTable:
@@ -398,8 +398,8 @@ class QueuesPage(Page):
         queue = key.partition(".")[0]
         is_grouped = key == queue and queue in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
         columns = queue_rows.make_queue_columns(self.context, queue, is_grouped=is_grouped)
-        wanted = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
-        return [one.key for one in self._lists[key].rows.columns] != [one.key for one in wanted]
+        chosen_columns = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
+        return [column.key for column in self._lists[key].rows.columns] != [column.key for column in chosen_columns]
 
     @Slot()
     def _read_list(self) -> None:
@@ -420,7 +420,7 @@ class QueuesPage(Page):
         """Show an arrow in the title of the column by which the list is ordered."""
         order = self.filter.order
         keys = [key for key, column in queue_rows.SORT_COLUMN_BY_COLUMN_KEY.items() if column is order.column]
-        shown = next((one.key for one in self.row_model.columns if one.key in keys), None)
+        shown = next((shown_column.key for shown_column in self.row_model.columns if shown_column.key in keys), None)
         is_marked = shown is not None and order != DEFAULT_ORDER
         self.table.show_sort_mark((str(shown), order.is_descending) if is_marked else None)
 
@@ -466,8 +466,8 @@ class QueuesPage(Page):
         """Make a row of the loaded rows current: the row with the key `_row_to_find` (the current row of the last
         session, or the row of a group that was opened or closed). If this row isn't loaded and no row is current,
         use the first row."""
-        wanted, self._row_to_find = self._row_to_find, None
-        if wanted is not None and self.table.go_to_item(lambda row: _get_row_key(row) == wanted):
+        row_to_find, self._row_to_find = self._row_to_find, None
+        if row_to_find is not None and self.table.go_to_item(lambda row: _get_row_key(row) == row_to_find):
             return
         if self.table.current_item is None:
             self.table.go_to_first()

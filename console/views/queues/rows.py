@@ -200,7 +200,7 @@ def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int],
     """Return a function that reads one page of the rows of a query, for a PagedModel."""
     filter_text = _fold_text(query.words)
 
-    def read(services: "Console", cursor: object, limit: int) -> Rows:
+    def read_rows(services: "Console", cursor: object, limit: int) -> Rows:
         after = str(cursor) if cursor else None
         if not filter_text:
             page = query.read_page(services, limit, after)
@@ -210,7 +210,7 @@ def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int],
             )
         return _read_matches(services, query, filter_text, after, limit)
 
-    return read
+    return read_rows
 
 
 def _read_matches(
@@ -219,15 +219,15 @@ def _read_matches(
     """Return the next page of the items whose texts contain `filter_text`. Reading stops when `limit` items are
     found, or after 5,000 searched items. The returned cursor is the position at which the search continues when
     the person scrolls."""
-    found: list[QueueItem] = []
+    items: list[QueueItem] = []
     is_first_page = after is None
     for _ in range(_MAX_SEARCHED_PAGES):
         page = query.read_page(services, _ROWS_PER_SEARCHED_PAGE, after)
-        found += [item for item in page.items if _does_item_match_text(item, filter_text)]
+        items += [item for item in page.items if _does_item_match_text(item, filter_text)]
         after = page.next_cursor
-        if after is None or len(found) >= limit:
+        if after is None or len(items) >= limit:
             break
-    return Rows(_make_rows_with_group_sizes(found, complete=is_first_page and after is None), after)
+    return Rows(_make_rows_with_group_sizes(items, complete=is_first_page and after is None), after)
 
 
 def _does_item_match_text(item: QueueItem, filter_text: str) -> bool:

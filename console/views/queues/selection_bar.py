@@ -55,7 +55,7 @@ class SelectionBar(Surface):
     none_requested = Signal()
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(raised=True, edge="top")
+        super().__init__(is_raised=True, edge="top")
         translate = context.translate
         self.setAccessibleName(translate("bulk.bar.name"))
         self.count = TextLabel("", bold=True)
@@ -178,12 +178,12 @@ class QueueSelection(QObject):
         """Return the request for a bulk run of this action on the selected records."""
         if self.has_all_selected:
             return BulkRequest(action, _MatchingRecordLister(self._query), self._count_matching_records()[0])
-        chosen, groups = self._list_selected_in_order(), self._list_selected_groups()
+        records, groups = self._list_selected_in_order(), self._list_selected_groups()
         if groups:
             queries = tuple(restrict_to_cause(self._query, group.cause) for group in groups)
-            source = _GroupedRecordLister(queries, tuple(chosen))
+            source = _GroupedRecordLister(queries, tuple(records))
             return BulkRequest(action, source, self._count_selected_records())
-        return BulkRequest(action, _SelectedRecordLister(tuple(chosen)), len(chosen))
+        return BulkRequest(action, _SelectedRecordLister(tuple(records)), len(records))
 
     def _list_selected_groups(self) -> list[CauseRow]:
         """Return the selected heading rows of a list that is grouped by cause; empty for another list."""
@@ -217,7 +217,7 @@ class QueueSelection(QObject):
         come last."""
         self._store_versions()
         keys = self._rows.selected_keys if self._rows is not None else set()
-        return [chosen for key, chosen in self._selected.items() if key in keys]
+        return [record for key, record in self._selected.items() if key in keys]
 
     def _store_versions(self) -> None:
         """Store the version of each newly selected record, and remove the records that are no longer selected. A
@@ -316,11 +316,11 @@ class _MatchingRecordLister:
             return self.query.queue
         read = queue_rows.make_row_reader(self.query)
         page = read(services, None, _ROWS_PER_READ_PAGE)
-        chosen = [_make_chosen_record(row) for row in page.rows]
-        while page.next is not None and len(chosen) < _MAX_SELECTED_RECORDS:
+        records = [_make_chosen_record(row) for row in page.rows]
+        while page.next is not None and len(records) < _MAX_SELECTED_RECORDS:
             page = read(services, page.next, _ROWS_PER_READ_PAGE)
-            chosen += [_make_chosen_record(row) for row in page.rows]
-        return chosen
+            records += [_make_chosen_record(row) for row in page.rows]
+        return records
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,10 +332,10 @@ class _GroupedRecordLister:
     chosen: tuple[ChosenRecord, ...]
 
     def __call__(self, services: "Console") -> Sequence[ChosenRecord]:
-        found = {(one.kind, one.id): one for one in self.chosen}
+        records_by_key = {(record.kind, record.id): record for record in self.chosen}
         for query in self.queries:
             records = _MatchingRecordLister(query)(services)
             assert not isinstance(records, str)  # noqa: S101  # a group has a filter: tells the type checker
-            for one in records:
-                found.setdefault((one.kind, one.id), one)
-        return list(found.values())[:_MAX_SELECTED_RECORDS]
+            for record in records:
+                records_by_key.setdefault((record.kind, record.id), record)
+        return list(records_by_key.values())[:_MAX_SELECTED_RECORDS]

@@ -27,24 +27,24 @@ def make_difference_reader(run_id: int, tab_name: str) -> PageReader:
     """Return a function that reads one page of a run's differences, for a PagedModel. `tab_name` is the name of
     the tab; only differences with the verdicts of this tab are read."""
 
-    def read(services: "Console", cursor: object, limit: int) -> FetchedPage:
+    def read_differences(services: "Console", cursor: object, limit: int) -> FetchedPage:
         after = cursor if isinstance(cursor, int) else None
         page = services.reconciliation.views.list_differences(run_id, tab_name, limit, after)
         return FetchedPage(page.items, page.next)
 
-    return read
+    return read_differences
 
 
 def make_run_reader(provider: str | None) -> PageReader:
     """Return a function that reads one page of the reconciliation runs, for a PagedModel: the runs of this
     provider, or of all providers for None."""
 
-    def read(services: "Console", cursor: object, limit: int) -> FetchedPage:
+    def read_runs(services: "Console", cursor: object, limit: int) -> FetchedPage:
         before = cursor if isinstance(cursor, int) else None
         page = services.reconciliation.views.list_runs(provider, limit, before)
         return FetchedPage(page.items, page.next)
 
-    return read
+    return read_runs
 
 
 def get_difference_or_run_id(item: DifferenceItem | ReconciliationRunItem) -> int:
@@ -85,13 +85,13 @@ def make_run_columns(context: WindowContext) -> list[Column]:
         key=len,
     )
 
-    def make_count_column(name: str, of: Callable[[ReconciliationRunItem], int]) -> Column:
+    def make_count_column(name: str, get_count: Callable[[ReconciliationRunItem], int]) -> Column:
         title = translate(f"reconcile.part.{name}")
         return Column(
             name,
             title,
             max(72, measure_column_width(title, 20)),
-            lambda item: wording.format_count(of(item)),
+            lambda item: wording.format_count(get_count(item)),
             "amount",
         )
 

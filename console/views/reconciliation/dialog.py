@@ -77,13 +77,13 @@ class ReconcileDialog(DialogFrame):
         content = QWidget()
         label = TextLabel(self._context.translate("column.provider"), "small", "muted")
         label.setBuddy(self.provider)
-        chosen = QWidget()
-        chosen.setLayout(make_column(label, self.provider, gap=4))
+        fields = QWidget()
+        fields.setLayout(make_column(label, self.provider, gap=4))
         days = make_row(gap=16)
         for field in (self.first_day_field, self.last_day_field):
             days.addWidget(field, 1, Qt.AlignmentFlag.AlignTop)
         effect = TextLabel(self._context.translate("dialog.reconcile.effect"), wrap=True)
-        content.setLayout(make_column(*above, chosen, days, self.dry_run_box, effect, self.about, gap=12))
+        content.setLayout(make_column(*above, fields, days, self.dry_run_box, effect, self.about, gap=12))
         self.show_content(content)
 
     def _connect_signals(self) -> None:
@@ -134,13 +134,13 @@ class ReconcileDialog(DialogFrame):
         self.last_day_field.show_error(translate(problem) if problem else "")
         return None if problem else (first, last)
 
-    def _find_days_problem_key(self, first: date, last: date) -> str:
-        if last < first:
+    def _find_days_problem_key(self, first_day: date, last_day: date) -> str:
+        if last_day < first_day:
             return "dialog.reconcile.order"
         today = get_yesterday(self._context, self.chosen_provider).toordinal() + 1
-        if last.toordinal() > today:
+        if last_day.toordinal() > today:
             return "dialog.reconcile.future"
-        return "dialog.reconcile.span" if (last - first).days >= _MAX_RUN_DAYS else ""
+        return "dialog.reconcile.span" if (last_day - first_day).days >= _MAX_RUN_DAYS else ""
 
     @Slot()
     def _update_act_button(self) -> None:

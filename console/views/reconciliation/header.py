@@ -166,7 +166,7 @@ class DifferenceFooter(Surface):
     connects the buttons with the actions."""
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(raised=True, edge="top")
+        super().__init__(is_raised=True, edge="top")
         self._context, translate = context, context.translate
         self.advice_words = TextLabel("", "body", wrap=True, selectable=True)
         self.open_button = KeyButton(translate("reconcile.open"), "O", "primary", binds=False)

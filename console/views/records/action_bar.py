@@ -54,7 +54,7 @@ class ActionButtons(QObject):
             name: self._make_button(name)
             for name in (*names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)
         }
-        self.bar = Surface(raised=True, edge="top")
+        self.bar = Surface(is_raised=True, edge="top")
         left, right, in_menu = (
             [self._buttons[name] for name in group]
             for group in (names, collaboration_actions.COLLABORATION_ACTIONS, _RECORD_ACTIONS_IN_MENU)

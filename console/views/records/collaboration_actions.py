@@ -73,8 +73,8 @@ class CollaborationActions(QObject):
             provider="",
         )
 
-    def _show_take_result(self, taken: Take) -> None:
-        self._context.toast_requested.emit(make_take_toast(self._context, taken))
+    def _show_take_result(self, take: Take) -> None:
+        self._context.toast_requested.emit(make_take_toast(self._context, take))
         self._acts.page.refresh("taken")
 
     def give_back(self, kind: str, id: int, title: str = "") -> None:
@@ -124,21 +124,21 @@ class CollaborationActions(QObject):
     def _refresh_after_note(self) -> None:
         self._acts.page.refresh("noted")
 
-    def show_take(self, taken: Take | None) -> None:
+    def show_take(self, take: Take | None) -> None:
         """Show a bar with the person who has taken the record and the end of the take; hide the bar if the record
         isn't taken (None)."""
         page, context = self._acts.page, self._context
-        if taken is None:
+        if take is None:
             page.hide_bar(_TAKE_BAR_NAME)
             return
-        is_own = is_same_person(taken.person, context.operator or "")
+        is_own = is_same_person(take.person, context.operator or "")
         key = "record.taken_by_you" if is_own else "record.taken_by"
-        words = context.translate(key, who=record_words.get_actor_name(taken.person, context), until=taken.until)
+        words = context.translate(key, who=record_words.get_actor_name(take.person, context), until=take.until)
         buttons: list[KeyButton | None] = [None, None]
         if is_own:  # the page binds the keys, so that it can show a refusal while nothing is taken
             for place, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
                 button = buttons[place] = KeyButton(context.translate(f"action.{name}"), key, "inline", binds=False)
-                button.clicked.connect(partial(self.run_action_on_own_take, name, taken))
+                button.clicked.connect(partial(self.run_action_on_own_take, name, take))
         bar = NotificationBar(
             "", words, tone="progress", shape="person", button=buttons[0], second=buttons[1], is_announced=not is_own
         )  # a toast announces the own take

@@ -47,14 +47,14 @@ class EvidenceExportActions(QObject):
         """Run the action `name` on the record with this kind and id, and return True. Return False if `name` isn't
         one of EVIDENCE_EXPORT_ACTIONS."""
         if name == "copy_story":
-            self.copy_story(kind, id)
+            self.copy_timeline(kind, id)
         elif name == "evidence_pack":
             self.choose_pack_path(kind, id)
         return name in EVIDENCE_EXPORT_ACTIONS
 
     # -- as text
 
-    def copy_story(self, kind: str, id: int) -> None:
+    def copy_timeline(self, kind: str, id: int) -> None:
         """Copy the timeline of the record to the clipboard as text, with at most MAX_COPIED_EVENTS events."""
         language = self._context.language
         self._context.run_read(
@@ -94,9 +94,9 @@ class EvidenceExportActions(QObject):
             self._records_in_progress.discard(subject)
             self._acts.show_refusal(failure)
 
-        def show_written(written: "WrittenPack") -> None:
+        def show_written(written_pack: "WrittenPack") -> None:
             self._records_in_progress.discard(subject)
-            context.toast_requested.emit(_make_pack_toast(context, written))
+            context.toast_requested.emit(_make_pack_toast(context, written_pack))
 
         context.run_acting_call(
             lambda services, _: services.recovery.write_evidence_pack(kind, id, path),
@@ -111,9 +111,9 @@ class EvidenceExportActions(QObject):
         )
 
 
-def _make_pack_toast(context: WindowContext, written: "WrittenPack") -> Toast:
-    if written.left_out:
-        words = context.translate("pack.told_part", size=written.bytes, n=len(written.left_out))
-        return Toast(words, written.file, "square_bang", "care", path=written.file)
-    words = context.translate("pack.told", size=written.bytes, n=written.files)
-    return Toast(words, written.file, path=written.file)
+def _make_pack_toast(context: WindowContext, written_pack: "WrittenPack") -> Toast:
+    if written_pack.left_out:
+        words = context.translate("pack.told_part", size=written_pack.bytes, n=len(written_pack.left_out))
+        return Toast(words, written_pack.file, "square_bang", "care", path=written_pack.file)
+    words = context.translate("pack.told", size=written_pack.bytes, n=written_pack.files)
+    return Toast(words, written_pack.file, path=written_pack.file)

@@ -68,9 +68,9 @@ class MentionCompletion(QObject):
     def _describe_mentions(self, text: str) -> str:
         """Return the sentence with the people whom the text mentions, and a sentence about the first name that is
         unknown."""
-        found, translate = find_names(text, self._names, self._author), self._context.translate
-        sentences = [translate("mention.will_tell", names=found.people)] if found.people else []
-        sentences += [translate("mention.unknown", name=name) for name in found.unknown[:1]]
+        names, translate = find_names(text, self._names, self._author), self._context.translate
+        sentences = [translate("mention.will_tell", names=names.people)] if names.people else []
+        sentences += [translate("mention.unknown", name=name) for name in names.unknown[:1]]
         return " ".join(sentences)
 
     @Slot(str)

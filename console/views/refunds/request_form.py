@@ -177,15 +177,15 @@ class RefundForm(QWidget):
         rules = list(dict.fromkeys(hit.rule for hit in hits))
         for rule in rules:
             of_rule = [hit for hit in hits if hit.rule == rule]
-            lines.addWidget(self._make_risk_signal_group(of_rule, answers.get(rule, ""), last=rule == rules[-1]))
+            lines.addWidget(self._make_risk_signal_group(of_rule, answers.get(rule, ""), is_last=rule == rules[-1]))
         box.setLayout(lines)
         holder.setLayout(make_column(head, box, gap=6))
         return holder
 
-    def _make_risk_signal_group(self, hits: Sequence[RiskSignal], answer: str, *, last: bool) -> QWidget:
+    def _make_risk_signal_group(self, hits: Sequence[RiskSignal], answer: str, *, is_last: bool) -> QWidget:
         """Return a widget with the risk signals `hits` of one rule and one field for the maker's answer to them.
-        `answer` is the text typed so far; `last` is True for the last group of the box."""
-        line = Surface(edge="none" if last else "bottom")
+        `answer` is the text typed so far; `is_last` is True for the last group of the box."""
+        line = Surface(edge="none" if is_last else "bottom")
         heads = [self._make_risk_signal_line(hit) for hit in hits]
         rule, words = hits[0].rule, refund_words.format_risk_signal(hits[0], self._context)
         field = Field(self._context.translate("dialog.refund.answer"))

@@ -44,7 +44,7 @@ def list_found_companies(
     """Return the found companies: first those of `records` that aren't among the matches of the corporation
     registry, then the matches in their order."""
     translate = context.translate
-    found = [
+    companies = [
         FoundCompany(
             match.corporation.number,
             registry_words.get_official_name(match.corporation, translate),
@@ -58,7 +58,7 @@ def list_found_companies(
         )
         for match in matches.items
     ]
-    known = {company.number for company in found}
+    known = {company.number for company in companies}
     records, nameless = tuple(records), translate("record.no_name")
     # A payment has no name, but a credit check of the same company often has one.
     names = {
@@ -72,7 +72,7 @@ def list_found_companies(
         if number and number not in known and number not in ours:
             word = translate("corporation.ours_open" if case_words.is_record_open(record) else "corporation.ours")
             ours[number] = FoundCompany(number, names.get(number, nameless), False, "", "", "", "", "", word)
-    return (*ours.values(), *found)
+    return (*ours.values(), *companies)
 
 
 class CompanyList(QWidget):

@@ -75,8 +75,8 @@ class CorporationFactsView(QWidget):
         parts: list[QWidget] = [TextLabel(kind_and_address, wrap=True)]
         other_names = find_other_names(names, corporation)
         if other_names:
-            listed = translate("list.separator").join(other_names)
-            parts.append(TextLabel(translate("corporation.other_names", names=listed), tone="care", wrap=True))
+            name_text = translate("list.separator").join(other_names)
+            parts.append(TextLabel(translate("corporation.other_names", names=name_text), tone="care", wrap=True))
         if corporation.closure is not None:
             parts.append(self._make_closure_bar(facts))
         if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %

@@ -514,16 +514,18 @@ class WindowContext(QObject):
             return
         person = self.operator
 
-        def show(records: Mapping[tuple[str, int], CreditCheck | Order | Payment | Refund]) -> None:
+        def show_records(records: Mapping[tuple[str, int], CreditCheck | Order | Payment | Refund]) -> None:
             if self.operator != person:
                 return
-            seen = {_get_visit_ref(visit) for visit in self.visits}
-            older = [RecordVisit(records[ref], at) for ref, at in refs if ref in records and ref not in seen]
+            visited_refs = {_get_visit_ref(visit) for visit in self.visits}
+            older = [RecordVisit(records[ref], at) for ref, at in refs if ref in records and ref not in visited_refs]
             self.visits = [*self.visits, *older][:_MAX_RECORD_VISITS]
             self.visits_changed.emit()
 
         only_refs = tuple(ref for ref, _ in refs)
-        self.run_read(lambda services: services.lookup.read_records(only_refs), show, lambda _: None, owner=self)
+        self.run_read(
+            lambda services: services.lookup.read_records(only_refs), show_records, lambda _: None, owner=self
+        )
 
     # -- an action that is to be opened on a record's page
 
@@ -576,7 +578,7 @@ class WindowContext(QObject):
             return
         corrected = replace(queue_count, count=row_count, capped=False)
         if corrected != queue_count:
-            counts = tuple(corrected if one.queue == queue else one for one in self.work_counts.counts)
+            counts = tuple(corrected if count.queue == queue else count for count in self.work_counts.counts)
             self._correct_work_counts(counts=counts)
 
     def correct_alert_count(self, count: int) -> None:
@@ -588,8 +590,10 @@ class WindowContext(QObject):
     def correct_decisions(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
         """Replace the refunds and proposals about which the person may decide by those that were just read, as
         `correct_queue_count` does."""
-        counted = [(type(one), one.id) for one in self.work_counts.to_decide]
-        if self.work_counts.read_at is not None and counted != [(type(one), one.id) for one in to_decide]:
+        counted = [(type(decision), decision.id) for decision in self.work_counts.to_decide]
+        if self.work_counts.read_at is not None and counted != [
+            (type(decision), decision.id) for decision in to_decide
+        ]:
             self._correct_work_counts(to_decide=to_decide)
 
     def _correct_work_counts(self, **new_values: Any) -> None:

@@ -29,10 +29,11 @@ class GroupedLine:
 
 
 def group_repeated_lines(
-    lines: Sequence[TimelineLine], texts: RepetitionTexts, opened: Collection[GroupKey]
+    lines: Sequence[TimelineLine], texts: RepetitionTexts, opened_groups: Collection[GroupKey]
 ) -> tuple[GroupedLine, ...]:
     """Return the lines to show. Of events that repeat themselves three times or more, the newest repetition stands
-    for all, unless their group is in `opened`: then all of them are returned. `lines` begin with the newest event.
+    for all, unless their group is in `opened_groups`: then all of them are returned. `lines` begin with the newest
+    event.
     """
     grouped: list[GroupedLine] = []
     start = 0
@@ -45,7 +46,7 @@ def group_repeated_lines(
         end = start + length * count
         oldest = lines[end - 1]
         key = (oldest.full_time, *(_get_event(line) for line in lines[start : start + length]))
-        if key in opened:
+        if key in opened_groups:
             first = _add_detail(lines[start], texts.shown_all(count))
             grouped += [GroupedLine(line, key) for line in (first, *lines[start + 1 : end])]
         else:

@@ -90,7 +90,7 @@ class TrainingPage(Page):
         buttons = make_flow_widget(
             self.begin_button, self.check_button, ReasonLabel(self.check_button), self.next_button, self.score, gap=12
         )
-        footer = self.footer = Surface(raised=True, edge="top")
+        footer = self.footer = Surface(is_raised=True, edge="top")
         footer.setLayout(
             make_column(self.situation, self.verdict, buttons, self.approver, gap=8, margins=(24, 12, 24, 12))
         )

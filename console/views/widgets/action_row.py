@@ -93,14 +93,14 @@ class ActionRow(QWidget):
     def _list_buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:
         """Return the buttons beside which a reason is shown. If adjacent buttons have the same reason, it is shown
         once: beside the last button at the left end of the line, beside the first at the right end."""
-        found: dict[tuple[int, str], KeyButton] = {}
+        buttons_by_reason: dict[tuple[int, str], KeyButton] = {}
         run, previous = 0, ""
         for button in shown_buttons:
             run += button.shown_reason != previous
             previous = button.shown_reason
-            if previous and not (button in self._right and (run, previous) in found):
-                found[run, previous] = button
-        return list(found.values())
+            if previous and not (button in self._right and (run, previous) in buttons_by_reason):
+                buttons_by_reason[run, previous] = button
+        return list(buttons_by_reason.values())
 
     def _measure_needed_width(self, shown_buttons: Sequence[KeyButton]) -> int:
         has_menu = bool(self._in_menu) or len(shown_buttons) < len(self._list_visible_buttons())

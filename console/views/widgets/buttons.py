@@ -102,10 +102,10 @@ class KeyButton(PaintedButton):
         self._opens_menu = True
         self.updateGeometry()
 
-    def set_key_shown(self, shown: bool) -> None:
+    def set_key_shown(self, is_shown: bool) -> None:
         """Show the shortcut as a key cap in the button (True), or only in its tooltip (False). Screen readers read
         it in both cases."""
-        self._is_key_shown = shown and bool(self.key)
+        self._is_key_shown = is_shown and bool(self.key)
         self.setToolTip("" if self._is_key_shown else self.key)
         self.updateGeometry()
 

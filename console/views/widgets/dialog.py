@@ -108,7 +108,7 @@ class DialogFrame(QDialog):
         head.setContentsMargins(_DIALOG_MARGIN_PX, 16, 16, 0)
         head.addLayout(make_column(self._title, self._subtitle, gap=0), 1)
         head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
-        footer = Surface(raised=True, edge="top")
+        footer = Surface(is_raised=True, edge="top")
         box = QHBoxLayout(footer)
         box.setContentsMargins(_DIALOG_MARGIN_PX, 12, _DIALOG_MARGIN_PX, 12)
         box.setSpacing(tokens().px("spacing", "before_acting_button"))

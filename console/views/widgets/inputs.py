@@ -183,9 +183,9 @@ class CheckBox(QCheckBox):
         draw_check_box(
             painter,
             _compute_indicator_rect(self),
-            checked=state == Qt.CheckState.Checked,
-            partly=state == Qt.CheckState.PartiallyChecked,
-            enabled=self.isEnabled(),
+            is_checked=state == Qt.CheckState.Checked,
+            is_partly_checked=state == Qt.CheckState.PartiallyChecked,
+            is_enabled=self.isEnabled(),
         )
         _draw_indicator_label(painter, self)
 
@@ -213,7 +213,9 @@ class RadioButton(QRadioButton):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        draw_radio_button(painter, _compute_indicator_rect(self), checked=self.isChecked(), enabled=self.isEnabled())
+        draw_radio_button(
+            painter, _compute_indicator_rect(self), is_checked=self.isChecked(), is_enabled=self.isEnabled()
+        )
         _draw_indicator_label(painter, self)
 
 

@@ -66,7 +66,7 @@ class RecordSidePanel(Surface):
     link to the panel's last line."""
 
     def __init__(self, side: RecordSide) -> None:
-        super().__init__(raised=True, edge="right")
+        super().__init__(is_raised=True, edge="right")
         self._name = TextLabel("", "small", "muted")
         self._sign = ShapeIcon("dash", "muted")
         self._word = TextLabel("", "section")
@@ -123,7 +123,7 @@ class RecordSideStrip(Surface):
     """The panels of all parties that know a record (see RecordSide), equally wide and always in the same order."""
 
     def __init__(self, sides: Sequence[RecordSide], name: str, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent, raised=True, edge="bottom")
+        super().__init__(parent, is_raised=True, edge="bottom")
         self.setAccessibleName(name)
         self._box = QHBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
@@ -190,12 +190,12 @@ class DocumentStrip(Surface):
         if tail is not None:
             self._tail.setLayout(make_column(None, tail, None, margins=(16, 8, 16, 8)))
         self._box.addWidget(self._tail)
-        self.set_right_widget_visible(shown=tail is not None)
+        self.set_right_widget_visible(is_visible=tail is not None)
         self.show_documents(parts)
 
-    def set_right_widget_visible(self, *, shown: bool) -> None:
+    def set_right_widget_visible(self, *, is_visible: bool) -> None:
         """Show or hide the widget at the right end of the strip."""
-        self._tail.setVisible(shown)
+        self._tail.setVisible(is_visible)
 
     def fit_width(self, room: int) -> None:
         """Place the documents side by side, or one below the other if they need more than `room` px of width."""

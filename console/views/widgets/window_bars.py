@@ -86,7 +86,7 @@ class TopBar(Surface):
         *,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent, raised=True, edge="bottom")
+        super().__init__(parent, is_raised=True, edge="bottom")
         self.setFixedHeight(current_appearance().frame_height("top_bar"))
         self._name = TextLabel(product, bold=True)
         self._name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
@@ -116,11 +116,11 @@ class TopBar(Surface):
             )
         )
 
-    def show_page_menu_button(self, *, shown: bool) -> None:
+    def show_page_menu_button(self, *, is_shown: bool) -> None:
         """Show the button that opens the menu of pages, in place of the product's name. The window needs it while
         it has no sidebar."""
-        self.page_menu.setVisible(shown)
-        self._name.setVisible(not shown)
+        self.page_menu.setVisible(is_shown)
+        self._name.setVisible(not is_shown)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -148,7 +148,7 @@ class StatusCell(Surface):
     icon says the same; None if no label may be hidden."""
 
     def __init__(self, status: StatusCellContent, *, right: bool) -> None:
-        super().__init__(raised=True, edge="left" if right else "right")
+        super().__init__(is_raised=True, edge="left" if right else "right")
         is_good = status.tone == "good"
         name = TextLabel(status.name, "small")
         sign = ShapeIcon(status.shape, status.tone, 14) if status.shape else None
@@ -179,7 +179,7 @@ class StatusBar(Surface):
     accessible_role = QAccessible.Role.StatusBar
 
     def __init__(self, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent, raised=True, edge="top")
+        super().__init__(parent, is_raised=True, edge="top")
         self.setFixedHeight(current_appearance().frame_height("status_bar"))
         self._box = make_row(None, gap=0)
         self.setLayout(self._box)
@@ -250,7 +250,7 @@ class StatusBar(Surface):
         link = LinkButton(f"{status.name} {status.words}".strip(), role="small")
         link.setProperty("key", status.key)
         link.clicked.connect(self._emit_link_pressed)
-        cell = Surface(raised=True, edge="left" if right else "right")
+        cell = Surface(is_raised=True, edge="left" if right else "right")
         cell.setLayout(make_row(link, margins=(10, 0, 10, 0)))
         return cell
 

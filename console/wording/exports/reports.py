@@ -86,8 +86,8 @@ def _make_success_columns(context: TextContext) -> ExportColumns:
         return make_number_column(context, f"reports.success.{name}", lambda row: getattr(row[1], name))
 
     def format_outages(row: Any) -> str:
-        listed = (report_words.format_outage(outage, context.language) for outage in row[2])
-        return context.translate("list.separator").join(listed)
+        outage_texts = (report_words.format_outage(outage, context.language) for outage in row[2])
+        return context.translate("list.separator").join(outage_texts)
 
     return (
         _make_day_column(context, lambda row: row[1].day),
