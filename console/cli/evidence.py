@@ -57,8 +57,8 @@ def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -
 
 
 def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "WrittenBundle":
-    """Write the evidence packs of the records that the arguments name to one file. Ctrl+C or SIGTERM cancels the
-    command before the next pack; then no file remains.
+    """Write the evidence packs of the records that the arguments name to one file, and return the facts of the
+    written file. Ctrl+C or SIGTERM cancels the command before the next pack; then no file remains.
 
     Raises ConsoleError `usage` unless the arguments name either records or a queue, and the errors of
     `RecoveryService.write_evidence_bundle`.

@@ -44,7 +44,8 @@ class RejectedNumber:
 
 
 def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber | RejectedNumber:
-    """Normalise and check a corporation number that a person typed.
+    """Normalise and check a corporation number that a person typed. Return the number, or a `RejectedNumber` with the
+    reason.
 
     `allow_dummies`: accept the provider's TEST_NUMBERS too. The normalisation only replaces full-width digits and
     removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which accepts

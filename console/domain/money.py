@@ -53,8 +53,8 @@ def format_shortest(money: Money) -> str:
 
 
 def parse_money(text: str, currency: str) -> Money:
-    """Parse an amount in major units, written with ASCII digits and without sign or exponent. Raises
-    InvalidAmountText for any other text.
+    """Return the amount that a text in major units (yen, rupees) states. The text is written with ASCII digits and
+    without sign or exponent. Raises InvalidAmountText for any other text.
 
     A text with more decimal places than the currency has is refused, even if these are zeros, because the person may
     mean another currency.
@@ -67,7 +67,7 @@ def parse_money(text: str, currency: str) -> Money:
 
 
 def make_money_from_number(value: int | Decimal, currency: str) -> Money:
-    """Convert an amount in major units (yen, rupees) to Money. Raises InvalidAmountText if the amount isn't a whole
+    """Return an amount in major units (yen, rupees) as Money. Raises InvalidAmountText if the amount isn't a whole
     number of minor units.
     """
     exact = Decimal(value)

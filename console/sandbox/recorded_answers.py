@@ -54,7 +54,7 @@ class RecordedAnswerServer:
 
     @contextmanager
     def running(self) -> "Iterator[RecordedAnswerServer]":
-        """Answer requests in a thread of its own until the block ends."""
+        """Context manager: answer requests in a separate thread until the block ends. Yields this server."""
         serve = partial(self._server.serve_forever, poll_interval=0.02)
         thread = threading.Thread(target=serve, name="recorded-answers")
         thread.start()

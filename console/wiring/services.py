@@ -84,8 +84,8 @@ class CreditCheckService:
     def purchase(
         self, request: PurchaseRequest, progress: StepReporter | None = None, *, request_id: str | None = None
     ) -> CreditCheck:
-        """Buy one credit check, at most once. `progress` is called with the name of each step. Raises the errors
-        of `CreditCheckPurchaseService.purchase`.
+        """Buy one credit check, at most once, and return it. `progress` is called with the name of each step. Raises
+        the errors of `CreditCheckPurchaseService.purchase`.
         """
         return self._request_ids.act_once(
             "purchase",
@@ -107,7 +107,8 @@ class CreditCheckService:
         request_id: str | None = None,
     ) -> RefetchResult:
         """Read the detail data (with `detail`) and the PDF (with `pdf`) of a bought credit check from the provider
-        again. Raises the errors of `CreditCheckPurchaseService.refetch`."""
+        again, and return the credit check with the names of its changed fields and its documents. Raises the errors
+        of `CreditCheckPurchaseService.refetch`."""
         return self._request_ids.act_once(
             "refetch",
             request_id,
@@ -119,7 +120,8 @@ class CreditCheckService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:
-        """Ask the provider about a credit check. Raises the errors of `CreditCheckProber.probe`."""
+        """Ask the provider about a credit check, and return the credit check. Raises the errors of
+        `CreditCheckProber.probe`."""
         return self._request_ids.act_once(
             "probe",
             request_id,

@@ -64,7 +64,7 @@ def allow_breaks_in_long_words(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def split_phrases(text: str) -> tuple[str, ...]:
-    """Split a text into its phrases. The spaces after a phrase belong to this phrase."""
+    """Return the phrases of a text. The spaces after a phrase belong to this phrase."""
     if not text:
         return ()
     inner_spaces = {match.start() for match in _SPACE_BESIDE_JAPANESE_PATTERN.finditer(text)}

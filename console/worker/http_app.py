@@ -112,8 +112,8 @@ class Receiver:
         return await self._answer_notice(request, request.path_params["source"])
 
     async def _answer_notice(self, request: Request, source: str) -> Response:
-        """Answer one notice of the sender `source`. The services verify and store the notice; this method checks
-        only the limits and the form of the request."""
+        """Return the answer to one notice of the sender `source`. The services verify and store the notice; this
+        method checks only the limits and the form of the request."""
         loop = asyncio.get_running_loop()
         started_at, result, notice = loop.time(), _ERROR_RESULT, None
         self._metrics.count_arrival()

@@ -157,7 +157,7 @@ class LiveFeedHub:
         self._poller: asyncio.Task[None] | None = None
 
     async def add_listener(self, channels: frozenset[str]) -> LiveFeedListener:
-        """Add a listener for these channels (record kinds). It receives every change from now on.
+        """Add a listener for these channels (record kinds), and return it. It receives every change from now on.
 
         Raises NoCapacity if there are too many listeners, ConsoleError if the database is unreachable.
         """

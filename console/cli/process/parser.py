@@ -133,8 +133,8 @@ def _require_refund_reason(args: argparse.Namespace) -> None:
 
 
 def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
-    """Rewrite `--reason 1 4 NUMBER` of the command `purchase` as `--reason 1 --reason 4 NUMBER`, which argparse can
-    parse. Only single digits count as reasons.
+    """Return the arguments with `--reason 1 4 NUMBER` of the command `purchase` rewritten as `--reason 1 --reason 4
+    NUMBER`, which argparse can parse. Only single digits count as reasons.
     """
     if next((word for word in arguments if not word.startswith("-")), "") != "purchase":
         return list(arguments)  # in other commands a reason is a sentence
@@ -513,7 +513,8 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
 def _add_command_group(
     commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
 ) -> SubcommandGroup:
-    """Add a command that has subcommands. The name of the chosen subcommand is stored in the argument `action`."""
+    """Add a command that has subcommands, and return the object to which the caller adds these. The name of the
+    chosen subcommand is stored in the argument `action`."""
     return _add_command(commands, name, translate, key).add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=_CommandLineParser
     )

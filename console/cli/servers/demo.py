@@ -292,7 +292,8 @@ def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
 
 
 def _split_command_line(line: str) -> list[str]:
-    """Split a command line into words as a shell does. A line with an unfinished quotation is split at blanks."""
+    """Return the words of a command line, split as a shell splits it. A line with an unfinished quotation is split at
+    blanks."""
     try:
         return shlex.split(line)
     except ValueError:

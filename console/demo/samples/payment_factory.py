@@ -104,7 +104,7 @@ class PaymentSample:
 
     @property
     def latest_event_at(self) -> datetime:
-        """Time of the newest event of the sample, or its start time if it has no events."""
+        """The time of the newest event of the sample, or its start time if it has no events."""
         return max([self.at, *(event.at for _, event in self.events)])
 
     @property

@@ -130,8 +130,8 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
 
 
 def _explain_without_badges(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:
-    """Explain a payment, without its badges, by the first circumstance that needs attention: for example an
-    unknown outcome, a refund with an unknown outcome, or a decision that waits for a second person."""
+    """Return the explanation of a payment, without badges, by the first circumstance that needs attention: for
+    example an unknown outcome, a refund with an unknown outcome, or a decision that waits for a second person."""
     order, facts = relations.order, _make_payment_facts(record, relations)
     pending_refund = relations.pending_refund
     if record.certainty is Certainty.UNKNOWN:
@@ -229,8 +229,8 @@ def explain_order(record: Order, now: datetime) -> Explanation:
 
 
 def _explain_alert_of_order(record: Order, relations: OrderRelations, now: datetime) -> Explanation | None:
-    """Explain the open alert about the order; None if there is none, or if the order's facts no longer break the
-    alert's rule.
+    """Return the explanation of the open alert about the order; None if there is none, or if the order's facts no
+    longer break the alert's rule.
     """
     if relations.alert_rule is None or relations.alert_detected_at is None:
         return None
@@ -267,9 +267,9 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
 
 
 def _explain_idle_order(record: Order, facts: Facts, *, unpaid: bool) -> Explanation:
-    """Explain an order whose work state is NONE by its business state. `unpaid`: the program cancelled the order
-    because nobody paid in time. The console sets no time limit for an order without a payment: the shop decides
-    how long such an order waits.
+    """Return the explanation of an order whose work state is NONE, by its business state. `unpaid`: the program
+    cancelled the order because nobody paid in time. The console sets no time limit for an order without a payment:
+    the shop decides how long such an order waits.
     """
     reason, following = f"why.order_{record.state}", "next.nothing"
     if record.state is OrderState.PENDING:
@@ -412,7 +412,8 @@ def _make_refund_request_step(
 def _explain_review_of_order(
     record: Payment, relations: PaymentRelations, order: Order, facts: Facts, now: datetime
 ) -> Explanation:
-    """Explain a payment whose order was not moved and that a person must look at, by the order's present state."""
+    """Return the explanation of a payment whose order was not moved and that a person must look at, by the order's
+    present state."""
     if order.state is OrderState.PENDING and record.state in PAID_STATES:
         return _explain_unmoved_order(record, relations, facts, now)
     step = NextStep("next.payment_order_knows", facts, _format_resolve_command(record, "completed"), "resolve")
@@ -420,8 +421,8 @@ def _explain_review_of_order(
 
 
 def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
-    """Explain a paid payment whose order is still pending. If the order's paid payments cover its total, the order
-    can be moved to paid without a call to the provider; otherwise the shop must decide.
+    """Return the explanation of a paid payment whose order is still pending. If the order's paid payments cover its
+    total, the order can be moved to paid without a call to the provider; otherwise the shop must decide.
     """
     order = relations.order
     if order is not None and not is_order_covered(list_order_payments(record), order):
@@ -436,8 +437,8 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
 
 
 def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
-    """Explain a payment by its pending refund, whose outcome isn't unknown: the refund is requested, approved,
-    being sent, or accepted by the provider."""
+    """Return the explanation of a payment by its pending refund, whose outcome isn't unknown: the refund is
+    requested, approved, being sent, or accepted by the provider."""
     code = f"payment_refund_{refund.state}"
     step = _choose_next_step_of_refund(refund, facts, relations.read_only, now)
     if _is_decision_overdue(refund, now):
@@ -524,8 +525,8 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
 
 
 def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
-    """Explain a payment that is paid according to a callback only, and for which no probe is scheduled to confirm
-    this. Another application writes such payments."""
+    """Return the explanation of a payment that is paid according to a callback only, and for which no probe is
+    scheduled to confirm this. Another application writes such payments."""
     if relations.can_ask:
         step = NextStep("next.payment_probe", facts, _format_probe_command(record), "probe")
     else:

@@ -175,8 +175,8 @@ def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanatio
 
 
 def _explain_ended(record: Refund, facts: Facts) -> Explanation:
-    """Explain a refund that has ended. Where two people have decided the outcome, the gateway is not named as the
-    source of it."""
+    """Return the explanation of a refund that has ended. If two people have decided the outcome, the explanation
+    names them and not the gateway as the source of the outcome."""
     following = "next.nothing"
     if record.state is RefundState.FAILED:
         following = "next.refund_final" if record.error_code in FINAL_REFUSAL_REASONS else "next.refund_ask_anew"

@@ -136,8 +136,8 @@ class _SearchBuilder:
 
 
 def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
-    """Parse a typed text into a search. `today` is the present day in Japan; `person` is the acting person, whose
-    name replaces `me` in `owner:me`. Any text is accepted; characters after the first LONGEST_SEARCH_CHARACTERS
+    """Return the search that a typed text means. `today` is the present day in Japan; `person` is the acting person,
+    whose name replaces `me` in `owner:me`. Any text is accepted; characters after the first LONGEST_SEARCH_CHARACTERS
     are cut off.
     """
     clean_text = clean_search_text(text[:LONGEST_SEARCH_CHARACTERS])

@@ -86,7 +86,8 @@ class RegistryQuery:
 
 
 def parse_query(text: str) -> RegistryQuery:
-    """Parse a typed text into a query. Any text is accepted; characters after the first 500 are ignored."""
+    """Return the query of the corporation registry that a typed text means. Any text is accepted; characters after
+    the first 500 are ignored."""
     query_text = _clean_query_text(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
     number = find_number(query_text)
     words = tuple(map(_read_word_of_several, query_text.split()))

@@ -71,7 +71,7 @@ def check_base_url(url: str, variable: str = "provider_url") -> None:
 
 
 def parse_private_network(text: str) -> Network:
-    """Parse the text of a private network that the settings allow. Raises ValueError for a network that isn't within
+    """Return the private network that a text of the settings names. Raises ValueError for a network that isn't within
     one of `_PRIVATE_NETWORKS`.
     """
     network = ip_network(text)

@@ -248,9 +248,9 @@ def is_final(payment: Payment) -> bool:
 
 
 def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
-    """Split the captured amount of a payment into its parts. Of the reserved amount, the refunds that the provider
-    has accepted, the sent refunds with an unknown outcome, and the rest (refunds that wait or are being sent) are
-    separate parts. `refunds` are all refunds of the payment.
+    """Return the captured amount of a payment, split into its parts. Of the reserved amount, the refunds that the
+    provider has accepted, the sent refunds with an unknown outcome, and the rest (refunds that wait or are being
+    sent) are separate parts. `refunds` are all refunds of the payment.
     """
     on_its_way = _sum_refunds(
         refund for refund in refunds if refund.state is RefundState.SUBMITTED and refund.certainty is Certainty.KNOWN

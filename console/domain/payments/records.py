@@ -354,8 +354,8 @@ class PostedNotice:
 
 
 def mask_payer(text: str | None) -> str | None:
-    """Mask the text by which a provider identifies a payer, such as an e-mail address, for display: `****` and its
-    last four characters; only `****` for a text of fewer than eight characters. None for no text."""
+    """Return the display form of the text by which a provider identifies a payer, such as an e-mail address: `****`
+    and its last four characters; only `****` for a text of fewer than eight characters. None for no text."""
     if not text:
         return None
     return "****" + (text[-SHOWN_PAYER_SUFFIX_LENGTH:] if len(text) >= MIN_PARTLY_SHOWN_PAYER_LENGTH else "")

@@ -66,7 +66,7 @@ class ParsedFilter:
 
 
 def parse_filter(text: str) -> ParsedFilter:
-    """Parse a typed text into a filter and the words that are no operator. If an operator is typed twice, its last
+    """Return the filter of a typed text, and its words that are no operator. If an operator is typed twice, its last
     value counts.
     """
     record_filter, words, problems = RecordFilter(), list[str](), list[str]()

@@ -146,9 +146,9 @@ def _is_printable(text: str) -> bool:
 
 
 def parse_view(content: ViewContent, person: str | None) -> ParsedView:
-    """Parse the content of a view for the person who opens it. In the stored filter, a word that is no operator is
-    a problem: it isn't searched, because a newer program may have meant it as a condition. The condition
-    `owner:me` is a problem if `person` is None.
+    """Return the filter and the sort order of a view's content, for the person who opens the view, and the problems
+    of the content. In the stored filter, a word that is no operator is a problem: it isn't searched, because a newer
+    program may have meant it as a condition. The condition `owner:me` is a problem if `person` is None.
     """
     parts = content.filter.split()
     of_person = [part for part in parts if part.casefold() == OWN_RECORDS_OPERATOR]

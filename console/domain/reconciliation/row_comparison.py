@@ -45,7 +45,8 @@ class Consequence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComparedRow:
-    """Result of the comparison of one row of a provider's history: a verdict, and the act that follows from it."""
+    """Result of the comparison of one row of a provider's history: a verdict, and how the reconciliation must act on
+    it."""
 
     verdict: ReconciliationVerdict
     consequence: Consequence = Consequence.NOTHING
@@ -89,9 +90,9 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
 
 
 def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
-    """Compare the stored payment with a row of a provider's history which states that the payment is unpaid. A row
-    is true for its own time only: it doesn't contradict a payment that was paid later or, if the payment is still
-    waiting, a newer statement of the provider.
+    """Compare the stored payment with a row of a provider's history which states that the payment is unpaid, and
+    return the result of the comparison. A row is true for its own time only: it doesn't contradict a payment that was
+    paid later or, if the payment is still waiting, a newer statement of the provider.
     """
     if payment.state in ENDED_UNPAID_STATES or payment.state is PaymentState.REVERSED:
         return MATCHED_ROW

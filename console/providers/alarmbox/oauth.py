@@ -71,8 +71,8 @@ class AlarmBoxOAuth:
         return f"{self._config.base_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"
 
     def exchange_code(self, code: str) -> TokenPair:
-        """Exchange an authorisation code for the first token pair. A code can be used only once, so the request
-        isn't repeated.
+        """Exchange an authorisation code for the first token pair, and return the pair. A code can be used only once,
+        so the request isn't repeated.
 
         Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if
         AlarmBox gives no token now or no usable answer arrives.

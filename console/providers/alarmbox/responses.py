@@ -102,9 +102,9 @@ def _read_own_report(credit_check_id: int, check: dict[str, object]) -> CheckRep
 
 
 def _read_report(check: object) -> CheckReport:
-    """Read the report of a credit check from a JSON object of AlarmBox. Only the id is required. The corporation
-    number is read unchecked; any other field with a wrong type or form counts as missing. Raises UnusableAnswer for
-    a missing or wrong id, UnreadableJson if `check` is no JSON object.
+    """Return the report of a credit check that is read from a JSON object of AlarmBox. Only the id is required. The
+    corporation number is read unchecked; any other field with a wrong type or form counts as missing. Raises
+    UnusableAnswer for a missing or wrong id, UnreadableJson if `check` is no JSON object.
     """
     if not isinstance(check, dict):
         raise UnreadableJson("no credit check")

@@ -27,8 +27,8 @@ class DecryptionFailed(Exception):
 
 @lru_cache(maxsize=16)
 def derive_key(key: str, salt: str) -> bytes:
-    """Derive the AES key (PBKDF2-HMAC-SHA512) from a key text and a salt text. Both texts look like hex, but their
-    characters are used and not decoded.
+    """Return the AES key that is derived (PBKDF2-HMAC-SHA512) from a key text and a salt text. Both texts look like
+    hex, but their characters are used and not decoded.
 
     The derivation takes tens of milliseconds; the last 16 results are cached.
     """
@@ -53,7 +53,8 @@ def encrypt_text(text: str, key: bytes) -> str:
 
 
 def decrypt_text(encrypted: str, key: bytes) -> str:
-    """Decrypt a ciphertext given as hex in upper or lower case. Raises DecryptionFailed for every fault."""
+    """Return the plaintext of a ciphertext, which is hex in upper or lower case. Raises DecryptionFailed for every
+    fault."""
     plaintext, is_valid = decrypt_padded(encrypted, key)
     try:
         text = plaintext.decode()

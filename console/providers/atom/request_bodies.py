@@ -43,8 +43,8 @@ class AtomMerchant:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Secret values that are removed from texts before these are stored; a secret that is sent in two forms is
-        included in both."""
+        """The secret values that are removed from texts before these are stored; a secret that is sent in two forms
+        is included in both."""
         keys = (self.request_key, self.request_salt, self.response_key, self.response_salt)
         hashes = (self.request_hash_key, self.response_hash_key)
         return (*keys, *hashes, encode_base64(self.password), self.password)

@@ -107,7 +107,7 @@ class AuthorisationCalls(Protocol):
         ...
 
     def exchange_code(self, code: str) -> TokenPair:
-        """Exchange an authorisation code for the first token pair. The request isn't repeated.
+        """Exchange an authorisation code for the first token pair, and return the pair. The request isn't repeated.
 
         Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if the
         provider gives no token now or no usable answer arrives.

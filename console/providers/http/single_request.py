@@ -139,8 +139,8 @@ def send_once(
     secrets: Iterable[str] = (),
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
-    """Wait for the rate limiter `gate`, send the request, and convert the answer into an outcome with
-    `convert_answer`. Raises no Exception.
+    """Wait for the rate limiter `gate`, send the request, and return the outcome into which `convert_answer` converts
+    the answer. Raises no Exception.
 
     `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call
     without an answer is UNKNOWN, unless the transport knows that no byte was sent.

@@ -149,9 +149,9 @@ class HttpTransport:
 
 
 def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) -> HttpAnswer:
-    """Read the complete body of an answer. Raises AnswerTooLarge for a body of more than `limit` bytes. Raises
-    TimeoutError if the guard shut the socket down and the answer doesn't state the length of its body, because
-    the body may be incomplete.
+    """Read the complete body of an answer, and return the answer with it. Raises AnswerTooLarge for a body of more
+    than `limit` bytes. Raises TimeoutError if the guard shut the socket down and the answer doesn't state the length
+    of its body, because the body may be incomplete.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
     has_length = response.raw.chunked or response.raw.length_remaining is not None

@@ -245,8 +245,8 @@ def _require_equal(value: object, expected_value: str, reason: str) -> None:
 
 
 def _parse_amount(value: object) -> Money:
-    """Read an amount in whole yen from a PayPay answer. Raises UnusableAnswer for any other value, also for
-    3300.0, "3300" and true."""
+    """Return an amount in whole yen that a PayPay answer contains. Raises UnusableAnswer for any other value, also
+    for 3300.0, "3300" and true."""
     fields = value if isinstance(value, dict) else {}
     minor = fields.get("amount")
     if type(minor) is not int or minor > LARGEST_AMOUNT:
@@ -260,8 +260,8 @@ def _parse_amount(value: object) -> Money:
 
 
 def parse_instant(value: object) -> datetime | None:
-    """Convert PayPay's time, in seconds since 1970, to an instant (UTC). None for 0, by which PayPay means "not
-    yet", and for invalid values."""
+    """Return the instant (UTC) of PayPay's time, which is in seconds since 1970. None for 0, by which PayPay means
+    "not yet", and for invalid values."""
     if type(value) is not int or not 0 < value <= _LATEST_EPOCH_SECONDS:
         return None
     return datetime.fromtimestamp(value, UTC)

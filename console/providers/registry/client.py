@@ -58,8 +58,8 @@ class RegistryApi:
         self._gate = gate
 
     def read_difference(self, day: date, divide: int = 1) -> Outcome[DifferencePart]:
-        """Read the part number `divide` (from 1) of the rows that were updated on the day. The outcome has the
-        number of all parts."""
+        """Read the part number `divide` (from 1) of the rows that were updated on the day, and return the outcome
+        with them. The outcome has the number of all parts."""
         period = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(divide)}
         request = self._make_request("diff", period, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
         convert = make_answer_converter(

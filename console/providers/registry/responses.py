@@ -34,9 +34,9 @@ class DifferencePart:
 
 
 def read_part(body: bytes, divide: int) -> DifferencePart:
-    """Read the answer to a request for the part number `divide` of a day's rows. Raises UnusableAnswer if the
-    answer is another part, has too many parts, or its counts contradict each other, UnreadableJson if it can't be
-    read."""
+    """Return the rows in the answer to a request for the part number `divide` of a day's rows. Raises UnusableAnswer
+    if the answer is another part, has too many parts, or its counts contradict each other, UnreadableJson if it can't
+    be read."""
     head, lines = _read_lines(body)
     updated_on, rows, number, parts = _read_first_line(head)
     if number != divide:
@@ -51,8 +51,9 @@ def read_part(body: bytes, divide: int) -> DifferencePart:
 
 
 def read_corporations(body: bytes, numbers: Collection[str]) -> tuple[Corporation, ...]:
-    """Read the answer to a request for the corporation `numbers`. Deleted corporations are left out. Raises
-    UnusableAnswer if a row has another number or a count is wrong, UnreadableJson if the answer can't be read."""
+    """Return the corporations in the answer to a request for the corporation numbers `numbers`. Deleted corporations
+    are left out. Raises UnusableAnswer if a row has another number or a count is wrong, UnreadableJson if the answer
+    can't be read."""
     head, lines = _read_lines(body)
     _, rows, _, _ = _read_first_line(head)
     if rows != len(lines):

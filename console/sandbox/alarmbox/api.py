@@ -89,7 +89,7 @@ class SimulatedAlarmBox:
     # -- credit checks
 
     def register_check(self, fields: JsonObject) -> StoredCreditCheck:
-        """Add a credit check as if another program had purchased it: the ledger gets no charge.
+        """Add a credit check as if another program had purchased it, and return it: the ledger gets no charge.
 
         Raises `ValueError` or `KeyError` for invalid fields.
         """

@@ -122,7 +122,7 @@ class RegisteredAtomMerchants:
 
     @property
     def newest_merchant_id(self) -> str:
-        """Id of the merchant that was registered last."""
+        """The id of the merchant that was registered last."""
         return list(self._merchants)[-1]
 
     def find_merchant_of_form(self, body: bytes) -> AtomMerchant | None:

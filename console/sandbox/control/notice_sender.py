@@ -177,8 +177,8 @@ class NoticeSender:
             self._state.holds.notify_waiters()
 
     def _deliver_notice(self, notice: SimulatedNotice) -> HttpReply:
-        """Send a notice and record the HTTP statuses. A notice of PayPay is sent again if it isn't answered
-        with 200.
+        """Send a notice, record the HTTP statuses, and return a reply whose status is the last one of these (0 if no
+        notice was answered). A notice of PayPay is sent again if it isn't answered with 200.
         """
         body = notice.body
         address = self.addresses.get(notice.provider)

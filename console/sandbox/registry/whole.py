@@ -224,7 +224,7 @@ class InventedRegistry:
 
 
 def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:
-    """Split `total` in proportion to the weights into whole numbers whose sum is `total`."""
+    """Return whole numbers in proportion to the weights, whose sum is `total`."""
     whole, done, parts = sum(weights), 0, []
     reached = 0
     for weight in weights:

@@ -87,7 +87,8 @@ class ProviderAuthorisation:
 
     def complete(self, request: AuthorisationRequest, entered_text: str) -> CompletedAuthorisation:
         """Exchange the authorisation code in `entered_text` for a pair of access and refresh token, once, and store
-        the pair. `entered_text` is the code, or the whole address to which the provider has redirected the browser.
+        the pair. Return the provider, the end of the access token's validity, and the version of the pair.
+        `entered_text` is the code, or the whole address to which the provider has redirected the browser.
 
         Raises usage (`no_code`), not_allowed (`state_differs`), provider_auth (the provider refused the code or
         the OAuth client, or the person declined), rate_limited, provider_answer_unusable, provider_unreachable

@@ -122,7 +122,8 @@ class CreditCheckPurchaseService:
         expected_version: int | None = None,
         progress: StepReporter | None = None,
     ) -> RefetchResult:
-        """Re-fetch detail and PDF of a bought credit check; this costs nothing.
+        """Re-fetch detail and PDF of a bought credit check, and return the credit check with the names of its changed
+        fields and its documents; this costs nothing.
 
         `expected_version` is the version of the credit check on the caller's screen (None: any version). Raises
         the errors of `RefetchService.refetch`.
@@ -271,8 +272,9 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
-        """Insert the pending credit check; the unique index over claims admits only one for this client and
-        corporation number. A renewal first supersedes the earlier credit check, so that its claim ends."""
+        """Insert the pending credit check, and return it as the claimed record; the unique index over claims admits
+        only one for this client and corporation number. A renewal first supersedes the earlier credit check, so that
+        its claim ends."""
         context, now, request = self._context, self._context.now(), self._request
         client, number = request.client_id, request.corporation_number
         superseded = credit_checks.find_claim_holder(tx.conn, client, number) if request.renew else None

@@ -62,7 +62,8 @@ class PurchaseResolver:
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of an unknown purchase in the acting person's name.
+        """Decide the outcome of an unknown purchase in the acting person's name, and return the credit check and
+        whether a second person must still confirm.
 
         `target_state` is "success" or "error"; `proof` is the path of a file or the text of a statement;
         `expected_version` is the version of the credit check on the caller's screen (None: any version); `reason` is

@@ -84,8 +84,9 @@ def verify_pack(path: Path, sha256: str | None = None) -> PackVerification:
 
 
 def _verify_file(path: Path, sha256: str | None, format_names: tuple[str, ...]) -> PackVerification:
-    """Verify the evidence pack or bundle in the ZIP file at `path`, and its SHA-256 if one is given. `format_names`
-    are the accepted format names in its manifest."""
+    """Verify the evidence pack or bundle in the ZIP file at `path`, and its SHA-256 if one is given. Return the
+    problems that were found, the counts of the checked files and audit entries, and the content of the manifest.
+    `format_names` are the accepted format names in its manifest."""
     problems: list[FileProblem] = []
     if sha256 is not None and (not path.is_file() or _compute_file_hash(path) != sha256):
         problems.append(FileProblem(path.name, "altered"))

@@ -62,9 +62,9 @@ class RecordedJournal:
 
 
 def read_journal(path: Path, largest: int = LARGEST_PACK_BYTES) -> RecordedJournal:
-    """Read the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
-    MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `largest`
-    bytes together; the other files don't count, as when the pack is written."""
+    """Return the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
+    MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `largest` bytes
+    together; the other files don't count, as when the pack is written."""
     with zipfile.ZipFile(path) as pack:
         # The same files as in the limit of `EvidencePackWriter`, so that every written pack can be read.
         limited = (info for info in pack.infolist() if info.filename.startswith(("answers/", "documents/")))

@@ -67,8 +67,8 @@ def make_request_key(person: str, request_id: str) -> str:
 
 
 def _join_key(*parts: str | int | None) -> str:
-    """Join the parts of an idempotency key with colons. Colons inside a part are escaped, so that different parts
-    never make the same key. If the key is longer than LONGEST_KEY_CHARACTERS, its SHA-256 replaces its end."""
+    """Return an idempotency key: its parts joined with colons. Colons inside a part are escaped, so that different
+    parts never make the same key. If the key is longer than LONGEST_KEY_CHARACTERS, its SHA-256 replaces its end."""
     key = ":".join(
         ["idempotent", *(quote(str(part), safe=_UNESCAPED_KEY_CHARACTERS) for part in parts if part is not None)]
     )

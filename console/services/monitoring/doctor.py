@@ -187,7 +187,7 @@ class HealthCheckService:
         return f"doctor.{name}.bad", next_step
 
     def _report_versions(self) -> _CheckFacts:
-        """Report the versions of the program, its schema, Python and Qt. This check always passes."""
+        """Return the versions of the program, its schema, Python and Qt. This check always passes."""
         return {**read_versions()}
 
     def _check_installation(self) -> _CheckFacts:

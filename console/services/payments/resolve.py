@@ -100,10 +100,11 @@ class PaymentResolver:
     def _resolve_payment(
         self, payment: Payment, target: PaymentState, proof: PersonProof, person: str, provider_id: str | None
     ) -> ResolveResult:
-        """Ask the provider, and record the decision of `person` that the payment's state is `target`. If the answer
-        contains the payment's state and no unexpected amount, one person is enough, but the answer must confirm the
-        decision; otherwise two people must agree. `proof` is the person's evidence; `provider_id` is the provider's
-        payment id, None if the person doesn't have it."""
+        """Ask the provider, and record the decision of `person` that the payment's state is `target`. Return the
+        payment and whether a second person must still agree. If the answer contains the payment's state and no
+        unexpected amount, one person is enough, but the answer must confirm the decision; otherwise two people must
+        agree. `proof` is the person's evidence; `provider_id` is the provider's payment id, None if the person
+        doesn't have it."""
         asked_at, answer = self._context.now(), self._payment_prober.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if answer is not None and report is not None and answer.reason != "other_amount":

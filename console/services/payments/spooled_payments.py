@@ -95,9 +95,9 @@ class LostPaymentRestorer:
     def _insert_payment(
         self, tx: Transaction, intent: Intent, amount: Money, sourced_report: ReportWithSource
     ) -> Payment:
-        """Insert the lost payment and its journal row, unless they exist, and apply the provider's report to the
-        payment. The payment gets its old id if that id is not in use. `intent` is the spool's entry about the
-        start; `amount` is the payment's amount.
+        """Insert the lost payment and its journal row, unless they exist, apply the provider's report to the payment,
+        and return the payment. The payment gets its old id if that id is not in use. `intent` is the spool's entry
+        about the start; `amount` is the payment's amount.
         """
         context = self._context
         payment = self._require_restored_payment(tx, intent, amount)

@@ -94,8 +94,8 @@ def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
 
 
 def _judge_refund_of_amount(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
-    """Judge an incident that is solved by exactly one refund of the amount `facts["amount"]` (yen) for the order
-    `facts["order"]`."""
+    """Return the verdict about an incident that is solved by exactly one refund of the amount `facts["amount"]` (yen)
+    for the order `facts["order"]`."""
     return _judge_refunded_amounts(actual, facts["order"], int(facts["amount"]))
 
 

@@ -66,12 +66,12 @@ class BackupManifest:
 
     @property
     def documents(self) -> tuple[str, ...]:
-        """Paths of the documents in the backup, relative to its folder of documents."""
+        """The paths of the documents in the backup, relative to its folder of documents."""
         return tuple(path.partition("/")[2] for path in self.files if path.startswith(f"{DOCUMENTS_FOLDER_NAME}/"))
 
     @property
     def total_bytes(self) -> int:
-        """Length (bytes) of all files of the backup together, without the manifest."""
+        """The length in bytes of all files of the backup together, without the manifest."""
         return sum(file.bytes for file in self.files.values())
 
 

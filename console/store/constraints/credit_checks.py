@@ -214,7 +214,8 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
 CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(
         f"{_HAS_VALID_STATUS_SQL} AND NEW.certainty = {_KNOWN_CERTAINTY_SQL} AND NEW.version = 1"
-        " AND COALESCE(NEW.work_state, NEW.operation_id, NEW.superseded_at, NEW.superseded_by, NEW.renews, NEW.duplicate_of) IS NULL",
+        " AND COALESCE(NEW.work_state, NEW.operation_id, NEW.superseded_at, NEW.superseded_by,"
+        " NEW.renews, NEW.duplicate_of) IS NULL",
         "other applications add rows with the original columns and the state alone",
     ),
 )

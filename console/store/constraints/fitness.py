@@ -160,9 +160,9 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Two checks. On a connection of the schema account, which alone sees these rights: that the stored procedure
-    that ends blocking sessions has its rights. On a connection of a worker to MySQL: that the worker can roll
-    prepared transactions back. Failures are only reported.
+    """Make two checks. On a connection of the schema account, which alone sees these rights, check that the stored
+    procedure that ends blocking sessions has its rights. On a connection of a worker to MySQL, check that the worker
+    can roll prepared transactions back. Yield a finding for each failure; these findings are only reported.
     """
     if grants.may_grant(conn):
         missing = lock_holders.list_missing_procedure_rights(conn)
@@ -181,8 +181,8 @@ def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding
 
 
 def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the AUTO_INCREMENT counter that is used up most. From _COUNTER_FAULT_PERCENT of used ids on it is
-    reported; with fewer than MIN_REMAINING_IDS ids left, purchases stop."""
+    """Check the AUTO_INCREMENT counter with the largest share of used ids. A finding reports it if at least
+    _COUNTER_FAULT_PERCENT of its ids are used; with fewer than MIN_REMAINING_IDS ids left, purchases stop."""
     most_used, *_rest = row_counters.read_counters(conn) or (row_counters.RowCounter("-", 1, 2**63 - 1),)
     used = round(100 * (1 - most_used.remaining / most_used.largest_id), 1)
     facts = {"table": most_used.table, "left": most_used.remaining, "used_percent": used}

@@ -27,9 +27,9 @@ CREDIT_CHECK_COLUMNS = (
 
 
 def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
-    """Convert a row with the columns CREDIT_CHECK_COLUMNS into a credit check. State and work of a row that
-    another application wrote are derived from its other columns. `lapsed`: ids of credit checks whose purchase
-    call has lapsed; a pending one of them gets an unknown outcome.
+    """Return the credit check of a row with the columns CREDIT_CHECK_COLUMNS. State and work of a row that another
+    application wrote are derived from its other columns. `lapsed`: ids of credit checks whose purchase call has
+    lapsed; a pending one of them gets an unknown outcome.
     """
     (
         record_id,

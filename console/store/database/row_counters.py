@@ -57,7 +57,7 @@ class RowCounter:
 
     @property
     def remaining(self) -> int:
-        """Number of ids that the table can still assign."""
+        """The number of ids that the table can still assign."""
         return max(0, self.largest_id - self.next_id + 1)
 
 

@@ -20,8 +20,8 @@ _CONNECTION_PRAGMAS = (
 
 
 def open_engine(url: URL) -> Engine:
-    """Create an engine for this SQLite file. The driver's own BEGIN is switched off, because the driver would
-    send it only before the first write; `Database` sends BEGIN itself.
+    """Return a new engine for this SQLite file. The driver's own BEGIN is switched off, because the driver would send
+    it only before the first write; `Database` sends BEGIN itself.
     """
     # Values hold texts of people and answers of providers: no log line and no error message may contain them.
     engine = create_engine(

@@ -69,7 +69,7 @@ class Documents:
 
     @property
     def location(self) -> str:
-        """Folder, or URL of the bucket, that contains the documents, as shown to people."""
+        """The folder, or the URL of the bucket, that contains the documents, as shown to people."""
         return self._storage.location
 
     def store(self, content: bytes, kind: Literal["pdf", "csv", "reg"] = "pdf") -> StoredDocument:

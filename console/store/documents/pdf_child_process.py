@@ -223,8 +223,8 @@ class _OpenPdfDocument:
         return [min(across), min(down), max(across), max(down)]
 
     def _convert_to_fractional_point(self, page: Any, x: float, y: float) -> tuple[float, float]:
-        """Convert a point in the page's coordinates into fractions (0 to 1) of the visible page's width and height.
-        The page may be rotated and cropped.
+        """Return a point of the page's coordinates as fractions (0 to 1) of the visible page's width and height. The
+        page may be rotated and cropped.
         """
         across, down = ctypes.c_int(), ctypes.c_int()
         self._raw.FPDF_PageToDevice(

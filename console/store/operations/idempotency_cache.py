@@ -66,13 +66,13 @@ class NoIdempotencyCache:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """(used answers, questions to Redis) of all desks together; here always (0, 0)."""
+        """The numbers of used answers and of questions to Redis, of all desks together; here always (0, 0)."""
         return 0, 0
 
     @property
     def state(self) -> Literal["on", "off"] | None:
-        """State of the cache: "on" while Redis answers, "off" while it can't be reached, None without a configured
-        Redis.
+        """The state of the cache: "on" while Redis answers, "off" while it can't be reached, None without a
+        configured Redis.
         """
         return None
 
@@ -117,8 +117,8 @@ class IdempotencyCache(NoIdempotencyCache):
 
     @property
     def counts(self) -> tuple[int, int]:
-        """(used answers, questions to Redis), counted in Redis for all desks together. If Redis doesn't answer,
-        the numbers of this process."""
+        """The numbers of used answers and of questions to Redis, which Redis counts for all desks together. If Redis
+        doesn't answer, the numbers of this process."""
         return self._add_counts_and_read_sums() or (self.answered, self.questions)
 
     def _add_counts_and_read_sums(self) -> tuple[int, int] | None:
@@ -141,7 +141,7 @@ class IdempotencyCache(NoIdempotencyCache):
 
     @property
     def state(self) -> Literal["on", "off"]:
-        """State of the cache: "on" while Redis answers, "off" while it can't be reached."""
+        """The state of the cache: "on" while Redis answers, "off" while it can't be reached."""
         return "on" if self._link.is_up else "off"
 
     def connect(self) -> bool:
@@ -170,8 +170,8 @@ class IdempotencyCache(NoIdempotencyCache):
         return self._send_key_command(key, fingerprint, "GET")
 
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Ask Redis as `find_result` does. If Redis has no entry for the key, store an entry for 30 seconds which
-        tells other processes that an operation uses the key now."""
+        """Ask Redis as `find_result` does, and return its answer. If Redis has no entry for the key, store an entry
+        for 30 seconds which tells other processes that an operation uses the key now."""
         return self._send_key_command(
             key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MARK_LIFETIME_MS
         )

@@ -95,7 +95,7 @@ class RequestKey:
 
     @property
     def parameters(self) -> dict[str, object]:
-        """Parameters, for SQL statements, that select the row of this person and request id."""
+        """The parameters of SQL statements that select the row of this person and request id."""
         return {"who": self.person, "of": self.request_id}
 
 

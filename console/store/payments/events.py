@@ -175,7 +175,7 @@ def _select_events(conn: Connection, query: Select[Any], values: dict[str, objec
 
 
 def make_event(row: Any) -> PaymentEvent:
-    """Convert a row of `get_base_query` into an event."""
+    """Return the event of a row of `get_base_query`."""
     return PaymentEvent(
         id=row.id,
         source=row.source,

@@ -98,7 +98,7 @@ def select_records(conn: Connection, query: Select[Any], values: Mapping[str, ob
 
 
 def read_orders(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[Order, ...]:
-    """Convert rows of `get_base_query()` into orders with the ids of their payments."""
+    """Return the orders of rows of `get_base_query()`, with the ids of their payments."""
     ids: dict[int, tuple[int, ...]] = {}
     for order_id, payment_id in (
         conn.execute(_PAYMENT_IDS_OF_ORDERS_QUERY, {"ids": [row.id for row in rows]}) if rows else ()

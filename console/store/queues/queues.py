@@ -39,7 +39,7 @@ class QueuePosition(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Kind of the record, such as `payment`."""
+        """The kind of the record, such as `payment`."""
         return QUEUED_RECORD_KINDS[self.kind_index]
 
 

@@ -197,8 +197,8 @@ def _make_evidence_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 
 
 def make_notice_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    """Convert a row of NOTICE_QUERY, a provider's notice about the record of this kind and id, into an event of
-    its history."""
+    """Return the event of a record's history for a row of NOTICE_QUERY, which is a provider's notice about the record
+    of this kind and id."""
     facts = {
         "from": row.source,
         "event": row.event_id,
@@ -233,7 +233,7 @@ def _make_approval_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 
 
 def make_audit_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    """Convert an audit entry about the record of this kind and id into an event of its history."""
+    """Return the event of a record's history for an audit entry about the record of this kind and id."""
     detail = parse_detail(row.detail)
     evidence_id, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
     return TimelineEvent(

@@ -119,7 +119,7 @@ def list_records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
 
 
 def _make_orders(rows: Sequence[Row[Any]], paid: Sequence[Payment]) -> tuple[Order, ...]:
-    """Convert rows of `_RECORDS_OF_NUMBER_QUERY` into orders, newest first. `paid` contains all payments of these
+    """Return the orders of rows of `_RECORDS_OF_NUMBER_QUERY`, newest first. `paid` contains all payments of these
     orders."""
     ids: dict[int | None, list[int]] = {}
     for payment in reversed(paid):
@@ -135,7 +135,7 @@ def _make_payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
 
 
 def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
-    """Convert rows of `_RECORDS_OF_NUMBER_QUERY` into refunds, newest first. A refund has one row per approver, in
+    """Return the refunds of rows of `_RECORDS_OF_NUMBER_QUERY`, newest first. A refund has one row per approver, in
     the order of the approvals, or one row without an approver."""
     lapsed = {row[_REFUND_INDEX] for row in rows if row[_LAPSED_REFUND_INDEX]}
     votes: dict[int, tuple[str, ...]] = {}

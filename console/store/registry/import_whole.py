@@ -210,8 +210,8 @@ def _read_build_key(file: Path) -> str | None:
 
 
 def _open_build(file: Path) -> sqlite3.Connection:
-    """Open the build in `file`. It has a rollback journal, which costs little while rows are appended, and makes
-    each commit safe against a crash of the process or of the machine."""
+    """Open the unfinished registry in `file`, and return the connection. The file has a rollback journal, which costs
+    little while rows are appended, and makes each commit safe against a crash of the process or of the machine."""
     connection = sqlite3.connect(file, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode=TRUNCATE")

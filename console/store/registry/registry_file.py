@@ -50,7 +50,7 @@ def find_registry_file(folder: Path) -> Path | None:
 
 
 def open_for_reading(file: Path) -> sqlite3.Connection:
-    """Open a registry.db for reading. Raises sqlite3.Error if the file can't be opened."""
+    """Open a registry.db for reading, and return the connection. Raises sqlite3.Error if the file can't be opened."""
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode=rw",
         uri=True,
@@ -68,8 +68,8 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
 
 
 def open_for_writing(file: Path) -> sqlite3.Connection:
-    """Open the registry.db in use for writing, to apply differences. Raises sqlite3.Error if the file can't be
-    opened."""
+    """Open the registry.db in use for writing, to apply differences, and return the connection. Raises sqlite3.Error
+    if the file can't be opened."""
     return sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
 
 

@@ -49,12 +49,12 @@ class LegacyColumn:
 
     @property
     def base_type(self) -> str:
-        """Name of the column's type without length and options: `bigint` for `bigint(20) unsigned`."""
+        """The name of the column's type without length and options: `bigint` for `bigint(20) unsigned`."""
         return re.split(r"[ (]", self.type, maxsplit=1)[0]
 
     @property
     def width(self) -> int | None:
-        """Length of a CHAR or VARCHAR column in characters; None for other types."""
+        """The length of a CHAR or VARCHAR column in characters; None for other types."""
         match = re.fullmatch(r"(?:var)?char\((\d+)\)", self.type)
         return int(match[1]) if match else None
 
@@ -97,8 +97,8 @@ class LegacyTable:
 
     @property
     def number_source_sql(self) -> str:
-        """SQL that reads the stored corporation number for the derived columns: without the padding of a CHAR
-        column, and converted to utf8mb4 if the column's character set isn't a form of UTF-8."""
+        """The SQL expression that reads the stored corporation number for the derived columns: without the padding of
+        a CHAR column, and converted to utf8mb4 if the column's character set isn't a form of UTF-8."""
         column = self.columns["corporation_number"]
         sql = "RTRIM(corporation_number)" if column.base_type == "char" else "corporation_number"
         foreign = column.charset is not None and not column.charset.startswith("utf8")
@@ -125,12 +125,12 @@ def waits_for_adoption(conn: Connection) -> bool:
 
 
 def read_table(conn: Connection) -> LegacyTable | None:
-    """Read the structure of the table of credit checks from the database; None if there is no such table."""
+    """Return the structure of the table of credit checks as the database has it; None if there is no such table."""
     return _read_file_table(conn) if conn.dialect.name == "sqlite" else _read_server_table(conn)
 
 
 def _read_server_table(conn: Connection) -> LegacyTable | None:
-    """Read the structure of the table from MariaDB or MySQL; None if there is no such table."""
+    """Return the structure of the table of credit checks on MariaDB or MySQL; None if there is no such table."""
     about = conn.execute(_LEGACY_TABLE_OPTIONS_QUERY, {"name": TABLE_NAME}).first()
     if about is None:
         return None
@@ -183,7 +183,7 @@ def _is_quoted(default: str) -> bool:
 
 
 def _read_file_table(conn: Connection) -> LegacyTable | None:
-    """Read the structure of the table from SQLite; None if there is no such table."""
+    """Return the structure of the table of credit checks on SQLite; None if there is no such table."""
     columns, primary = {}, []
     for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({TABLE_NAME})"):
         name = str(row.name).lower()

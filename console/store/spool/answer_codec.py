@@ -32,13 +32,13 @@ class StoredReportForm:
 
 
 def encode_answer(answer: Answer) -> str:
-    """Convert the answer to JSON text, which `decode_answer` can read."""
+    """Return the answer as JSON text, which `decode_answer` can read."""
     form = 1 if answer.found is None else STORED_FORM_BY_REPORT_TYPE[type(answer.found)].number
     return json.dumps({"form": form, **asdict(answer)}, default=_format_day, sort_keys=True)
 
 
 def decode_answer(text: str | bytes) -> Answer:
-    """Convert a text of `encode_answer` back to the answer. Raises ValueError for any other text."""
+    """Return the answer of a text that `encode_answer` has made. Raises ValueError for any other text."""
     try:
         fields = json.loads(text)
         read = _STORED_FORM_BY_NUMBER.get(fields.pop("form"))

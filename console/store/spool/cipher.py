@@ -58,7 +58,8 @@ class Cipher:
 
     @property
     def fingerprint(self) -> str:
-        """32 hex digits derived from the store key. Desks with equal fingerprints have the same store key."""
+        """A text of 32 hex digits derived from the store key. Desks with equal fingerprints have the same store
+        key."""
         return _derive_fingerprint(self._name_key)
 
     @cached_property

@@ -517,7 +517,7 @@ class ApprovalsPage(Page):
 def _read_waiting_decisions(
     services: "Console",
 ) -> tuple[ApprovalInbox, tuple[WaitingProposal, ...], Mapping[int, RefundRequestSummary]]:
-    """Read the refund requests and proposed outcomes that wait for a second person, and the summaries of the first
+    """Return the refund requests and proposed outcomes that wait for a second person, and the summaries of the first
     requests by refund id."""
     inbox, proposals = services.refunds.read_inbox(), services.recovery.list_proposals()
     ids = [refund.id for refund in (*inbox.to_decide, *inbox.others)]

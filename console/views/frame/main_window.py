@@ -453,8 +453,8 @@ class WindowFrame(CoveredWindow):
     # -- keys and closing
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        """Handle the keys that no child widget has handled, a request to close the window, and a change of its
-        size or style."""
+        """Handle the keys that no child widget has handled, a request to close the window, and a change of its size
+        or style. Return True if Qt must not handle the event any further."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             return self._handle_key(event)
         if event.type() == QEvent.Type.Close:

@@ -91,7 +91,7 @@ class KeyHintPanel(Surface):
 
     def event(self, event: QEvent) -> bool:
         """Call `_fit_key_hints` when the text of the count or the text size has changed; leave every other event to
-        Qt."""
+        Qt. Return Qt's result."""
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_key_hints()
         return super().event(event)

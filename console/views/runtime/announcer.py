@@ -147,8 +147,8 @@ def is_refusal(shape: str, tone: Tone) -> bool:
 
 
 def join_spoken_text(*texts: str) -> str:
-    """Join texts to one text for a screen reader. Each text except the last gets a full stop if it ends without
-    punctuation."""
+    """Return the texts joined to one text for a screen reader. Each text except the last gets a full stop if it ends
+    without punctuation."""
     *before, last = [text.strip() for text in texts if text.strip()] or [""]
     return "".join(_add_end_mark(text) for text in before) + last
 

@@ -67,7 +67,7 @@ class PageCacheModel(QAbstractTableModel):
         return None if isinstance(entry, RowGroup) else entry
 
     def iterate_loaded_rows(self) -> Iterator[Any]:
-        """Iterate over the loaded rows, in order, without reading other pages."""
+        """Yield the loaded rows, in order, without reading other pages."""
         entries = (entry for page in self._page_cache.slots for entry in page.entries or ())
         return (entry for entry in entries if not isinstance(entry, RowGroup))
 

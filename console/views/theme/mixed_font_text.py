@@ -69,17 +69,18 @@ def split_font_runs(text: str) -> tuple[FontRun, ...]:
 
 @lru_cache(maxsize=4096)
 def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Split an amount into font runs: digits use the figures font; sign, currency, comma and point use the text
-    font, in which a comma leaves no gap."""
+    """Return an amount split into font runs: digits use the figures font; sign, currency, comma and point use the
+    text font, in which a comma leaves no gap."""
     return tuple((piece, piece.isdigit()) for piece in _DIGITS_PATTERN.split(text) if piece)
 
 
 @lru_cache(maxsize=4096)
 def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Split an identifier into font runs: whole words such as "Check", and the names of people, use the text font;
-    everything else uses the figures font. A shortened identifier (with "…") uses only the figures font. A text that
-    contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a queue or a code,
-    uses only the text font, because some of its words look like an identifier to the pattern ("In progress")."""
+    """Return an identifier split into font runs: whole words such as "Check", and the names of people, use the text
+    font; everything else uses the figures font. A shortened identifier (with "…") uses only the figures font. A text
+    that contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a queue or a
+    code, uses only the text font, because some of its words look like an identifier to the pattern ("In
+    progress")."""
     if "…" in text:
         return ((text, True),)
     if _LETTER_PATTERN.search(text) and not _DIGITS_PATTERN.search(text):
@@ -222,8 +223,8 @@ def _wrap_text(text: str, width: float, role: TypeRoleName, _scale: float) -> tu
 
 
 def _split_at_line_ends(text: str) -> Iterator[str]:
-    """Split a text at each position where a line may end. Qt's QTextBoundaryFinder would do, but keeps a view of
-    the text that PySide has freed by then."""
+    """Yield the pieces of a text between the positions where a line may end. Qt's QTextBoundaryFinder isn't used: it
+    keeps a pointer to the text after PySide has freed the text."""
     text = prevent_line_ends_in_numbers(allow_breaks_in_long_words(text))
     for phrase in split_phrases(text) if JAPANESE_LETTER_PATTERN.search(text) else (text,):
         is_japanese = JAPANESE_LETTER_PATTERN.search(phrase) is not None

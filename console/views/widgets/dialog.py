@@ -154,8 +154,8 @@ class DialogFrame(QDialog):
         self.fit_size()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Set the dialog's height again after a change of the content's layout, or after a widget in the footer
-        was shown or hidden."""
+        """Set the dialog's height again after a change of the content's layout, or after a widget in the footer was
+        shown or hidden. Return Qt's result."""
         is_content = event.type() == QEvent.Type.LayoutRequest and watched is self._area.widget()
         is_footer = event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
         if is_content or (is_footer and watched in self._footer_widgets):

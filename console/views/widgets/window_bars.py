@@ -226,7 +226,7 @@ class StatusBar(Surface):
         self.fit_width()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the cells to the bar again after a change of a text or of the text size."""
+        """Fit the cells to the bar again after a change of a text or of the text size. Return Qt's result."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.fit_width()
         return super().event(event)
