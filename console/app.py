@@ -226,7 +226,8 @@ class Console:
         return PrintoutService(self._context, self._make_export_table, views.list_documents)
 
     def _make_export_table(self, request: "ExportRequest", language: str, person: str) -> "ExportTable":
-        """Return the table of an export in the language `language`. The services of this console read its rows."""
+        """Return the table of an export in the language `language`. The services of this console read its rows.
+        `person` is the name of the person who exports it."""
         from console.wiring.exports import make_export_table
         from console.wording.text_context import FileTextContext
 
@@ -508,8 +509,9 @@ def open_console(
 
 
 def _open_database(settings: Settings, *, without_time_limit: bool = False) -> Database:
-    """Return the configured database. Raises database_went_back if the database's file is missing although this
-    desk's spool says that a database existed at this address."""
+    """Return the configured database; with `without_time_limit`, its statements may take any time. Raises
+    database_went_back if the database's file is missing although this desk's spool says that a database existed at
+    this address."""
     from console.services.guarded import database_rollback
 
     database, spool = (
@@ -542,7 +544,8 @@ def act_once_by_request_id(
     settings: Settings, command: str, request_id: str | None, arguments: tuple[object, ...], act: Callable[[], T]
 ) -> T:
     """Run `act` at most once under a request id, for commands such as `db upgrade` that make a database usable.
-    Return its answer, or the stored answer of an earlier call.
+    Return its answer, or the stored answer of an earlier call. `arguments` are those of the command: another call
+    with the same id must have the same ones.
 
     If the database is not usable before `act`, run `act` without the request id, and store its answer under the id
     afterwards. Such a command must detect by itself that its work is already done.

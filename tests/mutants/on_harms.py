@@ -38,7 +38,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "            if not self._forms[taken_request.action].facts(self._context, arguments) and DeskRequestFacts(",
         f"{_WRITTEN}::test_a_request_names_the_record_of_its_arguments"),
     _mutant("a request that ends each worker is executed for ever", _EXECUTION,
-        "if taken_request.fencing_token <= MAX_EXECUTIONS_PER_REQUEST:\n", "if taken.fencing_token:\n",
+        "if taken_request.fencing_token <= MAX_EXECUTIONS_PER_REQUEST:\n", "if taken_request.fencing_token:\n",
         f"{_WRITTEN}::test_what_no_worker_can_finish_is_given_up"),
     _mutant("one person's requests come before everybody's", _QUEUE,
         ".order_by(_open_requests.c.turn, _open_requests.c.at, _open_requests.c.id)",

@@ -113,7 +113,7 @@ def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_c
 
 def _make_demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dict[str, str]:
     """Return the environment variables of the demo. Its secrets are created now and exist only in the environment of
-    this process.
+    this process. With `has_fast_clock`, time limits and intervals pass 20 times as fast.
     """
     from console.demo.samples import CLIENT_IDS
     from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID

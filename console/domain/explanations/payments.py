@@ -173,8 +173,8 @@ def _find_certainty_badge(
     record: Payment, relations: PaymentRelations, verdict: str, now: datetime
 ) -> CertaintyBadge:
     """Return the first badge of certainty that applies to the payment: UNKNOWN (its outcome, or that of one of its
-    refunds), SIDES_DISAGREE, UNCONFIRMED by the provider, MAY_BE_REVERSED by the payer's bank, OLD (the
-    provider's last answer), otherwise KNOWN.
+    refunds), SIDES_DISAGREE, UNCONFIRMED by the provider, MAY_BE_REVERSED by the payer's bank, OLD (the provider's
+    last answer), otherwise KNOWN. `verdict` is the verdict of the payment's explanation.
     """
     if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
         return CertaintyBadge.UNKNOWN

@@ -111,7 +111,7 @@ def list_condition_names() -> tuple[str, ...]:
 
 
 def make_limit_subject(name: str, currency: str, value: int | None) -> str:
-    """Return the id under which decisions about a limit are stored. The id contains the present `value`, so a
-    decision counts only while the limit has this value.
+    """Return the id under which decisions about the limit `name` in this currency are stored. The id contains the
+    present `value`, so a decision counts only while the limit has this value.
     """
     return f"{name} {currency} {'none' if value is None else value}"

@@ -10,8 +10,8 @@ ZERO_BLOCK_BYTES = 1 << 20
 
 
 def make_report_pdf(number: str, check_id: int, revision: int, purchased: str, result: str) -> bytes:
-    """Return the report of a credit check as a two-page PDF in ASCII. Another revision has another text and so
-    another hash.
+    """Return the report of the credit check with the id `check_id` as a two-page PDF in ASCII: the corporation
+    number, the time of the purchase and the result. Another revision has another text and so another hash.
     """
     cover = [
         "CREDIT CHECK (invented sample)",

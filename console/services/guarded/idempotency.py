@@ -103,8 +103,8 @@ class IdempotencyKeyService:
         self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]
     ) -> HeldIdempotencyKey | str:
         """Acquire the idempotency key for one attempt and return a HeldIdempotencyKey; if a result is stored under
-        the key, return this result. `action` is the name of the attempted action, `subject` the kind and the id of
-        its record. Raises the errors of `find_result`.
+        the key, return this result. `fingerprint` is the digest of the attempt's request, `action` the name of the
+        attempted action, `subject` the kind and the id of its record. Raises the errors of `find_result`.
         """
         cache_answer = self._cache.announce_use(key, fingerprint)
         stored = cache_answer.result

@@ -170,8 +170,8 @@ class LostPaymentRestorer:
 
 def _find_order(tx: Transaction, provider: str, number: str, amount: Money, fingerprint: str) -> Order | None:
     """Return the order for which the payment with the number `number` was started; None if the database has lost it,
-    too. The number is the order's number, or, from the second attempt on, it has a suffix after a hyphen; only the
-    fingerprint of the start tells which of the two it is.
+    too. `provider`, `amount` and `fingerprint` are those of the start. The number is the order's number, or, from the
+    second attempt on, it has a suffix after a hyphen; only the fingerprint of the start tells which of the two it is.
     """
     for order_number in (number, number.rpartition("-")[0]):
         if compute_start_fingerprint(order_number, provider, amount) == fingerprint:

@@ -421,8 +421,9 @@ class ServiceContext:
         reason: str | None = None,
     ) -> None:
         """Append an audit entry about the record with this kind and id in the caller's transaction; `detail` has more
-        facts for it. Payers in these facts are masked, because an entry can never be changed, and a person who
-        verifies the trail reads all of it. The entry contains the correlation id of this thread if it has one.
+        facts for it, `result` is the result of the action (such as "done" or "refused"), and `reason` the code of the
+        reason. Payers in these facts are masked, because an entry can never be changed, and a person who verifies the
+        trail reads all of it. The entry contains the correlation id of this thread if it has one.
 
         If the result is "done", also store the record in the row of the call's request id (see
         `bind_to_request_id`).

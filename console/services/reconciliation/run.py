@@ -216,8 +216,8 @@ class ReconciliationService:
     def _open_run(
         self, tx: Transaction, provider: str, first_day: date, last_day: date, files: tuple[StoredDailyFile, ...]
     ) -> Run:
-        """Insert a new run for the days from `first_day` to `last_day`, with its files as evidence, and return it.
-        If an unfinished run of the same days exists, return that run instead."""
+        """Insert a new run of the provider for the days from `first_day` to `last_day`, with its files as evidence,
+        and return it. If an unfinished run of the same days exists, return that run instead."""
         context, now = self._context, self._context.now()
         for run in reconciliations.list_unfinished_runs(tx.conn, provider):
             if _get_run_days(run) == (first_day, last_day):

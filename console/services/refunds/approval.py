@@ -81,8 +81,9 @@ class RefundDecisionService:
     def _submit_approved_refund(
         self, refund_id: int, progress: StepReporter | None, *, is_payment_just_read: bool
     ) -> Refund:
-        """Send the approved refund. If a due task has already sent it, return it without sending. Raises the
-        errors of `submit_refund`, except already_decided in that case."""
+        """Send the approved refund and return it. If a due task has already sent it, return it without sending.
+        `is_payment_just_read`: the payment was read from the provider a moment ago, so it isn't read again. Raises
+        the errors of `submit_refund`, except already_decided in that case."""
         try:
             return self._submissions.submit_refund(refund_id, progress, is_payment_just_read=is_payment_just_read)
         except ConsoleError as refusal:

@@ -78,8 +78,9 @@ def _find_training_state(attempt: IncidentAttempt) -> TrainingState:
 
 
 def _make_incident(incident: IncidentDeclaration, attempt: IncidentAttempt, run: str | None) -> TrainingIncident:
-    """Return the incident as the screen shows it. An open attempt of an earlier training counts as not begun,
-    because the records of that training are deleted."""
+    """Return the incident as the screen shows it. An open attempt of an earlier training counts as not begun, because
+    the records of that training are deleted. `run` is the id of the training that is running now, None without
+    one."""
     state, is_of_run = _find_training_state(attempt), attempt.run == run
     if state is TrainingState.OPEN and not is_of_run:
         state = TrainingState.NOT_BEGUN

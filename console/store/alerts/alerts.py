@@ -104,9 +104,10 @@ def raise_alert(
     expected: str,
     now: datetime,
 ) -> Alert | None:
-    """Insert an alert about the record `kind`, `subject_id` and return it. Return None if the same rule has an
-    open alert about this record; that alert doesn't change. `observed` and `expected` are the contradictory
-    facts as texts, cut to LONGEST_TEXT_CHARACTERS.
+    """Insert an alert about the record `kind`, `subject_id` and return it. Return None if the same rule has an open
+    alert about this record; that alert doesn't change. `order_no` is the number of the order that the alert concerns,
+    None without an order; `observed` and `expected` are the contradictory facts as texts, cut to
+    LONGEST_TEXT_CHARACTERS.
 
     Raises RunAgain if another process inserted the same alert at the same time and this transaction can't see it.
     """

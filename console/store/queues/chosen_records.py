@@ -89,8 +89,10 @@ def _make_sorted_keys_query(
     lapsed: AbstractSet[int],
     choice: QueueChoice,
 ) -> Select[Any] | None:
-    """Return the query of the ids and sort keys of the next page's rows of one table, in the sort order of
-    `choice`. Return None if the filter selects no row of the table."""
+    """Return the query of the ids and sort keys of the next page's rows of one table, in the sort order of `choice`.
+    Return None if the filter selects no row of the table. `name` is the name of the queue, `after` the last row of
+    the page before, `kind_index` the place of the table among the queue's tables, and `lapsed` are the ids of the
+    table's lapsed records."""
     is_descending = choice.order.is_descending
     keys = filter_sql.make_sort_keys(
         kind_queries.kind, kind_queries.id, kind_queries.state_since, kind_queries.make_shown_columns(lapsed), choice

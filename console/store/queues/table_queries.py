@@ -128,8 +128,8 @@ class RecordTableQueries:
     def make_filter_conditions(
         self, choice: QueueChoice, lapsed: AbstractSet[int]
     ) -> list[ColumnElement[bool]] | None:
-        """Return the SQL conditions of the filter of `choice` on rows of this table; None if no row can fulfil
-        them."""
+        """Return the SQL conditions of the filter of `choice` on rows of this table; None if no row can fulfil them.
+        `lapsed` are the ids of the table's lapsed records."""
         if not choice.chosen:
             return []
         return filter_sql.make_conditions(

@@ -115,8 +115,8 @@ def open_run(
     """Insert a run of the provider for these days and return its id. If the provider has an unfinished run for the
     same days, return that run's id instead.
 
-    `asked_by` is the person or worker who starts it. Raises RunAgain if another process inserted such a run at the
-    same time and it has ended already.
+    `asked_by` is the person or worker who starts it, `phase` the phase with which it begins. Raises RunAgain if
+    another process inserted such a run at the same time and it has ended already.
     """
     run = _find_run_of_days(conn, provider, from_day, to_day)
     if run is not None:

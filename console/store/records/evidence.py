@@ -32,9 +32,9 @@ def add_answer(
     outcome: "Outcome[object]",
     now: datetime,
 ) -> int:
-    """Store a provider's answer as evidence, in the form without secrets that the adapter made, or the fact that
-    no answer came. Return the id of the evidence. `subject` is the kind and id of the record; `operation_id`
-    the call's operation.
+    """Store a provider's answer as evidence, in the form without secrets that the adapter made, or the fact that no
+    answer came. Return the id of the evidence. `subject` is the kind and id of the record, `operation_id` the id of
+    the call's operation, `source` the name of the call, and `actor` the person or program that made the call.
     """
     status = f"HTTP {outcome.status} " if outcome.status else ""
     summary = f"{status}{outcome.kind.value} {outcome.reason}"

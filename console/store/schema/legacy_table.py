@@ -166,8 +166,9 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
 
 
 def _gives_value(kind: str, default_sql: str | None, extra: str) -> bool:
-    """True if a column of this type, with this default and these properties, gives each new row a value. `on update
-    …` and `INVISIBLE` give none; MariaDB then reports the day 0000-00-00, which the strict mode refuses.
+    """True if a column of the type `kind`, with the default `default_sql` and the further properties `extra`, gives
+    each new row a value. `on update …` and `INVISIBLE` give none; MariaDB then reports the day 0000-00-00, which the
+    strict mode refuses.
     """
     is_day_zero = kind.startswith(("date", "timestamp")) and (default_sql or "").strip("'").startswith("0000-00-00")
     return (default_sql is not None and not is_day_zero) or "auto_increment" in extra or "generated" in extra

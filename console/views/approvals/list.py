@@ -336,9 +336,10 @@ class ApprovalListPanel(Surface):
         is_automatic: bool = False,
     ) -> None:
         """Show the requests and proposals as cards: first the requests that the acting person can decide, then the
-        proposals that the person can confirm, then the person's own requests, then all that only other people
-        can decide. A selected refund request stays in its place even after it has been decided, until the
-        person selects another card; a decided proposal disappears.
+        proposals that the person can confirm, then the person's own requests, then all that only other people can
+        decide. A selected refund request stays in its place even after it has been decided, until the person selects
+        another card; a decided proposal disappears. `summaries` has the summaries of the first refund requests by
+        refund id.
 
         `is_automatic` is True if the program updates the list and not the person. Then, while the mouse pointer is
         over the list, only the texts of the cards change; cards are added or removed after the pointer has left

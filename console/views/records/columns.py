@@ -102,8 +102,9 @@ class _RecordColumnFactory:
         title: str = "",
         stretches: bool = False,
     ) -> Column:
-        """Return a column that shows the result of `text` for the record of a row. `width` is the width in px at
-        text scale 1.0. The title is the text of the wording key `title`, by default `column.{name}`."""
+        """Return a column that shows the result of `text` for the record of a row. `width` is the width in px at text
+        scale 1.0. The title is the text of the wording key `title`, by default `column.{name}`. With `stretches`, the
+        column gets free width of the table."""
         of = self.get_record
         title_words = self.context.translate(title or f"column.{name}")
         return Column(name, title_words, width, lambda item: text(of(item)), kind, stretches)
