@@ -480,9 +480,9 @@ def open_console(
 
     spool = Spool(settings.home, cipher=None)
     database = _open_database(settings)
-    with ExitStack() as opened:
-        opened.callback(database.close)
-        opened.callback(spool.close)
+    with ExitStack() as opened_resources:
+        opened_resources.callback(database.close)
+        opened_resources.callback(spool.close)
         state = _sign_in_to_database(settings, database)
         database.admission = migrate.require_current_version
         database.executed_request = get_executed_request_id
@@ -500,11 +500,11 @@ def open_console(
             make_live_numbers=_make_live_number_queries,
         )
         console = Console(context, credit_check_adapter, open_payment_adapter)
-        opened.callback(console.close)
+        opened_resources.callback(console.close)
         if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
             database_rollback.find_rollback(context)
             console.end_unsent_operations()
-        opened.pop_all()
+        opened_resources.pop_all()
     return console
 
 
@@ -598,12 +598,12 @@ def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -
     clock = SystemClock()
     if request_id is not None and (earlier := backup.find_earlier_restore(settings, folder, request_id, clock.now())):
         return earlier, True
-    restored = backup.restore(settings, folder, clock)
+    result = backup.restore(settings, folder, clock)
     with open_console(settings) as console:
-        restored = backup.record_restore(console._context, restored)
+        result = backup.record_restore(console._context, result)
     if request_id is not None:
-        backup.store_restore_result(settings, restored, request_id, clock.now())
-    return restored, False
+        backup.store_restore_result(settings, result, request_id, clock.now())
+    return result, False
 
 
 @contextmanager

@@ -29,7 +29,7 @@ class AdoptDatabaseCommand:
         from console.services.adoption.run import AdoptionResult
 
         with (
-            watch_for_repetition(args, writer) as repeated,
+            watch_for_repetition(args, writer) as repetition,
             open_adoption(settings := writer.read_settings()) as adoption,
         ):
             arguments = (args.timezone, args.convert, args.accept_incomplete)
@@ -44,8 +44,8 @@ class AdoptDatabaseCommand:
             elif args.accept_incomplete:
                 accepted_rows = act_once_by_request_id(*request, adoption.accept_incomplete_rows)
                 writer.write_answer(
-                    lambda: repeated.mark_json({"dry_run": False, "accepted_incomplete": accepted_rows}),
-                    lambda: repeated.add_repetition_note(
+                    lambda: repetition.mark_json({"dry_run": False, "accepted_incomplete": accepted_rows}),
+                    lambda: repetition.add_repetition_note(
                         [writer.translator("cli.adopt.accepted_incomplete", rows=accepted_rows)]
                     ),
                 )
@@ -55,8 +55,8 @@ class AdoptDatabaseCommand:
                 )
                 adopted = AdoptionResult(**result)
                 writer.write_answer(
-                    lambda: repeated.mark_json(build_adoption_result_json(adopted)),
-                    lambda: repeated.add_repetition_note(format_adoption_result_lines(adopted, writer.translator)),
+                    lambda: repetition.mark_json(build_adoption_result_json(adopted)),
+                    lambda: repetition.add_repetition_note(format_adoption_result_lines(adopted, writer.translator)),
                 )
 
 

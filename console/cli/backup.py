@@ -43,17 +43,17 @@ class RestoreDatabaseCommand:
 
         settings, folder = writer.read_settings(), parse_path(args.folder)
         if args.check:
-            checked = check_backup(settings, folder)
+            verified_backup = check_backup(settings, folder)
             writer.write_answer(
-                lambda: build_verified_backup_json(checked),
-                lambda: list(format_verified_backup_lines(checked, writer.translator)),
+                lambda: build_verified_backup_json(verified_backup),
+                lambda: list(format_verified_backup_lines(verified_backup, writer.translator)),
             )
             return
-        restored, is_repeated = restore_backup(settings, folder, args.request_id)
-        repeated: JsonObject = {"duplicate": True} if is_repeated else {}
+        result, is_repeated = restore_backup(settings, folder, args.request_id)
+        repetition_fields: JsonObject = {"duplicate": True} if is_repeated else {}
         writer.write_answer(
-            lambda: {**build_restore_result_json(restored, writer.translator), **repeated},
-            lambda: list(format_restore_result_lines(restored, writer.translator)),
+            lambda: {**build_restore_result_json(result, writer.translator), **repetition_fields},
+            lambda: list(format_restore_result_lines(result, writer.translator)),
         )
 
 

@@ -70,10 +70,10 @@ def make_money_from_number(value: int | Decimal, currency: str) -> Money:
     """Return an amount in major units (yen, rupees) as Money. Raises InvalidAmountText if the amount isn't a whole
     number of minor units.
     """
-    exact = Decimal(value)
-    if not exact.is_finite() or exact.adjusted() > 15 or exact.is_signed():
+    exact_value = Decimal(value)
+    if not exact_value.is_finite() or exact_value.adjusted() > 15 or exact_value.is_signed():
         raise InvalidAmountText("out of bounds")
-    _, figures, exponent = exact.as_tuple()
+    _, figures, exponent = exact_value.as_tuple()
     shift = int(exponent) + MINOR_DIGITS_BY_CURRENCY.get(currency, 0)
     if shift < 0 and any(figures[shift:]):
         raise InvalidAmountText("finer than the currency")

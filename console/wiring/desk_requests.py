@@ -166,8 +166,8 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
 
 def _make_bulk_runners(bulk_runs: BulkRunService) -> Mapping[str, CommandRunner]:
     def run_bulk_action(call: CommandCall) -> object:
-        run_id, most = call.arguments
-        return bulk_runs.run(run_id, most, request_id=call.request_id)
+        run_id, max_rows = call.arguments
+        return bulk_runs.run(run_id, max_rows, request_id=call.request_id)
 
     return {
         "bulk freeze": _make_method_runner(bulk_runs.freeze),
@@ -230,8 +230,8 @@ def _make_record_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> 
 
 
 def _make_decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    kind, id, proposed = arguments[:3]
-    return DeskRequestFacts(kind[:32], str(id)[:64], proposed=proposed[:20])
+    kind, id, proposed_state = arguments[:3]
+    return DeskRequestFacts(kind[:32], str(id)[:64], proposed=proposed_state[:20])
 
 
 def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
@@ -266,8 +266,10 @@ def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> De
     """
     name, currency, value = arguments
     with context.database.read() as conn:
-        present = limit_changes.find_limit_value(conn, name[:40], currency[:3])
-    return DeskRequestFacts(LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present), proposed=str(value))
+        present_value = limit_changes.find_limit_value(conn, name[:40], currency[:3])
+    return DeskRequestFacts(
+        LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present_value), proposed=str(value)
+    )
 
 
 def _make_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:

@@ -108,8 +108,8 @@ def _make_queue_list(services: ExportReadServices, request: ExportRequest, conte
     if name == NOTICE_QUEUE:
         return _ExportList(lists.make_unmatched_notice_columns(context), lambda: _read_notice_pages(services))
     if name not in QUEUE_NAMES:
-        allowed = [*QUEUE_NAMES, NOTICE_QUEUE, _CHANGED_COMPANIES_QUEUE]
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed})
+        allowed_names = [*QUEUE_NAMES, NOTICE_QUEUE, _CHANGED_COMPANIES_QUEUE]
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed_names})
     columns = make_record_columns(context, lambda item: item.record)
     return _ExportList(columns, lambda: _read_queue_pages(services, request))
 

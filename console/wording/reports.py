@@ -52,9 +52,9 @@ def format_provider_success_note(report: ProviderSuccess, language: str) -> str:
 def format_provider_success_summary(series: ProviderSeries, language: str) -> str:
     """Return a text about all days of one provider: the percentage of paid payments among those that ended, and the
     number of those."""
-    paid, unpaid = sum(day.paid for day in series.days), sum(day.unpaid for day in series.days)
-    share = format_percent(100 * paid / (paid + unpaid) if paid + unpaid else None)
-    return translate("reports.success.summary", language, percent=share, n=format_count(paid + unpaid))
+    paid_count, unpaid_count = sum(day.paid for day in series.days), sum(day.unpaid for day in series.days)
+    share = format_percent(100 * paid_count / (paid_count + unpaid_count) if paid_count + unpaid_count else None)
+    return translate("reports.success.summary", language, percent=share, n=format_count(paid_count + unpaid_count))
 
 
 def format_provider_success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:
@@ -157,8 +157,8 @@ def get_settlement_series_name(series: SettlementSeries, language: str) -> str:
 
 def format_settlement_summary(series: SettlementSeries, language: str) -> str:
     """Return a text with the sums of all days of a series: paid, refunded, and net."""
-    paid, refunded = sum(day.paid_minor for day in series.days), sum(day.refunded_minor for day in series.days)
-    return _format_settlement_sums("reports.settlement.summary", paid, refunded, series.currency, language)
+    paid_minor, refunded = sum(day.paid_minor for day in series.days), sum(day.refunded_minor for day in series.days)
+    return _format_settlement_sums("reports.settlement.summary", paid_minor, refunded, series.currency, language)
 
 
 def format_settlement_lines(report: SettlementReport, language: str) -> Iterator[str]:

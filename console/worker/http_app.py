@@ -151,8 +151,8 @@ class Receiver:
             raise RequestRefused("source")
         require_unambiguous_request(request, self._options.max_body_bytes)
         body = await read_body(request, self._options.max_body_bytes, self._options.body_timeout_seconds)
-        post = PostedNotice(source, body, _decode_headers(request), self._find_sender_address(request))
-        return await self._verify_threads.run(lambda: self._console.payments.check_notice(post))
+        posted_notice = PostedNotice(source, body, _decode_headers(request), self._find_sender_address(request))
+        return await self._verify_threads.run(lambda: self._console.payments.check_notice(posted_notice))
 
     async def _store_notice(self, source: str, notice: CheckedNotice) -> str:
         """Let the service store a checked notice. Return the code of the result, for the metrics.

@@ -211,10 +211,10 @@ class LiveFeedHub:
                 self._broadcast_changes(changes)
 
     def _broadcast_changes(self, changes: tuple[RecordSummary, ...]) -> None:
-        unsent = [change for change in changes if self._remember_if_unsent(change)]
-        if not unsent:
+        unsent_changes = [change for change in changes if self._remember_if_unsent(change)]
+        if not unsent_changes:
             return
-        feed_changes = LiveFeedChanges(unsent)
+        feed_changes = LiveFeedChanges(unsent_changes)
         for listener in list(self._listeners):
             if not listener.enqueue(feed_changes):
                 self._listeners.discard(listener)

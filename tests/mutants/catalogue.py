@@ -53,8 +53,8 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             (
                 "one of another application",
-                "other.id != record.id and other.credit_check_id is None",
-                "other.id == record.id and other.credit_check_id is not None",
+                "                other_check.id != record.id\n                and other_check.credit_check_id is None\n",
+                "                other_check.id == record.id\n                and other_check.credit_check_id is not None\n",
                 "test_another_applications_purchase_may_own_it",
             ),
             (
@@ -302,7 +302,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a renewal that failed leaves the old record superseded",
-        (Change(SETTLING, "    if superseded is not None:\n", "    if superseded is None:\n"),),
+        (Change(SETTLING, "    if superseded_check is not None:\n", "    if superseded_check is None:\n"),),
         (GUARD_TESTS,),
     ),
     Mutant(

@@ -45,7 +45,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         ".order_by(_open_requests.c.at, _open_requests.c.id)",
         f"{_WRITTEN}::test_nobody_waits_for_all_requests_of_somebody_else"),
     _mutant("a person invents an entry of the trail", "console/store/desk_requests/requested_audit.py",
-        "what not in _ACTIONS_OF_DESKS or", "what == '' or",
+        "action_text not in _ACTIONS_OF_DESKS or", "action_text == '' or",
         f"{_WRITTEN}::test_an_audit_entry_that_no_desk_writes_is_none"),
     _mutant("a person fills the disk", _REQUESTS,
         "f\" < {MAX_REQUESTS_PER_HOUR}\"", "\" < 100000000\"",

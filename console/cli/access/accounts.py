@@ -34,13 +34,11 @@ class ApplyAccountsCommand:
         from console.cli.process.command import open_console_with_passwords, watch_for_repetition
 
         content = _read_accounts_file(Path(args.file))
-        with watch_for_repetition(args, writer) as repeated, open_console_with_passwords(writer) as console:
-            applied = console.accounts.apply(
-                content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id
-            )
+        with watch_for_repetition(args, writer) as repetition, open_console_with_passwords(writer) as console:
+            result = console.accounts.apply(content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id)
         writer.write_answer(
-            lambda: repeated.mark_json(_build_applied_accounts_json(applied)),
-            lambda: repeated.add_repetition_note(_format_applied_accounts_lines(applied, writer.translator)),
+            lambda: repetition.mark_json(_build_applied_accounts_json(result)),
+            lambda: repetition.add_repetition_note(_format_applied_accounts_lines(result, writer.translator)),
         )
 
 

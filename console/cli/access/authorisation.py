@@ -34,10 +34,10 @@ class AuthoriseProviderCommand:
             request = console.provider_authorisation.begin()
             writer.write_to_stderr(writer.translator("authorisation.open", provider=args.provider))
             writer.write_to_stderr(request.url)
-            done = console.provider_authorisation.complete(request, _read_authorisation_code(writer))
+            authorisation = console.provider_authorisation.complete(request, _read_authorisation_code(writer))
         writer.write_answer(
-            lambda: build_authorisation_json(done, writer.translator),
-            lambda: format_authorisation_lines(done, writer.translator),
+            lambda: build_authorisation_json(authorisation, writer.translator),
+            lambda: format_authorisation_lines(authorisation, writer.translator),
         )
 
 

@@ -84,8 +84,8 @@ def _build_lookup_json(result: "LookupResult | RegistryMatches | SearchResult", 
 
     if isinstance(result, LookupResult):
         return cli_json.build_lookup_json(result, translate)
-    nothing = cli_json.build_lookup_json(LookupResult("", ()), translate)
-    return {**nothing, "corporation_number": None, **_build_matches_json(result, translate)}
+    empty_answer = cli_json.build_lookup_json(LookupResult("", ()), translate)
+    return {**empty_answer, "corporation_number": None, **_build_matches_json(result, translate)}
 
 
 def _build_matches_json(result: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:

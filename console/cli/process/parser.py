@@ -383,8 +383,8 @@ def _add_open_command(commands: SubcommandGroup, translate: Translate) -> None:
 
 def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_command_group(commands, "incidents", translate)
-    listing = _add_command(actions, "list", translate, "incidents.list")
-    listing.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
+    list_command = _add_command(actions, "list", translate, "incidents.list")
+    list_command.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
     _add_command(actions, "show", translate, "incidents.show").add_argument("id", metavar="ID")
     for name in ("take", "release", "hand-over", "snooze", "wake", "resolve", "reopen"):
         command = _add_changing_command(actions, name, translate, f"incidents.{name.replace('-', '_')}")
@@ -472,9 +472,9 @@ def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_command_group(commands, "audit", translate)
-    listing = _add_command(actions, "list", translate, "audit.list")
-    listing.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
-    listing.add_argument("--before", type=_make_integer_parser(1, _LARGEST_ROW_ID), metavar="ID")
+    list_command = _add_command(actions, "list", translate, "audit.list")
+    list_command.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
+    list_command.add_argument("--before", type=_make_integer_parser(1, _LARGEST_ROW_ID), metavar="ID")
     verify = _add_command(actions, "verify", translate, "audit.verify")
     verify.add_argument("--pack", metavar="FILE", help=translate("cli.help.verify_pack"))
     _add_changing_command(actions, "export", translate, "audit.export").add_argument("file", metavar="FILE")

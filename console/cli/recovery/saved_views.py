@@ -49,9 +49,10 @@ def _parse_saved_view_content(args: Namespace) -> ViewContent:
     if problems:
         from console.domain.queues.filter_text import FILTER_OPERATORS
 
-        allowed = [f"{name}:" for name in FILTER_OPERATORS]
+        allowed_operators = [f"{name}:" for name in FILTER_OPERATORS]
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_FILTER, "names": list(problems), "allowed": allowed}
+            ErrorCode.USAGE,
+            {"problem": UsageProblem.UNREADABLE_FILTER, "names": list(problems), "allowed": allowed_operators},
         )
     return content
 

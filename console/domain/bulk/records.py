@@ -147,5 +147,5 @@ def split_reason_and_person(stored_text: str | None) -> tuple[str | None, str | 
     """
     if stored_text is None or ":" not in stored_text:
         return stored_text, None
-    code, _, who = stored_text.partition(":")
-    return code, who
+    code, _, person = stored_text.partition(":")
+    return code, person

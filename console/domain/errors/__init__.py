@@ -261,5 +261,5 @@ def rebuild_error(code: ErrorCode, detail: Mapping[str, object], *, exit_status:
     """Return an error with facts that were read from a database or copied from another error. mypy can't check the
     types of such facts. `exit_status` None means the usual exit status of the code.
     """
-    made: Callable[..., ConsoleError] = ConsoleError
-    return made(code, detail, exit_status=exit_status)
+    make_error: Callable[..., ConsoleError] = ConsoleError
+    return make_error(code, detail, exit_status=exit_status)

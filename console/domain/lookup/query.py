@@ -153,12 +153,12 @@ def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
 
 def clean_search_text(text: str) -> str:
     """Return the text without control characters, marks of direction and surrogates, each white space as a space."""
-    shown = (
+    visible_characters = (
         " " if character.isspace() else character
         for character in text
         if character.isspace() or unicodedata.category(character) not in _INVISIBLE_UNICODE_CATEGORIES
     )
-    return "".join(shown).strip()
+    return "".join(visible_characters).strip()
 
 
 def _read_word(builder: _SearchBuilder, typed_word: str, *, is_alone: bool) -> None:

@@ -190,16 +190,16 @@ def parse_amount(text: str) -> AmountRange:
     match = _AMOUNT_PATTERN.fullmatch(plain)
     if match is None:
         raise InvalidFilterValue
-    comparison, sign, bound, lowest, highest, suffix = match.groups()
+    comparison, sign, bound_text, lowest, highest, suffix = match.groups()
     currency = _CURRENCY_BY_SIGN.get(sign, sign) or suffix
     if (sign and suffix) or (currency is not None and currency not in MINOR_DIGITS_BY_CURRENCY):
         raise InvalidFilterValue
-    if bound is None:
-        low, high = Decimal(lowest), Decimal(highest)
-        if low > high or comparison:
+    if bound_text is None:
+        low_bound, high_bound = Decimal(lowest), Decimal(highest)
+        if low_bound > high_bound or comparison:
             raise InvalidFilterValue
-        return AmountRange(low, high, currency)
-    value = Decimal(bound)
+        return AmountRange(low_bound, high_bound, currency)
+    value = Decimal(bound_text)
     return AmountRange(
         value if comparison in (">", ">=", "=", None) else None,
         value if comparison in ("<", "<=", "=", None) else None,
@@ -213,9 +213,9 @@ def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
     match = _AGE_PATTERN.fullmatch(text.lower())
     if match is None:
         raise InvalidFilterValue
-    comparison, number, unit, low, low_unit, high, high_unit = match.groups()
+    comparison, number, unit, low_text, low_unit, high_text, high_unit = match.groups()
     if number is None:
-        youngest, oldest = int(low) * _DURATION_BY_UNIT[low_unit], int(high) * _DURATION_BY_UNIT[high_unit]
+        youngest, oldest = int(low_text) * _DURATION_BY_UNIT[low_unit], int(high_text) * _DURATION_BY_UNIT[high_unit]
         if youngest > oldest:
             raise InvalidFilterValue
         return replace(record_filter, age=AgeRange(youngest, oldest))
@@ -276,12 +276,14 @@ _FIELD_BY_SET_OPERATOR: Mapping[str, str] = {
 
 def _format_amount(amount: AmountRange) -> str:
     currency = amount.currency or ""
-    low, high = (None if bound is None else f"{bound.normalize():f}" for bound in (amount.lowest, amount.highest))
-    if low is not None and high is not None:
-        return f"={low}{currency}" if low == high else f"{low}..{high}{currency}"
-    if low is not None:
-        return f">{'' if amount.is_above_strict else '='}{low}{currency}"
-    return f"<{'' if amount.is_below_strict else '='}{high}{currency}"
+    low_text, high_text = (
+        None if bound is None else f"{bound.normalize():f}" for bound in (amount.lowest, amount.highest)
+    )
+    if low_text is not None and high_text is not None:
+        return f"={low_text}{currency}" if low_text == high_text else f"{low_text}..{high_text}{currency}"
+    if low_text is not None:
+        return f">{'' if amount.is_above_strict else '='}{low_text}{currency}"
+    return f"<{'' if amount.is_below_strict else '='}{high_text}{currency}"
 
 
 def _format_age(age: AgeRange) -> str:

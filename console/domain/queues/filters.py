@@ -52,13 +52,13 @@ class AmountRange:
         scale = 10 ** MINOR_DIGITS_BY_CURRENCY[currency]
         lowest, highest = 0, LARGEST_AMOUNT_MINOR
         if self.lowest is not None:
-            exact = self.lowest * scale
-            lowest = int(exact.to_integral_value(ROUND_CEILING))
-            lowest += self.is_above_strict and lowest == exact
+            exact_bound = self.lowest * scale
+            lowest = int(exact_bound.to_integral_value(ROUND_CEILING))
+            lowest += self.is_above_strict and lowest == exact_bound
         if self.highest is not None:
-            exact = self.highest * scale
-            highest = int(exact.to_integral_value(ROUND_FLOOR))
-            highest -= self.is_below_strict and highest == exact
+            exact_bound = self.highest * scale
+            highest = int(exact_bound.to_integral_value(ROUND_FLOOR))
+            highest -= self.is_below_strict and highest == exact_bound
         return (lowest, highest) if lowest <= highest else None
 
     def contains(self, amount_minor: int, currency: str) -> bool:

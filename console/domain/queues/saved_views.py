@@ -103,13 +103,13 @@ def clean_view_name(text: str) -> str:
     InvalidViewName if the name is empty or too long, or has control characters, marks of direction, other
     invisible characters, three combining marks in a row, or a combining mark without a letter before it.
     """
-    composed = unicodedata.normalize("NFC", text)
-    categories = [unicodedata.category(character) for character in composed]
+    composed_text = unicodedata.normalize("NFC", text)
+    categories = [unicodedata.category(character) for character in composed_text]
     if _REFUSED_UNICODE_CATEGORIES.intersection(categories) or _PILED_MARKS_PATTERN.search(
         "".join(category[0] for category in categories)
     ):
         raise InvalidViewName
-    name = " ".join(composed.split())
+    name = " ".join(composed_text.split())
     if not 0 < len(name) <= LONGEST_NAME_CHARACTERS:
         raise InvalidViewName
     return name
@@ -152,13 +152,15 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     """
     parts = content.filter.split()
     of_person = [part for part in parts if part.casefold() == OWN_RECORDS_OPERATOR]
-    others = [part for part in parts if part.casefold() != OWN_RECORDS_OPERATOR]
-    parsed = parse_filter(" ".join([*others, *(f"owner:{person}" for _ in of_person if person is not None)]))
+    other_parts = [part for part in parts if part.casefold() != OWN_RECORDS_OPERATOR]
+    parsed_filter = parse_filter(
+        " ".join([*other_parts, *(f"owner:{person}" for _ in of_person if person is not None)])
+    )
     order = parse_order(content.sort) if content.sort else DEFAULT_ORDER
-    problems = [*parsed.words.split(), *parsed.problems, *(of_person if person is None else ())]
+    problems = [*parsed_filter.words.split(), *parsed_filter.problems, *(of_person if person is None else ())]
     problems += [content.sort] if order is None else []
     words = " ".join(content.words.split())
-    return ParsedView(ParsedFilter(parsed.chosen, words), order or DEFAULT_ORDER, tuple(problems))
+    return ParsedView(ParsedFilter(parsed_filter.chosen, words), order or DEFAULT_ORDER, tuple(problems))
 
 
 def split_filter(text: str) -> tuple[str, str]:

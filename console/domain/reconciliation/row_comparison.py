@@ -128,12 +128,12 @@ def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mappi
     the stored refunds of the same payment and amount. A refund fits a row if it was sent before the row's time and
     wasn't known as completed before that time. Each refund is used once, the oldest first.
     """
-    unmatched, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
+    unmatched_refunds, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
     for at in sorted(times):
-        match = next((refund for refund in unmatched if _could_row_be_about_refund(refund, at)), None)
+        match = next((refund for refund in unmatched_refunds if _could_row_be_about_refund(refund, at)), None)
         if match is not None:
             matches[at] = match
-            unmatched.remove(match)
+            unmatched_refunds.remove(match)
     return matches
 
 

@@ -60,8 +60,8 @@ def is_decidable_refund(refund: Refund) -> bool:
     """True if people may decide the outcome of a refund: the outcome is unknown, or the provider has accepted the
     refund but doesn't report its outcome any more.
     """
-    stuck = refund.state is RefundState.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
-    return refund.certainty is Certainty.UNKNOWN or stuck
+    is_stuck = refund.state is RefundState.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
+    return refund.certainty is Certainty.UNKNOWN or is_stuck
 
 
 def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, is_approval: bool) -> str | None:

@@ -39,7 +39,7 @@ def _list_national_holidays(year: int) -> frozenset[date]:
     """Return the national holidays of a year, with the substitutes for Sundays and the days between two holidays."""
     fixed_holidays = {
         *_FIXED_HOLIDAYS,
-        *(_find_nth_monday(year, *which) for which in _MONDAY_HOLIDAYS),
+        *(_find_nth_monday(year, *month_and_number) for month_and_number in _MONDAY_HOLIDAYS),
         (3, _compute_equinox_day(year, 20.8431)),
     }
     fixed_holidays.add((9, _compute_equinox_day(year, 23.2488)))

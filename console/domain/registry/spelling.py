@@ -29,8 +29,8 @@ class _FoldingTable(dict[int, str]):
     when its character first occurs."""
 
     def __missing__(self, code: int) -> str:
-        composed = unicodedata.normalize("NFKC", chr(code))
-        folded_text = self[code] = "".join(map(_fold_character, composed))
+        composed_characters = unicodedata.normalize("NFKC", chr(code))
+        folded_text = self[code] = "".join(map(_fold_character, composed_characters))
         return folded_text
 
 
@@ -72,10 +72,10 @@ _FOLDING_OF_LINES = _LineFoldingTable()
 def _fold_texts(texts: Sequence[str]) -> list[str]:
     """Return the comparison form of each of the texts. One translation of all texts together is faster than
     `fold_text` for each."""
-    together = "\n".join(texts)
-    if not _VOICING_MARKS.isdisjoint(together) or together.count("\n") >= len(texts):
+    joined_texts = "\n".join(texts)
+    if not _VOICING_MARKS.isdisjoint(joined_texts) or joined_texts.count("\n") >= len(texts):
         return list(map(fold_text, texts))
-    return together.translate(_FOLDING_OF_LINES).split("\n")
+    return joined_texts.translate(_FOLDING_OF_LINES).split("\n")
 
 
 # Other characters than katakana, and the edge of a text, because a part of a name may have been cut beside a kanji.
@@ -126,8 +126,8 @@ def has_second_reading(text: str) -> bool:
 
 
 def _repeat_kana(match: re.Match[str]) -> str:
-    voicing = "\u3099" if match[2] == "ヾ" else ""
-    return match[1] + unicodedata.normalize("NFC", match[1] + voicing)
+    voicing_mark = "\u3099" if match[2] == "ヾ" else ""
+    return match[1] + unicodedata.normalize("NFC", match[1] + voicing_mark)
 
 
 _KANJI_DIGITS = {kanji: str(digit) for digit, kanji in enumerate("〇一二三四五六七八九")}

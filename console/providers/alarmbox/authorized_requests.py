@@ -91,8 +91,8 @@ class AlarmBoxRequestSender:
 
 
 def _make_request_headers(request: SingleRequest, token_pair: TokenPair) -> dict[str, str]:
-    always = {"Authorization": f"Bearer {token_pair.access_token}", "Accept": "application/json"}
-    return always if request.body is None else {**always, "Content-Type": "application/json"}
+    common_headers = {"Authorization": f"Bearer {token_pair.access_token}", "Accept": "application/json"}
+    return common_headers if request.body is None else {**common_headers, "Content-Type": "application/json"}
 
 
 def _make_missing_token_outcome(error: Exception, *, has_effect: bool) -> Outcome[T]:

@@ -96,16 +96,16 @@ class AtomReader:
         if not _is_payable(amount):
             return make_unsent_outcome("bad_amount", has_effect=False)
         text = make_verification_text(merchant, question.merchant_payment_id, amount, day)
-        read = make_payment_reader(merchant.merch_id, question)
-        return self._ask_with_retries(lambda: self._sender.send(AtomCall.PAYMENT, text, read))
+        read_content = make_payment_reader(merchant.merch_id, question)
+        return self._ask_with_retries(lambda: self._sender.send(AtomCall.PAYMENT, text, read_content))
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         """Ask Atom for the state of one of our refunds, and return the outcome with Atom's report. The answer has the
         state as words in its field `remarks`."""
         if not _has_valid_ids(order):
             return make_unsent_outcome("bad_id", has_effect=False)
-        text, read = make_refund_status_text(self._sender.merchant, order), make_refund_status_reader(order)
-        return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read))
+        text, read_content = make_refund_status_text(self._sender.merchant, order), make_refund_status_reader(order)
+        return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
 
     def parse_callback(self, body: bytes) -> SignedCallback:
         """Parse the form that Atom has sent to our return address or callback address, and check its signature. Sends

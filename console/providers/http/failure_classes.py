@@ -47,10 +47,10 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sending
     the causes of such failures.
     """
     chain = tuple(_list_causes(error))
-    for reason, sent, types, words in _make_failure_rows():
+    for reason, sending_certainty, types, words in _make_failure_rows():
         if any(isinstance(exception, types) and (not words or words in str(exception)) for exception in chain):
-            kind = OutcomeClass.FAILED_DEFINITE if sent is SendingCertainty.NO else OutcomeClass.UNKNOWN
-            return kind, reason, sent
+            kind = OutcomeClass.FAILED_DEFINITE if sending_certainty is SendingCertainty.NO else OutcomeClass.UNKNOWN
+            return kind, reason, sending_certainty
     return OutcomeClass.UNKNOWN, "unclassified", SendingCertainty.MAYBE
 
 

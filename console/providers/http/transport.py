@@ -100,8 +100,10 @@ class HttpTransport:
         except Exception as error:
             raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", SendingCertainty.NO) from error
         status: int | None = None
-        cutting = interrupts.register_call_ending(socket_guard.interrupt) if may_be_interrupted else nullcontext()
-        with socket_guard, closing(adapter), cutting:
+        interruption_block = (
+            interrupts.register_call_ending(socket_guard.interrupt) if may_be_interrupted else nullcontext()
+        )
+        with socket_guard, closing(adapter), interruption_block:
             try:
                 if interrupts.is_interrupt_pending():
                     socket_guard.interrupt()
@@ -177,7 +179,7 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
     permission to send, replaces the reason. Otherwise the class is UNKNOWN for every exception, and an interrupt or
     the end of the time budget replaces the reason. Once an answer has begun, `sent` is YES.
     """
-    kind, reason, sent = classify_exception(error)
+    kind, reason, sending_certainty = classify_exception(error)
     cause = (
         interrupts.INTERRUPT_REASON
         if socket_guard.is_interrupted
@@ -186,12 +188,15 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
         else None
     )
     if not socket_guard.has_begun:
-        kind, sent = OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO
+        kind, sending_certainty = OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO
         if socket_guard.is_forbidden:
             reason = sending_permission.STOPPED_BEFORE_SENDING_REASON
         elif socket_guard.is_interrupted:
             reason = interrupts.INTERRUPT_REASON
-    elif status is not None or cause or sent is SendingCertainty.NO:
-        kind, sent = OutcomeClass.UNKNOWN, SendingCertainty.MAYBE if status is None else SendingCertainty.YES
+    elif status is not None or cause or sending_certainty is SendingCertainty.NO:
+        kind, sending_certainty = (
+            OutcomeClass.UNKNOWN,
+            SendingCertainty.MAYBE if status is None else SendingCertainty.YES,
+        )
         reason = cause or reason
-    return TransportFailure(kind, reason, sent, status)
+    return TransportFailure(kind, reason, sending_certainty, status)

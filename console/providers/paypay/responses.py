@@ -281,8 +281,8 @@ def _join_methods(methods: object) -> str | None:
 
 def _parse_link(value: object, scheme: str) -> str | None:
     """Return a link that the screens may show; None if the text isn't a safe link that begins with `scheme`."""
-    fits = isinstance(value, str) and value.startswith(scheme) and len(value) <= 2_048 and value.isprintable()
-    return value if fits and isinstance(value, str) else None
+    is_link = isinstance(value, str) and value.startswith(scheme) and len(value) <= 2_048 and value.isprintable()
+    return value if is_link and isinstance(value, str) else None
 
 
 def is_id(text: str) -> bool:

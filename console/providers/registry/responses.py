@@ -112,7 +112,7 @@ def _read_corporation(fields: list[str]) -> Corporation:
     specification doesn't allow."""
     if not is_well_formed(fields[1]) or not (fields[6] or fields[7]):
         raise UnreadableJson("not a corporation")
-    closed = fields[18]
+    close_date = fields[18]
     try:
         return Corporation(
             number=fields[1],
@@ -130,7 +130,9 @@ def _read_corporation(fields: list[str]) -> Corporation:
             city_code=fields[14],
             post_code=fields[15],
             address_outside=fields[16],
-            closure=Closure(_read_day(closed), CloseCause(fields[19] or CloseCause.OTHER)) if closed else None,
+            closure=Closure(_read_day(close_date), CloseCause(fields[19] or CloseCause.OTHER))
+            if close_date
+            else None,
             successor=fields[20] or None,
             change_cause=fields[21],
             assigned_on=_read_day(fields[22]),

@@ -94,14 +94,14 @@ class SimulatedAlarmBox:
         Raises `ValueError` or `KeyError` for invalid fields.
         """
         number = str(fields["corporation_number"])
-        purchased = date.fromisoformat(fields.get("purchase_date") or self._state.clock.today().isoformat())
-        expires = date.fromisoformat(fields.get("expiration_date") or add_one_year(purchased).isoformat())
+        purchase_day = date.fromisoformat(fields.get("purchase_date") or self._state.clock.today().isoformat())
+        expires = date.fromisoformat(fields.get("expiration_date") or add_one_year(purchase_day).isoformat())
         name = fields.get("corporation_name") or content.make_company_name(number)
         result = fields.get("result", content.get_credit_verdict(number))
         with self._lock:
             check_id = int(fields.get("credit_check_id") or self._find_next_free_id())
             check = StoredCreditCheck(
-                check_id, number, purchased, expires, name, result, int(fields.get("revision", 1))
+                check_id, number, purchase_day, expires, name, result, int(fields.get("revision", 1))
             )
             self._checks[check_id] = check
         return check

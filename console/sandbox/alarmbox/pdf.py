@@ -83,8 +83,8 @@ def _escape_text(text: str) -> str:
 
 def make_pdf_bomb(inflated_bytes: int = 1 << 30) -> bytes:
     """Return a PDF of a few kilobytes (compressed twice) whose page content inflates to `inflated_bytes`."""
-    compressed = zlib.compress(b"".join(make_deflated_zeros(inflated_bytes)), 9)
-    return make_pdf_of_streams([make_stream_object(compressed, "/Filter [/FlateDecode /FlateDecode] ")])
+    compressed_zeros = zlib.compress(b"".join(make_deflated_zeros(inflated_bytes)), 9)
+    return make_pdf_of_streams([make_stream_object(compressed_zeros, "/Filter [/FlateDecode /FlateDecode] ")])
 
 
 def make_deflated_zeros(size: int) -> Iterator[bytes]:

@@ -171,12 +171,13 @@ class SimulatedAtom:
                     raise merchant.make_refusal("OTS0401")
                 if new_refund.amount > payment.remaining_minor and not self._state.settings.over_refunds:
                     raise merchant.make_refusal("OTS0509")
-                accepted = [
+                accepted_refunds = [
                     self._payment_ledger.accept_refund(payment, key, amount, product=name)
                     for name, key, amount in new_refund.products
                 ]
                 return merchant.make_encrypted_reply(
-                    make_refund_answer(payment, accepted, new_refund.amount), charge=accepted[0].serial
+                    make_refund_answer(payment, accepted_refunds, new_refund.amount),
+                    charge=accepted_refunds[0].serial,
                 )
 
         return refund_payment

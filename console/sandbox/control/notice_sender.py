@@ -164,8 +164,8 @@ class NoticeSender:
 
     def export_json(self) -> JsonObject:
         with self._lock:
-            sent = [asdict(sent_notice) for sent_notice in self._sent_notices]
-            return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": sent}
+            notice_objects = [asdict(sent_notice) for sent_notice in self._sent_notices]
+            return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": notice_objects}
 
     def _apply_fault(self, exchange: CallInProgress) -> None:
         try:

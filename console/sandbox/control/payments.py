@@ -72,9 +72,9 @@ class PaymentControl:
         body = request.read_json()
         provider = body["provider"]
         merchant = str(body.get("merchant") or self._find_newest_merchant(provider))
-        created = _parse_instant(body["at"]) if body.get("at") else self._state.clock.now()
+        created_at = _parse_instant(body["at"]) if body.get("at") else self._state.clock.now()
         payment = Payment(provider, merchant, str(body["number"]), _require_amount(body["amount_minor"]),
-                          "JPY" if provider == "paypay" else "INR", "NONE", created,
+                          "JPY" if provider == "paypay" else "INR", "NONE", created_at,
                           details=_make_provider_details(provider, body))  # fmt: skip
         payment.state = payment.provider_words.payment_words["created"]
         with self._payment_ledger.lock:

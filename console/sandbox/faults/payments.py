@@ -155,11 +155,11 @@ def answer_with_set_fields(exchange: CallInProgress) -> None:
 def set_field_at_path(data: Any, path: list[str], value: Any) -> None:
     """Set a field at this path of field names and list indexes. The path ends with the field's name, which may be
     new. Do nothing if another part of the path doesn't exist."""
-    name, *rest = path
-    if isinstance(data, list) and name.isdecimal() and int(name) < len(data) and rest:
-        set_field_at_path(data[int(name)], rest, value)
-    elif isinstance(data, dict) and rest:
-        set_field_at_path(data.get(name), rest, value)
+    name, *further_path = path
+    if isinstance(data, list) and name.isdecimal() and int(name) < len(data) and further_path:
+        set_field_at_path(data[int(name)], further_path, value)
+    elif isinstance(data, dict) and further_path:
+        set_field_at_path(data.get(name), further_path, value)
     elif isinstance(data, dict):
         data[name] = value
 

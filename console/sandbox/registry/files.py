@@ -67,9 +67,9 @@ def write_difference_file(
     `console.sandbox.registry.changes`); no invented row is about their corporations.
     """
     registry = InventedRegistry(whole_rows, seed, whole_day or day, prefecture)
-    planted = frozenset(row.corporate_number for row in changes)
-    invented = invent_changes(registry, rows, day, planted)
-    difference_rows = chain(islice(invented, rows // 2), changes, invented)
+    planted_numbers = frozenset(row.corporate_number for row in changes)
+    invented_rows = invent_changes(registry, rows, day, planted_numbers)
+    difference_rows = chain(islice(invented_rows, rows // 2), changes, invented_rows)
     return write_csv_zip(
         folder, f"diff_{day:%Y%m%d}", _split_into_blocks(_format_numbered_lines(difference_rows)), encoding
     )
@@ -111,6 +111,6 @@ def _make_whole_blocks(first_rows: list[RegistryRow], registry: InventedRegistry
     numbers."""
     if not first_rows:
         return registry.iterate_blocks()
-    others = enumerate(registry.iterate_lines(), start=len(first_rows) + 1)
-    renumbered = (f"{position}{line[line.index(',') :]}" for position, line in others)
+    numbered_lines = enumerate(registry.iterate_lines(), start=len(first_rows) + 1)
+    renumbered = (f"{position}{line[line.index(',') :]}" for position, line in numbered_lines)
     return _split_into_blocks(chain(_format_numbered_lines(first_rows), renumbered))

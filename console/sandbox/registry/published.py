@@ -61,8 +61,8 @@ class PublishedRegistry:
             current = self._current
             if day <= current.last_day:
                 raise ValueError(f"{day} is not after {current.last_day}")
-            untouched = frozenset(row.corporate_number for row in changes)
-            difference_rows = [*invent_changes(current.whole, rows, day, untouched), *changes]
+            untouched_numbers = frozenset(row.corporate_number for row in changes)
+            difference_rows = [*invent_changes(current.whole, rows, day, untouched_numbers), *changes]
             current.days[day] = difference_rows
             return len(difference_rows)
 
@@ -87,7 +87,7 @@ class PublishedRegistry:
     def iterate_newest_rows(self) -> Iterator[RegistryRow]:
         """Yield the newest row of each corporation, also of a deleted one (its process is 99)."""
         current = self._current
-        changed = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}
+        changed_rows = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}
         for row in chain(current.first_rows, current.whole.iterate_rows()):
-            yield changed.pop(row.corporate_number, row)
-        yield from changed.values()
+            yield changed_rows.pop(row.corporate_number, row)
+        yield from changed_rows.values()

@@ -103,10 +103,10 @@ class HeldCalls:
         deadline = time.monotonic() + seconds
         with self.change_condition:
             while not is_reached():
-                remaining = deadline - time.monotonic()
-                if remaining <= 0 or self._closed.is_set():
+                remaining_seconds = deadline - time.monotonic()
+                if remaining_seconds <= 0 or self._closed.is_set():
                     return False
-                self.change_condition.wait(remaining)
+                self.change_condition.wait(remaining_seconds)
         return True
 
     def count_held_calls(self, call: str | None = None, number: str | None = None) -> int:

@@ -133,8 +133,10 @@ class DatabaseAccountService:
         context, server = self._context, self._context.database.is_server
         entries = read_account_entries(content)
         with context.database.read() as conn:
-            stored = people.read_people_by_name(conn)
-        changes = [self._make_account_change(entry, stored.get(entry.person.name), passwords) for entry in entries]
+            stored_people = people.read_people_by_name(conn)
+        changes = [
+            self._make_account_change(entry, stored_people.get(entry.person.name), passwords) for entry in entries
+        ]
         if not dry_run:
             _refuse_implicit_changes(changes)
         statements = self._apply_to_server(changes, dry_run=dry_run) if server else ()
@@ -315,13 +317,15 @@ def _require_database_rights(conn: Connection, *, has_asking_people: bool) -> No
     """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a right that
     the creation of accounts needs. `has_asking_people`: True if a worker acts for people of the file."""
     lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
-    missing = [
+    missing_rights = [
         right
         for right, pattern in _list_needed_database_rights(conn, has_asking_people=has_asking_people).items()
         if not any(re.search(pattern, line) for line in lines)
     ]
-    if missing:
-        raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.SCHEMA_RIGHTS, "needs_rights": missing})
+    if missing_rights:
+        raise ConsoleError(
+            ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.SCHEMA_RIGHTS, "needs_rights": missing_rights}
+        )
 
 
 def _run_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> None:

@@ -63,12 +63,12 @@ class ReadOnlySwitchService:
             )
 
     def _store_switch(self, tx: Transaction, switch: ReadOnlySwitch) -> ReadOnlySwitch:
-        present = {
+        present_switch = {
             stored_switch.scope: stored_switch for stored_switch in read_only_switches.read_switches(tx.conn)
         }.get(switch.scope)
-        if present is not None and present.is_on == switch.is_on:
-            return present
-        if present is None and not switch.is_on:
+        if present_switch is not None and present_switch.is_on == switch.is_on:
+            return present_switch
+        if present_switch is None and not switch.is_on:
             return switch
         read_only_switches.insert_switch(tx.conn, switch)
         action = AuditAction.READ_ONLY_ON if switch.is_on else AuditAction.READ_ONLY_OFF

@@ -337,12 +337,12 @@ def accept_incomplete_rows(context: ServiceContext) -> int:
 
 
 def _accept_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
-    accepted = adopt_rows.accept_incomplete(tx.conn, ids, context.now())
-    facts = {"rows": accepted, "from": ids[0], "to": ids[-1]}
+    accepted_count = adopt_rows.accept_incomplete(tx.conn, ids, context.now())
+    facts = {"rows": accepted_count, "from": ids[0], "to": ids[-1]}
     context.record_audit(
         tx, AuditAction.CREDIT_CHECK_INCOMPLETE_ACCEPTED, None, facts, kind=credit_checks.CREDIT_CHECK_KIND
     )
-    return accepted
+    return accepted_count
 
 
 def _make_claim_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:

@@ -133,11 +133,13 @@ class AffectedRecordReader:
             if check.superseded_by is None and (check.expired_at is None or check.expired_at > now)
         ]
         order_ids = {order.id for order in orders.find_by_corporation(conn, number)}
-        paid = {payment.id: payment for payment in payments.find_by_orders(conn, order_ids)}
-        paid |= {payment.id: payment for payment in payments.find_by_corporation(conn, number)}
-        open_payments = [payment for payment in paid.values() if _is_open_payment(payment)]
+        payments_by_id = {payment.id: payment for payment in payments.find_by_orders(conn, order_ids)}
+        payments_by_id |= {payment.id: payment for payment in payments.find_by_corporation(conn, number)}
+        open_payments = [payment for payment in payments_by_id.values() if _is_open_payment(payment)]
         open_refunds = [
-            refund for refund in refunds.find_by_payments(conn, paid) if refund.state not in ENDED_REFUND_STATES
+            refund
+            for refund in refunds.find_by_payments(conn, payments_by_id)
+            if refund.state not in ENDED_REFUND_STATES
         ]
         return (*checks, *open_payments, *open_refunds)
 
@@ -147,16 +149,16 @@ class AffectedRecordReader:
         return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
 
     def _find_records_of_provider(self, conn: Connection, number: int, lapsed: queues.LapsedIds) -> Sequence[Record]:
-        waiting = [
+        waiting_records = [
             record
             for name in _QUEUES_WAITING_FOR_PROVIDER
             for _, record in queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed)
         ]
         of_refunds = payments.find_by_ids(
-            conn, {record.payment_id for record in waiting if isinstance(record, Refund)}
+            conn, {record.payment_id for record in waiting_records if isinstance(record, Refund)}
         )
         provider_of = {payment.id: payment.provider for payment in of_refunds}
-        unique = {(type(record), record.id): record for record in waiting}
+        unique = {(type(record), record.id): record for record in waiting_records}
         return [
             record
             for record in unique.values()
@@ -194,17 +196,19 @@ def _read_order_chains(
     order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
     found_orders = {order.id: order for order in orders.find_by_ids(conn, order_ids)} if order_ids else {}
-    paid = payments.find_by_orders(conn, order_ids)
-    alone = payments.find_by_ids(conn, payment_ids) if payment_ids else ()
+    order_payments = payments.find_by_orders(conn, order_ids)
+    single_payments = payments.find_by_ids(conn, payment_ids) if payment_ids else ()
     of_payment: dict[int, list[Refund]] = {}
-    for refund in refunds.find_by_payments(conn, {payment.id for payment in (*paid, *alone)}, lapsed):
+    for refund in refunds.find_by_payments(
+        conn, {payment.id for payment in (*order_payments, *single_payments)}, lapsed
+    ):
         if refund.state not in ENDED_REFUND_STATES:
             of_payment.setdefault(refund.payment_id, []).append(refund)
     chains: dict[Cause, list[Record]] = {Cause(orders.ORDER_KIND, id): [order] for id, order in found_orders.items()}
-    for payment in paid:
+    for payment in order_payments:
         chain = chains.setdefault(Cause(orders.ORDER_KIND, payment.order_id or 0), [])
         chain += [payment, *of_payment.get(payment.id, ())]
-    for payment in alone:
+    for payment in single_payments:
         chains[Cause(payments.PAYMENT_KIND, payment.id)] = [payment, *of_payment.get(payment.id, ())]
     return dict(chains)
 

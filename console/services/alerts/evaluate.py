@@ -263,7 +263,7 @@ class AlertRuleEvaluator:
         if finding is None:
             if work.state is not WorkState.NEEDS_REVIEW or work.reason not in _REASONS_OF_ALERT_RULES:
                 return
-            planned = Work()
+            planned_work = Work()
         else:
             reason = (
                 _PAID_AFTER_CANCEL_REASON
@@ -274,8 +274,8 @@ class AlertRuleEvaluator:
                 work.state is WorkState.NEEDS_REVIEW and work.reason not in _REASONS_OF_ALERT_RULES
             ):
                 return
-            planned = Work(WorkState.NEEDS_REVIEW, reason=reason)
-        orders.plan_work(tx.conn, order, self._context.now(), planned)
+            planned_work = Work(WorkState.NEEDS_REVIEW, reason=reason)
+        orders.plan_work(tx.conn, order, self._context.now(), planned_work)
 
 
 def _read_position(conn: Connection) -> ChangeFeedPosition:
@@ -283,11 +283,13 @@ def _read_position(conn: Connection) -> ChangeFeedPosition:
     can't be read, return the first position: the end of the change feed (the table `changes`),
     ROWS_PER_FEED_READ rows before the end for the second reading, and the first order.
     """
-    stored = next((task.position for task in tasks.list_tasks(conn) if task.name == ALERT_RULES_TASK_NAME), None)
+    stored_position = next(
+        (task.position for task in tasks.list_tasks(conn) if task.name == ALERT_RULES_TASK_NAME), None
+    )
     latest_change_id = candidates.find_latest_change_id(conn)
-    if stored:
+    if stored_position:
         try:
-            return _parse_position(json.loads(stored), latest_change_id)
+            return _parse_position(json.loads(stored_position), latest_change_id)
         except unreadable_rows.READ_ERRORS:
             _log.warning("task %s: its position can't be read; it begins anew", ALERT_RULES_TASK_NAME)
     return ChangeFeedPosition(latest_change_id, max(0, latest_change_id - ROWS_PER_FEED_READ))

@@ -98,15 +98,15 @@ class AlertService:
         out. `facts` has each order with its payments.
         """
         now, scale = self._context.now(), self._context.scale
-        all_payments = [payment for _, paid in facts for payment in paid]
+        all_payments = [payment for _, order_payments in facts for payment in order_payments]
         completed = {payment.id: payment for payment in self._complete_payments(conn, all_payments)}
         items: dict[int, AlertItem] = {}
         for order, stored_payments in facts:
-            paid = [completed[payment.id] for payment in stored_payments]
-            finding = find_broken_rule(order, paid, now, scale, ALERT_RULES)
+            order_payments = [completed[payment.id] for payment in stored_payments]
+            finding = find_broken_rule(order, order_payments, now, scale, ALERT_RULES)
             if finding is None:
                 continue
-            action = find_alert_action(order, paid, finding)
+            action = find_alert_action(order, order_payments, finding)
             items |= {
                 alert.id: AlertItem(alert, action.name, action.kind, action.record_id)
                 for alert in open_alerts
@@ -276,9 +276,9 @@ class AlertService:
         now = self._context.now()
         if not alerts.resolve(tx.conn, alert.id, now):
             return alert
-        resolved = replace(alert, resolved_at=now)
-        outbox.add_alert_event(tx.conn, "AlertResolved", resolved, self._context.database_id, now)
-        return resolved
+        resolved_alert = replace(alert, resolved_at=now)
+        outbox.add_alert_event(tx.conn, "AlertResolved", resolved_alert, self._context.database_id, now)
+        return resolved_alert
 
 
 def _derive_request_id(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:

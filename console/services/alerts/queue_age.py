@@ -43,15 +43,15 @@ class QueueAgeAlerts:
             for name, since in oldest.items()
             if since is not None and now - since > context.scale.scale_delta(AGE_LIMITS[name])
         }
-        new = {name: since for name, since in old.items() if compute_subject_id(name) not in open_ids}
-        ended = [
+        new_queues = {name: since for name, since in old.items() if compute_subject_id(name) not in open_ids}
+        ended_alert_ids = [
             open_ids[number]
             for name in AGE_LIMITS
             if name not in old and (number := compute_subject_id(name)) in open_ids
         ]
-        if new or ended:
-            context.write(lambda tx: self._write_alerts(tx, new, ended))
-        return len(new) + len(ended)
+        if new_queues or ended_alert_ids:
+            context.write(lambda tx: self._write_alerts(tx, new_queues, ended_alert_ids))
+        return len(new_queues) + len(ended_alert_ids)
 
     def _write_alerts(
         self, tx: Transaction, since_by_queue: Mapping[str, datetime], ended_alert_ids: list[int]

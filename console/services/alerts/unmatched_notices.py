@@ -104,17 +104,17 @@ class UnmatchedNoticeReader:
         for case in unseen_cases:
             event = events.get(case.subject_id)
             if event is not None:
-                others = [
+                other_cases = [
                     open_case
                     for open_case in open_cases.get(event.id, ())
                     if open_case.id != case.id and open_case.rule_id in NOT_MATCHED_RULES
                 ]
-                notice = _make_notice(event, case, others)
+                notice = _make_notice(event, case, other_cases)
                 same_number = records.get(notice.order_no or "", ())
                 yield UnmatchedNoticeItem(
                     notice,
-                    self._explain_notice(notice, same_number, (case, *others)),
-                    (case, *others),
+                    self._explain_notice(notice, same_number, (case, *other_cases)),
+                    (case, *other_cases),
                     _find_candidates(conn, notice, same_number) if with_candidates else None,
                 )
 
@@ -146,7 +146,7 @@ def _list_numbers_of_record(record: Order | Payment) -> Collection[str]:
 
 def _make_notice(event: PaymentEvent, case: Alert, other_cases: Sequence[Alert]) -> UnmatchedNotice:
     proof = NoticeProof.SIGNATURE if event.signature else NoticeProof.ADDRESS
-    if any(other.rule_id == WorkReason.UNVERIFIED_NOTICE for other in other_cases):
+    if any(other_case.rule_id == WorkReason.UNVERIFIED_NOTICE for other_case in other_cases):
         proof = NoticeProof.NONE
     return UnmatchedNotice(
         event.id, event.source, event.event_id, event.kind, event.order_no, event.amount_minor, event.currency,
@@ -185,11 +185,11 @@ def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tupl
         minor, instants = record.total_minor, (record.state_since, None)
     zone = provider_registry.get_time_zone(notice.source)
     day = (notice.occurred_at or notice.received_at).astimezone(zone).date()
-    shared = {
+    shared_facts = {
         SharedFact.NUMBER: notice.order_no in _list_numbers_of_record(record),
         SharedFact.AMOUNT: (minor, record.currency) == (notice.amount_minor, notice.currency),
         SharedFact.DAY: any(
             at is not None and _limit_to_day_in_every_zone(at).astimezone(zone).date() == day for at in instants
         ),
     }
-    return tuple(fact for fact, is_shared in shared.items() if is_shared)
+    return tuple(fact for fact, is_shared in shared_facts.items() if is_shared)

@@ -239,8 +239,8 @@ class BulkRunService(BulkRunReader):
         adds notes is paused instead if the acting person is not its maker. A due task calls this. Return the number
         of rows that were executed in all runs."""
         with self._context.database.read() as conn:
-            unfinished = bulk.list_unfinished_runs(conn)
-        return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished))
+            unfinished_runs = bulk.list_unfinished_runs(conn)
+        return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished_runs))
 
     def _continue_run(self, run: BulkRun) -> int:
         person = self._context.read_person()
@@ -281,9 +281,9 @@ def _parse_bulk_action(name: str) -> BulkAction:
     try:
         return BulkAction(name)
     except ValueError:
-        allowed = [action.value for action in BulkAction]
+        allowed_actions = [action.value for action in BulkAction]
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_BULK_ACTION, "allowed": allowed}
+            ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_BULK_ACTION, "allowed": allowed_actions}
         ) from None
 
 

@@ -108,8 +108,8 @@ class BulkRunReader:
         with self._context.database.read() as conn:
             lapsed = journal.list_lapsed_by_kind(conn)
             records = [any_record.find(conn, row.kind, row.subject_id, lapsed) for row in rows]
-            stored = [record for record in records if record is not None]
-            completed_records = iter(complete_with_corporations(self._context, conn, stored))
+            stored_records = [record for record in records if record is not None]
+            completed_records = iter(complete_with_corporations(self._context, conn, stored_records))
         return tuple(
             BulkRowWithRecord(row, None if record is None else next(completed_records))
             for row, record in zip(rows, records, strict=True)

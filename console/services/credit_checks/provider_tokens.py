@@ -59,8 +59,8 @@ class DatabaseTokenStore:
         none.
         """
         with self._context.database.read() as conn:
-            stored = tokens.read_token(conn, self._provider)
-        return self._decrypt_stored_pair(stored) if stored else None
+            stored_token = tokens.read_token(conn, self._provider)
+        return self._decrypt_stored_pair(stored_token) if stored_token else None
 
     def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
         """Under the lease REFRESH_LEASE_NAME, call `exchange` and store the pair of tokens that it returns in

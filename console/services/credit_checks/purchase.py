@@ -84,9 +84,9 @@ class CreditCheckPurchaseService:
         live_records = tuple(record for record in records if record.is_live)
         past_records = [record for record in records if not record.is_live]
         renewable_records = [
-            record_
-            for record_ in live_records
-            if record_.expired_at is not None and record_.expired_at <= context.now()
+            live_record
+            for live_record in live_records
+            if live_record.expired_at is not None and live_record.expired_at <= context.now()
         ]
         return PurchasePlan(
             corporation_number=value,
@@ -248,9 +248,9 @@ class _PurchaseAttempt:
         """
         request = self._request
         client, number = request.client_id, request.corporation_number
-        live = credit_checks.find_claim_holder(conn, client, number)
-        if live is not None:
-            live_record = joined_reads.find_record(conn, live.id) or live
+        live_check = credit_checks.find_claim_holder(conn, client, number)
+        if live_check is not None:
+            live_record = joined_reads.find_record(conn, live_check.id) or live_check
             self._refuse_live_check(live_record)
         for intent in check_records.list_lost_purchases(self._context, conn, number, client):
             detail: AlreadyPurchasedDetail = {
@@ -277,20 +277,20 @@ class _PurchaseAttempt:
         its claim ends."""
         context, now, request = self._context, self._context.now(), self._request
         client, number = request.client_id, request.corporation_number
-        superseded = credit_checks.find_claim_holder(tx.conn, client, number) if request.renew else None
-        if superseded is not None:
+        superseded_check = credit_checks.find_claim_holder(tx.conn, client, number) if request.renew else None
+        if superseded_check is not None:
             # On a server, another renewal may have been committed since the check, so the record is checked again.
-            self._refuse_live_check(superseded)
+            self._refuse_live_check(superseded_check)
             if credit_checks.find_live(tx.conn, client, number) is not None:
-                credit_checks.supersede(tx.conn, superseded, now)
+                credit_checks.supersede(tx.conn, superseded_check, now)
         record_id = credit_checks.insert_pending(
-            tx.conn, client, number, operation_id, now, superseded.id if superseded else None
+            tx.conn, client, number, operation_id, now, superseded_check.id if superseded_check else None
         )
-        if superseded is not None:
-            replaced = credit_checks.find(tx.conn, superseded.id)
-            if replaced is not None:
-                credit_checks.change_record(tx.conn, replaced, now, superseded_by=record_id)
-            context.record_audit(tx, AuditAction.CREDIT_CHECK_SUPERSEDED, superseded.id, {"by": record_id})
+        if superseded_check is not None:
+            replaced_check = credit_checks.find(tx.conn, superseded_check.id)
+            if replaced_check is not None:
+                credit_checks.change_record(tx.conn, replaced_check, now, superseded_by=record_id)
+            context.record_audit(tx, AuditAction.CREDIT_CHECK_SUPERSEDED, superseded_check.id, {"by": record_id})
         key = _compute_fingerprint(["v1", PURCHASE_ACTION.name, client, number, record_id])
         return ClaimedRecord(
             credit_checks.CREDIT_CHECK_KIND, record_id, client, number, key, _compute_fingerprint(asdict(request))
@@ -355,10 +355,10 @@ def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
     if record.credit_check_id is None:
         return False
     return any(
-        other.id != record.id
-        and other.duplicate_of is None
-        and (other.client_id == record.client_id or other.corporation_number != record.corporation_number)
-        for other in credit_checks.find_by_provider_id(conn, record.credit_check_id)
+        other_check.id != record.id
+        and other_check.duplicate_of is None
+        and (other_check.client_id == record.client_id or other_check.corporation_number != record.corporation_number)
+        for other_check in credit_checks.find_by_provider_id(conn, record.credit_check_id)
     )
 
 

@@ -98,16 +98,22 @@ class CreditCheckPartReader:
         values = outcomes.make_report_values(part.report, record, now) if part.report else {}
         changes = {name: value for name, value in values.items() if not _is_column_unchanged(record, name, value)}
         if part.stored is not None:
-            stored = part.stored
+            stored_document = part.stored
             evidence.add_document(
-                tx.conn, record_id, credit_checks.CREDIT_CHECK_KIND, stored.path, stored.sha256, stored.bytes, now
+                tx.conn,
+                record_id,
+                credit_checks.CREDIT_CHECK_KIND,
+                stored_document.path,
+                stored_document.sha256,
+                stored_document.bytes,
+                now,
             )
-            if record.pdf_file_path != stored.path:
-                changes["pdf_file_path"] = stored.path
+            if record.pdf_file_path != stored_document.path:
+                changes["pdf_file_path"] = stored_document.path
         if changes:
             credit_checks.change_record(tx.conn, record, now, **changes)
-        what = AuditAction(f"credit-check.{part.name}_stored")
-        context.record_audit(tx, what, record_id, {"changes": _make_changed_column_facts(record, changes)})
+        audit_action = AuditAction(f"credit-check.{part.name}_stored")
+        context.record_audit(tx, audit_action, record_id, {"changes": _make_changed_column_facts(record, changes)})
 
     def _write_failed_reading(self, tx: Transaction, record: CreditCheck, part: FetchedPart) -> None:
         context, code = self._context, find_part_error_code(part.outcome)

@@ -244,8 +244,10 @@ class _RefetchAttempt:
             record = check_records.read_current_credit_check(self._context, self._id)
         error_code = code if code in OWN_FAULT_ERROR_CODES else ErrorCode.DATABASE_UNREACHABLE
         reason = UnknownReason.ANSWER_NOT_RECORDED
-        failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._part_names]
-        return _make_incomplete_error(error_code, {"record": record, "failed": failed, "problem": problem})
+        failed_parts: list[FailedPart] = [
+            {"part": name, "code": error_code, "reason": reason} for name in self._part_names
+        ]
+        return _make_incomplete_error(error_code, {"record": record, "failed": failed_parts, "problem": problem})
 
     def _make_failed_parts_error(self, record: CreditCheck, failed_parts: list[FetchedPart]) -> ConsoleError:
         failure_facts = _make_failed_part_facts(failed_parts)

@@ -126,14 +126,14 @@ class PurchaseResolver:
         ):
             raise make_stale_view_error(record, expected_version)
         with self._context.database.read() as conn:
-            running = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record_id)
-        if running is not None and journal.has_effect(running.action):
+            running_operation = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record_id)
+        if running_operation is not None and journal.has_effect(running_operation.action):
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS,
                 {
                     "record": record,
-                    "holder": {"operator": running.operator, "desk": running.desk},
-                    "since": running.started_at,
+                    "holder": {"operator": running_operation.operator, "desk": running_operation.desk},
+                    "since": running_operation.started_at,
                 },
             )
         if record.operation_id and record.work.reason == WorkReason.LAPSED:

@@ -33,9 +33,9 @@ def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) 
         )
     except (AttributeError, ImportError, RecursionError, TypeError) as malformed:
         raise ValueError("no arguments") from malformed
-    for argument, required in zip(arguments, argument_types, strict=True):
-        if not _has_type(argument, required):
-            raise ValueError(f"an argument isn't of the type {required}")
+    for argument, required_type in zip(arguments, argument_types, strict=True):
+        if not _has_type(argument, required_type):
+            raise ValueError(f"an argument isn't of the type {required_type}")
     return arguments
 
 

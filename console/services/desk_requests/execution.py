@@ -98,12 +98,12 @@ class RequestExecutor:
         context, limit_seconds = self._context, self.scale.scale_lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
             silent_seconds = presence.read_silent_seconds(conn, presence_seconds)
-        silent = frozenset(token for token, seconds in silent_seconds.items() if seconds > limit_seconds)
-        self.is_standby = min(silent_seconds.keys() - silent, default=own_token) < own_token
-        ended, self._silent_workers = silent & self._silent_workers, silent
-        if ended:
+        silent_tokens = frozenset(token for token, seconds in silent_seconds.items() if seconds > limit_seconds)
+        self.is_standby = min(silent_seconds.keys() - silent_tokens, default=own_token) < own_token
+        ended_tokens, self._silent_workers = silent_tokens & self._silent_workers, silent_tokens
+        if ended_tokens:
             account = context.make_holder().operator
-            context.write(lambda tx: requests.end_leases_of_workers(tx, ended, account))
+            context.write(lambda tx: requests.end_leases_of_workers(tx, ended_tokens, account))
 
     def release_presence_lease(self) -> None:
         """Release this worker's presence lease, so that the desks see that the worker is no longer present."""
@@ -132,21 +132,21 @@ class RequestExecutor:
         of a person for whom a worker is executing another request.
         """
         context, heartbeat = self._context, self._context.heartbeat
-        taken = context.write(
+        taken_request = context.write(
             lambda tx: requests.take_next_request(
                 tx, self._make_holder(), heartbeat.scale_lease_seconds, only_first_of_person=only_first_of_person
             )
         )
-        if taken is None:
+        if taken_request is None:
             return False
-        if taken.action == AUDIT_REQUEST_ACTION:
-            self._write_requested_audit_entry(taken)
+        if taken_request.action == AUDIT_REQUEST_ACTION:
+            self._write_requested_audit_entry(taken_request)
             return True
-        beat = f"desk request {taken.id}"
-        heartbeat.add_beat(beat, lambda: self._renew_request_lease(taken))
+        beat = f"desk request {taken_request.id}"
+        heartbeat.add_beat(beat, lambda: self._renew_request_lease(taken_request))
         try:
             with interrupts.defer_signals():  # the answer is stored before the end of this process
-                return self._execute_request(taken)
+                return self._execute_request(taken_request)
         finally:
             heartbeat.remove_beat(beat)
 
@@ -218,11 +218,11 @@ class RequestExecutor:
         the same transaction. If the entry is malformed or the database refuses it, write instead an entry about
         an unreadable request.
         """
-        unreadable = NewAuditEntry(taken_request.person, AuditAction.REQUEST_UNREADABLE, result="refused")
+        unreadable_entry = NewAuditEntry(taken_request.person, AuditAction.REQUEST_UNREADABLE, result="refused")
         try:
             entry = parse_audit_entry(taken_request.person, taken_request.arguments_json)
         except ValueError:
-            entry = unreadable
+            entry = unreadable_entry
 
         def write_entry_and_end_request(tx: Transaction, entry: NewAuditEntry) -> None:
             facts = {**entry.detail, "request": taken_request.id, "worker": self._context.database.account}
@@ -236,7 +236,7 @@ class RequestExecutor:
                 if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_ERROR_CODES:
                     raise
                 _log.warning("desk request %s: its audit entry can't be written", taken_request.id, exc_info=True)
-                self._context.write(lambda tx: write_entry_and_end_request(tx, unreadable))
+                self._context.write(lambda tx: write_entry_and_end_request(tx, unreadable_entry))
 
     def _renew_request_lease(self, taken_request: TakenDeskRequest) -> None:
         self._context.write(

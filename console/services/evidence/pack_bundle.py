@@ -115,8 +115,8 @@ class EvidenceBundleWriter:
     ) -> list[_BundledPack]:
         entries = list[_BundledPack]()
         with closing(PackWriter(draft.file, EARLIEST_INSTANT, BUNDLE_FORMAT_NAME)) as bundle:
-            for done, (kind, id) in enumerate(record_keys):
-                progress(done, len(record_keys))
+            for written_count, (kind, id) in enumerate(record_keys):
+                progress(written_count, len(record_keys))
                 entries.append(self._add_pack(bundle, kind, id, person))
             progress(len(record_keys), len(record_keys))
             self._add_index(bundle, entries)
@@ -144,22 +144,24 @@ class EvidenceBundleWriter:
             return _BundledPack(content, bundle.add_file(name, iterate_chunks(file)))
 
     def _publish_bundle(self, draft: DraftFile, entries: Sequence[_BundledPack]) -> WrittenBundle:
-        context, written = self._context, [entry for entry in entries if not entry.is_left_out]
+        context, written_entries = self._context, [entry for entry in entries if not entry.is_left_out]
         size, digest = draft.compute_sha256()
 
         def record_export(tx: Transaction) -> None:
-            facts = {"sha256": digest, "bytes": size, "n": len(written)}
+            facts = {"sha256": digest, "bytes": size, "n": len(written_entries)}
             context.record_audit(tx, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_BUNDLE_AUDIT_KIND)
-            for entry in written:
+            for entry in written_entries:
                 content, file = entry.content, entry.digest
                 of_pack = {"sha256": file.sha256, "bytes": file.bytes, "files": content.files, "bundle": digest}
                 context.record_audit(tx, pack.PACK_EXPORT_ACTION, content.record_id, of_pack, kind=content.kind)
 
         context.write(record_export)
         draft.publish()
-        omitted = [entry.digest.name for entry in entries if entry.is_left_out]
-        omitted += [f"{entry.digest.name}/{part}" for entry in written for part in entry.content.left_out]
-        return WrittenBundle(str(draft.final), size, digest, len(written), tuple(omitted))
+        omitted_names = [entry.digest.name for entry in entries if entry.is_left_out]
+        omitted_names += [
+            f"{entry.digest.name}/{part}" for entry in written_entries for part in entry.content.left_out
+        ]
+        return WrittenBundle(str(draft.final), size, digest, len(written_entries), tuple(omitted_names))
 
 
 def _make_index_line(entry: _BundledPack, language: str) -> bytes:

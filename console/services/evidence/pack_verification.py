@@ -203,14 +203,14 @@ def _find_file_problem(pack: zipfile.ZipFile, name: str, file_entry: JsonObject)
         return "missing"
     if info.file_size != file_entry["bytes"] or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
         return "altered"
-    hashed = hashlib.sha256()
+    file_hash = hashlib.sha256()
     try:
         with pack.open(info) as file:
             while chunk := file.read(_CHUNK_BYTES):
-                hashed.update(chunk)
+                file_hash.update(chunk)
     except UNREADABLE_FILE_ERRORS:
         return "altered"
-    return None if hashed.hexdigest() == file_entry["sha256"] else "altered"
+    return None if file_hash.hexdigest() == file_entry["sha256"] else "altered"
 
 
 # Audit entries

@@ -56,10 +56,16 @@ class PrintoutService:
                 rows += page
                 if len(rows) > MAX_PRINTED_ROWS:
                     break
-        printed, is_cut = rows[:MAX_PRINTED_ROWS], len(rows) > MAX_PRINTED_ROWS
-        cells = (tuple(make_cell_text(column.kind, column.value(row)) for column in table.columns) for row in printed)
+        printed_rows, is_cut = rows[:MAX_PRINTED_ROWS], len(rows) > MAX_PRINTED_ROWS
+        cells = (
+            tuple(make_cell_text(column.kind, column.value(row)) for column in table.columns) for row in printed_rows
+        )
         printed_list = PrintedList(table.title, tuple(column.title for column in table.columns), tuple(cells), is_cut)
-        facts: dict[str, object] = {"list": request.name.value, "subject": request.subject[:100], "n": len(printed)}
+        facts: dict[str, object] = {
+            "list": request.name.value,
+            "subject": request.subject[:100],
+            "n": len(printed_rows),
+        }
         self._write_audit_entry(AuditAction.LIST_PRINTED, request.name.value, _EXPORT_AUDIT_SUBJECT_KIND, facts)
         return printed_list
 

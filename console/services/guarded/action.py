@@ -191,11 +191,11 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         context, settle = self._context, self.action.settle
         if settle is None:
             return True
-        key, settling = context.answer_key(operation_id), self._make_settler()
+        key, settler = context.answer_key(operation_id), self._make_settler()
 
         @run_again_if_stale()
         def settle_in_transaction(tx: Transaction) -> bool:
-            return settle(settling, tx, operation_id, outcome, key)
+            return settle(settler, tx, operation_id, outcome, key)
 
         if not context.write(settle_in_transaction):
             return False
@@ -212,9 +212,9 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         """
         if unsent_operations.settle_unsent_operation(self._context, operation_id, self.deliver):
             return True
-        settling = self._make_settler()
+        settler = self._make_settler()
         return record_operation_lapse(
-            self._context, operation_id, lambda tx, operation: self.action.record_lapse(settling, tx, operation)
+            self._context, operation_id, lambda tx, operation: self.action.record_lapse(settler, tx, operation)
         )
 
 

@@ -126,7 +126,7 @@ def _find_class(name: str, kind: type | None) -> Any:
     if not module.startswith(_DOMAIN_PACKAGE_PREFIX) or not class_name.isidentifier():
         raise ValueError("not a class of the domain")
     candidate = getattr(importlib.import_module(module), class_name)
-    fits = isinstance(candidate, type) and candidate.__module__ == module
-    if not fits or not (is_dataclass(candidate) if kind is None else issubclass(candidate, kind)):
+    is_class_of_module = isinstance(candidate, type) and candidate.__module__ == module
+    if not is_class_of_module or not (is_dataclass(candidate) if kind is None else issubclass(candidate, kind)):
         raise ValueError("not a value of the domain")
     return candidate

@@ -249,8 +249,8 @@ class RequestIdService:
         `epoch` is the epoch of the Redis cache. Raises possible_repeat if the id was used for another request, and
         in_progress while the first call runs.
         """
-        running = row.state == request_ids.USE_RUNNING
-        if row.is_free or (running and not row.has_live_lease and row.subject_kind is None):
+        is_running = row.state == request_ids.USE_RUNNING
+        if row.is_free or (is_running and not row.has_live_lease and row.subject_kind is None):
             return None
         if (row.command, row.fingerprint) != (request.command, request.fingerprint):
             used: PossibleRepeatDetail = {
@@ -261,7 +261,7 @@ class RequestIdService:
             raise self._count_and_return_refusal(
                 ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID, **used})
             )
-        if running:
+        if is_running:
             self._refuse_running_call(request, row)
             return self._find_answer_of_ended_call(request, row, find_answer)
         return self._read_stored_answer(request, row, find_answer, epoch)
@@ -309,9 +309,9 @@ class RequestIdService:
         try:
             answer = answer_serialization.deserialize_answer(row.answer or "")
         except ValueError:  # too long to be stored, or written by another version of this program
-            present = find_answer(row)
-            if present is not None:
-                return present
+            present_answer = find_answer(row)
+            if present_answer is not None:
+                return present_answer
             raise self._count_and_return_refusal(
                 ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
             ) from None
@@ -329,8 +329,8 @@ class RequestIdService:
         if error is None or kind is None:
             return answer
         with self._context.database.read() as conn:
-            present = any_record.find(conn, kind, getattr(record, "id", 0), journal.list_lapsed_by_kind(conn))
-        detail = {**error.detail, "record": present or record}
+            present_record = any_record.find(conn, kind, getattr(record, "id", 0), journal.list_lapsed_by_kind(conn))
+        detail = {**error.detail, "record": present_record or record}
         return CallAnswer(error=rebuild_error(error.code, detail, exit_status=error.exit_status))
 
     def _count_and_return_refusal(self, refusal: ConsoleError) -> ConsoleError:

@@ -84,8 +84,8 @@ def decide_with_second_person(
     if proposal is not None:  # The audit trail still shows the replaced proposal.
         approvals.close_proposals(tx.conn, kind, subject_id, now)
     approvals.insert_proposal(tx.conn, kind, subject_id, decision.target, decision.person, proof_id, now)
-    replaced = {} if proposal is None else {"replaced": proposal.person}
-    facts = {**propose(proof_id), **replaced}
+    replacement_facts = {} if proposal is None else {"replaced": proposal.person}
+    facts = {**propose(proof_id), **replacement_facts}
     context.record_audit(tx, AuditAction(f"{kind}.resolve_proposed"), subject_id, facts, kind=kind)
     return True
 

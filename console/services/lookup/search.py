@@ -110,14 +110,14 @@ class GlobalSearch:
         number = _parse_corporation_number(words, allow_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
             return _MatchedRecordIds(*record_search.find_ids_of_numbers(conn, [number]))
-        most = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
-        checks = self._find_credit_checks(conn, words, most, frozenset())
+        max_matches = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
+        checks = self._find_credit_checks(conn, words, max_matches, frozenset())
         numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.is_ours)
         if not _has_digits_only(words):
             numbers |= dict.fromkeys(check.corporation_number for check in checks if check.corporation_number)
         ids, is_partial = record_search.find_ids_of_numbers(conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS])
-        for kind, more in prefix_search.find_ids_by_prefix(conn, words, most).items():
-            ids.setdefault(kind, set()).update(more)
+        for kind, further_ids in prefix_search.find_ids_by_prefix(conn, words, max_matches).items():
+            ids.setdefault(kind, set()).update(further_ids)
         ids.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
         for kind, record_id in self._find_record_of_own_request(conn, words):
             ids.setdefault(kind, set()).add(record_id)
@@ -222,7 +222,7 @@ def _find_exact_match(result: SearchResult) -> SearchSubject | None:
     words = result.query.words
     if result.query.has_conditions or not words:
         return None
-    exact = [record for record in result.records if prefix_search.is_exact_match(record, words)]
-    if exact:
-        return get_record_kind(exact[0]), exact[0].id
+    exact_matches = [record for record in result.records if prefix_search.is_exact_match(record, words)]
+    if exact_matches:
+        return get_record_kind(exact_matches[0]), exact_matches[0].id
     return ("operation", result.operations[0].id) if result.operations else None

@@ -72,10 +72,10 @@ class LiveFeedReader:
         the acting person may not read.
         """
         counts = self._queues.read_counts()
-        filled = [count.queue for count in counts if count.count]
+        filled_queues = [count.queue for count in counts if count.count]
         items = {
             name: tuple(map(_make_item_summary, self._queues.read_page(name, MAX_ITEMS_PER_QUEUE).items))
-            for name in filled
+            for name in filled_queues
         }
         return LiveFeedSnapshot(counts, items)
 

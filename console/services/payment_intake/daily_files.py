@@ -152,11 +152,11 @@ class DailyFileStore:
         """Store the content as a document and as evidence of the announcement `event`. Return the file with its
         figures.
         """
-        stored = self._context.documents.store(content, "csv")
+        stored_document = self._context.documents.store(content, "csv")
         day = date.fromisoformat(str(event.order_no))
         counts = _count_rows(self.daily, content, self.merchant_id, day)
-        file = StoredDailyFile(day, stored.path, stored.sha256, stored.bytes, *counts)
-        self._context.write(lambda tx: self.store_evidence(tx, NOTICE_KIND, event.id, file, stored))
+        file = StoredDailyFile(day, stored_document.path, stored_document.sha256, stored_document.bytes, *counts)
+        self._context.write(lambda tx: self.store_evidence(tx, NOTICE_KIND, event.id, file, stored_document))
         return file
 
     def store_evidence(

@@ -19,8 +19,8 @@ class TokenBucket:
         return the number of calls that got no token since the last call that got one.
         """
         with self._lock:
-            gained = max(0.0, monotonic - self._as_of) * self._tokens_per_second
-            self._tokens, self._as_of = min(self._capacity, self._tokens + gained), max(monotonic, self._as_of)
+            gained_tokens = max(0.0, monotonic - self._as_of) * self._tokens_per_second
+            self._tokens, self._as_of = min(self._capacity, self._tokens + gained_tokens), max(monotonic, self._as_of)
             if self._tokens < 1:
                 self._refused_count += 1
                 return None

@@ -225,10 +225,12 @@ class SignedNoticeHandler:
     def _is_notice_key_shared(self, source: str, key: str) -> bool:
         """True if another source on this desk has the same key as `source`. A notice of that source could then be
         stored as a notice of `source`."""
-        other_sources = (other for other in list_notice_sources(self._context.settings) if other != source)
+        other_sources = (
+            other_source for other_source in list_notice_sources(self._context.settings) if other_source != source
+        )
         return any(
-            hmac.compare_digest((self._read_notice_key(other) or "").encode(), key.encode())
-            for other in other_sources
+            hmac.compare_digest((self._read_notice_key(other_source) or "").encode(), key.encode())
+            for other_source in other_sources
         )
 
     def _read_notice_key(self, source: str) -> str | None:

@@ -20,14 +20,14 @@ def make_adapter_arguments(
     settings. If a worker acts for the desk's person, the created adapter can't call the provider. May read the
     keyring; sends nothing.
     """
-    own = context.settings.get_provider_settings(plugin)
+    own_settings = context.settings.get_provider_settings(plugin)
     return AdapterArguments(
-        own_settings=own,
+        own_settings=own_settings,
         url=context.settings.get_provider_url(plugin.name),
         secrets=context.settings.read_secrets(plugin.name),
         gate=ProviderCallRefuser()
         if context.asks_worker
-        else DatabaseRateLimiter(context, plugin.name, own.spacing_seconds),
+        else DatabaseRateLimiter(context, plugin.name, own_settings.spacing_seconds),
         clock=context.clock,
         scale=context.scale,
     )

@@ -109,10 +109,10 @@ class LostPaymentRestorer:
             kind="operation",
             reason=sourced_report.answer.reason[:64],
         )
-        applied = apply_report(context, tx, payment, sourced_report, is_just_read=True)
+        applied_report = apply_report(context, tx, payment, sourced_report, is_just_read=True)
         found_outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.SUCCEEDED, "found", SendingCertainty.YES)
         journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, found_outcome, context.now())
-        return payment_work.require_payment(tx, applied.payment_id)
+        return payment_work.require_payment(tx, applied_report.payment_id)
 
     def _require_restored_payment(self, tx: Transaction, intent: Intent, amount: Money) -> Payment:
         """Return the payment of a lost start. If the database doesn't have it, insert it with its old id, or with a

@@ -245,10 +245,10 @@ class _StartAttempt:
             order.merch_txn_id, self._provider, Money(order.total_minor, order.currency)
         )
         keys = StartKeys(first_key, later_keys, fingerprint)
-        spooled = self._context.spool.list_starts_holding_claim(self._context.database_id, keys)
-        starts = (*spooled, *lost_operations.list_starts_holding_claim(conn, keys))
-        lost = [start for start in starts if _is_payment_lost(conn, order, start, fingerprint)]
-        for intent in lost_operations.leave_out_decided_intents(conn, lost):
+        spooled_starts = self._context.spool.list_starts_holding_claim(self._context.database_id, keys)
+        starts = (*spooled_starts, *lost_operations.list_starts_holding_claim(conn, keys))
+        lost_starts = [start for start in starts if _is_payment_lost(conn, order, start, fingerprint)]
+        for intent in lost_operations.leave_out_decided_intents(conn, lost_starts):
             raise make_lost_operation_error(intent, {"record": order, "about": "order"})
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
@@ -256,12 +256,12 @@ class _StartAttempt:
         account = accounts.find_by_corporation(conn, number, order.currency) if number else None
         if account is not None and account.available_minor < order.total_minor:
             sums = (account.limit_minor, account.available_minor, order.total_minor)
-            limit, remaining, requested = (Money(minor, order.currency) for minor in sums)
+            limit, remaining_amount, requested_amount = (Money(minor, order.currency) for minor in sums)
             facts: OverLimitDetail = {
                 "reason": LimitReason.LIMIT_OF_ACCOUNT,
                 "limit": limit,
-                "left": remaining,
-                "asked": requested,
+                "left": remaining_amount,
+                "asked": requested_amount,
             }
             raise ConsoleError(ErrorCode.OVER_LIMIT, facts)
 

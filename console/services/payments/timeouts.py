@@ -178,8 +178,10 @@ class PaymentTimeoutSagas:
 
     def _begin_batch_of_sagas(self) -> int:
         with self._context.database.read() as conn:
-            overdue = payment_times.list_overdue_payments(conn, PAYMENT_TIMEOUT_KIND, self._context.now(), BATCH_SIZE)
-        return sum(self._begin_saga(payment) for payment in overdue)
+            overdue_payments = payment_times.list_overdue_payments(
+                conn, PAYMENT_TIMEOUT_KIND, self._context.now(), BATCH_SIZE
+            )
+        return sum(self._begin_saga(payment) for payment in overdue_payments)
 
     def _begin_saga(self, payment: Payment) -> int:
         has_begun = False

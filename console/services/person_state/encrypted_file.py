@@ -49,8 +49,10 @@ class PersonStateStore:
         """
         file, now = self._open_file(), self._context.now()
         entries = {self._make_entry_name(name): entry for name, entry in changes.items()}
-        outdated = {name: None for name, entry in file.read().values.items() if _is_outdated_entry(name, entry, now)}
-        return self._select_current_entries_of_person(file.change({**outdated, **entries}))
+        outdated_entries = {
+            name: None for name, entry in file.read().values.items() if _is_outdated_entry(name, entry, now)
+        }
+        return self._select_current_entries_of_person(file.change({**outdated_entries, **entries}))
 
     def _select_current_entries_of_person(self, stored_entries: StoredEntries) -> StoredEntries:
         prefix, now = self._make_entry_name(""), self._context.now()

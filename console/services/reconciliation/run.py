@@ -147,8 +147,8 @@ class ReconciliationService:
         if (files := self._files.get(provider)) is not None:
             for day in list_days(first_day, last_day):
                 event = files.find_announcement(day)
-                stored = files.find_stored_file(event)
-                content = files.read_content(stored) if stored else files.download_file(event)
+                stored_file = files.find_stored_file(event)
+                content = files.read_content(stored_file) if stored_file else files.download_file(event)
                 contents[day] = ("dry run", partial(bytes, content))
         dry_run_counts = DryRunCounts()
         history = self._open_history(provider, first_day, last_day, contents)

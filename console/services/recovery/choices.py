@@ -94,7 +94,7 @@ class DecisionChoiceReader:
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
         now, can_ask = self._context.now(), self._find_payment_question_possibility(probed_payment)
-        running = _find_running_operation(conn, kind, record_id) or (
+        running_operation = _find_running_operation(conn, kind, record_id) or (
             _find_running_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
             if probed_payment is not None
             else None
@@ -108,9 +108,9 @@ class DecisionChoiceReader:
             record,
             now,
             person,
-            is_call_running=running is not None,
+            is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
-            **_make_holder_facts(running, lease_holder),
+            **_make_holder_facts(running_operation, lease_holder),
             can_ask=can_ask,
             statement=find_last_statement(record, now)
             if can_ask is QuestionPossibility.YES and isinstance(record, Payment)
@@ -127,15 +127,15 @@ class DecisionChoiceReader:
         self, conn: Connection, record: CreditCheck, person: Person | None, take: Take | None
     ) -> ChoiceFacts:
         live_check = credit_checks.find_live(conn, record.client_id, record.corporation_number)
-        running = _find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
+        running_operation = _find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
         lease_holder = leases.find_holder(conn, refetch.make_lease_name(record.id))
         return ChoiceFacts(
             record,
             self._context.now(),
             person,
-            is_call_running=running is not None,
+            is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
-            **_make_holder_facts(running, lease_holder),
+            **_make_holder_facts(running_operation, lease_holder),
             can_ask=self._find_check_question_possibility(),
             proposed=_find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             taken=take,

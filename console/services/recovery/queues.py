@@ -68,12 +68,14 @@ class QueueReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter, order)
-            read = self._read_page_in_default_order if order == DEFAULT_ORDER else self._read_sorted_page
-            records, cursor = read(conn, name, limit, after, choice)
+            read_records = self._read_page_in_default_order if order == DEFAULT_ORDER else self._read_sorted_page
+            records, cursor = read_records(conn, name, limit, after, choice)
             records = self._complete_records(conn, records)
             owners = self._read_owners(conn, records)
-            said = self._read_disagreements(conn, records) if name == DISAGREEMENT_QUEUE else [None] * len(records)
-        items = tuple(starmap(self._make_queue_item, zip(records, owners, said, strict=True)))
+            disagreements = (
+                self._read_disagreements(conn, records) if name == DISAGREEMENT_QUEUE else [None] * len(records)
+            )
+        items = tuple(starmap(self._make_queue_item, zip(records, owners, disagreements, strict=True)))
         return QueuePage(
             name,
             items,
@@ -109,8 +111,8 @@ class QueueReader:
         for record in records:
             ids.setdefault(get_record_kind(record), []).append(record.id)
         now = self._context.now()
-        running = {kind: takes.read_takes(conn, kind, of_kind, now) for kind, of_kind in ids.items()}
-        owners = (running[get_record_kind(record)].get(record.id) for record in records)
+        running_takes = {kind: takes.read_takes(conn, kind, of_kind, now) for kind, of_kind in ids.items()}
+        owners = (running_takes[get_record_kind(record)].get(record.id) for record in records)
         return [take.person if take is not None else None for take in owners]
 
     def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
@@ -178,11 +180,13 @@ class QueueReader:
             lapsed = journal.list_lapsed_by_kind(conn)
             holders = {holder.name: holder for holder in leases.list_holders(conn)}
             operations = journal.list_unfinished_operations(conn)
-            stored = [_find_record_of_operation(conn, operation, lapsed) for operation in operations]
-            completed = iter(self._complete_records(conn, [record for record in stored if record is not None]))
-            unfinished = [
+            stored_records = [_find_record_of_operation(conn, operation, lapsed) for operation in operations]
+            completed = iter(
+                self._complete_records(conn, [record for record in stored_records if record is not None])
+            )
+            unfinished_work = [
                 (operation, next(completed) if record is not None else None)
-                for operation, record in zip(operations, stored, strict=True)
+                for operation, record in zip(operations, stored_records, strict=True)
             ]
         return tuple(
             UnfinishedWork(
@@ -191,7 +195,7 @@ class QueueReader:
                 _make_next_step(record, context.now()),
                 holders.get(_make_lease_name(operation, record)),
             )
-            for operation, record in unfinished
+            for operation, record in unfinished_work
         )
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:

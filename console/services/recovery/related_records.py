@@ -84,14 +84,16 @@ class RelatedRecordCompleter:
         self, conn: Connection, checks: Sequence[CreditCheck], find_switch: ReadOnlySwitchFinder
     ) -> Iterable[CreditCheck]:
         unknown = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
-        failed = {(check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR}
-        awaited = approvals.read_proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown)
-        holders = credit_checks.find_claim_holders(conn, failed)
+        failed_pairs = {
+            (check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR
+        }
+        proposed_states = approvals.read_proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown)
+        holders = credit_checks.find_claim_holders(conn, failed_pairs)
         finds_purchases = not unknown or self._can_find_purchases()
         for check in checks:
             is_failed = check.state is CheckState.ERROR
             holder = holders.get((check.client_id, check.corporation_number)) if is_failed else None
-            relations = CheckRelations(str(check.id) in awaited, holder, finds_purchases)
+            relations = CheckRelations(str(check.id) in proposed_states, holder, finds_purchases)
             completed = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed):
                 relations = replace(relations, read_only=find_switch(CREDIT_CHECK_PROVIDER))
@@ -183,9 +185,9 @@ class RelatedRecordCompleter:
                 conn, {payment.order_id for payment in records if payment.order_id is not None}
             )
         }
-        shared = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
+        shared_order_ids = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
         siblings_of = _group_items_by(
-            payments.find_by_orders(conn, shared, lapsed_ids), lambda payment: payment.order_id
+            payments.find_by_orders(conn, shared_order_ids, lapsed_ids), lambda payment: payment.order_id
         )
         paid_ids = [payment.id for payment in records if payment.captured_minor]
         refunds_of = _group_items_by(
@@ -198,7 +200,7 @@ class RelatedRecordCompleter:
             lambda refund: refund.payment_id,
         )
         ids = [str(payment.id) for payment in records]
-        awaited = approvals.read_proposed_states(conn, payments.PAYMENT_KIND, ids)
+        proposed_states = approvals.read_proposed_states(conn, payments.PAYMENT_KIND, ids)
         limits_of = self._make_limits_reader(conn)
         completed = []
         for payment in records:
@@ -208,9 +210,9 @@ class RelatedRecordCompleter:
                 order=order,
                 order_payments=tuple(siblings_of.get(order.id, ())) if order is not None else (),
                 refunds=payment_refunds,
-                awaits_second_person=str(payment.id) in awaited,
-                proposed_state=awaited.get(str(payment.id)),
-                is_proposal_denied=self._is_proposal_denied(payment, awaited.get(str(payment.id))),
+                awaits_second_person=str(payment.id) in proposed_states,
+                proposed_state=proposed_states.get(str(payment.id)),
+                is_proposal_denied=self._is_proposal_denied(payment, proposed_states.get(str(payment.id))),
                 provider_meaning=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
                 can_ask=self._can_read_payments(payment.provider),
             )
@@ -230,12 +232,14 @@ class RelatedRecordCompleter:
     ) -> Iterable[Refund]:
         """Return the refunds. Those that wait for an approver or have an unknown outcome get their relations, because
         the explanation of their payment repeats that of the refund, which needs them."""
-        waiting = [
+        waiting_refunds = [
             refund
             for refund in records
             if refund.state is RefundState.REQUESTED or refund.certainty is Certainty.UNKNOWN
         ]
-        completed = {refund.id: refund for refund in self._complete_refunds(conn, waiting, lapsed, find_switch)}
+        completed = {
+            refund.id: refund for refund in self._complete_refunds(conn, waiting_refunds, lapsed, find_switch)
+        }
         return [completed.get(refund.id, refund) for refund in records]
 
     def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
@@ -272,17 +276,17 @@ class RelatedRecordCompleter:
             payment.id: payment
             for payment in payments.find_by_ids(conn, payment_ids, lapsed.get(payments.PAYMENT_KIND, frozenset()))
         }
-        requested = {refund.payment_id for refund in records if refund.state is RefundState.REQUESTED}
+        requested_payment_ids = {refund.payment_id for refund in records if refund.state is RefundState.REQUESTED}
         refunds_of = _group_items_by(
-            refunds.find_by_payments(conn, requested, lapsed.get(refunds.REFUND_KIND, frozenset())),
+            refunds.find_by_payments(conn, requested_payment_ids, lapsed.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
-        undecided = [
+        undecided_ids = [
             str(refund.id)
             for refund in records
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
-        awaited = approvals.read_proposed_states(conn, refunds.REFUND_KIND, undecided)
+        proposed_states = approvals.read_proposed_states(conn, refunds.REFUND_KIND, undecided_ids)
         limits_of = self._make_limits_reader(conn)
         for refund in records:
             payment = payment_of.get(refund.payment_id)
@@ -291,7 +295,7 @@ class RelatedRecordCompleter:
                 refusal = self._refund_requests.find_approval_refusal(
                     conn, refund, payment, refunds_of.get(payment.id, ()), limits_of(payment.currency)
                 )
-            relations = RefundRelations(payment, str(refund.id) in awaited, refusal)
+            relations = RefundRelations(payment, str(refund.id) in proposed_states, refusal)
             if self._may_be_stopped_by_switch(replace(refund, relations=relations)):
                 provider = payment.provider if payment is not None else None
                 relations = replace(relations, read_only=find_switch(provider))

@@ -101,11 +101,15 @@ class SavedViewService:
     ) -> list[ViewCount]:
         if queue not in queues.QUEUE_NAMES:
             return [ViewCount(view, problems=(queue,)) for view in views]
-        read = [parse_view(view.content, person) for view in views]
-        counted = [number for number, view_reading in enumerate(read) if not view_reading.filter.words]
-        choices = [make_queue_choice(self._context, conn, read[number].filter.chosen) for number in counted]
+        parsed_views = [parse_view(view.content, person) for view in views]
+        counted_positions = [
+            number for number, view_reading in enumerate(parsed_views) if not view_reading.filter.words
+        ]
+        choices = [
+            make_queue_choice(self._context, conn, parsed_views[number].filter.chosen) for number in counted_positions
+        ]
         counts_by_position = dict(
-            zip(counted, view_counts.count_records_of_choices(conn, queue, lapsed, choices), strict=True)
+            zip(counted_positions, view_counts.count_records_of_choices(conn, queue, lapsed, choices), strict=True)
         )
         return [
             ViewCount(
@@ -117,7 +121,7 @@ class SavedViewService:
             )
             if number in counts_by_position
             else ViewCount(view, problems=view_reading.problems)
-            for number, (view, view_reading) in enumerate(zip(views, read, strict=True))
+            for number, (view, view_reading) in enumerate(zip(views, parsed_views, strict=True))
         ]
 
     def save_view(
@@ -182,20 +186,20 @@ class SavedViewService:
             )
 
             def insert_or_replace_view(tx: Transaction) -> SavedView:
-                present = saved_views.find_named(tx.conn, view)
-                if present is None or not may_replace:
+                present_view = saved_views.find_named(tx.conn, view)
+                if present_view is None or not may_replace:
                     return self._insert_view(tx, view)
-                self._require_right_to_change(present, person)
-                changed = replace(present, name=view.name, content=view.content)
-                return self._replace_view(tx, AuditAction.VIEW_CHANGED, present, changed, person)
+                self._require_right_to_change(present_view, person)
+                changed_view = replace(present_view, name=view.name, content=view.content)
+                return self._replace_view(tx, AuditAction.VIEW_CHANGED, present_view, changed_view, person)
 
             return context.write(insert_or_replace_view)
 
     def _insert_view(self, tx: Transaction, view: SavedView) -> SavedView:
         self._require_storable_view(tx.conn, view)
-        stored = replace(view, id=saved_views.add_view(tx.conn, view))
-        self._record_view_audit(tx, AuditAction.VIEW_SAVED, stored)
-        return stored
+        stored_view = replace(view, id=saved_views.add_view(tx.conn, view))
+        self._record_view_audit(tx, AuditAction.VIEW_SAVED, stored_view)
+        return stored_view
 
     def _change_view_once(
         self,
@@ -240,13 +244,15 @@ class SavedViewService:
     def _require_storable_view(self, conn: Connection, view: SavedView) -> None:
         """Raise usage if another view has this view's name, or if the view's maker (for a team's view, the team)
         already has the largest number of views."""
-        present = saved_views.find_named(conn, view)
-        if present is not None and present.id != view.id:
+        present_view = saved_views.find_named(conn, view)
+        if present_view is not None and present_view.id != view.id:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME_TAKEN, "name": view.name})
-        most = MAX_TEAM_VIEWS if view.is_team else MAX_OWN_VIEWS
-        others = [other_view for other_view in saved_views.list_views(conn, view.maker) if other_view.id != view.id]
-        if sum(other_view.is_team == view.is_team for other_view in others) >= most:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.TOO_MANY_VIEWS, "n": most})
+        max_views = MAX_TEAM_VIEWS if view.is_team else MAX_OWN_VIEWS
+        other_views = [
+            other_view for other_view in saved_views.list_views(conn, view.maker) if other_view.id != view.id
+        ]
+        if sum(other_view.is_team == view.is_team for other_view in other_views) >= max_views:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.TOO_MANY_VIEWS, "n": max_views})
 
     def _record_view_audit(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
         facts = {"name": view.name, "queue": view.content.queue, "team": view.is_team, "version": view.version}

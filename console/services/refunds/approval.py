@@ -165,8 +165,8 @@ class RefundDecisionService:
         values = {"status": RefundState.APPROVED, **work} if is_approved else {}
         refunds.change_refund(tx.conn, refund, now, **values)
         facts = {"given": approval_count, "needed": refund.checkers_needed}
-        what = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
-        context.record_audit(tx, what, refund_id, facts, kind=REFUND_KIND)
+        audit_action = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
+        context.record_audit(tx, audit_action, refund_id, facts, kind=REFUND_KIND)
 
     def _make_submission_work(self, conn: Connection, pair: RefundWithPayment) -> Work:
         """Return the work of an approved refund: a due task sends the refund, now or at the end of the cooling-off
@@ -323,4 +323,4 @@ def _require_decidable(conn: Connection, refund: Refund, person: str, now: datet
 
 
 def _is_same_as_any_person(person: str, people: tuple[str, ...]) -> bool:
-    return any(is_same_person(person, somebody) for somebody in people)
+    return any(is_same_person(person, other_person) for other_person in people)

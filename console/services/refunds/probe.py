@@ -91,14 +91,14 @@ class RefundProber:
         context = self._context
         with self._leases.hold_refund_lease(refund_id, None) as pair:
             reader = self._payment_providers.get_reader(pair.payment.provider)
-            can = reader.capabilities
-            if automatic and self._is_too_early(pair.refund, can):
-                self._postpone_probe(pair.refund, can)
+            capabilities = reader.capabilities
+            if automatic and self._is_too_early(pair.refund, capabilities):
+                self._postpone_probe(pair.refund, capabilities)
                 raise self._make_still_unknown_error(refund_id, None, "too_early")
             context.failpoints.reach("before_probe")
             outcome = reader.read_refund(pair.refund_order)
             context.failpoints.reach("after_probe")
-            reason = context.write(lambda tx: self._apply_answer(tx, pair.refund, outcome, can, automatic))
+            reason = context.write(lambda tx: self._apply_answer(tx, pair.refund, outcome, capabilities, automatic))
         if reason is None:
             return refund_records.read_refund(context, refund_id)
         raise self._make_still_unknown_error(refund_id, outcome, reason)

@@ -72,9 +72,9 @@ class RefundResolver:
             person = self._context.require_right("resolve").name
             with self._leases.hold_refund_lease(refund_id, expected_version) as pair:
                 self._context.failpoints.reach("before_resolve")
-                awaiting = self._decide_refund(pair, state, number, person_proof, person)
+                awaited_step = self._decide_refund(pair, state, number, person_proof, person)
                 self._context.failpoints.reach("after_resolve")
-        return ResolveResult(refund_records.read_refund(self._context, refund_id), awaiting=awaiting)
+        return ResolveResult(refund_records.read_refund(self._context, refund_id), awaiting=awaited_step)
 
     def _decide_refund(
         self, pair: RefundWithPayment, state: RefundState, number: str | None, proof: PersonProof, person: str

@@ -141,9 +141,9 @@ class _SubmissionAttempt:
         refund has the same idempotency key as the refund of this attempt, and the provider stores keys, do
         nothing, because the provider counts both as one refund.
         """
-        own = find_refund_key(self._context, conn, pair.refund, pair.payment)
+        own_key = find_refund_key(self._context, conn, pair.refund, pair.payment)
         for intent in refund_rules.find_lost_refunds(self._context, conn, pair.payment):
-            if intent.provider_key != own or not self._adapter.capabilities.keeps_idempotency_keys:
+            if intent.provider_key != own_key or not self._adapter.capabilities.keeps_idempotency_keys:
                 raise make_lost_operation_error(intent, {"record": pair.payment})
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:

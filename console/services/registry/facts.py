@@ -34,19 +34,19 @@ def read_facts(context: ServiceContext, conn: Connection, number: str) -> Corpor
         return None
     registry_date, corporation = reading
     if corporation is None:
-        live = context.live_numbers.find_stored_facts(number) if context.live_numbers is not None else None
-        return live or CorporationFacts(number, registry_date)
-    related = _read_registry_unless_damaged(
+        live_facts = context.live_numbers.find_stored_facts(number) if context.live_numbers is not None else None
+        return live_facts or CorporationFacts(number, registry_date)
+    related_corporations = _read_registry_unless_damaged(
         lambda: (reader.read_successor_chain(number), reader.list_predecessors(number))
     )
-    successors, predecessors = related or ((), ())
-    ours = _find_numbers_of_our_records(conn, (*successors, *predecessors))
+    successors, predecessors = related_corporations or ((), ())
+    our_numbers = _find_numbers_of_our_records(conn, (*successors, *predecessors))
     return CorporationFacts(
         number,
         registry_date,
         corporation,
-        make_matches(successors, ours),
-        make_matches(predecessors, ours),
+        make_matches(successors, our_numbers),
+        make_matches(predecessors, our_numbers),
     )
 
 

@@ -24,8 +24,8 @@ def find_matches(
     corporations = reader.search(
         text, prefecture=prefecture, limit=max(limit, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
     )
-    ours = our_records.find_our_numbers(conn, [corporation.number for corporation in corporations])
-    matches = sorted(make_matches(corporations, ours), key=_make_sort_key)
+    our_numbers = our_records.find_our_numbers(conn, [corporation.number for corporation in corporations])
+    matches = sorted(make_matches(corporations, our_numbers), key=_make_sort_key)
     return RegistryMatches(tuple(matches[:limit]), reader.registry_date)
 
 

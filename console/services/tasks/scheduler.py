@@ -219,8 +219,12 @@ class Scheduler:
         """Return the names of the tasks that are due now or within `early_margin` and whose lease no process
         holds. Another process may still acquire the lease of a task before this process."""
         with self._context.database.read() as conn:
-            stored = {task.name: task for task in tasks.list_tasks(conn)}
-            names = [name for name in self._tasks if name not in stored or self._is_due(stored[name], early_margin)]
+            stored_tasks = {task.name: task for task in tasks.list_tasks(conn)}
+            names = [
+                name
+                for name in self._tasks
+                if name not in stored_tasks or self._is_due(stored_tasks[name], early_margin)
+            ]
             leases_held = _list_held_lease_names(conn) if names else frozenset()
         return [name for name in names if TASK_LEASE_PREFIX + name not in leases_held]
 

@@ -64,9 +64,9 @@ class InventedApprover:
         }
         if not any(INCIDENT_DECLARATION_BY_KEY[key].is_declined_first for key in of_payment):
             return False
-        declined = [
-            (other.reason_code, other.reason.strip())
-            for other in refunds.find_by_payment(conn, refund.payment_id)
-            if other.state is RefundState.REJECTED and other.maker == refund.maker
+        declined_refunds = [
+            (other_refund.reason_code, other_refund.reason.strip())
+            for other_refund in refunds.find_by_payment(conn, refund.payment_id)
+            if other_refund.state is RefundState.REJECTED and other_refund.maker == refund.maker
         ]
-        return not declined or (refund.reason_code, refund.reason.strip()) in declined
+        return not declined_refunds or (refund.reason_code, refund.reason.strip()) in declined_refunds

@@ -134,7 +134,9 @@ def _read_root_writers(conn: Connection) -> frozenset[str]:
     if conn.dialect.name == "sqlite":
         return frozenset({WORKER})
     return frozenset(
-        name for name, stored in people.read_people_by_name(conn).items() if WORKER in stored.person.roles
+        name
+        for name, stored_person in people.read_people_by_name(conn).items()
+        if WORKER in stored_person.person.roles
     )
 
 
@@ -230,8 +232,8 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
     doesn't have this program's form or wasn't written under the name of one of `writers`."""
 
     def make_root_key(row: tuple[int, str, str, _AuditRoot | None]) -> tuple[object, ...]:
-        row_id, session, who, root = row
-        return (session, who, root.covered.previous_end, root.covered.last_end) if root else (row_id,)
+        row_id, session, person, root = row
+        return (session, person, root.covered.previous_end, root.covered.last_end) if root else (row_id,)
 
     for _, rows in groupby(_read_root_rows(conn, writers), make_root_key):
         parts = list(rows)
@@ -256,12 +258,12 @@ def _parse_root(row_id: int, detail: str) -> _AuditRoot | None:
         root = json.loads(detail)
         covers, rows = RowsCoveredByRoots(int(root["since"]), int(root["upto"])), root["heads"]
         heads = tuple(
-            ChainHead(str(chain), int(seq), int(number), str(hashed)) for chain, seq, number, hashed in rows
+            ChainHead(str(chain), int(seq), int(number), str(row_hash)) for chain, seq, number, row_hash in rows
         )
-        intact = root.get("root") == _compute_json_digest(rows)
+        is_intact = root.get("root") == _compute_json_digest(rows)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
-    return _AuditRoot(row_id, covers, heads) if intact else None
+    return _AuditRoot(row_id, covers, heads) if is_intact else None
 
 
 def _find_head_faults(conn: Connection, heads: Iterable[ChainHead]) -> Iterator[tuple[int, str]]:

@@ -187,13 +187,13 @@ def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str
 def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
     """Return the live credit check of this client and corporation number. If there is none, return the newest one
     that gave up its claim for a renewal which doesn't exist or has failed. Return None if there is neither."""
-    which = {"client": int(client_id), "number": number}
-    if conn.execute(_POSSIBLE_CLAIM_HOLDER_QUERY, which).first() is None:
+    parameters = {"client": int(client_id), "number": number}
+    if conn.execute(_POSSIBLE_CLAIM_HOLDER_QUERY, parameters).first() is None:
         return None
     live_record = find_live(conn, client_id, number)
     if live_record is not None:
         return live_record
-    rows = conn.execute(_GIVEN_UP_CLAIM_QUERY, which).all()
+    rows = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).all()
     return make_record(rows[0], frozenset()) if rows else None
 
 
@@ -205,8 +205,8 @@ def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
     StaleRow if the row has changed since it was read.
     """
     at = convert_to_naive_utc(read_current_time(conn, now))
-    spelled = conn.scalar(_STORED_NUMBER_SPELLING_QUERY, {"of": record.id})
-    values = {} if spelled == record.corporation_number else {"corporation_number": record.corporation_number}
+    stored_spelling = conn.scalar(_STORED_NUMBER_SPELLING_QUERY, {"of": record.id})
+    values = {} if stored_spelling == record.corporation_number else {"corporation_number": record.corporation_number}
     change_record(conn, record, now, superseded_at=at, **values)
 
 
@@ -331,8 +331,8 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
     if target not in (None, record.state) or values.get("certainty", record.certainty) != record.certainty:
         values["state_since"] = convert_to_naive_utc(now)
     values |= {"version": record.version + 1, "changed_at": convert_to_naive_utc(now)}
-    which = {"of": record.id, "as_read": record.version}
-    if conn.execute(_make_update_statement(tuple(values)), values | which).rowcount != 1:
+    parameters = {"of": record.id, "as_read": record.version}
+    if conn.execute(_make_update_statement(tuple(values)), values | parameters).rowcount != 1:
         raise StaleRow(record.id)
     announce_change(conn, record.id, now)
 

@@ -173,16 +173,18 @@ class Database:
         `run_in_transaction`, and ConsoleError for a database error that lasts longer than `retry_policy` allows.
         """
         retries = retry_policy.RetryCounters()
-        lost: list[Transaction] = []
+        lost_transactions: list[Transaction] = []
         while True:
             try:
-                return self._attempt_transaction(run_in_transaction, lost)
+                return self._attempt_transaction(run_in_transaction, lost_transactions)
             except Exception as error:
                 if isinstance(error, CommitUnproven) and error.tx.proof is not None:
-                    lost.append(error.tx)
+                    lost_transactions.append(error.tx)
                 if not (
                     self.is_server
-                    and retries.allows_retry(error, was_connected=self._has_connected, in_doubt=bool(lost))
+                    and retries.allows_retry(
+                        error, was_connected=self._has_connected, in_doubt=bool(lost_transactions)
+                    )
                 ):
                     _raise_console_error(error)
                     raise
@@ -215,15 +217,15 @@ class Database:
         self._report_transaction_change(+1)
         try:
             with self._write_transaction() as tx:
-                committed = _find_first_committed(lost_transactions, tx.conn) or tx
-                if committed is tx:
+                committed_transaction = _find_first_committed(lost_transactions, tx.conn) or tx
+                if committed_transaction is tx:
                     tx.result = work(tx)
                     if _find_first_committed(lost_transactions, tx.conn):
                         raise RunAgain("a lost COMMIT has arrived")
         finally:
             self._report_transaction_change(-1)
-        committed.run_commit_hooks()
-        result: T = committed.result
+        committed_transaction.run_commit_hooks()
+        result: T = committed_transaction.result
         return result
 
     @contextmanager

@@ -113,8 +113,10 @@ class _LockWaitWatch:
         while not self._ended.wait(_POLL_INTERVAL_SECONDS):
             try:
                 with self._database.read() as conn:
-                    waiting = "metadata lock" in str(conn.scalar(_STATEMENT_STATE_QUERY, {"id": connection})).lower()
-                    since = (since or time.monotonic()) if waiting else None
+                    is_waiting = (
+                        "metadata lock" in str(conn.scalar(_STATEMENT_STATE_QUERY, {"id": connection})).lower()
+                    )
+                    since = (since or time.monotonic()) if is_waiting else None
                     if since is not None and time.monotonic() - since >= LONGEST_WAIT_SECONDS:
                         self._kill_query(conn, connection)
                         since = None

@@ -192,7 +192,10 @@ class _ConnectionOpener:
                 refusal = refusal or refused
                 continue
             record.info[_READS_VIEWS_KEY] = database != self._server.url.database
-            self._databases = (database, *(other for other in self._databases if other != database))
+            self._databases = (
+                database,
+                *(other_database for other_database in self._databases if other_database != database),
+            )
             return connection
         raise refusal or RuntimeError("there is at least one database")
 

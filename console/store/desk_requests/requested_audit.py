@@ -97,15 +97,15 @@ def parse_audit_entry(person: str, args: str) -> NewAuditEntry:
     """
     try:
         facts = json.loads(args, parse_constant=_refuse_json_constant)
-        what, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
+        action_text, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
         kind, subject, reason = (_require_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
         json.dumps(detail, ensure_ascii=False, allow_nan=False).encode()  # 1e999 is read as infinite
     except (KeyError, RecursionError, TypeError) as malformed:
         raise ValueError("not an audit entry") from malformed
-    is_refusal = result == "refused" and what in _AUDIT_ACTIONS and what != AuditAction.AUDIT_ROOT
-    if not is_refusal and (what not in _ACTIONS_OF_DESKS or result not in ("done", "failed", "refused")):
+    is_refusal = result == "refused" and action_text in _AUDIT_ACTIONS and action_text != AuditAction.AUDIT_ROOT
+    if not is_refusal and (action_text not in _ACTIONS_OF_DESKS or result not in ("done", "failed", "refused")):
         raise ValueError("not an audit entry of a desk")
-    return NewAuditEntry(person, what, kind, subject, result, reason, detail)
+    return NewAuditEntry(person, action_text, kind, subject, result, reason, detail)
 
 
 def _require_text(value: object) -> str | None:

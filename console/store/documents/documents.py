@@ -78,9 +78,9 @@ class Documents:
         if len(content) > LARGEST_BYTES:
             raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableReason.TOO_LARGE})
         digest = sha256(content).hexdigest()
-        stored = StoredDocument(f"{digest[:2]}/{digest}.{kind}", digest, len(content))
-        self._storage.store(stored.path, content)
-        return stored
+        stored_document = StoredDocument(f"{digest[:2]}/{digest}.{kind}", digest, len(content))
+        self._storage.store(stored_document.path, content)
+        return stored_document
 
     def read(self, path: str) -> bytes:
         """Return the content stored under a path that `store` returned. Raises not_found if it is missing or doesn't

@@ -61,9 +61,9 @@ def _open_pipes() -> tuple[IO[bytes], IO[bytes]]:
     """Return the pipes of standard input and standard output under new file descriptors, and connect the standard
     descriptors with nothing. So texts that a library prints can't get into the answers."""
     source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(nowhere, 1)
+    null_device = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null_device, 0)
+    os.dup2(null_device, 1)
     return source, target
 
 
@@ -90,8 +90,8 @@ def _limit_processor_time(seconds: int) -> None:
         import resource
 
         used = resource.getrusage(resource.RUSAGE_SELF)
-        allowed = math.ceil(used.ru_utime + used.ru_stime) + seconds
-        resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        allowed_seconds = math.ceil(used.ru_utime + used.ru_stime) + seconds
+        resource.setrlimit(resource.RLIMIT_CPU, (allowed_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _load_pdfium(fonts: str) -> Any:
@@ -177,11 +177,11 @@ class _OpenPdfDocument:
     def search(self, words: str) -> Iterator[dict[str, object]]:
         """Yield each match of the text `words` with the index of its page and the boxes around it, at most
         MAX_HITS_OR_CHANGES matches. Character width, case and line breaks are ignored."""
-        searched = "".join(part for letter in words for part in _make_comparable_form(letter))
+        searched_text = "".join(part for letter in words for part in _make_comparable_form(letter))
         hits = 0
-        for index in range(self.page_count() if searched else 0):
+        for index in range(self.page_count() if searched_text else 0):
             with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-                for first, last in _find_match_ranges(searched, self._read_character_codes(text)):
+                for first, last in _find_match_ranges(searched_text, self._read_character_codes(text)):
                     yield {"page": index, "boxes": self._list_boxes(page, text, first, last)}
                     hits += 1
                     if hits == MAX_HITS_OR_CHANGES:
@@ -219,18 +219,18 @@ class _OpenPdfDocument:
             self._convert_to_fractional_point(page, left, bottom),
             self._convert_to_fractional_point(page, right, top),
         ]
-        across, down = zip(*points, strict=True)
-        return [min(across), min(down), max(across), max(down)]
+        x_values, y_values = zip(*points, strict=True)
+        return [min(x_values), min(y_values), max(x_values), max(y_values)]
 
     def _convert_to_fractional_point(self, page: Any, x: float, y: float) -> tuple[float, float]:
         """Return a point of the page's coordinates as fractions (0 to 1) of the visible page's width and height. The
         page may be rotated and cropped.
         """
-        across, down = ctypes.c_int(), ctypes.c_int()
+        device_x, device_y = ctypes.c_int(), ctypes.c_int()
         self._raw.FPDF_PageToDevice(
-            page, 0, 0, _GRID_UNITS_PER_PAGE_SIDE, _GRID_UNITS_PER_PAGE_SIDE, 0, x, y, across, down
+            page, 0, 0, _GRID_UNITS_PER_PAGE_SIDE, _GRID_UNITS_PER_PAGE_SIDE, 0, x, y, device_x, device_y
         )
-        return _convert_to_page_fraction(across.value), _convert_to_page_fraction(down.value)
+        return _convert_to_page_fraction(device_x.value), _convert_to_page_fraction(device_y.value)
 
 
 def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
@@ -283,14 +283,16 @@ def _compute_image_scale(page: Any, width: int) -> float:
 
     Raises PageRefused for a page of impossible size.
     """
-    across, down = page.get_size()
-    if not (0 < across < 1e6 and 0 < down < 1e6):
+    page_width, page_height = page.get_size()
+    if not (0 < page_width < 1e6 and 0 < page_height < 1e6):
         raise PageRefused("page_size")
-    scale: float = min((min(max(width, 1), WIDEST_IMAGE_PIXELS) - 0.01) / across, TALLEST_IMAGE_PIXELS / down)
-    dots = math.ceil(across * scale) * math.ceil(down * scale)
+    scale: float = min(
+        (min(max(width, 1), WIDEST_IMAGE_PIXELS) - 0.01) / page_width, TALLEST_IMAGE_PIXELS / page_height
+    )
+    dots = math.ceil(page_width * scale) * math.ceil(page_height * scale)
     if dots > MAX_PIXELS:
         scale *= math.sqrt(MAX_PIXELS / dots)
-    if math.ceil(across * scale) * math.ceil(down * scale) > MAX_PIXELS * 1.1:
+    if math.ceil(page_width * scale) * math.ceil(page_height * scale) > MAX_PIXELS * 1.1:
         raise PageRefused("page_size")
     return scale
 

@@ -124,11 +124,11 @@ class PdfDocument:
         with self._lock:
             if self._closed:
                 _raise_unusable(UnusableReason.PDF_READER_CLOSED)
-            fresh = self._child is None
+            is_new_child = self._child is None
             child = self._child = self._child or self._start_child()
             watch = _RequestTimer(child, self._seconds)
             try:
-                if fresh:
+                if is_new_child:
                     _send_document(child, self._source)
                 head, payload = _exchange_messages(child, request)
             except (OSError, ValueError, EOFError, RecursionError):

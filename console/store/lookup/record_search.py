@@ -268,8 +268,8 @@ def _count_rows(conn: Connection, queries: RecordTableQueries, ranges: Sequence[
     MAX_ROWS_OF_INDEX_SEARCH."""
     total = 0
     for condition in ranges:
-        counted = select(queries.id).where(condition).limit(MAX_ROWS_OF_INDEX_SEARCH + 1).subquery()
-        total += conn.scalar(select(func.count()).select_from(counted)) or 0
+        counted_ids = select(queries.id).where(condition).limit(MAX_ROWS_OF_INDEX_SEARCH + 1).subquery()
+        total += conn.scalar(select(func.count()).select_from(counted_ids)) or 0
         if total > MAX_ROWS_OF_INDEX_SEARCH:
             break
     return total
@@ -324,15 +324,17 @@ def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dic
     """
     if not numbers:
         return {}, False
-    most = MAX_RECORDS_OF_NUMBERS // len(numbers)
+    max_records = MAX_RECORDS_OF_NUMBERS // len(numbers)
     ids: dict[str, set[int]] = {kind: set() for kind in (*_NUMBER_COLUMNS, refunds.REFUND_KIND)}
     is_partial = False
     for kind, column in _NUMBER_COLUMNS.items():
         row_id = column.table.c.id
         for number in sorted(numbers):
-            rows = conn.scalars(select(row_id).where(column == number).order_by(row_id.desc()).limit(most)).all()
+            rows = conn.scalars(
+                select(row_id).where(column == number).order_by(row_id.desc()).limit(max_records)
+            ).all()
             ids[kind].update(rows)
-            is_partial = is_partial or len(rows) == most
+            is_partial = is_partial or len(rows) == max_records
     for kind, row_id, parent_kind, parent in (
         (payments.PAYMENT_KIND, payment_table.c.id, orders.ORDER_KIND, payment_table.c.order_id),
         (refunds.REFUND_KIND, refund_table.c.id, payments.PAYMENT_KIND, refund_table.c.payment_id),

@@ -61,8 +61,10 @@ def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
 def replace_index(name: str, table: str, columns: list[str]) -> None:
     """Give an index these columns, by dropping and creating it, unless it has these columns already. A missing
     index is created, unless the table waits for adoption."""
-    present = {str(index["name"]): index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
-    if name in present and present[name] != columns:
+    present_indexes = {
+        str(index["name"]): index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes(table)
+    }
+    if name in present_indexes and present_indexes[name] != columns:
         op.drop_index(name, table)
     create_index(name, table, columns, unique=False)
 

@@ -131,13 +131,15 @@ class IdempotencyCache(NoIdempotencyCache):
         with self._lock:
             now, before = (self.answered, self.questions), self._reported
             self._reported = now
-        added = [after - reported for after, reported in zip(now, before, strict=True)]
-        sums: Any = self._link.send_command("EVAL", _ADD_COUNTS_SCRIPT, 1, keys.make_entry_name("figures"), *added)
+        added_counts = [after - reported_count for after, reported_count in zip(now, before, strict=True)]
+        sums: Any = self._link.send_command(
+            "EVAL", _ADD_COUNTS_SCRIPT, 1, keys.make_entry_name("figures"), *added_counts
+        )
         try:
-            answered, questions = (int(count) for count in sums)
+            answered_count, questions = (int(count) for count in sums)
         except (TypeError, ValueError):
             return None
-        return (answered, questions) if 0 <= answered <= questions else None
+        return (answered_count, questions) if 0 <= answered_count <= questions else None
 
     @property
     def state(self) -> Literal["on", "off"]:
@@ -159,9 +161,9 @@ class IdempotencyCache(NoIdempotencyCache):
         known epoch was read more than a second ago, it is first read again from the database, by calling `read`."""
         if self._get_known_epoch() is None:
             asked_at = read_uptime_ms()
-            learnt = (asked_at, read())
+            time_and_epoch = (asked_at, read())
             with self._lock:
-                self._epoch_read = max(self._epoch_read, learnt)
+                self._epoch_read = max(self._epoch_read, time_and_epoch)
         return self._get_known_epoch()
 
     def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
@@ -227,9 +229,9 @@ class IdempotencyCache(NoIdempotencyCache):
             if entry[:1] == _RESULT_MARK
             else None
         )
-        believed = result if self._get_known_epoch() == epoch else None
-        self.answered += believed is not None
-        return CacheAnswer(believed, is_missing=False, epoch=epoch)
+        usable_result = result if self._get_known_epoch() == epoch else None
+        self.answered += usable_result is not None
+        return CacheAnswer(usable_result, is_missing=False, epoch=epoch)
 
     def _get_known_epoch(self) -> str | None:
         asked_at, epoch = self._epoch_read

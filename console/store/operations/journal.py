@@ -194,11 +194,11 @@ def settle_operation(
     Return False if the operation's present state has no transition to `state`. `answer_key`, written only for the
     state FAILED, proves that the answer comes from a desk with the store key.
     """
-    settled = _END_OPERATION_STATEMENT.where(
+    update_statement = _END_OPERATION_STATEMENT.where(
         operations.c.id == operation_id, operations.c.state.in_(list_earlier_operation_states(state))
     )
     values = _make_ending_values(state, outcome, now, answer_key)
-    return conn.execute(settled.values(fence=operations.c.fence + 1), values).rowcount == 1
+    return conn.execute(update_statement.values(fence=operations.c.fence + 1), values).rowcount == 1
 
 
 def _make_ending_values(
@@ -345,10 +345,10 @@ def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bo
 
 def list_open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
     """Return the purchases of a corporation's credit check, for all clients, in state `unknown` or `calling`."""
-    unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
-    bought = operations.c.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]
+    open_states = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
+    is_purchase = operations.c.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]
     query = select(*_OPERATION_COLUMNS).where(
-        operations.c.corporation_number == corporation_number, operations.c.state.in_(unsettled), bought
+        operations.c.corporation_number == corporation_number, operations.c.state.in_(open_states), is_purchase
     )
     return tuple(_make_operation(row) for row in conn.execute(query))
 
@@ -362,8 +362,8 @@ def _make_operation(row: Sequence[Any]) -> Operation:
         state,
         operator,
         desk,
-        started,
-        ended,
+        started_at,
+        ended_at,
         number,
         client,
         outcome_class_name,
@@ -377,8 +377,8 @@ def _make_operation(row: Sequence[Any]) -> Operation:
         state=OperationState(state),
         operator=operator,
         desk=desk,
-        started_at=convert_to_aware_utc(started),
-        ended_at=convert_to_aware_utc(ended) if ended is not None else None,
+        started_at=convert_to_aware_utc(started_at),
+        ended_at=convert_to_aware_utc(ended_at) if ended_at is not None else None,
         corporation_number=number,
         client_id=str(client) if client is not None else None,
         outcome_class=outcome_class_name,

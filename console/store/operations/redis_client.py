@@ -178,11 +178,11 @@ class _BoundedSocket:
         self._socket.sendall(data)
 
     def recv(self, size: int) -> bytes:
-        got: bytes = self._socket.recv(size)
-        self._room -= len(got)
+        received_bytes: bytes = self._socket.recv(size)
+        self._room -= len(received_bytes)
         if self._room < 0 or read_uptime_ms() > self._until:
             raise TimeoutError
-        return got
+        return received_bytes
 
 
 def _parse_options(url: str) -> dict[str, Any]:

@@ -141,7 +141,22 @@ def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
     row = conn.execute(_REQUEST_ID_USE_QUERY, request.parameters).first()
     if row is None:
         return None
-    command, fingerprint, state, kind, subject, operation, answer, desk, host, process, since, fence, live, age = row
+    (
+        command,
+        fingerprint,
+        state,
+        kind,
+        subject,
+        operation,
+        answer,
+        desk,
+        host,
+        process,
+        since,
+        fence,
+        has_live_lease,
+        age,
+    ) = row
     holder = LeaseHolder(
         request.request_id,
         request.person,
@@ -152,7 +167,9 @@ def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
         convert_to_aware_utc(since),
     )
     age = timedelta(milliseconds=int(age))
-    return RequestIdUse(command, fingerprint, state, kind, subject, operation, answer, holder, fence, bool(live), age)
+    return RequestIdUse(
+        command, fingerprint, state, kind, subject, operation, answer, holder, fence, bool(has_live_lease), age
+    )
 
 
 def find_subject(conn: Connection, person: str, request_id: str) -> tuple[str, str] | None:

@@ -40,15 +40,15 @@ def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
     nor expired at `now`.
     """
     proposals = {row.subject_id: row for row in _read_open_proposals(conn, now)}
-    stored: dict[str, dict[str, int | None]] = {}
+    values_by_currency: dict[str, dict[str, int | None]] = {}
     for name, currency, value in conn.execute(_LIMITS_QUERY):
-        stored.setdefault(currency, {})[name] = int(value)
-    for values in stored.values():
+        values_by_currency.setdefault(currency, {})[name] = int(value)
+    for values in values_by_currency.values():
         for name in list_condition_names():
             values.setdefault(name, None)
     return tuple(
         _make_limit(name, currency, value, proposals)
-        for currency, values in stored.items()
+        for currency, values in values_by_currency.items()
         for name, value in values.items()
     )
 

@@ -117,8 +117,8 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
     changed.
     """
     (
-        order_id, number, raw_corporation, corporation, status, currency, total, version, method, created, updated,
-        work_state, work_at, work_reason, attempts, token, transaction, since,
+        order_id, number, raw_corporation, corporation, status, currency, total, version, method, created_at,
+        updated_at, work_state, work_at, work_reason, attempts, token, transaction, since,
     ) = row  # fmt: skip
     work = Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts)
     if status not in _KNOWN_ORDER_STATES:
@@ -135,8 +135,8 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
         payment_method=method,
         atom_token_id=token,
         atom_txn_id=transaction,
-        created_at=convert_to_known_instant(created),
-        changed_at=convert_to_known_instant(updated),
+        created_at=convert_to_known_instant(created_at),
+        changed_at=convert_to_known_instant(updated_at),
         state_since=convert_to_known_instant(since),
         work=work,
     )
@@ -183,10 +183,10 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
     if "status" in values:
         values["status"] = target = OrderState(str(values["status"]))
         states.require_transition(states.ORDER_TRANSITIONS, order.state, target)
-    written = {**values, "updated_at": now}
+    written_values = {**values, "updated_at": now}
     if values.get("status", order.state) is not order.state:
-        written["state_since"] = now
-    compare_and_swap.update_if_unchanged(conn, orders, (order.id, order.version), written, status=order.state)
+        written_values["state_since"] = now
+    compare_and_swap.update_if_unchanged(conn, orders, (order.id, order.version), written_values, status=order.state)
     compare_and_swap.announce_change(conn, ORDER_KIND, order.id, now)
 
 

@@ -99,19 +99,21 @@ def _make_sorted_keys_query(
     )
     by_age = choice.order.column is SortColumn.AGE
     ranges = kind_queries.list_chosen_ranges(name, choice, lapsed, by_state=by_age)
-    rest = (
+    conditions = (
         [] if after is None else [_comes_after(kind_queries.id, keys, after, kind_index, is_descending=is_descending)]
     )
     if not ranges:
         return None
-    labelled = [kind_queries.id.label("id"), *(key.label(f"key_{place}") for place, key in enumerate(keys))]
+    labelled_columns = [kind_queries.id.label("id"), *(key.label(f"key_{place}") for place, key in enumerate(keys))]
     # By label: a server takes a plain number in ORDER BY for the place of a column.
-    order = [column.desc() if is_descending else column for column in (*labelled[1:], labelled[0])]
-    of_ranges = (select(*labelled).where(rows, *rest).order_by(*order).limit(_LIMIT_PARAMETER) for rows in ranges)
-    merged = union_all(*(select(range_query.subquery()) for range_query in of_ranges)).subquery()
-    columns = [merged.c[f"key_{place}"] for place in range(len(keys))]
-    by = [column.desc() if is_descending else column for column in (*columns, merged.c.id)]
-    return select(merged.c.id, *columns).order_by(*by).limit(_LIMIT_PARAMETER)
+    order = [column.desc() if is_descending else column for column in (*labelled_columns[1:], labelled_columns[0])]
+    of_ranges = (
+        select(*labelled_columns).where(rows, *conditions).order_by(*order).limit(_LIMIT_PARAMETER) for rows in ranges
+    )
+    merged_rows = union_all(*(select(range_query.subquery()) for range_query in of_ranges)).subquery()
+    columns = [merged_rows.c[f"key_{place}"] for place in range(len(keys))]
+    by = [column.desc() if is_descending else column for column in (*columns, merged_rows.c.id)]
+    return select(merged_rows.c.id, *columns).order_by(*by).limit(_LIMIT_PARAMETER)
 
 
 def _comes_after(
@@ -130,9 +132,9 @@ def _comes_after(
     place = list(zip((*keys, id_column), [*(after.first, after.second)[: len(keys)], last], strict=True))
     alternatives = []
     for number, (key, value) in enumerate(place):
-        same = [column_value == earlier for column_value, earlier in place[:number]]
-        further = key < value if is_descending else key > value
-        alternatives.append(and_(*same, further))
+        has_equal_keys = [column_value == earlier for column_value, earlier in place[:number]]
+        is_beyond = key < value if is_descending else key > value
+        alternatives.append(and_(*has_equal_keys, is_beyond))
     return or_(*alternatives)
 
 
@@ -146,8 +148,8 @@ def _read_records(
         ids = sorted(position.id for position in positions if position.kind_index == kind_index)
         if ids:
             rows = conn.execute(kind_queries.rows.where(kind_queries.id.in_(ids))).all()
-            read = kind_queries.read(conn, rows, get_lapsed_ids(kind_queries, lapsed))
-            records |= {(kind_index, record.id): record for record in read}
+            records_of_kind = kind_queries.read(conn, rows, get_lapsed_ids(kind_queries, lapsed))
+            records |= {(kind_index, record.id): record for record in records_of_kind}
     for position in positions:
         record = records.get((position.kind_index, position.id))
         if record is not None:
@@ -178,8 +180,10 @@ def count_chosen_records(
 
 
 def _make_range_count_query(kind_queries: RecordTableQueries, rows: ColumnElement[bool]) -> Select[Any]:
-    counted = select(kind_queries.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
-    return select(func.count().label("total"), _make_oldest_sql(counted).label("oldest")).select_from(counted)
+    counted_rows = select(kind_queries.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
+    return select(func.count().label("total"), _make_oldest_sql(counted_rows).label("oldest")).select_from(
+        counted_rows
+    )
 
 
 def _make_oldest_sql(counted_rows: Subquery) -> ColumnElement[Any]:
@@ -211,16 +215,18 @@ def count_records_by_cause(
 def _make_range_totals_query(
     kind_queries: RecordTableQueries, rows: ColumnElement[bool], lapsed: AbstractSet[int]
 ) -> Select[Any]:
-    shown = kind_queries.make_shown_columns(lapsed)
+    shown_columns = kind_queries.make_shown_columns(lapsed)
     columns = (
-        shown.cause.label("cause"),
-        shown.columns.currency.label("currency"),
-        func.coalesce(shown.columns.minor, 0).label("minor"),
+        shown_columns.cause.label("cause"),
+        shown_columns.columns.currency.label("currency"),
+        func.coalesce(shown_columns.columns.minor, 0).label("minor"),
         kind_queries.state_since.label("since"),
     )
-    counted = select(*columns).where(rows).limit(_LIMIT_PARAMETER).subquery()
-    sums = func.count(), func.sum(counted.c.minor), _make_oldest_sql(counted)
-    return select(counted.c.cause, counted.c.currency, *sums).group_by(counted.c.cause, counted.c.currency)
+    counted_rows = select(*columns).where(rows).limit(_LIMIT_PARAMETER).subquery()
+    sums = func.count(), func.sum(counted_rows.c.minor), _make_oldest_sql(counted_rows)
+    return select(counted_rows.c.cause, counted_rows.c.currency, *sums).group_by(
+        counted_rows.c.cause, counted_rows.c.currency
+    )
 
 
 def _make_cause_total(

@@ -150,11 +150,11 @@ def _make_amount_condition(shown_columns: ShownColumns, amount: AmountRange) -> 
 def _make_owner_condition(
     kind: str, id_column: Expression, owner_condition: str, owners: Owners
 ) -> ColumnElement[bool]:
-    taken = owners.get(kind, {})
+    owner_by_id = owners.get(kind, {})
     if owner_condition == NO_OWNER:
-        return id_column.not_in(sorted(taken))
+        return id_column.not_in(sorted(owner_by_id))
     return id_column.in_(
-        sorted(record for record, owner in taken.items() if fulfils_owner_condition(owner_condition, owner))
+        sorted(record for record, owner in owner_by_id.items() if fulfils_owner_condition(owner_condition, owner))
     )
 
 
@@ -232,10 +232,10 @@ def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
 def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
     """Return one sort key: the place of the record's owner among all owners, sorted by name. A record without an
     owner has the last place."""
-    names = sorted({name for taken in table.owners.values() for name in taken.values()})
-    taken = table.owners.get(table.kind, {})
+    names = sorted({name for owner_by_id in table.owners.values() for name in owner_by_id.values()})
+    owner_by_id = table.owners.get(table.kind, {})
     places = [
-        (table.id_column.in_(sorted(record for record, owner in taken.items() if owner == name)), place)
+        (table.id_column.in_(sorted(record for record, owner in owner_by_id.items() if owner == name)), place)
         for place, name in enumerate(names)
     ]
     return [case(*places, else_=len(names)) if places else literal(0, BigInteger)]

@@ -175,11 +175,13 @@ def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     rows for each kind of change that the other application has made to a row after its adoption.
     """
     rows = select(table.c.id, table.c.corporation_number, table.c.number_key).limit(limit)
-    new = rows.where(~_ADOPTED_CHECK_CONDITION).order_by(table.c.work_at, table.c.id)  # in the order of the index
-    written = [*conn.execute(new)]
+    new_rows_query = rows.where(~_ADOPTED_CHECK_CONDITION).order_by(
+        table.c.work_at, table.c.id
+    )  # in the order of the index
+    written_rows = [*conn.execute(new_rows_query)]
     for since in (_BOUGHT_AFTER_ADOPTION_CONDITION, *_FINAL_STATE_WRITTEN_CONDITIONS):
-        written += conn.execute(rows.where(since))
-    return tuple((int(i), _encode_text(raw), _encode_text(key)) for i, raw, key in written)
+        written_rows += conn.execute(rows.where(since))
+    return tuple((int(i), _encode_text(raw), _encode_text(key)) for i, raw, key in written_rows)
 
 
 def _encode_text(value: object) -> str:

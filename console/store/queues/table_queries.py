@@ -99,8 +99,8 @@ class RecordTableQueries:
         )
         rows = self._read_rows_after(conn, statements, after or _START_KEY_BY_QUEUE.get(name), limit, lapsed)
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
-            joined = dict([*rows, *self._read_rows(conn, self._lapsed_rows_query.where(*conditions), lapsed)])
-            rows = [(key, joined[key]) for key in sorted(joined) if after is None or key > after][:limit]
+            joined_rows = dict([*rows, *self._read_rows(conn, self._lapsed_rows_query.where(*conditions), lapsed)])
+            rows = [(key, joined_rows[key]) for key in sorted(joined_rows) if after is None or key > after][:limit]
         return rows
 
     def _read_rows_of_states(
@@ -158,8 +158,8 @@ class RecordTableQueries:
             states = _list_selected_work_states(choice) if not lapsed else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
-            joined = and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed, *conditions)
-            ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
+            lapsed_range = and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed, *conditions)
+            ranges.append(and_(lapsed_range, self.work_state != "needs_review") if name == "review" else lapsed_range)
         return ranges
 
     def _make_conditions_by_range(
@@ -214,8 +214,8 @@ class RecordTableQueries:
         """
         ranges = [*self.list_range_conditions(name, has_lapsed=has_lapsed)]
         if name in QUEUES_WITH_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
-            joined = and_(self._is_lapsed, self.may_be_lapsed)
-            ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
+            lapsed_rows = and_(self._is_lapsed, self.may_be_lapsed)
+            ranges.append(and_(lapsed_rows, self.work_state != "needs_review") if name == "review" else lapsed_rows)
         return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]
 
     def list_range_conditions(self, name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
@@ -269,10 +269,10 @@ class RecordTableQueries:
 def _make_count_query(rows: Select[Any]) -> Select[Any]:
     """Return the query that counts the rows of a query of `make_since_queries` (`total`) and reads the earliest
     known instant in their column `since` (`oldest`)."""
-    counted = rows.subquery()
-    oldest = func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
+    counted_rows = rows.subquery()
+    oldest = func.min(case((counted_rows.c.since > EPOCH_START, counted_rows.c.since)))
     columns: list[ColumnElement[Any]] = [func.count().label("total"), oldest.label("oldest")]
-    return select(*columns).select_from(counted)
+    return select(*columns).select_from(counted_rows)
 
 
 @dataclass(frozen=True, slots=True)

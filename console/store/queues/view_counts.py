@@ -68,13 +68,13 @@ def _make_range_queries(
     """
     conditions = [_make_filter_condition(kind_queries, choice, lapsed) for choice in choices]
     for rows in kind_queries.list_chosen_ranges(name, UNFILTERED_CHOICE, lapsed):
-        read = select(kind_queries.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
+        read_rows = select(kind_queries.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
         for place, condition in enumerate(conditions):
             is_dated = and_(condition, kind_queries.state_since > EPOCH_START)
             columns.append(func.sum(case((condition, 1), else_=0)).label(f"total_{place}"))
             columns.append(func.min(case((is_dated, kind_queries.state_since))).label(f"oldest_{place}"))
-        yield select(*columns).select_from(read.join(kind_queries.id.table, kind_queries.id == read.c.id))
+        yield select(*columns).select_from(read_rows.join(kind_queries.id.table, kind_queries.id == read_rows.c.id))
 
 
 def _make_filter_condition(

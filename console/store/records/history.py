@@ -90,8 +90,8 @@ class EventSource:
         if self.time_column is None:
             return rows
         name = self.time_column.name
-        own = (row for row in rows if getattr(row, name) is not None)
-        return sorted(own, key=lambda row: (getattr(row, name), row.id))
+        own_rows = (row for row in rows if getattr(row, name) is not None)
+        return sorted(own_rows, key=lambda row: (getattr(row, name), row.id))
 
     def _is_after_sql(self, at: datetime, row: str) -> ColumnElement[bool]:
         key = int(row) if row.isdecimal() else row
@@ -122,12 +122,14 @@ def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iter
     record.
     """
     for _, sources in groupby(list_history_sources(kind), lambda source: source.name.partition(":")[0]):
-        first, *others = sources
+        first, *other_sources = sources
         rows = first.read_newest_rows(conn, kind, id, limit)
         yield [first.make_event(row, kind, id) for row in rows]
-        for source in others:
-            own = source.choose_rows(rows) if len(rows) < limit else source.read_newest_rows(conn, kind, id, limit)
-            yield [source.make_event(row, kind, id) for row in own]
+        for source in other_sources:
+            own_rows = (
+                source.choose_rows(rows) if len(rows) < limit else source.read_newest_rows(conn, kind, id, limit)
+            )
+            yield [source.make_event(row, kind, id) for row in own_rows]
 
 
 def is_not_only_reading_sql() -> ColumnElement[bool]:
@@ -156,14 +158,14 @@ def _make_begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 
 
 def _make_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    answered = convert_to_aware_utc(row.answered_at) if row.answered_at is not None else None
+    answered_at = convert_to_aware_utc(row.answered_at) if row.answered_at is not None else None
     cause = (
-        answered
-        if answered is not None and answered - convert_to_aware_utc(row.ended_at) < _LONGEST_COMMIT_DELAY
+        answered_at
+        if answered_at is not None and answered_at - convert_to_aware_utc(row.ended_at) < _LONGEST_COMMIT_DELAY
         else None
     )
-    why = None if row.state == OperationState.DONE.value else row.outcome_reason
-    facts = {"action": row.action, "state": row.state, "outcome": row.outcome_class, "reason": why}
+    outcome_reason = None if row.state == OperationState.DONE.value else row.outcome_reason
+    facts = {"action": row.action, "state": row.state, "outcome": row.outcome_class, "reason": outcome_reason}
     return TimelineEvent(
         convert_to_aware_utc(row.ended_at),
         TimelineEventKind.ENDED,

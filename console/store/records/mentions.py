@@ -66,7 +66,7 @@ def mark_done(conn: Connection, mention_id: int, now: datetime) -> bool:
 
 
 def _make_mention(row: Sequence[Any]) -> Mention:
-    id, person, at, done_at, how, note_id, kind, subject_id, author, words, written_at = row
+    id, person, at, done_at, mention_source, note_id, kind, subject_id, author, words, written_at = row
     note = Note(note_id, kind, subject_id, author, words, convert_to_aware_utc(written_at))
     ended_at = None if done_at is None else convert_to_aware_utc(done_at)
-    return Mention(id, person, convert_to_aware_utc(at), note, ended_at, MentionSource(how))
+    return Mention(id, person, convert_to_aware_utc(at), note, ended_at, MentionSource(mention_source))

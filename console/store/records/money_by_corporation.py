@@ -108,10 +108,10 @@ def list_records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
     the refunds of these payments. A record whose process crashed or froze during a call has an unknown outcome.
     """
     rows = list[Row[Any]](conn.execute(_RECORDS_OF_NUMBER_QUERY, {"number": number}))
-    paid = _make_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])
+    number_payments = _make_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])
     return RecordsOfNumber(
-        _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], paid),
-        paid,
+        _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], number_payments),
+        number_payments,
         refunds.leave_out_lost_approvers(
             conn, _make_refunds([row for row in rows if row[_REFUND_INDEX] is not None])
         ),

@@ -76,17 +76,17 @@ def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str,
     itself. A database account that reads masked views doesn't see payers, so for it payers aren't searched.
     """
     ids = find_ids_by_prefix(conn, text, limit)
-    ordered, paid, refunded = (
+    order_matches, payment_matches, refund_matches = (
         {"ids": sorted(ids[kind])} for kind in (orders.ORDER_KIND, payments.PAYMENT_KIND, refunds.REFUND_KIND)
     )
     lapsed_ids = {kind: lapsed.get(kind, frozenset()) for kind in ids}
     return FoundRecords(
-        orders.select_records(conn, _ORDERS_BY_ID_QUERY, ordered) if ordered["ids"] else (),
-        payments.select_records(conn, _PAYMENTS_BY_ID_QUERY, paid, lapsed_ids[payments.PAYMENT_KIND])
-        if paid["ids"]
+        orders.select_records(conn, _ORDERS_BY_ID_QUERY, order_matches) if order_matches["ids"] else (),
+        payments.select_records(conn, _PAYMENTS_BY_ID_QUERY, payment_matches, lapsed_ids[payments.PAYMENT_KIND])
+        if payment_matches["ids"]
         else (),
-        refunds.select_records(conn, _REFUNDS_BY_ID_QUERY, refunded, lapsed_ids[refunds.REFUND_KIND])
-        if refunded["ids"]
+        refunds.select_records(conn, _REFUNDS_BY_ID_QUERY, refund_matches, lapsed_ids[refunds.REFUND_KIND])
+        if refund_matches["ids"]
         else (),
     )
 

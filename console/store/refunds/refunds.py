@@ -102,12 +102,12 @@ def _make_first_requested_query(work: WorkState) -> Select[Any]:
     as the parameter `most` says, with ids above the parameter `after`. Each work state has a query of its own,
     because no index is sorted by id over all of them.
     """
-    requested = (
+    requested_ids = (
         refunds.c.status == RefundState.REQUESTED.value,
         refunds.c.certainty == "known",
         refunds.c.work_state == work.value,
     )
-    ids = select(refunds.c.id).where(*requested, refunds.c.id > bindparam("after")).order_by(refunds.c.id)
+    ids = select(refunds.c.id).where(*requested_ids, refunds.c.id > bindparam("after")).order_by(refunds.c.id)
     return select(ids.limit(bindparam("most", type_=Integer)).subquery())
 
 
@@ -337,10 +337,10 @@ def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tup
     more are left out."""
     kept_records = tuple(records)
     names = {name for refund in kept_records if refund.state is RefundState.REQUESTED for name in refund.checkers}
-    lost = {name for name in names if not _is_approver(conn, name)}
+    lost_names = {name for name in names if not _is_approver(conn, name)}
     return tuple(
-        replace(refund, checkers=tuple(name for name in refund.checkers if name not in lost))
-        if lost and refund.state is RefundState.REQUESTED
+        replace(refund, checkers=tuple(name for name in refund.checkers if name not in lost_names))
+        if lost_names and refund.state is RefundState.REQUESTED
         else refund
         for refund in kept_records
     )

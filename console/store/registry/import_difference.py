@@ -44,19 +44,19 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     """Apply the difference `source` to a registry, in a transaction that the caller has begun. Raises
     bad_registry_file if a row of the file is invalid; interrupted if the import must stop."""
     add_missing_columns(connection)
-    inserted = PlaceIds(connection)
+    inserted_places = PlaceIds(connection)
     places = read_places(connection)
-    done, count = 0, read_registry_fact(connection, "rows")
+    done_lines, count = 0, read_registry_fact(connection, "rows")
     for block in read_rows(source):
-        rows = list(_read_rows_in_force(block.columns, inserted))
-        if len(places) < len(inserted):
+        rows = list(_read_rows_in_force(block.columns, inserted_places))
+        if len(places) < len(inserted_places):
             places = read_places(connection)
         unindex_rows(connection, _find_ids(connection, rows))
         for row, is_deleted in rows:
             count += _apply_row(connection, source, row, is_deleted, places)
         index_rows(connection, _find_ids(connection, rows))
-        more, done = block.last_line - done, block.last_line
-        run.report_rows("rows", source, done, more)
+        line_count, done_lines = block.last_line - done_lines, block.last_line
+        run.report_rows("rows", source, done_lines, line_count)
         run.raise_if_stopped()
     connection.execute(
         "DELETE FROM changes WHERE day < ?", ((source.day - FIRST_PUBLICATION_DAY).days - DAYS_OF_CHANGES,)
@@ -99,8 +99,8 @@ def _apply_row(
         connection.execute(INSERT_CORPORATION_STATEMENT, after)
     else:
         connection.execute(_UPDATE_CORPORATION_STATEMENT, (*after, stored_row[0]))
-    was, now = (None if state is None else read_corporation(state, places) for state in (before, after))
-    if find_changed_facts(was, now):
+    earlier_facts, now = (None if state is None else read_corporation(state, places) for state in (before, after))
+    if find_changed_facts(earlier_facts, now):
         states = (None if state is None else format_corporation_state(state, places) for state in (before, after))
         connection.execute(_INSERT_CHANGE_STATEMENT, ((source.day - FIRST_PUBLICATION_DAY).days, row[0], *states))
     return (after is not None) - (before is not None)

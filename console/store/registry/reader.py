@@ -232,8 +232,8 @@ class RegistryReader:
             raise sqlite3.OperationalError("the registry was deleted")
         if generation is not None:
             generation.close()
-        self._generation = opened = _OpenRegistryFile(file, file_version)
-        return opened
+        self._generation = opened_file = _OpenRegistryFile(file, file_version)
+        return opened_file
 
 
 def open_registry(folder: Path) -> RegistryReader | None:

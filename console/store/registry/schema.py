@@ -320,14 +320,14 @@ def _find_cycles(connection: sqlite3.Connection) -> list[list[str]]:
     successors: dict[int, int] = dict(connection.execute(query).fetchall())
     cycles = []
     while successors:
-        number, following = successors.popitem()
+        number, next_number = successors.popitem()
         path = {number: None}
-        while following in successors:
-            path[following] = None
-            following = successors.pop(following)
-        if following in path:
+        while next_number in successors:
+            path[next_number] = None
+            next_number = successors.pop(next_number)
+        if next_number in path:
             chain = list(path)
-            cycle = chain[chain.index(following) :]
+            cycle = chain[chain.index(next_number) :]
             start = cycle.index(min(cycle))
             cycles.append([f"{number:013}" for number in (*cycle[start:], *cycle[:start])])
     return sorted(cycles)

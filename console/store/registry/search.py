@@ -57,9 +57,9 @@ def search(
     if query.kind is QueryKind.EMPTY:
         return ()
     candidates = _Candidates(connection, query, prefecture_code)
-    best = _rank_ours(candidates, [int(number) for number in our_numbers])
+    best_row_ids = _rank_ours(candidates, [int(number) for number in our_numbers])
     corporations_by_row_id: dict[int, Corporation] = {}
-    for row_id in chain(best, _find_by_rank(candidates, limit, corporations_by_row_id)):
+    for row_id in chain(best_row_ids, _find_by_rank(candidates, limit, corporations_by_row_id)):
         if len(corporations_by_row_id) >= limit:
             break
         corporation = corporations_by_row_id.get(row_id) or read(row_id)
@@ -71,12 +71,12 @@ def search(
 def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
     """Return the row ids of the corporations with one of these numbers that match the query, the best first. Hidden
     corporations, and those outside the prefecture of the search, are left out."""
-    ranked = [
+    ranked_rows = [
         (one.rank, is_closed, _get_name_length(one), one.row_id)
         for row, is_closed in candidates.read_rows_with_numbers(numbers)
         if (one := candidates.rank(row)).rank is not None
     ]
-    return [row_id for *_, row_id in sorted(ranked)]
+    return [row_id for *_, row_id in sorted(ranked_rows)]
 
 
 class _Candidate(NamedTuple):
@@ -144,12 +144,12 @@ class _Candidates:
     def rank(self, row: tuple[Any, ...]) -> _Candidate:
         """Return the candidate of a row (id and texts of a corporation) with its rank."""
         row_id = row[0]
-        known = self._known.get(row_id)
-        if known is None:
+        known_candidate = self._known.get(row_id)
+        if known_candidate is None:
             texts = CorporationTexts(*row[1:])
-            known = _Candidate(row_id, texts.number, texts.name, self.ranking.rank(texts))
-            self._known[row_id] = known
-        return known
+            known_candidate = _Candidate(row_id, texts.number, texts.name, self.ranking.rank(texts))
+            self._known[row_id] = known_candidate
+        return known_candidate
 
 
 _SELECT_CORPORATION_TEXTS_SQL = """
@@ -180,18 +180,18 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
         yield from _yield_row_ids(
             candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number), prefecture_code))
         )
-    few = _find_matches_if_few(candidates, limit)
-    if few is not None:
-        yield from few
+    few_matches = _find_matches_if_few(candidates, limit)
+    if few_matches is not None:
+        yield from few_matches
         return
     for rank in Rank:
         for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-            new = (
+            new_row_ids = (
                 candidate
                 for candidate in _find_ranked_candidates(candidates, rank, table)
                 if candidate.row_id not in found_ids
             )
-            for ranked_candidate in sorted(islice(new, limit), key=_get_name_length):
+            for ranked_candidate in sorted(islice(new_row_ids, limit), key=_get_name_length):
                 yield ranked_candidate.row_id
         if rank is Rank.NAME and query.digits:
             yield from _find_by_digits(candidates.connection, query.digits, prefecture_code)
@@ -218,7 +218,7 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
                 is_closed[row_id] = table == CLOSED_TERMS_TABLE
             if count > MAX_CANDIDATES or (count > 2 * limit and len(is_closed) > limit):
                 return None
-    ranked = [
+    ranked_matches = [
         (
             ranked_candidate.rank,
             is_closed[ranked_candidate.row_id],
@@ -228,7 +228,7 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
         for ranked_candidate in map(candidates.rank_row_id, is_closed)
         if ranked_candidate.rank is not None
     ]
-    return [row_id for *_, row_id in sorted(ranked, key=lambda entry: entry[:3])]
+    return [row_id for *_, row_id in sorted(ranked_matches, key=lambda entry: entry[:3])]
 
 
 def _get_name_length(candidate: _Candidate) -> int:
@@ -295,27 +295,27 @@ def _make_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator
     """Yield full-text expressions. Each one finds the corporations that match one of the words at `rank` and the
     other words in any of their texts. Words for which the index isn't read (see `_list_indexed_words`) don't count.
     Yield nothing for a word that the index can't find at `rank`, or if it can't find one of the other words."""
-    indexed = _list_indexed_words(words)
-    anywhere = [_make_anywhere_expression(word) for word in indexed]
-    for position, word in enumerate(indexed):
-        others = [*anywhere[:position], *anywhere[position + 1 :]]
-        best = _make_word_expression(word, rank)
-        if best is not None and None not in others:
-            yield _join_expressions("AND", [best, *others])
+    indexed_words = _list_indexed_words(words)
+    word_expressions = [_make_anywhere_expression(word) for word in indexed_words]
+    for position, word in enumerate(indexed_words):
+        other_expressions = [*word_expressions[:position], *word_expressions[position + 1 :]]
+        best_expression = _make_word_expression(word, rank)
+        if best_expression is not None and None not in other_expressions:
+            yield _join_expressions("AND", [best_expression, *other_expressions])
 
 
 def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
     """Return the words for which the index is read. Words of one character and legal forms are left out, and parts
     of legal forms unless there is no other word, because most names contain them."""
-    indexed = [
+    indexed_words = [
         word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_legal_form(word.names[0]))
     ]
-    rarer = [
+    rarer_words = [
         word
-        for word in indexed
+        for word in indexed_words
         if word.post_code or not _CHARACTER_PAIRS_OF_LEGAL_FORMS.issuperset(list_character_pairs(word.names[0]))
     ]
-    return rarer or indexed
+    return rarer_words or indexed_words
 
 
 def _make_word_expression(word: SearchWord, rank: Rank) -> str | None:
@@ -325,14 +325,21 @@ def _make_word_expression(word: SearchWord, rank: Rank) -> str | None:
         case Rank.WHOLE_NAME:
             pairs = zip(word.names, word.bare_names, strict=True)
             return _join_expressions(
-                "OR", [_make_name_expression(bare, name) for name, bare in pairs if name != bare]
+                "OR", [_make_name_expression(bare_name, name) for name, bare_name in pairs if name != bare_name]
             )
         case Rank.NAME:
-            return _join_expressions("OR", [_make_name_expression(bare, bare) for bare in word.bare_names if bare])
-        case Rank.BEGINNING:
-            begun = [*word.bare_names, *word.names]
             return _join_expressions(
-                "OR", [_make_beginning_expression(bare) for bare in dict.fromkeys(begun) if len(bare) > 1]
+                "OR", [_make_name_expression(bare_name, bare_name) for bare_name in word.bare_names if bare_name]
+            )
+        case Rank.BEGINNING:
+            beginning_names = [*word.bare_names, *word.names]
+            return _join_expressions(
+                "OR",
+                [
+                    _make_beginning_expression(bare_name)
+                    for bare_name in dict.fromkeys(beginning_names)
+                    if len(bare_name) > 1
+                ],
             )
         case Rank.PART:
             return _make_part_expression(word)
@@ -356,7 +363,9 @@ def _make_beginning_expression(bare_name: str) -> str | None:
 
 
 def _make_part_expression(word: SearchWord) -> str | None:
-    parts = (bare if len(bare) > 1 else name for name, bare in zip(word.names, word.bare_names, strict=True))
+    parts = (
+        bare_name if len(bare_name) > 1 else name for name, bare_name in zip(word.names, word.bare_names, strict=True)
+    )
     return _join_expressions("OR", [_make_all_terms_expression(list_character_pairs(part)) for part in parts])
 
 
@@ -385,12 +394,12 @@ def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
     legal forms are left out if there are other terms. Of many terms only some are used, because a search verifies the
     found rows: first the rarer terms (those that aren't two kana), then others spread over the text.
     """
-    usual = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
-    different = sorted(usual or dict.fromkeys(terms), key=_is_kana)
-    rare = [term for term in different if not _is_kana(term)][:_MAX_EXPRESSION_TERMS]
-    frequent = different[len(rare) :]
-    step = -(-len(frequent) // max(_MIN_FREQUENT_TERMS, _MAX_EXPRESSION_TERMS - len(rare))) or 1
-    chosen_terms = [*rare, *frequent[::step]]
+    usual_terms = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
+    different_terms = sorted(usual_terms or dict.fromkeys(terms), key=_is_kana)
+    rare_terms = [term for term in different_terms if not _is_kana(term)][:_MAX_EXPRESSION_TERMS]
+    frequent_terms = different_terms[len(rare_terms) :]
+    step = -(-len(frequent_terms) // max(_MIN_FREQUENT_TERMS, _MAX_EXPRESSION_TERMS - len(rare_terms))) or 1
+    chosen_terms = [*rare_terms, *frequent_terms[::step]]
     return _join_expressions("AND", [f'"{term}"' for term in chosen_terms if not _is_implied(term, chosen_terms)])
 
 
@@ -405,10 +414,10 @@ def _is_kana(term: str) -> bool:
 
 
 def _join_expressions(operator: str, expressions: Iterable[str | None]) -> str | None:
-    present = list(dict.fromkeys(expression for expression in expressions if expression is not None))
-    if len(present) < 2:
-        return present[0] if present else None
-    return "(" + f" {operator} ".join(present) + ")"
+    present_expressions = list(dict.fromkeys(expression for expression in expressions if expression is not None))
+    if len(present_expressions) < 2:
+        return present_expressions[0] if present_expressions else None
+    return "(" + f" {operator} ".join(present_expressions) + ")"
 
 
 def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:
@@ -417,8 +426,8 @@ def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code
     for beginning in (digits, *(f"{check}{digits}" for check in range(1, 10))):
         if len(beginning) > _NUMBER_DIGITS:
             continue
-        missing = _NUMBER_DIGITS - len(beginning)
-        first = int(beginning) * 10**missing
+        missing_digits = _NUMBER_DIGITS - len(beginning)
+        first = int(beginning) * 10**missing_digits
         yield from _yield_row_ids(
-            connection.execute(_IDS_BY_DIGITS_QUERY, (first, first + 10**missing - 1, prefecture_code))
+            connection.execute(_IDS_BY_DIGITS_QUERY, (first, first + 10**missing_digits - 1, prefecture_code))
         )

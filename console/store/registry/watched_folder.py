@@ -67,16 +67,22 @@ class WatchedFolder:
         refused = self._read_state("refused")
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
         for file in sorted(files):
-            known = refused.get(file.name)
-            if known is not None and known["stamp"] == list(stamps.get(file.name, ())):
-                return RefusedFile((known["stamp"][0], known["stamp"][1]), known["code"], known["detail"])
+            known_refusal = refused.get(file.name)
+            if known_refusal is not None and known_refusal["stamp"] == list(stamps.get(file.name, ())):
+                return RefusedFile(
+                    (known_refusal["stamp"][0], known_refusal["stamp"][1]),
+                    known_refusal["code"],
+                    known_refusal["detail"],
+                )
         return None
 
     def store_refusal(self, file_name: str, error: ConsoleError) -> None:
         """Store the error with which the import refused this file. It counts until the file changes or is
         deleted. Nothing is stored for a file that isn't in the watched folder."""
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
-        refusals_by_name = {name: known for name, known in self._read_state("refused").items() if name in stamps}
+        refusals_by_name = {
+            name: known_refusal for name, known_refusal in self._read_state("refused").items() if name in stamps
+        }
         if file_name in stamps:
             refusals_by_name[file_name] = {
                 "stamp": stamps[file_name],

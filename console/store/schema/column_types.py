@@ -18,11 +18,11 @@ class _LenientInstant(sqlite.DATETIME):
     returns None for a value that isn't an instant."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
-        strict = super().result_processor(dialect, coltype)
+        strict_processor = super().result_processor(dialect, coltype)
 
         def read_instant(value: Any) -> datetime | None:
             try:
-                return strict(value) if strict else value
+                return strict_processor(value) if strict_processor else value
             except (TypeError, ValueError):
                 return None
 

@@ -101,8 +101,8 @@ class LegacyTable:
         a CHAR column, and converted to utf8mb4 if the column's character set isn't a form of UTF-8."""
         column = self.columns["corporation_number"]
         sql = "RTRIM(corporation_number)" if column.base_type == "char" else "corporation_number"
-        foreign = column.charset is not None and not column.charset.startswith("utf8")
-        return f"CONVERT({sql} USING utf8mb4)" if foreign else sql
+        is_foreign_charset = column.charset is not None and not column.charset.startswith("utf8")
+        return f"CONVERT({sql} USING utf8mb4)" if is_foreign_charset else sql
 
     @property
     def dates_are_utc(self) -> bool:
@@ -143,12 +143,12 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
         # MySQL returns a text default without quotes
         if default_sql is not None and charset is not None and not _is_quoted(default_sql):
             default_sql = "'" + default_sql.replace("'", "''") + "'"
-        filled = _gives_value(str(kind).lower(), default_sql, str(extra).lower())
+        gives_value = _gives_value(str(kind).lower(), default_sql, str(extra).lower())
         columns[name.lower()] = LegacyColumn(
             name.lower(),
             str(kind).lower(),
             nullable == "YES",
-            filled,
+            gives_value,
             default_sql,
             charset,
             collation,
@@ -188,8 +188,8 @@ def _read_file_table(conn: Connection) -> LegacyTable | None:
     columns, primary = {}, []
     for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({TABLE_NAME})"):
         name = str(row.name).lower()
-        filled = row.dflt_value is not None or row.hidden != 0
-        columns[name] = LegacyColumn(name, str(row.type).lower(), not row.notnull, filled, row.dflt_value)
+        gives_value = row.dflt_value is not None or row.hidden != 0
+        columns[name] = LegacyColumn(name, str(row.type).lower(), not row.notnull, gives_value, row.dflt_value)
         if row.pk:
             primary.append(name)
     if not columns:

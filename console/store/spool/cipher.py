@@ -93,5 +93,5 @@ def derive_key(key_text: str, purpose: str) -> bytes:
 def _compute_hkdf_block(secret: bytes, info: bytes) -> bytes:
     """Return one block (32 bytes) of HKDF-SHA256 (RFC 5869) without salt. It is computed here because the import
     of a library would slow down every start."""
-    extracted = hmac.digest(bytes(32), secret, "sha256")
-    return hmac.digest(extracted, info + b"\x01", "sha256")
+    extracted_key = hmac.digest(bytes(32), secret, "sha256")
+    return hmac.digest(extracted_key, info + b"\x01", "sha256")

@@ -196,16 +196,16 @@ def write_run_state(
     """
     if run.state == RUN_DONE:
         raise ForbiddenTransition("a bulk run that is done stays so")
-    written: dict[str, Any] = {
+    written_values: dict[str, Any] = {
         "state": state,
         "most": run.most if rows_to_process is None else rows_to_process,
         "reason": reason,
         "ended_at": now if state in (RUN_STOPPED, RUN_DONE) else None,
         "changed_at": now,
     }
-    compare_and_swap.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written)
+    compare_and_swap.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written_values)
     compare_and_swap.announce_change(conn, BULK_RUN_KIND, run.id, now)
-    return replace(run, **written, version=run.version + 1)
+    return replace(run, **written_values, version=run.version + 1)
 
 
 def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRun, ...]:

@@ -96,7 +96,7 @@ def end_run(
     Raises StaleRow if the row has changed since `task` was read: another worker has run the task, or
     `store_position` was called.
     """
-    ended = replace(
+    ended_task = replace(
         task,
         next_at=next_at,
         ended_at=now,
@@ -113,10 +113,10 @@ def end_run(
         ended_at=now,
         taken=record_count,
         trouble=error_code,
-        failures=ended.failures,
+        failures=ended_task.failures,
         position=position,
     )
-    return ended
+    return ended_task
 
 
 def store_position(conn: Connection, name: str, position: str) -> None:
@@ -126,11 +126,13 @@ def store_position(conn: Connection, name: str, position: str) -> None:
 
 
 def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None:
-    written = {column: compare_and_swap.make_storable_value(value) for column, value in values.items()} | {
+    written_values = {column: compare_and_swap.make_storable_value(value) for column, value in values.items()} | {
         "version": task.version + 1
     }
     if (
-        conn.execute(_make_update(tuple(written)), {**written, "of": task.name, "as_read": task.version}).rowcount
+        conn.execute(
+            _make_update(tuple(written_values)), {**written_values, "of": task.name, "as_read": task.version}
+        ).rowcount
         != 1
     ):
         raise StaleRow(task.name)

@@ -155,8 +155,8 @@ class AdminPage(Page):
         self.refresh("entered")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        shown = self.stack.currentWidget()
-        return (shown if isinstance(shown, StaticTable) else None), self.tabs
+        shown_widget = self.stack.currentWidget()
+        return (shown_widget if isinstance(shown_widget, StaticTable) else None), self.tabs
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return False
@@ -200,10 +200,10 @@ class AdminPage(Page):
     @Slot()
     def _show_tab(self) -> None:
         name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
-        shown: QWidget = self._refusals[name] if name in self._refused_tabs else self._tables[name]
-        if shown is self.task_table and self._has_no_tasks:
-            shown = self.no_tasks
-        self.stack.setCurrentWidget(shown)
+        shown_widget: QWidget = self._refusals[name] if name in self._refused_tabs else self._tables[name]
+        if shown_widget is self.task_table and self._has_no_tasks:
+            shown_widget = self.no_tasks
+        self.stack.setCurrentWidget(shown_widget)
         self._update_buttons()
         self.restore_focus()
 
@@ -215,14 +215,14 @@ class AdminPage(Page):
         self.switch_button.show_text(
             self.context.translate("admin.end_read_only" if is_on else "admin.set_read_only")
         )
-        shown = (name == "switches", name == "limits" and name not in self._refused_tabs)
-        for line, is_shown in zip(self._lines, shown, strict=True):
+        are_shown = (name == "switches", name == "limits" and name not in self._refused_tabs)
+        for line, is_shown in zip(self._lines, are_shown, strict=True):
             line.setVisible(is_shown)
         self.detail.show_text(format_row_detail(self._tables[name].current_item, self.context))
         self.detail.setVisible(bool(self.detail.plain))
-        self.footer.setVisible(any(shown) or bool(self.detail.plain))
+        self.footer.setVisible(any(are_shown) or bool(self.detail.plain))
         hints = ("key.read_only", "key.change_limit")
-        self.show_key_hints_without({hint for hint, is_shown in zip(hints, shown, strict=True) if not is_shown})
+        self.show_key_hints_without({hint for hint, is_shown in zip(hints, are_shown, strict=True) if not is_shown})
 
     @Slot()
     def _open_switch_dialog(self) -> None:

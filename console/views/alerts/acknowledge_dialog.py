@@ -52,7 +52,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
         )
         bind_button_to_worker(context, self.act_button)
         self._context, self._alert = context, alert
-        self._ids = [alert.id, *(other.id for other in other_alerts if other.id != alert.id)]
+        self._ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
         self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)
         self.reason_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()

@@ -166,10 +166,10 @@ class AlertsPage(Page):
         incident = self.current_incident
         if incident is None:
             return self.context.translate("act.none_selected")
-        acknowledged = [alert for alert in self._list_open_alerts(incident) if alert.acknowledged_by]
-        if button is self.acknowledge_button and acknowledged:
-            who = record_words.get_actor_name(acknowledged[0].acknowledged_by or "", self.context)
-            return self.context.translate("alerts_screen.already_seen", who=who)
+        acknowledged_alerts = [alert for alert in self._list_open_alerts(incident) if alert.acknowledged_by]
+        if button is self.acknowledge_button and acknowledged_alerts:
+            actor_name = record_words.get_actor_name(acknowledged_alerts[0].acknowledged_by or "", self.context)
+            return self.context.translate("alerts_screen.already_seen", who=actor_name)
         return ""
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -275,7 +275,7 @@ class AlertsPage(Page):
             translate("incident.action.reopen" if is_resolved else "incident.action.resolve")
         )
         is_acknowledgeable = bool(self._list_unacknowledged_alerts(incident))
-        shown = (
+        shown_content = (
             (self.take_button, incident.owner is None),
             (self.give_back_button, is_own),
             (self.hand_over_button, True),
@@ -289,7 +289,7 @@ class AlertsPage(Page):
         self._show_buttons(
             (
                 *((self.action_button,) if leads_on else ()),
-                *(button for button, is_shown in shown if is_shown and not is_closed),
+                *(button for button, is_shown in shown_content if is_shown and not is_closed),
             )
         )
 
@@ -350,9 +350,9 @@ class AlertsPage(Page):
     def undo_acknowledgement(self) -> None:
         """Undo the acting person's own acknowledgement of the selected incident's alerts."""
         incident = self.current_incident
-        own = [] if incident is None else self._list_own_acknowledged_alerts(incident)
-        if incident is not None and own:
-            self._run_incident_action(incident, "undo", _make_undo_acknowledgement_call(own))
+        own_alerts = [] if incident is None else self._list_own_acknowledged_alerts(incident)
+        if incident is not None and own_alerts:
+            self._run_incident_action(incident, "undo", _make_undo_acknowledgement_call(own_alerts))
 
     @Slot()
     def open_acknowledge_dialog(self) -> None:

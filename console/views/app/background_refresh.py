@@ -224,7 +224,7 @@ class BackgroundRefresh(QObject):
                 services.notices.count_open_notices(),
                 services.alerts.count_changed_companies(),
             )
-            unfinished = services.recovery.list_unfinished_operations()
+            unfinished_operations = services.recovery.list_unfinished_operations()
             lost_count = services.alerts.count_lost_operations()
             to_decide: tuple[Refund | WaitingProposal, ...] = (
                 *refunds,
@@ -233,7 +233,7 @@ class BackgroundRefresh(QObject):
             mentions = services.mentions.list_open()
             return WorkCounts(
                 counts,
-                unfinished,
+                unfinished_operations,
                 now,
                 to_decide,
                 services.incidents.count_waiting_incidents(),

@@ -276,18 +276,20 @@ class CommandPalette(QObject):
         """Return the groups of results in the order on screen: the exact match, the companies, their open records,
         then the other records, alerts and operations. The Enter key opens the first entry."""
         search_result = self._result
-        exact = [] if search_result is None else self._make_exact_match_groups(search_result)
-        groups = [*exact, self._make_company_group()]
+        exact_groups = [] if search_result is None else self._make_exact_match_groups(search_result)
+        groups = [*exact_groups, self._make_company_group()]
         if search_result is None:
             return groups
-        shown = {entry.key for group in exact for entry in group.entries}
+        shown_keys = {entry.key for group in exact_groups for entry in group.entries}
         has_words = bool(search_result.query.words)
         open_records = [record for record in self._matches if has_words and case_words.is_record_open(record)]
-        rest = [record for record in self._matches if not (has_words and case_words.is_record_open(record))]
-        groups.append(self._make_record_group("lookup.open_matters", open_records, shown))
+        remaining_records = [
+            record for record in self._matches if not (has_words and case_words.is_record_open(record))
+        ]
+        groups.append(self._make_record_group("lookup.open_matters", open_records, shown_keys))
         for kind in search_result.groups:
-            of_kind = [record for record in rest if case_words.get_record_kind(record) == kind]
-            groups.append(self._make_record_group(f"search.group.{kind}", of_kind, shown))
+            of_kind = [record for record in remaining_records if case_words.get_record_kind(record) == kind]
+            groups.append(self._make_record_group(f"search.group.{kind}", of_kind, shown_keys))
         groups += [self._make_alert_group(search_result), self._make_operation_group(search_result)]
         groups.append(self._make_all_records_group(search_result))
         return groups
@@ -298,12 +300,12 @@ class CommandPalette(QObject):
         if result.exact is None:
             return []
         kind, record_id = result.exact
-        exact = [
+        exact_groups = [
             match for match in self._matches if (case_words.get_record_kind(match), match.id) == (kind, record_id)
         ]
-        if not exact:
+        if not exact_groups:
             return [self._make_operation_group(result)]
-        return [self._make_record_group(f"search.group.{kind}", exact, frozenset())]
+        return [self._make_record_group(f"search.group.{kind}", exact_groups, frozenset())]
 
     def _make_record_group(
         self, title_key: str, records: Sequence[ShownRecord], shown_keys: "set[object] | frozenset[object]"

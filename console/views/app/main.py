@@ -52,10 +52,10 @@ def run_window(
     `open_services` runs in a worker thread. The caller of run_window closes the services. If `link` is given, the
     window first shows the page that it names.
     """
-    existing = QApplication.instance()
+    existing_app = QApplication.instance()
     QGuiApplication.setDesktopFileName("support-console")
     QGuiApplication.setApplicationVersion(__version__)
-    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    app = existing_app if isinstance(existing_app, QApplication) else QApplication(sys.argv[:1])
     window_opening = WindowOpener(settings, open_services, link=link)
     end_timer, collector = EndRequestTimer(app, is_end_requested), GarbageCollectionTimer(app)
     window_opening.window.show()
@@ -314,8 +314,8 @@ class WindowOpener(QObject):
 
         if hasattr(self, "runner"):
             self._write_preferences_and_state()
-            unfinished = self.runner.close(MAX_WAIT_FOR_CALLS_SECONDS)
-            if unfinished:
+            unfinished_labels = self.runner.close(MAX_WAIT_FOR_CALLS_SECONDS)
+            if unfinished_labels:
                 interrupts.end_network_waits(MAX_WAIT_AFTER_INTERRUPT_SECONDS)
         if shiboken6.isValid(self.window):
             shiboken6.delete(self.window)

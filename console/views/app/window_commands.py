@@ -87,8 +87,8 @@ def list_commands(
 def list_recent_commands(context: WindowContext) -> list[str]:
     """Return the names of the commands that the person has used most recently, at most MAX_RECENT_COMMANDS, the
     latest first."""
-    stored = context.own_state.value(RECENT_COMMANDS_VALUE_NAME)
-    return [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
+    stored_names = context.own_state.value(RECENT_COMMANDS_VALUE_NAME)
+    return [name for name in stored_names if isinstance(name, str)] if isinstance(stored_names, list) else []
 
 
 def store_recent_command(context: WindowContext, name: str) -> None:
@@ -130,8 +130,8 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
 def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
     """Yield one command per queue and per saved view, which opens it and shows its record count at the right."""
     for name in QUEUE_TAB_NAMES:
-        counted = context.work_counts.find_queue_count(name)
-        count = wording.format_count(counted.count, is_capped=counted.capped) if counted else ""
+        queue_count = context.work_counts.find_queue_count(name)
+        count = wording.format_count(queue_count.count, is_capped=queue_count.capped) if queue_count else ""
         title = _make_title_function("search.open_queue", queue=name)
         yield WindowCommand(
             f"queue.{name}", title, partial(context.navigate, make_queue_route(name)), "list", "", count

@@ -409,13 +409,15 @@ class WindowController(QObject):
         if not names:
             self.frame.show_bar(None)
             return
-        see = KeyButton(self.context.translate("screen.leftovers.act"), kind="inline")
-        see.clicked.connect(self._open_leftovers_dialog)
+        details_button = KeyButton(self.context.translate("screen.leftovers.act"), kind="inline")
+        details_button.clicked.connect(self._open_leftovers_dialog)
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(self._hide_leftovers_bar)
         words = self.context.translate("screen.leftovers.words", count=len(names))
         self.frame.show_bar(
-            NotificationBar(self.context.translate("screen.leftovers"), words, shape="lock", button=see, second=close)
+            NotificationBar(
+                self.context.translate("screen.leftovers"), words, shape="lock", button=details_button, second=close
+            )
         )
 
     @Slot()

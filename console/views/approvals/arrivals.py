@@ -18,10 +18,10 @@ def make_arrival_toast(arrived: Sequence[_RequestOrProposal], context: WindowCon
     """Return the toast about newly arrived requests and proposals: their number, and the titles of the first
     three. A click on the toast opens the page of the first record."""
     titles = [
-        case_words.format_record_title(waiting, context)
-        if isinstance(waiting, Refund)
-        else format_proposal_title(waiting, context)
-        for waiting in arrived[:_MAX_TITLES_IN_TOAST]
+        case_words.format_record_title(waiting_decision, context)
+        if isinstance(waiting_decision, Refund)
+        else format_proposal_title(waiting_decision, context)
+        for waiting_decision in arrived[:_MAX_TITLES_IN_TOAST]
     ]
     words = context.translate("approvals.arrived", n=len(arrived))
     return Toast(words, " · ".join(titles), "half_disc", "progress", _find_record_route(arrived[0]))

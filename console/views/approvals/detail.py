@@ -402,12 +402,12 @@ class ApprovalView(QScrollArea):
         )
         own_reserve = own_minor if view.record.state in _REFUND_STATES_BEFORE_SENDING else 0
         before = money.refundable + (0 if view.record.set_aside_id is not None else own_reserve)
-        rows, rest = money_facts.make_money_parts(amounts, context, before)
+        rows, remaining_part = money_facts.make_money_parts(amounts, context, before)
         amount = wording.format_amount(-own_minor, money.currency)
         rows.append(MoneyPart(context.translate("money.part.this"), amount, own_minor, "back_hatch", "care"))
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        strip.show_money_parts(rows, rest)
+        strip.show_money_parts(rows, remaining_part)
         return make_titled_panel(context.translate("approvals.money"), strip, heading=3)
 
     def _make_fulfilled_checks_panel(self, view: RefundDetails) -> QWidget:
@@ -469,9 +469,9 @@ class ApprovalView(QScrollArea):
     def _make_result_panel(self, view: RefundDetails) -> QWidget:
         """Return the panel about a decided refund: its state, the reason for it, and the next step."""
         shape, tone = case_words.get_verdict_icon_and_tone(view.explanation)
-        verdict, *rest = record_words.format_explanation(view.explanation, self._context)
+        verdict, *further_sentences = record_words.format_explanation(view.explanation, self._context)
         lines = [TextLabel(verdict, "body", tone, bold=True, wrap=True)]
-        lines += [TextLabel(sentence, wrap=True) for sentence in rest if sentence]
+        lines += [TextLabel(sentence, wrap=True) for sentence in further_sentences if sentence]
         panel, box = ToneBox(tone), make_row(gap=12, margins=(14, 10, 12, 10))
         box.addWidget(ShapeIcon(shape, tone, line="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(*lines, gap=2), 1)

@@ -185,15 +185,17 @@ class ApprovalsPage(Page):
         the focus is inside it, otherwise those of the list. A decision that the person can't make about the
         shown request is left out.
         """
-        focused = QApplication.focusWidget()
-        is_in_request = focused is not None and (focused is self.view or self.view.isAncestorOf(focused))
+        focused_widget = QApplication.focusWidget()
+        is_in_request = focused_widget is not None and (
+            focused_widget is self.view or self.view.isAncestorOf(focused_widget)
+        )
         hints = self.request_key_hints if is_in_request else self.key_hints
         if self.proposal is not None:
             hints = self.proposal_key_hints
         elif self.shown_view is not None:
             buttons = {"A": self.approve, "D": self.decline, "W": self.withdraw}
-            hidden = {key for key, button in buttons.items() if button.isHidden()}
-            hints = tuple(hint for hint in hints if not hidden.intersection(hint[0]))
+            hidden_keys = {key for key, button in buttons.items() if button.isHidden()}
+            hints = tuple(hint for hint in hints if not hidden_keys.intersection(hint[0]))
         self.hint_bar.show_key_hints([(keys, self.context.translate(words)) for keys, words in hints])
 
     @property
@@ -252,13 +254,17 @@ class ApprovalsPage(Page):
             self._show_empty_state()
         decidable_count = sum(not proposal.refusal for proposal in proposals)
         own_count = len(inbox.to_decide) + decidable_count
-        undecided = len(inbox.others) + len(proposals) - decidable_count
-        self.hint_bar.count.show_text(self.context.translate("approvals.count", n=own_count, others=undecided))
+        undecided_count = len(inbox.others) + len(proposals) - decidable_count
+        self.hint_bar.count.show_text(self.context.translate("approvals.count", n=own_count, others=undecided_count))
         self.restore_focus()
 
     def _show_empty_state(self) -> None:
-        translate, undecided = self.context.translate, len(self.inbox.others)
-        words = translate("approvals.empty_others", n=undecided) if undecided else translate("approvals.empty_hint")
+        translate, undecided_count = self.context.translate, len(self.inbox.others)
+        words = (
+            translate("approvals.empty_others", n=undecided_count)
+            if undecided_count
+            else translate("approvals.empty_hint")
+        )
         self.empty_button = KeyButton(translate("action.open_queue"))
         self.empty_button.clicked.connect(self._open_empty_state_queue)
         empty = EmptyState(translate("approvals.empty"), words, shape="check", button=self.empty_button)
@@ -400,8 +406,8 @@ class ApprovalsPage(Page):
                 button.disable_with_reason(self.context.translate(reason))
             return
         is_own = self.is_own_request(view)
-        undecided = view.record.state is RefundState.REQUESTED
-        self.decline.setVisible(not is_own and undecided)
+        is_undecided = view.record.state is RefundState.REQUESTED
+        self.decline.setVisible(not is_own and is_undecided)
         self.approve.setVisible(not is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
         self.withdraw.setVisible(is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
         maker = view.record.maker
@@ -410,7 +416,7 @@ class ApprovalsPage(Page):
             if is_own
             else self.context.translate("approvals.maker_reads", maker=maker)
         )
-        self.reads.setVisible(is_own or undecided)
+        self.reads.setVisible(is_own or is_undecided)
         self._show_footer()
         self._show_key_hints()
         for button, disabled_reason in (
@@ -422,8 +428,8 @@ class ApprovalsPage(Page):
                 button.disable_with_reason(disabled_reason)
             else:
                 button.enable_button()
-        offered = self.withdraw if is_own else self.approve
-        self.disabled_reason_label.show_text("" if offered.isHidden() else offered.reason)
+        offered_button = self.withdraw if is_own else self.approve
+        self.disabled_reason_label.show_text("" if offered_button.isHidden() else offered_button.reason)
 
     @Slot()
     def _show_footer(self) -> None:
@@ -466,9 +472,9 @@ class ApprovalsPage(Page):
         below the list."""
         super().resizeEvent(event)
         side_by_side = self.width() >= _MIN_SIDE_BY_SIDE_WIDTH_PX * current_appearance().scale
-        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        left_to_right, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         for box in (self._first, self._middle):
-            box.setDirection(across if side_by_side else down)
+            box.setDirection(left_to_right if side_by_side else top_to_bottom)
         for part in (self.list, self.view):
             part.arrange_panels(side_by_side=side_by_side)
 

@@ -68,8 +68,8 @@ class AuditPage(Page):
         self.rows.failed.connect(self.show_reading_failure)
         margin = tokens().px("spacing", "page_margin")
         tools = Surface(edge="bottom")
-        whose = TextLabel(translate("audit_screen.whose"), "small", "muted", wrap=True)
-        tools.setLayout(make_row(self.verify, self.export.button, 8, whose, margins=(margin, 8, margin, 8)))
+        owner_label = TextLabel(translate("audit_screen.whose"), "small", "muted", wrap=True)
+        tools.setLayout(make_row(self.verify, self.export.button, 8, owner_label, margins=(margin, 8, margin, 8)))
         self.add_content(self.head)
         self.add_content(tools)
         self.add_content(self.table, 1)
@@ -121,10 +121,10 @@ class AuditPage(Page):
 
     def _show_verified_toast(self, rows: int) -> None:
         self.verify.enable_button()
-        words_ = self.context.translate("audit_screen.verified", rows=rows)
+        sentence = self.context.translate("audit_screen.verified", rows=rows)
         self.show_bar(
             "verify",
-            NotificationBar(self.context.translate("audit_screen.unbroken"), words_, tone="good", shape="shield"),
+            NotificationBar(self.context.translate("audit_screen.unbroken"), sentence, tone="good", shape="shield"),
         )
 
     def _show_broken_trail(self, failure: Failure) -> None:

@@ -149,10 +149,10 @@ class BulkRunDialog(DialogFrame):
             return
         runs_here = self.is_running_here
         self.outcome.show_run(item, bulk_progress, runs_here=runs_here)
-        running = runs_here or item.run.state == "running"
-        if not running:
+        is_running = runs_here or item.run.state == "running"
+        if not is_running:
             self._timer.stop()
-        self._show_run_button(item.run, running=running)
+        self._show_run_button(item.run, running=is_running)
 
     def _show_run_button(self, run: BulkRun, *, running: bool) -> None:
         """Show the button for the action that the run's state allows: stop for a running run, resume for a stopped

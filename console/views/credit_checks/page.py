@@ -93,8 +93,8 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
 
     def fit_panel_strips(self) -> None:
         super().fit_panel_strips()
-        if (around := self.parentWidget()) is not None:
-            self.documents.fit_width(around.width() - 2 * tokens().px("spacing", "page_margin"))
+        if (parent_widget := self.parentWidget()) is not None:
+            self.documents.fit_width(parent_widget.width() - 2 * tokens().px("spacing", "page_margin"))
 
     def list_focus_stops_below(self) -> tuple[QWidget, ...]:
         return (self.pdf_button,)
@@ -118,8 +118,10 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         self._difference = facts.format_differences(before.record, view.record, context)
         button = KeyButton(context.translate("action.show_difference"), kind="inline")
         button.clicked.connect(self._show_difference_in_bar)
-        who = words.get_actor_name(last_entry.actor, context)
-        self.show_change_bar(context.translate("record.changed_by", who=who, at=last_entry.at, fields=fields), button)
+        actor_name = words.get_actor_name(last_entry.actor, context)
+        self.show_change_bar(
+            context.translate("record.changed_by", who=actor_name, at=last_entry.at, fields=fields), button
+        )
 
     @Slot()
     def _show_difference_in_bar(self) -> None:

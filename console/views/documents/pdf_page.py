@@ -389,8 +389,10 @@ class PdfPage(Page):
         page was fitted to the view, use the nearest zoom in this direction."""
         if self._fit:
             percent = 100 * self._compute_shown_width_px() / _FULL_SIZE_PAGE_WIDTH_PX
-            nearest = [place for place, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
-            self._zoom_index = (nearest[0] if step > 0 else nearest[-1]) if nearest else self._zoom_index
+            zoom_indexes = [place for place, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
+            self._zoom_index = (
+                (zoom_indexes[0] if step > 0 else zoom_indexes[-1]) if zoom_indexes else self._zoom_index
+            )
         else:
             self._zoom_index = min(max(self._zoom_index + step, 0), len(_PAGE_ZOOMS_PERCENT) - 1)
         self._store_and_apply_fit_mode("")

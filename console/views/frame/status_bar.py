@@ -39,12 +39,12 @@ class StatusBarCells(QObject):
 
     def _make_right_cells(self) -> list[StatusCellContent]:
         context = self._context
-        unfinished = context.translate(
+        unfinished_text = context.translate(
             "status.unfinished", count=len(context.work_counts.unfinished) + context.work_counts.unfinished_run_count
         )
         cells = [
             StatusCellContent(context.translate("status.notices"), key="notices"),
-            StatusCellContent(unfinished, key="unfinished"),
+            StatusCellContent(unfinished_text, key="unfinished"),
         ]
         if context.due_at is not None:
             cells.insert(0, StatusCellContent(context.translate("status.due_tasks", at=context.due_at), tone="muted"))

@@ -216,8 +216,8 @@ class CompanyPanel(QWidget):
         name = next((name for name in our_names if name), "")
         if corporation is not None:
             name = registry_words.get_official_name(corporation, context.translate)
-        unnamed = context.translate("record.no_name" if self.records else "lookup.unknown_company")
-        self.name.show_text(name or unnamed, "text" if name else "muted")
+        no_name_text = context.translate("record.no_name" if self.records else "lookup.unknown_company")
+        self.name.show_text(name or no_name_text, "text" if name else "muted")
         self.furigana.show_text(corporation.furigana if corporation is not None else "")
         self.registry_facts.show_facts(facts, our_names)
 
@@ -226,9 +226,9 @@ class CompanyPanel(QWidget):
         """Show the list of the tab with the index `tab_index`. The panel with the live credit check is visible only
         beside the list of credit checks."""
         self.lists.setCurrentIndex(tab_index)
-        shown = self.lists.currentWidget()
-        if isinstance(shown, CompanyTab):
-            shown.read_rows()
+        shown_list = self.lists.currentWidget()
+        if isinstance(shown_list, CompanyTab):
+            shown_list.read_rows()
         self.panel.setVisible(self._has_room and bool(self.records) and self.is_showing_checks)
         self._show_position()
 
@@ -282,11 +282,11 @@ class CompanyPanel(QWidget):
     def _update_purchase_button(self) -> None:
         """Disable the purchase button while the live credit check of the selected row's client has an unknown
         outcome, so that the client may already have bought one."""
-        live = self.panel.record
-        is_unknown = live is not None and live.certainty is Certainty.UNKNOWN
-        client = live.client_id if live is not None else ""
+        live_check = self.panel.record
+        is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN
+        client = live_check.client_id if live_check is not None else ""
         self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")
-        self.buy_button.kind = "primary" if live is None else "default"
+        self.buy_button.kind = "primary" if live_check is None else "default"
         self.buy_button.update()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:

@@ -152,10 +152,10 @@ class LiveCheckPanel(Surface):
             holder.setLayout(make_row(ShapeIcon("dash", "muted", 14), nothing_yet, None, gap=5))
             return holder
         sign = ShapeIcon("check" if has_pdf else "cross", "good" if has_pdf else "bad", 14)
-        words_ = TextLabel(
+        document_label = TextLabel(
             translate("lookup.has_pdf" if has_pdf else "lookup.no_pdf"), "body", "text" if has_pdf else "bad"
         )
-        holder.setLayout(make_row(sign, words_, None, gap=5))
+        holder.setLayout(make_row(sign, document_label, None, gap=5))
         return holder
 
     def _make_earlier_checks_section(self, records: Sequence[CreditCheck]) -> QWidget:

@@ -122,16 +122,16 @@ class LookupPage(Page):
         is_company_shown = self.content.currentWidget() is self.company
         if is_company_shown:
             return self.company.list_focus_targets()
-        shown = self.content.currentWidget()
-        if isinstance(shown, FoundRecordsPanel):
-            companies = shown.company_list.table if shown.company_list is not None else None
+        shown_widget = self.content.currentWidget()
+        if isinstance(shown_widget, FoundRecordsPanel):
+            companies = shown_widget.company_list.table if shown_widget.company_list is not None else None
             return (
                 companies,
-                shown.table,
-                shown.more_button if shown.more_button.isVisible() else None,
+                shown_widget.table,
+                shown_widget.more_button if shown_widget.more_button.isVisible() else None,
                 self.number.edit,
             )
-        return (shown.table if isinstance(shown, CompanyList) else None, self.number.edit)
+        return (shown_widget.table if isinstance(shown_widget, CompanyList) else None, self.number.edit)
 
     def take_focus(self) -> None:
         super().take_focus()
@@ -158,12 +158,12 @@ class LookupPage(Page):
     def _make_export_request(self) -> ExportRequest | None:
         """Return the export request for the shown list: the visible tab of a company, or the records or companies
         that a search has found. Return None if no list is shown."""
-        shown = self.content.currentWidget()
-        if shown is self.company and self.company.number:
+        shown_widget = self.content.currentWidget()
+        if shown_widget is self.company and self.company.number:
             return ExportRequest(ListName.LOOKUP, self.company.number, self.company.visible_list_name)
-        if isinstance(shown, FoundRecordsPanel):
+        if isinstance(shown_widget, FoundRecordsPanel):
             return ExportRequest(ListName.SEARCH, self._number)
-        return ExportRequest(ListName.COMPANIES, self._number) if isinstance(shown, CompanyList) else None
+        return ExportRequest(ListName.COMPANIES, self._number) if isinstance(shown_widget, CompanyList) else None
 
     @Slot()
     def _export_evidence_bundle(self) -> None:

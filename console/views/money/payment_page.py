@@ -141,8 +141,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         """Return the names of the offered actions: first the action of the explained next step, then others that
         may help."""
         advised = (view.explanation.next_step.action,)
-        others = ("resolve",) if view.record.certainty is Certainty.UNKNOWN else ()
-        names = (*advised, "probe", *others, *(("refund",) if view.record.state in PAID_STATES else ()))
+        other_actions = ("resolve",) if view.record.certainty is Certainty.UNKNOWN else ()
+        names = (*advised, "probe", *other_actions, *(("refund",) if view.record.state in PAID_STATES else ()))
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     # -- actions

@@ -49,10 +49,10 @@ class DialogDraft(QObject):
         self.bar: NotificationBar | None = None
         if draft is not None:
             fill_inputs(inputs(), draft.inputs)
-            again = KeyButton(context.translate("draft.start_over"), kind="inline")
-            again.clicked.connect(self._clear_inputs)
+            start_over_button = KeyButton(context.translate("draft.start_over"), kind="inline")
+            start_over_button.clicked.connect(self._clear_inputs)
             words = context.translate("draft.filled", at=draft.at)
-            self.bar = NotificationBar("", words, tone="progress", shape="clock", button=again)
+            self.bar = NotificationBar("", words, tone="progress", shape="clock", button=start_over_button)
         for widget in inputs().values():
             _get_change_signal(widget).connect(self.store)
 

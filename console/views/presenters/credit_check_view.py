@@ -284,11 +284,11 @@ def list_offered_actions(view: CreditCheckDetails) -> tuple[str, ...]:
     if record.is_superseded or record.duplicate_of is not None:
         return ("successor",)
     if record.certainty is Certainty.UNKNOWN:
-        others: tuple[str, ...] = ("resolve", "probe")
+        other_actions: tuple[str, ...] = ("resolve", "probe")
     elif record.state is CheckState.PENDING:
-        others = ("probe",)
+        other_actions = ("probe",)
     elif record.state is CheckState.ERROR:
-        others = ()
+        other_actions = ()
     else:
-        others = ("probe",) if advised is not None else ("open_pdf", "probe")
-    return tuple(dict.fromkeys((*((advised,) if advised is not None else ()), *others)))
+        other_actions = ("probe",) if advised is not None else ("open_pdf", "probe")
+    return tuple(dict.fromkeys((*((advised,) if advised is not None else ()), *other_actions)))

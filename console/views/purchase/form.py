@@ -96,12 +96,12 @@ class PurchaseForm(QWidget):
         purposes = make_column(
             TextLabel(translate("field.purpose"), "small", "muted"), make_flow_widget(*self.purposes, gap=14), gap=2
         )
-        existing = Surface(edge="all")
-        existing.setLayout(make_column(self._make_existing_records(), margins=(12, 8, 12, 8)))
+        existing_panel = Surface(edge="all")
+        existing_panel.setLayout(make_column(self._make_existing_records(), margins=(12, 8, 12, 8)))
         title = TextLabel(translate("dialog.purchase.here"), "small", "muted")
         facts = self._plan.corporation
         advice = [self._make_closure_bar(facts)] if facts is not None and facts.closing_advice is not None else []
-        records = make_column(title, existing, gap=4)
+        records = make_column(title, existing_panel, gap=4)
         return make_column(cost, *advice, client_and_deal, purposes, self.comment, records, gap=14)
 
     def _make_closure_bar(self, facts: CorporationFacts) -> QWidget:
@@ -130,9 +130,9 @@ class PurchaseForm(QWidget):
         now."""
         translate, plan = self._context.translate, self._plan
         facts = FactList()
-        live = QWidget()
-        live.setLayout(make_row(self._live, self._link, gap=8))
-        facts.add_fact(translate("dialog.purchase.live"), live)
+        live_panel = QWidget()
+        live_panel.setLayout(make_row(self._live, self._link, gap=8))
+        facts.add_fact(translate("dialog.purchase.live"), live_panel)
         facts.add_fact(translate("dialog.purchase.last"), TextLabel(_format_last_purchase(self._context, plan)))
         running_purchase = plan.running
         words = (
@@ -169,8 +169,12 @@ class PurchaseForm(QWidget):
     def is_renewal(self) -> bool:
         """True if the validity of the selected client's live credit check has ended, so that the purchase renews
         it."""
-        live = self.live_check
-        return live is not None and live.expired_at is not None and live.expired_at <= self._context.now()
+        live_check = self.live_check
+        return (
+            live_check is not None
+            and live_check.expired_at is not None
+            and live_check.expired_at <= self._context.now()
+        )
 
     def find_disabled_reason(self) -> str:
         """Return why the person can't buy with the present inputs; "" if the purchase is possible."""
@@ -191,17 +195,17 @@ class PurchaseForm(QWidget):
 
     @Slot()
     def _show_live_record(self) -> None:
-        translate, live = self._context.translate, self.live_check
-        if live is None:
+        translate, live_check = self._context.translate, self.live_check
+        if live_check is None:
             client_ids = sorted({record.client_id for record in self._plan.live}, key=int)
             others_key = "dialog.purchase.live_other" if len(client_ids) == 1 else "dialog.purchase.live_others"
             words = translate(others_key, clients=client_ids) if client_ids else translate("dialog.purchase.none")
             self._live.show_text(words)
         elif self.is_renewal:
-            self._live.show_text(translate("dialog.purchase.last_renewal", expired_at=live.expired_at))
+            self._live.show_text(translate("dialog.purchase.last_renewal", expired_at=live_check.expired_at))
         else:
-            self._live.show_text(translate("record.title", id=live.id))
-        self._link.setVisible(live is not None)
+            self._live.show_text(translate("record.title", id=live_check.id))
+        self._link.setVisible(live_check is not None)
         self.changed.emit()
 
     @Slot()

@@ -56,9 +56,9 @@ class ColumnChoice(QObject):
         that the table has its default columns."""
         if self._of_view is not None:
             return self._of_view
-        stored = self._context.preferences.value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
-        known = {column.key for column in self._make_queue_columns(queue)}
-        return tuple(key for key in stored if key in known) if isinstance(stored, list) else ()
+        stored_keys = self._context.preferences.value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
+        known_keys = {column.key for column in self._make_queue_columns(queue)}
+        return tuple(key for key in stored_keys if key in known_keys) if isinstance(stored_keys, list) else ()
 
     def show_view_columns(self, keys: Sequence[str] | None) -> None:
         """Use the columns with these keys while the page shows a saved view. With None, use the person's own
@@ -70,8 +70,8 @@ class ColumnChoice(QObject):
 
     def find_unknown_column_keys(self, queue: str, keys: Sequence[str]) -> tuple[str, ...]:
         """Return the keys in `keys` that belong to no column of the queue."""
-        known = {column.key for column in self._make_queue_columns(queue)}
-        return tuple(key for key in keys if key not in known)
+        known_keys = {column.key for column in self._make_queue_columns(queue)}
+        return tuple(key for key in keys if key not in known_keys)
 
     def choose_columns(self, queue: str, keys: Sequence[str]) -> None:
         """Show the columns with these keys in this order; empty `keys` mean the default columns. While the page
@@ -128,12 +128,12 @@ class ColumnChoice(QObject):
         queue, menu = self._queue(), QMenu(self._page)
         menu.setAccessibleName(self._context.translate("dialog.columns.title"))
         menu.aboutToHide.connect(menu.deleteLater)
-        shown = self._list_shown_column_keys(queue)
+        shown_keys = self._list_shown_column_keys(queue)
         for column in self._make_queue_columns(queue):
             entry = menu.addAction(column.title)
             entry.setCheckable(True)
-            entry.setChecked(column.key in shown)
-            entry.setEnabled(shown != [column.key])
+            entry.setChecked(column.key in shown_keys)
+            entry.setEnabled(shown_keys != [column.key])
             entry.triggered.connect(partial(self._toggle_column, column.key))
         menu.addSeparator()
         menu.addAction(self._context.translate("view.columns")).triggered.connect(self.open_dialog)
@@ -142,9 +142,10 @@ class ColumnChoice(QObject):
 
     def _toggle_column(self, key: str) -> None:
         queue = self._queue()
-        shown = self._list_shown_column_keys(queue)
+        shown_keys = self._list_shown_column_keys(queue)
         self.choose_columns(
-            queue, [shown_key for shown_key in shown if shown_key != key] if key in shown else [*shown, key]
+            queue,
+            [shown_key for shown_key in shown_keys if shown_key != key] if key in shown_keys else [*shown_keys, key],
         )
 
     @Slot()
@@ -196,11 +197,14 @@ class ColumnsDialog(DialogFrame):
             box.setChecked(key in shown_keys)
             box.checkStateChanged.connect(self._update_act_button)
             self._lines.addWidget(box)
-        up, down = (
+        up_button, down_button = (
             KeyButton(translate(f"dialog.columns.{name}"), _KEY_CAP_BY_SHORTCUT[key], binds=False)
             for name, key in (("up", MOVE_COLUMN_UP_SHORTCUT), ("down", MOVE_COLUMN_DOWN_SHORTCUT))
         )
-        for button, key, step in ((up, MOVE_COLUMN_UP_SHORTCUT, -1), (down, MOVE_COLUMN_DOWN_SHORTCUT, 1)):
+        for button, key, step in (
+            (up_button, MOVE_COLUMN_UP_SHORTCUT, -1),
+            (down_button, MOVE_COLUMN_DOWN_SHORTCUT, 1),
+        ):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it moves the column that has the focus
             button.acts_on_double_click = True
             button.clicked.connect(partial(self.move_column, step))
@@ -209,7 +213,7 @@ class ColumnsDialog(DialogFrame):
         reset.clicked.connect(self._show_default_columns)
         note = TextLabel(translate("dialog.columns.note"), "small", "muted", wrap=True)
         form = QWidget()
-        form.setLayout(make_column(note, self._lines, make_row(up, down, None, reset, gap=8), gap=12))
+        form.setLayout(make_column(note, self._lines, make_row(up_button, down_button, None, reset, gap=8), gap=12))
         self.show_content(form)
         self.act_button.clicked.connect(self._emit_chosen_columns)
         self._update_act_button()

@@ -105,10 +105,10 @@ class FilterSentence(Surface):
         }
         self._sentence = list(self._make_sentence_parts())
         self._requested_lists: set[str] = set()
-        offered = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._has_operators(name)]
+        offered_names = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._has_operators(name)]
         words = translate("queue.filter.further")
         self.further = OperatorChip(
-            words, [("", words), *((name, translate(f"queue.filter.{name}")) for name in offered)]
+            words, [("", words), *((name, translate(f"queue.filter.{name}")) for name in offered_names)]
         )
         self.further.activated.connect(self._add_filter_list)
         self._is_compact = False
@@ -175,8 +175,8 @@ class FilterSentence(Surface):
 
     def offer_causes(self, groups: Sequence[CauseGroup]) -> None:
         """Fill the list of causes with the causes of these groups."""
-        anything = "", self._context.translate("queue.filter.cause.any")
-        self.chips["cause"].offer_operators([anything, *filter_lists.list_cause_operators(groups, self._context)])
+        any_cause = "", self._context.translate("queue.filter.cause.any")
+        self.chips["cause"].offer_operators([any_cause, *filter_lists.list_cause_operators(groups, self._context)])
 
     def _list_offered_operators(self, name: str) -> Iterator[tuple[str, str]]:
         """Yield the entries of the list `name` as pairs of an operator and its text; the first entry has no
@@ -231,7 +231,7 @@ class FilterSentence(Surface):
     def show_filter(self, text: str, order: str = "") -> None:
         """Show a filter in its text form without emitting `changed`: each operator in its list, the remaining text
         in the field. `order` is the text form of the order; "" for the default order."""
-        rest = []
+        remaining_parts = []
         operators = {part.partition(":")[0]: part for part in text.split() if ":" in part}
         for name, chip in self.chips.items():
             if name != "sort":
@@ -239,8 +239,8 @@ class FilterSentence(Surface):
                 chip.select_operator(operator, filter_lists.format_operator(operator, self._context))
         for part in text.split():
             if part.partition(":")[0] not in self.chips:
-                rest.append(part)
-        self.edit.setText(" ".join(rest))
+                remaining_parts.append(part)
+        self.edit.setText(" ".join(remaining_parts))
         self.chips["sort"].select_operator(order)
         self._show_needed_lists()
 

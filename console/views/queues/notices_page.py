@@ -80,8 +80,8 @@ class UnmatchedNoticesPage(Page):
             context, _make_notice_columns(context), _get_case_id, title, hideable_columns=("occurred", "type")
         )
         ColumnWidthStorage(context, self.table, "queues.notices")
-        nothing = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
-        self.list = TableOrEmptyState(self.table, nothing)
+        empty_state = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
+        self.list = TableOrEmptyState(self.table, empty_state)
         self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
         self.candidates: tuple[NoticeCandidate, ...] | None = None
         self.add_content(self.head)
@@ -206,8 +206,8 @@ class UnmatchedNoticesPage(Page):
     def _show_similar_links(self, links: Sequence[LinkButton]) -> None:
         """Replace the links to the similar records. Without links, show that there is no similar record, but only
         after the similar records have been read."""
-        while (taken := self._similar.takeAt(0)) is not None:
-            widget = taken.widget()
+        while (layout_item := self._similar.takeAt(0)) is not None:
+            widget = layout_item.widget()
             if widget is not None:
                 widget.deleteLater()
         if self.candidates is not None and not links:
@@ -233,9 +233,9 @@ class UnmatchedNoticesPage(Page):
     def _acknowledge_notice(self) -> None:
         item = self.current_notice
         if item is not None and self.acknowledge_button.isEnabled():
-            case, *others = item.cases
+            case, *other_cases = item.cases
             subject = AlertItem(case, None, case.subject_kind, case.subject_id, number=item.notice.order_no)
-            AcknowledgeAlertsDialog(self.context, subject, self.window(), others).open()
+            AcknowledgeAlertsDialog(self.context, subject, self.window(), other_cases).open()
 
     def _copy_number(self) -> None:
         number = self.current_notice.notice.order_no if self.current_notice is not None else None

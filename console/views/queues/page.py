@@ -244,12 +244,12 @@ class QueuesPage(Page):
     def _show_view(self, view: SavedView) -> None:
         """Show the records of a saved view. Ignore the parts of its filter, order or columns that this program
         doesn't understand, and show a bar that names them."""
-        read = parse_view(view.content, self.context.operator)
+        parsed_view = parse_view(view.content, self.context.operator)
         is_known = view.content.queue in QUEUE_NAMES
-        problems = set(read.problems)
+        problems = set(parsed_view.problems)
         parts = [part for part in view.content.filter.split() if part not in problems]
-        sort = "" if read.order == DEFAULT_ORDER else format_order(read.order)
-        self.filter.show_filter(" ".join([*parts, read.filter.words]).strip(), sort)
+        sort = "" if parsed_view.order == DEFAULT_ORDER else format_order(parsed_view.order)
+        self.filter.show_filter(" ".join([*parts, parsed_view.filter.words]).strip(), sort)
         if is_known:
             self.tabs.show_queue(view.content.queue)
             self.queue = view.content.queue
@@ -257,7 +257,7 @@ class QueuesPage(Page):
         self.columns.show_view_columns(view.content.columns)
         self._show_list()
         unknown = self.columns.find_unknown_column_keys(self.queue, view.content.columns)
-        self.shown_view.show_problems((*read.problems, *unknown, *(() if is_known else (view.content.queue,))))
+        self.shown_view.show_problems((*parsed_view.problems, *unknown, *(() if is_known else (view.content.queue,))))
 
     @Slot()
     def _show_view_name(self) -> None:
@@ -303,9 +303,11 @@ class QueuesPage(Page):
     def query(self) -> QueueListQuery:
         """The query of the shown list: the queue with the filter, the searched words, the sort order and the
         grouping."""
-        parsed = self.filter.parsed_filter
-        words = "" if self.by_cause else parsed.words  # groups are counted by the database, which searches no words
-        return QueueListQuery(self.queue, words, parsed.chosen, self.filter.order, self.by_cause)
+        parsed_filter = self.filter.parsed_filter
+        words = (
+            "" if self.by_cause else parsed_filter.words
+        )  # groups are counted by the database, which searches no words
+        return QueueListQuery(self.queue, words, parsed_filter.chosen, self.filter.order, self.by_cause)
 
     @property
     def row_model(self) -> PagedModel:
@@ -409,20 +411,22 @@ class QueuesPage(Page):
             query = self.query
             self.selection.reset_for_list(query, self.row_model)
             self._show_sort_mark()
-            read = (
+            read_rows = (
                 make_group_reader(query, set(self._opened_causes))
                 if self.by_cause
                 else queue_rows.make_row_reader(query)
             )
-            self.row_model.read_query(self.context.make_page_reader(read))
+            self.row_model.read_query(self.context.make_page_reader(read_rows))
 
     def _show_sort_mark(self) -> None:
         """Show an arrow in the title of the column by which the list is ordered."""
         order = self.filter.order
         keys = [key for key, column in queue_rows.SORT_COLUMN_BY_COLUMN_KEY.items() if column is order.column]
-        shown = next((shown_column.key for shown_column in self.row_model.columns if shown_column.key in keys), None)
-        is_marked = shown is not None and order != DEFAULT_ORDER
-        self.table.show_sort_mark((str(shown), order.is_descending) if is_marked else None)
+        shown_key = next(
+            (shown_column.key for shown_column in self.row_model.columns if shown_column.key in keys), None
+        )
+        is_marked = shown_key is not None and order != DEFAULT_ORDER
+        self.table.show_sort_mark((str(shown_key), order.is_descending) if is_marked else None)
 
     @Slot(str)
     def _sort_by(self, key: str) -> None:
@@ -473,8 +477,8 @@ class QueuesPage(Page):
             self.table.go_to_first()
 
     def _format_match_count(self) -> str:
-        parsed = self.filter.parsed_filter
-        problems = (*parsed.problems, *(parsed.words.split() if self.by_cause else ()))
+        parsed_filter = self.filter.parsed_filter
+        problems = (*parsed_filter.problems, *(parsed_filter.words.split() if self.by_cause else ()))
         if problems:
             return self.context.translate("queue.filter_problem", names=problems)
         if self.query.is_whole or self.by_cause:

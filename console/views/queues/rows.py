@@ -104,9 +104,9 @@ def list_hideable_columns(queue: str) -> tuple[str, ...]:
 def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
     """Return the columns of a queue's table. With `is_grouped`, its rows are grouped by work state, and the table has
     no column for that state. None means True for the queues in QUEUES_GROUPED_BY_WORK_STATE, False for others."""
-    grouped = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
+    has_groups = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
-    return [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=grouped), owner]
+    return [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=has_groups), owner]
 
 
 def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:

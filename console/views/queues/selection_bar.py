@@ -225,14 +225,14 @@ class QueueSelection(QObject):
         rows = self._rows
         if rows is None:
             return
-        loaded = {
+        loaded_versions = {
             queue_rows.get_row_record_ref(row): _make_chosen_record(row)
             for row in rows.iterate_loaded_rows()
             if isinstance(row, QueueRow)
         }
-        order = [key for key in loaded if key in rows.selected_keys]
-        order += [key for key in self._selected if key in rows.selected_keys and key not in loaded]
-        self._selected = {key: self._selected.get(key) or loaded[key] for key in order}
+        order = [key for key in loaded_versions if key in rows.selected_keys]
+        order += [key for key in self._selected if key in rows.selected_keys and key not in loaded_versions]
+        self._selected = {key: self._selected.get(key) or loaded_versions[key] for key in order}
 
     def _count_matching_records(self) -> tuple[int, str]:
         """Return the number of records that match the filter, and the text for this number. While some rows of a
@@ -314,11 +314,11 @@ class _MatchingRecordLister:
     def __call__(self, services: "Console") -> Sequence[ChosenRecord] | str:
         if self.query.is_whole:
             return self.query.queue
-        read = queue_rows.make_row_reader(self.query)
-        page = read(services, None, _ROWS_PER_READ_PAGE)
+        read_rows = queue_rows.make_row_reader(self.query)
+        page = read_rows(services, None, _ROWS_PER_READ_PAGE)
         records = [_make_chosen_record(row) for row in page.rows]
         while page.next is not None and len(records) < _MAX_SELECTED_RECORDS:
-            page = read(services, page.next, _ROWS_PER_READ_PAGE)
+            page = read_rows(services, page.next, _ROWS_PER_READ_PAGE)
             records += [_make_chosen_record(row) for row in page.rows]
         return records
 

@@ -127,8 +127,8 @@ class ShownSavedView(QObject):
                 entry.setEnabled(not reason)
                 entry.triggered.connect(act)
         menu.addSeparator()
-        for key, keys, further in self.further_entries:
-            menu.addAction(f"{translate(key)}\t{keys}" if keys else translate(key)).triggered.connect(further)
+        for key, keys, further_action in self.further_entries:
+            menu.addAction(f"{translate(key)}\t{keys}" if keys else translate(key)).triggered.connect(further_action)
         return menu
 
     @Slot()

@@ -94,8 +94,8 @@ class SaveViewDialog(DialogFrame):
             return
         context = self._context
         self.set_busy(context.translate("dialog.busy"))
-        present = 0 if self._present is None else self._present.id
-        form_values = (name, self.team_box.isChecked(), self.replace_box.isChecked(), repr(self._content), present)
+        present_id = 0 if self._present is None else self._present.id
+        form_values = (name, self.team_box.isChecked(), self.replace_box.isChecked(), repr(self._content), present_id)
         context.run_acting_call(
             self._make_store_call(name),
             self._close_after_saving,

@@ -62,8 +62,10 @@ class ReconcileDialog(DialogFrame):
         self.provider = DropDownList(translate("column.provider"), empty=translate("dialog.reconcile.choose"))
         for name in self._providers:
             self.provider.addItem(get_provider_name(name, context))
-        preselected = self._providers[0] if len(self._providers) == 1 else provider
-        self.provider.setCurrentIndex(self._providers.index(preselected) if preselected in self._providers else -1)
+        preselected_provider = self._providers[0] if len(self._providers) == 1 else provider
+        self.provider.setCurrentIndex(
+            self._providers.index(preselected_provider) if preselected_provider in self._providers else -1
+        )
         self.first_day_field = Field(translate("dialog.reconcile.first"), role="data")
         self.last_day_field = Field(translate("dialog.reconcile.last"), role="data")
         self.dry_run_box = CheckBox(translate("dialog.reconcile.dry"))

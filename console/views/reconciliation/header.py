@@ -41,8 +41,8 @@ class RunHeader(Surface):
         self._files = QWidget()
         margin = tokens().px("spacing", "page_margin")
         self._box = make_column(margins=(margin, 10, margin, 10), gap=8)
-        standing = make_flow_widget(self.title, make_row_widget(self._sign, self.state), gap=12)
-        self._box.addWidget(standing)
+        title_and_state = make_flow_widget(self.title, make_row_widget(self._sign, self.state), gap=12)
+        self._box.addWidget(title_and_state)
         self._box.addWidget(self.when)
         self._box.addWidget(
             make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap=28, line_gap=8)
@@ -151,9 +151,12 @@ def make_run_state_bar(view: ReconciliationRunDetails, context: WindowContext) -
     item, translate = view.item, context.translate
     if item.state is not RunState.DONE:
         key, look = f"reconcile.bar.{item.state}", words.make_run_state_cell(item, context)
-        who = view.holder.operator if view.holder else item.asked_by
+        starter = view.holder.operator if view.holder else item.asked_by
         return NotificationBar(
-            translate(key), translate(f"{key}_words", who=who, cause=item.reason), tone=look.tone, shape=look.shape
+            translate(key),
+            translate(f"{key}_words", who=starter, cause=item.reason),
+            tone=look.tone,
+            shape=look.shape,
         )
     if view.refused:
         lead, sentence = translate("reconcile.bar.refused", n=view.refused), translate("reconcile.bar.refused_words")

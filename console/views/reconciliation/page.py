@@ -325,18 +325,18 @@ class ReconcilePage(Page):
             "key.probe": item is not None and item.action == "probe" and payment is not None,
             "key.move_order": payment is not None and _can_set_order_paid(payment),
         }
-        self.show_key_hints_without([hint for hint, offered in is_offered.items() if not offered])
+        self.show_key_hints_without([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
         self._show_position()
 
     def _show_position(self) -> None:
         at, total = self.table.current_row, self.view.count_differences(self.current_tab_name) if self.view else 0
         has_current = at >= 0 and self.current_difference is not None
-        words_ = (
+        sentence = (
             self.context.translate("queue.position", position=at + 1, total=wording.format_count(total))
             if has_current
             else ""
         )
-        self.hint_bar.count.show_text(words_)
+        self.hint_bar.count.show_text(sentence)
 
     @Slot()
     def open_current_payment(self) -> None:

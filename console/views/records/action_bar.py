@@ -146,14 +146,14 @@ class ActionButtons(QObject):
         # Asking for the same again, or taking one's own request back, is possible, but nobody's next step.
         is_own = proposer is not None and is_same_person(proposer, self._context.operator or "")
         lacks_right = proposer is not None and bool(self._context.find_missing_right_reason("resolve_second"))
-        quiet = {"withdraw", "resolve"} if is_own or lacks_right else {"withdraw"}
-        key = (*names, view.explanation.next_step.code, *sorted(quiet))
+        quiet_actions = {"withdraw", "resolve"} if is_own or lacks_right else {"withdraw"}
+        key = (*names, view.explanation.next_step.code, *sorted(quiet_actions))
         if key == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
         self._shown_actions = key
         if names:
             buttons = [
-                self._make_button(name, "default" if place or name in quiet else "primary")
+                self._make_button(name, "default" if place or name in quiet_actions else "primary")
                 for place, name in enumerate(names)
             ]
             for button in buttons:

@@ -151,7 +151,7 @@ def make_note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[Tim
 
 
 def _make_note_line(note: Note, context: WindowContext) -> TimelineLine:
-    at, who = note.at, record_words.get_actor_name(note.person, context)
+    at, author_name = note.at, record_words.get_actor_name(note.person, context)
     return TimelineLine(
-        format_time_in_column(at, context), wording.format_instant(at), "person", "muted", who, note.words
+        format_time_in_column(at, context), wording.format_instant(at), "person", "muted", author_name, note.words
     )

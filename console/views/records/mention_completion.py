@@ -46,8 +46,8 @@ class MentionCompletion(QObject):
         cursor = self._edit.textCursor()
         text, place = self._edit.toPlainText(), cursor.positionInBlock()
         beginning = find_unfinished_name(cursor.block().text()[:place])
-        fitting = [] if beginning is None else self._find_fitting_names(beginning)
-        if beginning is None or not fitting or any(is_same_person(name, beginning) for name in fitting):
+        fitting_names = [] if beginning is None else self._find_fitting_names(beginning)
+        if beginning is None or not fitting_names or any(is_same_person(name, beginning) for name in fitting_names):
             self.popup.hide()
         else:
             self._offer_names(beginning)

@@ -280,9 +280,9 @@ class RecordPage(Page, Generic[ViewT]):
     def fit_panel_strips(self) -> None:
         """Arrange the panels with the record's states for the part of the page that is visible, because the page may
         be wider than the window."""
-        around = self.parentWidget()
-        if around is not None:
-            self.sides_strip.fit_width(around.width())
+        parent_widget = self.parentWidget()
+        if parent_widget is not None:
+            self.sides_strip.fit_width(parent_widget.width())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -342,8 +342,8 @@ class RecordPage(Page, Generic[ViewT]):
     def show_change(self, before: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
         """Show a bar about the change that `last_entry`, the newest audit entry, records."""
         words = wording.format_audit_entry(last_entry, self.context.language)
-        who = record_words.get_actor_name(last_entry.actor, self.context)
-        text = self.context.translate("case.changed_by", who=who, at=last_entry.at, what=words)
+        actor_name = record_words.get_actor_name(last_entry.actor, self.context)
+        text = self.context.translate("case.changed_by", who=actor_name, at=last_entry.at, what=words)
         self.show_change_bar(text, self.make_close_button())
 
     def make_close_button(self) -> KeyButton:

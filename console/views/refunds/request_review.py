@@ -50,8 +50,8 @@ class RefundReview(QWidget):
         strip = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
         amounts = compute_amounts_after_refund(plan.money, self._minor, set_aside=form.make_request().set_aside_id)
-        rows, rest = money_facts.make_money_parts(amounts, context, plan.money.refundable)
-        strip.show_money_parts([part for part in rows if not part.quiet], rest)
+        rows, remaining_part = money_facts.make_money_parts(amounts, context, plan.money.refundable)
+        strip.show_money_parts([part for part in rows if not part.quiet], remaining_part)
         money_after = make_titled_panel(translate("dialog.refund.money_after"), strip)
         self.setLayout(
             make_column(

@@ -111,8 +111,10 @@ class CorporationFactsView(QWidget):
     def _make_corporation_link(self, match: RegistryMatch, key: str) -> LinkButton:
         translate, corporation = self._context.translate, match.corporation
         name = registry_words.get_official_name(corporation, translate)
-        ours = registry_words.format_own_records_note(match, translate)
-        text = translate(key, name=name) + (translate("corporation.in_brackets", words=ours) if ours else "")
+        own_records_note = registry_words.format_own_records_note(match, translate)
+        text = translate(key, name=name) + (
+            translate("corporation.in_brackets", words=own_records_note) if own_records_note else ""
+        )
         link = LinkButton(text, chevron=True)
         link.setAccessibleDescription(wording.format_corporation_number(corporation.number))
         link.setProperty("number", corporation.number)

@@ -537,11 +537,11 @@ class WindowContext(QObject):
     def pop_requested_action(self, kind: str, id: int) -> str:
         """Return the name of the action that was requested for this record by `request_action`, and forget the
         request; "" if no action was requested for it."""
-        requested = self._requested_action
-        if requested is None or requested[:2] != (kind, id):
+        requested_action = self._requested_action
+        if requested_action is None or requested_action[:2] != (kind, id):
             return ""
         self._requested_action = None
-        return requested[2]
+        return requested_action[2]
 
     def change_operator(self, operator: str) -> None:
         """Make `operator` the acting person, and remove the visits of the previous person."""
@@ -576,9 +576,9 @@ class WindowContext(QObject):
         queue_count = self.work_counts.find_queue_count(queue)
         if queue_count is None or (queue_count.capped and row_count >= queue_count.count):
             return
-        corrected = replace(queue_count, count=row_count, capped=False)
-        if corrected != queue_count:
-            counts = tuple(corrected if count.queue == queue else count for count in self.work_counts.counts)
+        corrected_count = replace(queue_count, count=row_count, capped=False)
+        if corrected_count != queue_count:
+            counts = tuple(corrected_count if count.queue == queue else count for count in self.work_counts.counts)
             self._correct_work_counts(counts=counts)
 
     def correct_alert_count(self, count: int) -> None:
@@ -590,8 +590,8 @@ class WindowContext(QObject):
     def correct_decisions(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
         """Replace the refunds and proposals about which the person may decide by those that were just read, as
         `correct_queue_count` does."""
-        counted = [(type(decision), decision.id) for decision in self.work_counts.to_decide]
-        if self.work_counts.read_at is not None and counted != [
+        counted_refs = [(type(decision), decision.id) for decision in self.work_counts.to_decide]
+        if self.work_counts.read_at is not None and counted_refs != [
             (type(decision), decision.id) for decision in to_decide
         ]:
             self._correct_work_counts(to_decide=to_decide)

@@ -105,9 +105,9 @@ def format_rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool 
     if line_px and all(figures for _, figures in pieces):
         # Qt puts the letters at the bottom of a line. This invisible letter gives it the depth of the text font.
         pieces = ((WORD_JOINER, False), *pieces)
-    own = tokens().type[role].font
+    role_font = tokens().type[role].font
     spans = (
-        escape(piece) if (font == own) else _format_span_html(piece, font)
+        escape(piece) if (font == role_font) else _format_span_html(piece, font)
         for piece, font in _add_font_purpose_to_runs(pieces)
     )
     style = f"margin:0;line-height:{line_px}px" if line_px else "margin:0"
@@ -184,15 +184,15 @@ def elide_font_runs(
     """Return the font runs unchanged if they are at most `width` px wide; otherwise replace their end by "…"."""
     if measure_font_runs(runs, role, bold=bold) <= width:
         return runs
-    shown: list[FontRun] = []
+    shown_runs: list[FontRun] = []
     room = width - measure_font_runs((ELLIPSIS_RUN,), role, bold=bold)
     for piece, figures in runs:
         length = _count_fitting_letters(piece, room, role, bold, figures)
-        shown.append((piece[:length], figures))
+        shown_runs.append((piece[:length], figures))
         if length < len(piece):
             break
         room -= _measure_text_piece(piece, role, bold, figures, current_appearance().scale)
-    return (*((piece, figures) for piece, figures in shown if piece), ELLIPSIS_RUN)
+    return (*((piece, figures) for piece, figures in shown_runs if piece), ELLIPSIS_RUN)
 
 
 def _count_fitting_letters(piece: str, room: float, role: TypeRoleName, bold: bool, figures: bool) -> int:

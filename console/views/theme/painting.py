@@ -56,8 +56,8 @@ def draw_frame(
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(edge, width) if edge else Qt.PenStyle.NoPen)
     painter.setBrush(fill if fill else Qt.BrushStyle.NoBrush)
-    half = width / 2 if edge else 0
-    painter.drawRoundedRect(rect.adjusted(half, half, -half, -half), radius, radius)
+    half_width = width / 2 if edge else 0
+    painter.drawRoundedRect(rect.adjusted(half_width, half_width, -half_width, -half_width), radius, radius)
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 

@@ -161,8 +161,8 @@ class Appearance(QObject):
         self._theme = self._chosen_theme or detect_system_theme(app)
         self._colours.clear()
         sheet = make_style_sheet(self._theme, self.scale)
-        applied, self._applied = self._applied, (sheet, self.scale, self.density)
-        if self._applied != applied:  # Qt polishes every widget again, even if nothing differs
+        applied_before, self._applied = self._applied, (sheet, self.scale, self.density)
+        if self._applied != applied_before:  # Qt polishes every widget again, even if nothing differs
             app.setPalette(self.palette())
             app.setFont(self.font("body"))
             app.setStyleSheet(sheet)

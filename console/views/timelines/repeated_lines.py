@@ -35,12 +35,12 @@ def group_repeated_lines(
     for all, unless their group is in `opened_groups`: then all of them are returned. `lines` begin with the newest
     event.
     """
-    grouped: list[GroupedLine] = []
+    grouped_lines: list[GroupedLine] = []
     start = 0
     while start < len(lines):
         length, count = _find_repetition(lines, start)
         if not length:
-            grouped.append(GroupedLine(lines[start]))
+            grouped_lines.append(GroupedLine(lines[start]))
             start += 1
             continue
         end = start + length * count
@@ -48,14 +48,14 @@ def group_repeated_lines(
         key = (oldest.full_time, *(_get_event(line) for line in lines[start : start + length]))
         if key in opened_groups:
             first = _add_detail(lines[start], texts.shown_all(count))
-            grouped += [GroupedLine(line, key) for line in (first, *lines[start + 1 : end])]
+            grouped_lines += [GroupedLine(line, key) for line in (first, *lines[start + 1 : end])]
         else:
-            grouped += [
+            grouped_lines += [
                 GroupedLine(_add_detail(line, texts.shown_once(count, oldest.time_text)), key)
                 for line in lines[start : start + length]
             ]
         start = end
-    return tuple(grouped)
+    return tuple(grouped_lines)
 
 
 def _find_repetition(lines: Sequence[TimelineLine], start: int) -> tuple[int, int]:

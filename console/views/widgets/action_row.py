@@ -80,14 +80,14 @@ class ActionRow(QWidget):
 
     def _fit_buttons(self) -> None:
         """Show as many buttons as have room on the line, and move the others into the menu."""
-        shown = self._list_visible_buttons()
-        while shown and self._measure_needed_width(shown) > self.width():
-            disabled = [button for button in shown if not button.isEnabled()]
-            shown.remove((disabled or shown)[-1])
-        explained = self._list_buttons_with_reason(shown)
+        visible_buttons = self._list_visible_buttons()
+        while visible_buttons and self._measure_needed_width(visible_buttons) > self.width():
+            disabled_buttons = [button for button in visible_buttons if not button.isEnabled()]
+            visible_buttons.remove((disabled_buttons or visible_buttons)[-1])
+        explained_buttons = self._list_buttons_with_reason(visible_buttons)
         for button, pair in self._pairs.items():
-            pair.setVisible(button in shown)
-            self._reasons[button].setVisible(button in explained)
+            pair.setVisible(button in visible_buttons)
+            self._reasons[button].setVisible(button in explained_buttons)
         self.more.setVisible(bool(self.list_buttons_in_menu()))
 
     def _list_buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:

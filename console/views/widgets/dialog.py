@@ -212,9 +212,13 @@ class DialogFrame(QDialog):
         """Show the dialog. If the window already shows a dialog of the same class and title, reject this dialog
         instead: the person has pressed the button that opens it twice."""
         parent = self.parentWidget()
-        others = [] if parent is None else parent.window().findChildren(type(self))
-        shown = (other for other in others if type(other) is type(self) and other.isVisible())
-        if any(other.accessibleName() == self.accessibleName() for other in shown):
+        other_dialogs = [] if parent is None else parent.window().findChildren(type(self))
+        visible_dialogs = (
+            other_dialog
+            for other_dialog in other_dialogs
+            if type(other_dialog) is type(self) and other_dialog.isVisible()
+        )
+        if any(other_dialog.accessibleName() == self.accessibleName() for other_dialog in visible_dialogs):
             self.reject()
             self.deleteLater()
         else:

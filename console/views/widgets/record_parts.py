@@ -96,8 +96,8 @@ class RecordSidePanel(Surface):
         """Return True if the word of the state and the amount need more than `room` px side by side."""
         margins = self._box.contentsMargins()
         parts = self._word.sizeHint().width() + self._own.sizeHint().width() + self._amount.sizeHint().width()
-        needed = parts + self._sign.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
-        return bool(self._amount.plain) and needed > room
+        needed_width = parts + self._sign.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
+        return bool(self._amount.plain) and needed_width > room
 
     def place_amount(self, *, below: bool) -> None:
         """Put the amount below the word of the state (True), or at its right (False)."""

@@ -218,8 +218,8 @@ class StatusBar(Surface):
                 excess = _hide_if_too_wide(cell.spare, excess, cell.spare.sizeHint().width() + _CELL_GAP_PX)
         for cell in reversed(cells[1:]):
             if cell.spare is not None:
-                rest = cell.measure_needed_width() - cell.spare.sizeHint().width() - _CELL_GAP_PX
-                excess = _hide_if_too_wide(cell, excess, rest)
+                width_without_spare = cell.measure_needed_width() - cell.spare.sizeHint().width() - _CELL_GAP_PX
+                excess = _hide_if_too_wide(cell, excess, width_without_spare)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

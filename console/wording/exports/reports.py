@@ -139,8 +139,8 @@ def _list_queue_age_rows(report: QueueAgeReport) -> Sequence[Any]:
 def _make_refund_funnel_columns(context: TextContext) -> ExportColumns:
     def read_share(row: Any) -> float | None:
         funnel, name = row
-        requested = funnel.requested.count
-        return 100 * funnel.get_step(name).count / requested if requested else None
+        requested_count = funnel.requested.count
+        return 100 * funnel.get_step(name).count / requested_count if requested_count else None
 
     return (
         make_text_column(
