@@ -53,8 +53,8 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             (
                 "one of another application",
-                "                other_check.id != record.id\n                and other_check.credit_check_id is None\n",
-                "                other_check.id == record.id\n                and other_check.credit_check_id is not None\n",
+                "other_check.id != record.id\n                and other_check.credit_check_id is None\n",
+                "other_check.id == record.id\n                and other_check.credit_check_id is not None\n",
                 "test_another_applications_purchase_may_own_it",
             ),
             (
