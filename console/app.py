@@ -545,7 +545,7 @@ def act_once_by_request_id(
 ) -> T:
     """Run `act` at most once under a request id, for commands such as `db upgrade` that make a database usable.
     Return its answer, or the stored answer of an earlier call. `arguments` are those of the command: another call
-    with the same id must have the same ones.
+    with the same id must have equal arguments.
 
     If the database is not usable before `act`, run `act` without the request id, and store its answer under the id
     afterwards. Such a command must detect by itself that its work is already done.

@@ -173,8 +173,8 @@ class RefundService:
 
 
 class RefundServiceBuilder:
-    """Builds the services of refunds. Only `RefundSubmitter` gets an adapter with all calls of a provider, the
-    other services one with the calls that read."""
+    """Builds the services of refunds. Only `RefundSubmitter` gets an adapter with all calls of a provider, the other
+    services get an adapter with only the calls that read."""
 
     def __init__(
         self,

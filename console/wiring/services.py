@@ -142,8 +142,8 @@ class CreditCheckService:
 
 
 class ServiceBuilder:
-    """Builds all services. Only the purchase gets an adapter with all calls of the credit-check provider, the
-    other services one with the calls that read."""
+    """Builds all services. Only the purchase gets an adapter with all calls of the credit-check provider, the other
+    services get an adapter with only the calls that read."""
 
     def __init__(
         self,

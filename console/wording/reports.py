@@ -1,5 +1,5 @@
-"""Texts of the reports, for the window, screen readers and the terminal. A "note" says what a report has counted,
-a "summary" has the sums, "lines" are the whole report."""
+"""Texts of the reports, for the window, screen readers and the terminal. A "note" names the records that a report has
+counted, a "summary" has the sums, "lines" are the whole report."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -38,8 +38,8 @@ def format_outage(outage: Outage, language: str) -> str:
 
 
 def format_provider_success_note(report: ProviderSuccess, language: str) -> str:
-    """Return sentences which say what the report has counted, and for which providers some payments are missing
-    because the report reads only a limited number."""
+    """Return sentences which say which payments the report has counted, and for which providers some payments are
+    missing because the report reads only a limited number."""
     sentences = [translate("reports.success.note", language)]
     sentences += [
         translate("reports.success.capped", language, provider=get_provider_name(series.provider, language))
@@ -75,8 +75,8 @@ def format_provider_success_lines(report: ProviderSuccess, language: str) -> Ite
 
 
 def format_queue_age_note(report: QueueAgeReport, language: str) -> str:
-    """Return sentences which say what the report has counted, and in which queues records are missing because the
-    report reads only a limited number."""
+    """Return sentences which say which records the report has counted, and in which queues records are missing
+    because the report reads only a limited number."""
     sentences = [translate("reports.queue_ages.note", language)]
     sentences += [
         translate("reports.queue_ages.capped", language, queue=get_queue_name(queue.queue, language))
@@ -139,8 +139,8 @@ def format_refund_funnel_lines(report: RefundFunnelReport, language: str) -> Ite
 
 
 def format_settlement_note(report: SettlementReport, language: str) -> str:
-    """Return sentences which say what the report has summed up, and for which providers some payments are missing
-    because the report reads only a limited number."""
+    """Return sentences which say which amounts the report has added up, and for which providers some payments are
+    missing because the report reads only a limited number."""
     sentences = [translate("reports.settlement.note", language)]
     sentences += [
         translate("reports.settlement.capped", language, name=get_settlement_series_name(series, language))

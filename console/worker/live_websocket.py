@@ -174,7 +174,7 @@ class LiveFeedHub:
         return listener
 
     def remove_listener(self, listener: LiveFeedListener) -> None:
-        """Remove a listener. Stop reading the change feed if it was the last one."""
+        """Remove a listener. Stop reading the change feed if this was the last listener."""
         self._listeners.discard(listener)
         self._metrics.live_client_gauge.set(len(self._listeners))
         if not self._listeners and self._poller is not None and not self._join_lock.locked():
@@ -221,8 +221,8 @@ class LiveFeedHub:
                 self._metrics.dropped_client_counter.inc()
 
     def _remember_if_unsent(self, change: RecordSummary) -> bool:
-        """Remember this change as the last one sent about its record. Return False if the one before was equal and
-        has a version, because two rows of the change feed can be about the same version; otherwise True."""
+        """Remember this change as the last one sent about its record. Return False if the change sent before was
+        equal and has a version, because two rows of the change feed can be about the same version; otherwise True."""
         key = (change.kind, change.id)
         last_sent = self._last_sent.pop(key, None)
         self._last_sent[key] = change
@@ -410,7 +410,7 @@ def _parse_token_message(text: str) -> str | None:
 
 def _parse_channels(queries: Collection[str]) -> frozenset[str] | None:
     """Return the channels (record kinds) in a query such as `?channels=payment,refund`; all channels if it names
-    none. Return None if it names an unknown one."""
+    none. Return None if the query names an unknown channel."""
     channels = frozenset(name for text in queries for name in text.split(",")) or frozenset(LIVE_FEED_CHANNELS)
     return channels if channels <= frozenset(LIVE_FEED_CHANNELS) else None
 

@@ -106,9 +106,9 @@ class DeskRequestThreads:
         self._executor.release_presence_lease()
 
     def _wake_threads(self, count: int) -> None:
-        """Wake `count` threads, one for each waiting request. Not more are woken, because a thread that finds no
-        request would delay the threads that execute one. If a woken thread may not take the request, the next
-        poll counts the request again.
+        """Wake `count` threads, one for each waiting request. No further threads are woken, because a thread that
+        finds no request would delay the threads that execute a request. If a woken thread may not take the request,
+        the next poll counts the request again.
         """
         with suppress(Full):  # the queue already has one wake for each thread
             for _ in range(count):

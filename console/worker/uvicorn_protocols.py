@@ -295,8 +295,8 @@ class LiveFeedProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def handle_connect(self, event: Request) -> None:  # house: uvicorn calls this name
-        """Answer the handshake. Do nothing if it breaks the protocol: `HttpProtocol` then refuses the request like
-        every other one, without saying what is wrong with it, and counts the refusal.
+        """Answer the handshake. Do nothing if it breaks the protocol: `HttpProtocol` then refuses it like any other
+        invalid request, without a reason in the answer, and counts the refusal.
         """
         if self.conn.accept(event).status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             super().handle_connect(event)

@@ -188,7 +188,7 @@ class Refund:
 @dataclass(frozen=True, slots=True)
 class PaymentRelations:
     """The related records of a payment, and the possible actions of this desk on it. Lists and screens read them
-    together with the payment, so that all of them explain it alike.
+    together with the payment, so that all of them give the same explanation.
 
     `order_payments` are all payments of the order, `refunds` those of this payment, newest first. `refund_refusal`
     is the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None

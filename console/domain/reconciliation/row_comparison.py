@@ -121,7 +121,7 @@ def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, sourc
 
 
 def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mapping[datetime, Refund]:
-    """Match rows about refunds with stored refunds. Return the refund for each row's time; the time of a row without
+    """Match rows about refunds with stored refunds. Return the matching refund by the time of the row; a row without
     a match is missing in the result.
 
     `times` are the times of rows about one payment and one amount, because a row has no id of a refund; `refunds` are

@@ -110,8 +110,8 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
 
 
 def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:
-    """Return the reason for which people have nothing to decide about a record whose outcome isn't unknown: the
-    outcome is known, or the program still expects it.
+    """Return the reason for which people have nothing to decide about a record: its outcome is known, or the program
+    still expects it.
     """
     match record:
         case CreditCheck():

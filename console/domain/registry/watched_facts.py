@@ -167,8 +167,8 @@ def _require_text(value: object) -> str:
 
 def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
     """Return the changes as the text `observed` of an alert: parts with codes, dates and names, that about the
-    closure first. `successor_name` is the name of the corporation into which the changed one was merged. Names
-    and addresses are cut if the text would be too long for its column.
+    closure first. `successor_name` is the name of the corporation into which the changed corporation was merged.
+    Names and addresses are cut if the text would be too long for its column.
     """
     texts = (_join_changes(before, after, successor_name, length) for length in _TRIED_NAME_LENGTHS)
     return next((text for text in texts if len(text) <= _LONGEST_OBSERVED_CHARACTERS), "")

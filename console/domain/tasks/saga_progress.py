@@ -15,9 +15,9 @@ undoes its steps. UNDONE_FACT: the times at which steps were undone.
 
 
 class StepState(StrEnum):
-    """State of one step of a saga, for display. CURRENT: the saga does this step next; WAITING: it does it at a
-    later instant; OPEN: it does it after other steps; STUCK: it can't do it until a person has removed the
-    cause; SKIPPED: it will not do it; DONE and UNDONE: it has done it, or undone it again.
+    """State of one step of a saga, for display. CURRENT: the saga does this step next; WAITING: the saga does the
+    step at a later instant; OPEN: the saga does the step after other steps; STUCK: it can't do it until a person has
+    removed the cause; SKIPPED: it will not do it; DONE and UNDONE: it has done it, or undone it again.
     """
 
     DONE = "done"
@@ -43,7 +43,7 @@ class SagaStep:
 
 @dataclass(frozen=True, slots=True)
 class SagaProgress:
-    """A saga (`record`) with its steps in the sequence in which it does them, for display."""
+    """A saga (`record`) with its steps in the sequence in which the saga does them, for display."""
 
     record: Saga
     steps: tuple[SagaStep, ...]

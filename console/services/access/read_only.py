@@ -37,7 +37,7 @@ class ReadOnlySwitchService:
     def set_switch(self, scope: str, is_on: bool, reason: str, *, request_id: str | None = None) -> ReadOnlySwitch:
         """Set the read-only switch of `scope`, which is EVERYTHING_SCOPE or the name of a provider, and return its
         setting. If the switch already has this value, write nothing and return the stored setting with its earlier
-        reason. A switch that was never set is off; setting it to off writes nothing either.
+        reason. A switch that was never set is off; a call that sets such a switch to off writes nothing either.
 
         Raises not_found for an unknown scope, usage for a reason that is empty or longer than
         LONGEST_REASON_CHARACTERS, and not_allowed.

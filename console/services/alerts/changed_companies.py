@@ -95,9 +95,8 @@ class ChangedCompanyAlerts:
     def update_alerts(self) -> int:
         """Resolve the alerts about corporations whose credit checks were renewed. If the registry is newer than at
         the last run, compare the watched corporations with it. Search new records for corporations that are not yet
-        watched. Without a registry, or with an older one than at the last run, only resolve alerts. Return the
-        number of alerts that were raised or resolved. Raises not_allowed if the acting person may not run due
-        tasks.
+        watched. Without a registry, or with an older registry than at the last run, only resolve alerts. Return the
+        number of alerts that were raised or resolved. Raises not_allowed if the acting person may not run due tasks.
         """
         self._context.require_right("due_tasks")
         settled_count = sum(iterate_until_stopped(self._resolve_renewed()))
@@ -119,7 +118,7 @@ class ChangedCompanyAlerts:
 
     def _compare_pages(self, registry: "RegistryReader", day: date, rows: int) -> Iterator[int]:
         """Run the due task page by page, and yield the number of raised and resolved alerts of each page. The
-        position of the task is stored after the last page, so that the run after a stopped one starts at the
+        position of the task is stored after the last page, so that the next run after a stopped run starts at the
         same position. `day` and `rows` are date and number of rows of the registry.
         """
         with self._context.database.read() as conn:
@@ -401,8 +400,8 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
     """Raise a new alert about the change that `alert` has reported, because a person reopens it, and return the new
     alert. The resolved alert stays as it is. Return None if `find_acknowledged_changes` doesn't return it.
 
-    The corporation's row gets a new version. A worker that has read the row before, when no alert was open, can't
-    write its result then and compares again. Raises RunAgain if a worker has changed the row meanwhile.
+    The corporation's row gets a new version. A worker that has read the row before this change can't write its
+    result, and compares again. Raises RunAgain if a worker has changed the row meanwhile.
     """
     changes_by_alert = find_acknowledged_changes(tx.conn, (alert,), context.now())
     row = watched_corporations.find_by_numbers(tx.conn, [change.number for _, change in changes_by_alert]).get(

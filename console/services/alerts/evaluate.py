@@ -81,8 +81,8 @@ _POSITION_FIELD_BY_STORED_KEY = {
 
 
 class AlertRuleEvaluator:
-    """The due task that evaluates the alert rules for orders and their payments, and raises or resolves alerts
-    accordingly."""
+    """The due task that evaluates the alert rules for orders and their payments, raises an alert for a broken rule,
+    and resolves the alert when the rule holds again."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -210,8 +210,9 @@ class AlertRuleEvaluator:
 
     @orders.run_again_if_stale()
     def _update_alerts(self, tx: Transaction, order_id: int) -> int:
-        """Evaluate the alert rules for one order again in the transaction `tx`, raise and resolve its alerts
-        accordingly, and add an event for each to the outbox. Return the number of changed alerts."""
+        """Evaluate the alert rules for one order again in the transaction `tx`, raise an alert for a newly broken
+        rule, resolve the alerts whose rules hold again, and add an event for each of these alerts to the outbox.
+        Return the number of changed alerts."""
         count = 0
         for order, finding, own_alerts in self._evaluate_each_order(tx.conn, (order_id,)):
             for alert in own_alerts:

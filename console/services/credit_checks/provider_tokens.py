@@ -105,10 +105,9 @@ class DatabaseTokenStore:
         REFRESH_LEASE_NAME, a new pair from `exchange`.
 
         Raises CredentialsRefused if no refresh token remains: no pair is stored or the provider refuses its refresh
-        token, and the one from the settings is missing, already used or refused. Raises TokenUnavailable if the
-        lease is not free within REFRESH_LEASE_WAIT_SECONDS, if a signal arrives, or if another desk has replaced the
-        stored
-        row meanwhile by a row without a pair. Raises bad_profile if the stored pair can't be decrypted and
+        token, and the refresh token from the settings is missing, already used or refused. Raises TokenUnavailable if
+        the lease is not free within REFRESH_LEASE_WAIT_SECONDS, if a signal arrives, or if another desk has replaced
+        the stored row meanwhile by a row without a pair. Raises bad_profile if the stored pair can't be decrypted and
         this process has no earlier pair in memory.
         """
         with keep_lease_renewed(self._context, self._wait_for_refresh_lease()):

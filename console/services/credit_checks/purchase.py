@@ -241,9 +241,9 @@ class _PurchaseAttempt:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse a purchase that can't succeed: a live credit check (one that has the claim) exists and this is no
-        renewal of a successful one, the renewal is too early, another renewal was faster, an operation in the
-        spool or in the table of lost operations has the claim, or a read-only switch is on. Raises
+        """Refuse a purchase that can't succeed: a live credit check (one that has the claim) exists and this purchase
+        isn't the renewal of a successful credit check, the renewal is too early, another renewal was faster, an
+        operation in the spool or in the table of lost operations has the claim, or a read-only switch is on. Raises
         already_purchased, not_expired, read_only.
         """
         request = self._request

@@ -1,5 +1,5 @@
-"""Re-fetch detail and PDF of a bought credit check: after the purchase, when a person starts it, and by a due
-task.
+"""Re-fetch detail and PDF of a bought credit check: after the purchase, when a person starts the re-fetch, and by a
+due task.
 
 This module can call the provider only to read, never to buy.
 """

@@ -32,8 +32,8 @@ class PersonDecision:
     `operation_id` identifies the operation. `proof` is the evidence to store. `refusal_facts` are
     added to the detail of the refusal not_allowed.
 
-    `needs_number` is True if the record gets the provider's number that the people name; both must then name the
-    same one. `number` is the number that this person names, None if the person names none.
+    `needs_number` is True if the record gets the provider's number that the people name; both people must then name
+    the same number. `number` is the number that this person names, None if the person names none.
     """
 
     subject: tuple[str, int | None]

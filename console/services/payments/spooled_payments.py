@@ -116,7 +116,7 @@ class LostPaymentRestorer:
 
     def _require_restored_payment(self, tx: Transaction, intent: Intent, amount: Money) -> Payment:
         """Return the payment of a lost start. If the database doesn't have it, insert it with its old id, or with a
-        new one if the old id is in use, and store that in the audit trail. Raises RunAgain if another process has
+        new id if the old id is in use, and write an audit entry about this. Raises RunAgain if another process has
         just inserted it.
         """
         context = self._context

@@ -166,9 +166,9 @@ class _StartAttempt:
         payer may have paid in the last second. Store the provider's answers. Return if each answer says whether the
         payment was paid; if a payment was paid, `check` then refuses the start.
 
-        Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked or its answer does
-        not tell, and provider_auth, rate_limited, provider_unreachable and similar codes if the provider did not
-        answer.
+        Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked or its answer
+        doesn't say whether the payer has paid, and provider_auth, rate_limited, provider_unreachable and similar
+        codes if the provider did not answer.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
@@ -236,8 +236,8 @@ class _StartAttempt:
         refuse_if_read_only(conn, self._provider)
 
     def _refuse_if_start_lost(self, conn: Connection, order: Order) -> None:
-        """Raise in_progress if a desk has sent a start of this order at this provider, with whichever number, whose
-        payment the database has lost: the payer may have paid it. People must settle that operation first.
+        """Raise in_progress if a desk has sent a start of this order at this provider, under any payment number,
+        whose payment the database has lost: the payer may have paid. People must settle that operation first.
         """
         first_key = make_provider_key(self._provider, order.merch_txn_id)
         later_keys = make_provider_key(self._provider, _make_later_number(order, ""))

@@ -35,7 +35,7 @@ class Heartbeat:
     def add_beat(self, key: str, beat: Callable[[], None]) -> None:
         """Register the function `beat` under `key`. The timer thread calls it once per beat interval until
         `remove_beat(key)`, unless the previous call is still running, each time in a new thread with the context
-        variables of the caller of `add_beat`. Start the timer thread if it does not run.
+        variables of the caller of `add_beat`. Start the timer thread if it isn't running.
         """
         caller = copy_context()
         with self._lock:

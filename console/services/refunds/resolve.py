@@ -108,11 +108,10 @@ class RefundResolver:
         proof: PersonProof,
     ) -> MismatchReason | None:
         """Settle the refund `decided` with the provider's answer, and store the person's evidence `proof`. Return
-        None if the answer confirms the person's decision `state`, otherwise the reason of the mismatch.
-        `number` is the person's refund number at the provider; if the answer has another one, settle nothing.
-        If the refund has been settled since it was read, for example by a report about its payment, the answer is
-        a late one, which never settles a refund twice; only a refund that the provider has merely accepted can
-        still fail.
+        None if the answer confirms the person's decision `state`, otherwise the reason of the mismatch. `number` is
+        the person's refund number at the provider; if the answer has another one, settle nothing. If the refund has
+        been settled since it was read, for example by a report about its payment, the answer counts as a late answer,
+        which never settles a refund twice; only a refund that the provider has merely accepted can still fail.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided.id)

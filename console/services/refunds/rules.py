@@ -95,8 +95,8 @@ def read_facts_of_refunds(
     refund. The result is in the sequence of `requests`. The number of SQL statements does not depend on the
     number of payments.
 
-    Their instant `now` is the time by the clock of the database, which has also dated the requests: with the clock
-    of a desk, a wrong one would move the maker's day and the age of the other refunds.
+    The instant `now` of the facts is the time by the clock of the database, which has also dated the requests. A
+    desk's clock may be wrong; then the maker's day and the age of the other refunds would be wrong, too.
     """
     now = read_current_time(conn, context.now())
     midnight = get_start_of_day(now.astimezone(JST).date())

@@ -77,8 +77,7 @@ def find_database_id(file: Path) -> str | None:
 
 def _find_meta(file: Path) -> dict[str, str] | None:
     """Return the contents of the table `console_meta` of this file, {} if a readable SQLite file lacks this table;
-    None if there is no file, or a damaged one. Raises database_locked (in_use) if another process has locked the
-    file.
+    None if the file is missing or damaged. Raises database_locked (in_use) if another process has locked the file.
     """
     if not file.is_file():
         return None

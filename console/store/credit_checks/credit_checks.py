@@ -185,8 +185,8 @@ def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str
 
 
 def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
-    """Return the live credit check of this client and corporation number. If there is none, return the newest one
-    that gave up its claim for a renewal which doesn't exist or has failed. Return None if there is neither."""
+    """Return the live credit check of this client and corporation number. If there is none, return the newest credit
+    check that gave up its claim for a renewal which doesn't exist or has failed. Return None if there is neither."""
     parameters = {"client": int(client_id), "number": number}
     if conn.execute(_POSSIBLE_CLAIM_HOLDER_QUERY, parameters).first() is None:
         return None

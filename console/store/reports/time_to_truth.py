@@ -51,8 +51,8 @@ def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[
     lapsed without a known outcome; and False if there are more than MAX_OPERATIONS operations of this kind or lapsed
     operations of all kinds, so that calls may be missing, otherwise True.
 
-    A process that writes such an outcome later raises the fencing token. So a row with an end and a higher token
-    than the first one had an unknown outcome.
+    A process that writes such an outcome later raises the fencing token. So a row with an end and a higher token than
+    the operation's first token had an unknown outcome.
     """
     c = select_newest_operations(kind, MAX_OPERATIONS).c
     was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at.is_not(None))

@@ -51,10 +51,10 @@ _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK
 
 
 class AlertsPage(Page):
-    """The alerts page, a list of incidents. The Enter key opens the record on which a person removes the cause of
-    the selected incident. Other keys: A acknowledges its alerts; Ctrl+Z undoes the person's own acknowledgement; T
-    takes the incident; H hands it over; S snoozes it or ends the snooze; E resolves or reopens it. No key undoes at
-    once what it has just done, because a person may press it twice: snoozing, resolving and reopening open a dialog.
+    """The alerts page, a list of incidents. The Enter key opens the record on which a person removes the cause of the
+    selected incident. Other keys: A acknowledges its alerts; Ctrl+Z undoes the person's own acknowledgement; T takes
+    the incident; H hands it over; S snoozes it or ends the snooze; E resolves or reopens it. A key never undoes its
+    own action immediately, because a person may press the key twice: snoozing, resolving and reopening open a dialog.
     """
 
     sidebar_key = "alerts"
@@ -162,7 +162,7 @@ class AlertsPage(Page):
             self.press_button(button, self._explain_missing_button(button))
 
     def _explain_missing_button(self, button: KeyButton) -> str:
-        """Return the reason why `button` is not offered, or "" if there is no better one than that it isn't."""
+        """Return the reason why `button` is not offered, or "" if there is no special reason."""
         incident = self.current_incident
         if incident is None:
             return self.context.translate("act.none_selected")

@@ -52,9 +52,10 @@ _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.AP
 
 class ApprovalsPage(Page):
     """The page with the list of refund requests and proposed outcomes at the left, and the contents of the current
-    one at the right. The selected card of the list is the current request or proposal, on which the keys act.
-    Until the data of a request is read for the first time, the keys of the decisions only show why they do nothing.
-    After a decision, its result stays shown until the person selects another card or opens the page again.
+    one at the right. The selected card of the list is the current request or proposal, on which the keys act. Until
+    the data of a request is read for the first time, the keys of the decisions only show the reason why a decision
+    isn't possible yet. After a decision, its result stays shown until the person selects another card or opens the
+    page again.
 
     `proposal` is the current proposal; None while a refund request is current. A second person confirms a proposal
     with evidence on the page of its record, which the Enter key opens.

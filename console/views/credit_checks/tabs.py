@@ -126,8 +126,8 @@ class CreditCheckTabs(RecordTabs):
     @Slot()
     def _read_page_counts(self) -> None:
         """If the tab of documents is open and shows a PDF that wasn't counted yet, count the pages of the credit
-        check's newest PDFs. A child process reads the files, so this isn't done for a page whose documents are not
-        looked at."""
+        check's newest PDFs. A child process reads the files, so this is only done when the person opens the tab of
+        the documents."""
         record_id = self._record_id
         shas = {row.key for row in self._document_rows if row.document is not None}
         if self.current_name != "documents" or record_id is None or shas <= self._counted_keys:

@@ -67,7 +67,8 @@ class _DecisionDialog(DialogFrame):
         return ""
 
     def _make_decision_call(self) -> ActingCall[Refund]:
-        """Return the call of the service that stores the decision. Making it does nothing; the caller sends it."""
+        """Return the call of the service that stores the decision. Creating the call sends nothing; the caller sends
+        it."""
         raise AssertionError(self.name)
 
     @Slot()

@@ -220,8 +220,8 @@ class WindowContext(QObject):
         until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
         person's password, the context asks the person for the password and runs the call again with it. `wait` is set
         to the desk request for which the call waits; an owner that shows this request itself passes its own
-        RequestWait. A call that is run again with the password doesn't set it, so only an owner whose call never
-        needs the password passes one.
+        RequestWait. A call that is run again with the password doesn't set the owner, so only a caller whose call
+        never needs the password passes an owner.
         """
         owned_attempt = owner, attempt
         if owned_attempt in self._owned_attempts:
@@ -617,7 +617,7 @@ class WindowContext(QObject):
 
     def _store_answer_time(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
         """Store in `connection_state` how many seconds the provider took to answer an acting call, or that it didn't
-        answer. Do nothing if `provider` is "", or if the failure shows neither."""
+        answer. Do nothing if `provider` is "", or if the failure proves neither an answer nor its absence."""
         if not provider:
             return
         code = failure.code if failure else ""

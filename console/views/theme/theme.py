@@ -86,7 +86,7 @@ class Appearance(QObject):
 
     def font(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFont:
         """Return the font of a text role at the current text scale. `bold` selects the bold weight; `figures` True
-        selects the figures font, False the text font, None the one that the role has."""
+        selects the figures font, False the text font, None the font that the text role has."""
         key = (role, bold, figures)
         if key not in self._fonts:
             self._fonts[key] = font(role, self.scale, bold=bold, figures=figures)
@@ -94,7 +94,7 @@ class Appearance(QObject):
 
     def font_metrics(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFontMetricsF:
         """Return the font metrics of a text role at the current text scale. `bold` selects the bold weight; `figures`
-        True selects the figures font, False the text font, None the one that the role has."""
+        True selects the figures font, False the text font, None the font that the text role has."""
         key = (role, bold, figures)
         if key not in self._metrics:
             self._metrics[key] = QFontMetricsF(self.font(role, bold=bold, figures=figures))

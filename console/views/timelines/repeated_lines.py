@@ -71,7 +71,7 @@ def _find_repetition(lines: Sequence[TimelineLine], start: int) -> tuple[int, in
 
 
 def _get_event(line: TimelineLine) -> tuple[str, ...]:
-    """Return what a line says apart from its time."""
+    """Return the content of a line without its time."""
     return line.shape, line.tone, line.actor_text, line.action_text, line.detail
 
 

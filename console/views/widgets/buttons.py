@@ -58,8 +58,8 @@ class KeyButton(PaintedButton):
     enabled.
 
     `acts_on_double_click` is True for a button that a person clicks several times quickly, such as one that zooms.
-    Any other button ignores the second click of a double click. By then the first click may have changed what the
-    button stands for: the next row, or the opposite action.
+    Any other button ignores the second click of a double click. By then the first click may have changed the button's
+    meaning: it acts on the next row, or does the opposite action.
 
     Signals:
     - reason_changed(str): the reason why the button is disabled or blocked has changed; "" means that there is none.
