@@ -311,7 +311,7 @@ def refetch(stage: Stage) -> None:
     stage.go(CreditCheckRoute(next(s for s in stage.desk.of("incomplete") if s.missing_parts == ("pdf",)).id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
-    page.acts.refetch(page.view.record)
+    page.action_handlers.refetch(page.view.record)
     dialog = stage.find(RefetchDialog)
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-refetch")
@@ -325,7 +325,7 @@ def resolve(stage: Stage) -> None:
     stage.go(CreditCheckRoute(stage.desk.of("unknown")[1].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
-    page.acts.resolve(page.view.record)
+    page.action_handlers.resolve(page.view.record)
     dialog = stage.find(ResolveDialog)
     stage.shoot("dialog-resolve-empty")
     dialog.form.kinds["file"].setChecked(True)

@@ -66,7 +66,7 @@ class HttpTransport:
         resolve: Resolver | None = None,
         private: Sequence[Network] = (),
     ) -> None:
-        self._base = parse_base_url(base_url, private=private)
+        self._base_url = parse_base_url(base_url, private=private)
         self._clock = clock
         self._scale = scale or TimeScale()
         self._connect_timeout = connect_timeout
@@ -122,7 +122,7 @@ class HttpTransport:
         aren't allowed, or if the library `requests` would change the URL."""
         from requests import Request
 
-        url = f"{self._base}{path}"
+        url = f"{self._base_url}{path}"
         default_headers = {
             "User-Agent": f"support-console/{__version__}",
             "Accept-Encoding": "identity",
@@ -136,7 +136,7 @@ class HttpTransport:
     def _make_adapter(self, budget: float) -> "tuple[SingleCallAdapter, SocketGuard]":
         from console.providers.http.requests_session import SingleCallAdapter, load_system_trust
 
-        if self._trust is None and self._base.scheme == "https":
+        if self._trust is None and self._base_url.scheme == "https":
             self._trust = load_system_trust()
         socket_guard = SocketGuard(self._clock, budget, self._is_allowed, self._resolve)
         return SingleCallAdapter(socket_guard, self._trust), socket_guard
@@ -144,7 +144,7 @@ class HttpTransport:
     def _is_allowed(self, address: str) -> bool:
         """True if the program may connect to this IP address. With a configured proxy every address is allowed,
         because the proxy is trusted; otherwise only the addresses that `BaseUrl.admits_address` allows."""
-        return self._proxy is not None or self._base.admits_address(address)
+        return self._proxy is not None or self._base_url.admits_address(address)
 
     def _make_timeouts(self, read_seconds: float) -> tuple[float, float]:
         return self._scale.scale_seconds(self._connect_timeout), self._scale.scale_seconds(read_seconds)

@@ -74,14 +74,14 @@ class HealthCheckService:
     ) -> None:
         self._settings, self._clock = settings, clock
         self._open_database = open_database
-        self._opened = ExitStack()
+        self._opened_resources = ExitStack()
 
     @cached_property
     def _database(self) -> Database:
         """The database. The first check that needs the database opens it, so that the other checks work without a
         sign-in.
         """
-        return self._opened.enter_context(self._open_database())
+        return self._opened_resources.enter_context(self._open_database())
 
     def run_all_checks(self) -> tuple[HealthCheck, ...]:
         """Run all checks of this desk and return their results."""
@@ -116,7 +116,7 @@ class HealthCheckService:
                 *map(self._check_gateway, provider_registry.list_provider_names()),
             )
         finally:
-            self._opened.close()
+            self._opened_resources.close()
 
     def check_database(self) -> tuple[HealthCheck, ...]:
         """Run the checks of the schema and of the database's settings, and return their results."""
@@ -126,7 +126,7 @@ class HealthCheckService:
                 return (schema,)
             return (schema, *map(_make_health_check, fitness.check_fitness(self._database)))
         finally:
-            self._opened.close()
+            self._opened_resources.close()
 
     def upgrade_schema(self, *, accepts_new_database: bool = False) -> SchemaVersions:
         """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe

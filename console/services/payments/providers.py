@@ -42,7 +42,7 @@ class PaymentProviders:
         """`make` creates the adapter of the provider with this name. It raises not_found for an unknown name, and
         bad_profile for a provider that is not configured on this desk.
         """
-        self._make = make
+        self._make_adapter = make
         self._adapters: dict[str, PaymentProvider] = {}
         self._lock = Lock()
 
@@ -52,7 +52,7 @@ class PaymentProviders:
         """
         with self._lock:
             if provider not in self._adapters:
-                self._adapters[provider] = self._make(provider)
+                self._adapters[provider] = self._make_adapter(provider)
             return self._adapters[provider]
 
     def get_reader(self, provider: str) -> PaymentReader:

@@ -114,7 +114,7 @@ class Scheduler:
         self._context = context
         self._heartbeat = heartbeat
         self._tasks = dict(all_tasks)
-        self._overdue = OverdueTaskAlerts(context, self._tasks)
+        self._overdue_alerts = OverdueTaskAlerts(context, self._tasks)
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ class Scheduler:
             self._end_and_begin_run(run)
             open_cases_of_unreadable_rows(self._context)
             if not stop():
-                self._overdue.update_alerts(pass_began_at)
+                self._overdue_alerts.update_alerts(pass_began_at)
         return tuple(TaskRun(run.name, run.record_count) for run in runs)
 
     def run_all(self) -> tuple[TaskRun, ...]:
@@ -194,7 +194,7 @@ class Scheduler:
                     self._run_task(run)
             self._end_and_begin_run(run)
             open_cases_of_unreadable_rows(self._context)
-            self._overdue.update_alerts(pass_began_at)
+            self._overdue_alerts.update_alerts(pass_began_at)
         for task_run in runs.values():
             if task_run and task_run.error:
                 raise task_run.error

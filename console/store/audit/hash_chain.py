@@ -153,7 +153,7 @@ class _ChainVerification:
         self.reason: str | None = None
         self._anchors = iter(anchors)
         self._anchor = next(self._anchors, None)
-        self._last: tuple[str, int, int, str] = ("", 0, 0, FIRST_PREVIOUS_HASH)
+        self._last_row: tuple[str, int, int, str] = ("", 0, 0, FIRST_PREVIOUS_HASH)
 
     def check_row(self, row: Sequence[Any]) -> None:
         self.row_count += 1
@@ -162,7 +162,7 @@ class _ChainVerification:
         if not isinstance(session, str) or not isinstance(seq, int):
             self.report_bad_row(row_id, "edited")
             return
-        last_session, last_seq, last_id, last_hash = self._last
+        last_session, last_seq, last_id, last_hash = self._last_row
         if session != last_session:
             last_seq, last_id, last_hash = 0, 0, FIRST_PREVIOUS_HASH
         if stored_hash != _compute_row_hash_if_hashable(prev_hash, content):
@@ -174,7 +174,7 @@ class _ChainVerification:
                 self.report_bad_row(anchor.row_id, "missing")
             elif anchor.hash != stored_hash:
                 self.report_bad_row(row_id, "replaced")
-        self._last = (session, seq, row_id, stored_hash)
+        self._last_row = (session, seq, row_id, stored_hash)
 
     def report_missing_anchors(self) -> None:
         while self._anchor is not None:

@@ -53,7 +53,7 @@ class PdfDocument:
         self._seconds = seconds
         self._lock = Lock()
         self._child: subprocess.Popen[bytes] | None = None
-        self._closed = False
+        self._is_closed = False
 
     def page_count(self) -> int:
         """Return the number of pages of the document."""
@@ -108,7 +108,7 @@ class PdfDocument:
         """Kill the child process immediately, even if another thread waits for its answer. Later requests are
         refused.
         """
-        self._closed = True
+        self._is_closed = True
         if self._child is not None:
             self._child.kill()
         with self._lock:
@@ -122,7 +122,7 @@ class PdfDocument:
 
     def _ask_child(self, **request: object) -> tuple[dict[str, Any], bytes]:
         with self._lock:
-            if self._closed:
+            if self._is_closed:
                 _raise_unusable(UnusableReason.PDF_READER_CLOSED)
             is_new_child = self._child is None
             child = self._child = self._child or self._start_child()
@@ -159,7 +159,7 @@ class PdfDocument:
             self._child = None
 
     def _get_failure_reason(self, child: subprocess.Popen[bytes], watch: "_RequestTimer") -> UnusableReason:
-        if self._closed:
+        if self._is_closed:
             return UnusableReason.PDF_READER_CLOSED
         out_of_time = watch.has_expired or child.returncode == -getattr(signal, "SIGXCPU", 0)
         return UnusableReason.TOOK_TOO_LONG if out_of_time else UnusableReason.PDF_READER_CRASHED

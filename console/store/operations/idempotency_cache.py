@@ -260,12 +260,12 @@ class _CacheEntryCipher:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-        self._naming = key
+        self._naming_key = key
         self._cipher = AESSIV(blake2b(b"seal", digest_size=32, key=key).digest())
-        self._broken = (InvalidTag, ValueError)
+        self._decryption_error_types = (InvalidTag, ValueError)
 
     def make_entry_name(self, key: str) -> bytes:
-        return b"sc:" + blake2b(key.encode(), digest_size=_ENTRY_NAME_BYTES, key=self._naming).digest()
+        return b"sc:" + blake2b(key.encode(), digest_size=_ENTRY_NAME_BYTES, key=self._naming_key).digest()
 
     def encrypt(self, associated_data: bytes, plaintext: bytes) -> bytes:
         return _RESULT_MARK + self._cipher.encrypt(plaintext, [associated_data])
@@ -276,5 +276,5 @@ class _CacheEntryCipher:
         """
         try:
             return self._cipher.decrypt(encrypted[1:], [associated_data]).decode()
-        except self._broken:
+        except self._decryption_error_types:
             return None

@@ -85,7 +85,7 @@ class RegistryReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._current = str(folder / CURRENT_REGISTRY_NAME)
+        self._current_path = str(folder / CURRENT_REGISTRY_NAME)
         self._generation: _OpenRegistryFile | None = None
 
     @property
@@ -205,7 +205,7 @@ class RegistryReader:
         """Call `query` with a connection to the registry in use and the open file, and return the result. If the
         call fails because another process has put a new registry in use, call `query` again with the new one."""
         while True:
-            file_version = read_file_version(self._current)
+            file_version = read_file_version(self._current_path)
             try:
                 generation = self._open_current(file_version)
                 connection = generation.borrow()
@@ -219,7 +219,7 @@ class RegistryReader:
                     generation.close()
                 return answer
             except (sqlite3.Error, OSError) as error:
-                if read_file_version(self._current) == file_version:
+                if read_file_version(self._current_path) == file_version:
                     with translate_errors(self._folder):
                         raise error
 

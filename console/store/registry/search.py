@@ -103,7 +103,7 @@ class _Candidates:
         self.prefecture_code = prefecture_code
         self.ranking = Ranking(query)
         self.budget = MAX_CANDIDATES
-        self._known: dict[int, _Candidate] = {}
+        self._known_candidates: dict[int, _Candidate] = {}
         self._filter, self._values = make_filter_condition(query) if has_folded_texts(connection) else ("1", {})
 
     def filter_ids(self, table: str, expression: str) -> Iterator[tuple[int, int]]:
@@ -122,7 +122,7 @@ class _Candidates:
 
     def rank_row_id(self, row_id: int) -> _Candidate:
         """Return the candidate of a row id that the index has found."""
-        return self._known.get(row_id) or self.rank(
+        return self._known_candidates.get(row_id) or self.rank(
             self.connection.execute(_TEXTS_BY_ID_QUERY, {"id": row_id}).fetchone()
         )
 
@@ -138,17 +138,17 @@ class _Candidates:
     def list_matches(self) -> list[int]:
         """Return the row ids of all matches ranked so far, the best first. If the search has ended because
         MAX_CANDIDATES rows were verified, these include matches of ranks that no step has searched."""
-        matches = [row for row in self._known.values() if row.rank is not None]
+        matches = [row for row in self._known_candidates.values() if row.rank is not None]
         return [match.row_id for match in sorted(matches, key=_get_rank)]
 
     def rank(self, row: tuple[Any, ...]) -> _Candidate:
         """Return the candidate of a row (id and texts of a corporation) with its rank."""
         row_id = row[0]
-        known_candidate = self._known.get(row_id)
+        known_candidate = self._known_candidates.get(row_id)
         if known_candidate is None:
             texts = CorporationTexts(*row[1:])
             known_candidate = _Candidate(row_id, texts.number, texts.name, self.ranking.rank(texts))
-            self._known[row_id] = known_candidate
+            self._known_candidates[row_id] = known_candidate
         return known_candidate
 
 

@@ -252,22 +252,22 @@ class _EncodingFinder:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._found: str | None = None
+        self._encoding: str | None = None
 
     @property
     def encoding(self) -> str:
         """The encoding of the blocks checked so far; UTF-8 if they have ASCII characters only."""
-        return self._found or _UTF8
+        return self._encoding or _UTF8
 
     def check_block(self, first_line: int, content: bytes) -> None:
         """Check the next block of lines; `first_line` is the number of its first line. Raises bad_registry_file if
         one of its lines isn't in the encoding that the first line with other characters than ASCII has."""
         if content.isascii():
             return
-        if self._found is None:
+        if self._encoding is None:
             first = next(line for line in content.split(b"\n") if not line.isascii())
-            self._found = _UTF8 if _is_utf8(first) else _SHIFT_JIS
-        has_encoding = _is_utf8 if self._found == _UTF8 else _is_shift_jis
+            self._encoding = _UTF8 if _is_utf8(first) else _SHIFT_JIS
+        has_encoding = _is_utf8 if self._encoding == _UTF8 else _is_shift_jis
         if not has_encoding(content):
             wrong_line_index = next(
                 index for index, line in enumerate(content.split(b"\n")) if not has_encoding(line)

@@ -142,7 +142,7 @@ class AlertsPage(Page):
         )
         self.one_line_words = ElidedLabel("", "body")
         self.one_line_words.hide()
-        self._offered: tuple[KeyButton, ...] = ()
+        self._offered_buttons: tuple[KeyButton, ...] = ()
         self.footer = Surface(is_raised=True, edge="top")
         self.footer.setLayout(make_column(self.one_line_words, self.row, gap=4, margins=(24, 8, 24, 8)))
 
@@ -156,7 +156,7 @@ class AlertsPage(Page):
     def _press_button(self, button: KeyButton) -> None:
         """Press `button` because its key was pressed. The button may be in the menu of a narrow window. If the
         button is hidden or disabled, show the reason instead."""
-        if button in self._offered and button.isEnabled():
+        if button in self._offered_buttons and button.isEnabled():
             button.click()
         else:
             self.press_button(button, self._explain_missing_button(button))
@@ -296,7 +296,7 @@ class AlertsPage(Page):
     def _show_buttons(self, offered: tuple[KeyButton, ...]) -> None:
         """Show the buttons `offered`, and after them the button that shows or hides closed incidents. A button for
         which the line has no room moves into a menu."""
-        self._offered = (*offered, self.closed_button)
+        self._offered_buttons = (*offered, self.closed_button)
         self._show_panel_and_buttons()
         self.show_key_hints_without(
             {
@@ -311,7 +311,7 @@ class AlertsPage(Page):
         list. Qt also calls this while the text size changes, so it must not delete any widget."""
         self.card.setVisible(self._is_there and not self.is_low_window)
         self.one_line_words.setVisible(self._is_there and self.is_low_window)
-        self.row.offer_buttons(self._offered)
+        self.row.offer_buttons(self._offered_buttons)
 
     # -- acknowledgement
 

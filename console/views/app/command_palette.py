@@ -62,9 +62,9 @@ class CommandPalette(QObject):
 
     result_opened = Signal()
 
-    def __init__(self, frame: WindowFrame, acts: FunctionByCommandName) -> None:
+    def __init__(self, frame: WindowFrame, functions: FunctionByCommandName) -> None:
         super().__init__(frame)
-        self._frame, self._context, self._acts = frame, frame.context, acts
+        self._frame, self._context, self._functions = frame, frame.context, functions
         translate = self._context.translate
         hints = (
             (("↓", "↑"), translate("key.choose")),
@@ -97,7 +97,7 @@ class CommandPalette(QObject):
             self.box.open()
 
     def _load_commands(self) -> None:
-        commands = list_commands(self._frame, self._acts, _find_corporation_number(self._text))
+        commands = list_commands(self._frame, self._functions, _find_corporation_number(self._text))
         self._commands = {command.name: command for command in commands}
 
     # -- search

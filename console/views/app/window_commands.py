@@ -72,14 +72,14 @@ def split_into_folded_words(text: str) -> list[str]:
 
 
 def list_commands(
-    frame: WindowFrame, acts: FunctionByCommandName, typed_number: str | None = None
+    frame: WindowFrame, functions: FunctionByCommandName, typed_number: str | None = None
 ) -> list[WindowCommand]:
-    """Return all commands of the window. `acts` maps the names of commands to the window's functions that run
+    """Return all commands of the window. `functions` maps the names of commands to the window's functions that run
     them; `typed_number` is the corporation number in the search box, None if there is none."""
     return [
         *_list_page_commands(frame),
         *_list_queue_commands(frame.context),
-        *_list_action_commands(frame, acts, typed_number),
+        *_list_action_commands(frame, functions, typed_number),
         *_list_setting_commands(frame.context),
     ]
 
@@ -150,7 +150,7 @@ def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
 
 
 def _list_action_commands(
-    frame: WindowFrame, acts: FunctionByCommandName, typed_number: str | None
+    frame: WindowFrame, functions: FunctionByCommandName, typed_number: str | None
 ) -> Iterator[WindowCommand]:
     context = frame.context
 
@@ -159,7 +159,7 @@ def _list_action_commands(
     ) -> WindowCommand:
         key = SHORTCUT_BY_COMMAND.get(name, "")
         return WindowCommand(
-            name, _make_title_function(f"command.{name}"), acts[name], icon, key, find_refusal=find_refusal
+            name, _make_title_function(f"command.{name}"), functions[name], icon, key, find_refusal=find_refusal
         )
 
     yield make_action_command("unfinished")

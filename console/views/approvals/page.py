@@ -87,7 +87,7 @@ class ApprovalsPage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
-        self.acts = RecordActionHandlers(context, self, in_bar=True)
+        self.action_handlers = RecordActionHandlers(context, self, in_bar=True)
         self.export = ListExporter(context, self, lambda: ExportRequest(ListName.APPROVALS))
         self.inbox = ApprovalInbox((), ())
         self.proposals: tuple[WaitingProposal, ...] = ()
@@ -117,10 +117,10 @@ class ApprovalsPage(Page):
 
     def _build_layout(self) -> None:
         head = Surface(edge="bottom")
-        self._first = make_row(self.title, gap=12)
-        self._first.addWidget(self._badges)
-        self._first.setStretch(0, 1)
-        head.setLayout(make_column(self._first, self.request_of_words, gap=2, margins=(24, 12, 24, 10)))
+        self._title_row = make_row(self.title, gap=12)
+        self._title_row.addWidget(self._badges)
+        self._title_row.setStretch(0, 1)
+        head.setLayout(make_column(self._title_row, self.request_of_words, gap=2, margins=(24, 12, 24, 10)))
         self.footer = Surface(is_raised=True, edge="top")
         parts = (self.decline, self.withdraw, self.reads, self.disabled_reason_label, self.approve)
         footer = make_row(*parts, gap=12, margins=(24, 8, 24, 8))
@@ -141,10 +141,10 @@ class ApprovalsPage(Page):
         parts_of_request = make_column(self.content, self.bars_below, self.footer, gap=0)
         parts_of_request.setStretch(0, 1)
         right.setLayout(parts_of_request)
-        self._middle = make_row(self.list, right, gap=0)
-        self._middle.setStretch(1, 1)
+        self._middle_layout = make_row(self.list, right, gap=0)
+        self._middle_layout.setStretch(1, 1)
         self.set_page_name(self.context.translate("screen.approvals"))
-        self.add_content(self._middle, 1)
+        self.add_content(self._middle_layout, 1)
         self.add_key_hints()
 
     def _connect_signals(self) -> None:
@@ -382,7 +382,7 @@ class ApprovalsPage(Page):
             )
         )
         old_badges, self._badges = self._badges, make_flow_widget(*make_approval_badges(view, context), gap=8)
-        self._first.replaceWidget(old_badges, self._badges)
+        self._title_row.replaceWidget(old_badges, self._badges)
         old_badges.hide()
         old_badges.deleteLater()
 
@@ -474,7 +474,7 @@ class ApprovalsPage(Page):
         super().resizeEvent(event)
         side_by_side = self.width() >= _MIN_SIDE_BY_SIDE_WIDTH_PX * current_appearance().scale
         left_to_right, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-        for box in (self._first, self._middle):
+        for box in (self._title_row, self._middle_layout):
             box.setDirection(left_to_right if side_by_side else top_to_bottom)
         for part in (self.list, self.view):
             part.arrange_panels(side_by_side=side_by_side)
@@ -485,7 +485,7 @@ class ApprovalsPage(Page):
     def probe_payment(self) -> None:
         """Ask the payment provider for the present state of the payment that the shown refund belongs to."""
         if self.shown_view is not None:
-            self.acts.probe(self.shown_view.payment)
+            self.action_handlers.probe(self.shown_view.payment)
         else:
             self.show_key_refusal(self.context.translate("act.not_for_selected"))
 
@@ -493,19 +493,19 @@ class ApprovalsPage(Page):
     def open_approval_dialog(self) -> None:
         """Open the dialog in which the person approves the shown refund; do nothing if the button is disabled."""
         if self.shown_view is not None and self.approve.isEnabled():
-            self.acts.approve(self.shown_view)
+            self.action_handlers.approve(self.shown_view)
 
     @Slot()
     def open_rejection_dialog(self) -> None:
         """Open the dialog in which the person rejects the shown refund; do nothing if the button is disabled."""
         if self.shown_view is not None and self.decline.isEnabled():
-            self.acts.reject(self.shown_view)
+            self.action_handlers.reject(self.shown_view)
 
     @Slot()
     def open_withdrawal_dialog(self) -> None:
         """Open the dialog in which the person withdraws the shown refund; do nothing if the button is disabled."""
         if self.shown_view is not None and self.withdraw.isEnabled():
-            self.acts.withdraw(self.shown_view)
+            self.action_handlers.withdraw(self.shown_view)
 
     @Slot(str, int)
     def _open_record(self, kind: str, id: int) -> None:
@@ -518,7 +518,7 @@ class ApprovalsPage(Page):
     @Slot()
     def _copy_summary(self) -> None:
         if self.shown_view is not None:
-            self.acts.copy_text(self.shown_view.payment.merchant_payment_id)
+            self.action_handlers.copy_text(self.shown_view.payment.merchant_payment_id)
 
 
 def _read_waiting_decisions(

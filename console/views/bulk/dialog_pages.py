@@ -135,13 +135,13 @@ class BulkProgressPage(QWidget):
             translate("bulk.rows"),
             run.size,
         )
-        self._box = make_column(self.bar, gap=0)
+        self._bar_layout = make_column(self.bar, gap=0)
         label = TextLabel(translate("bulk.filter"), "body", "muted")
         label.setBuddy(self.filter)
         line = make_flow_widget(
             label, self.filter, self.export.button, self.discard, ReasonLabel(self.discard), gap=8
         )
-        self.setLayout(make_column(self._box, self.progress, self.tally, line, self.table, gap=8))
+        self.setLayout(make_column(self._bar_layout, self.progress, self.tally, line, self.table, gap=8))
         self._filter_rows()
 
     def show_run(self, item: BulkRunItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
@@ -152,7 +152,7 @@ class BulkProgressPage(QWidget):
         if status != self._status:
             self._status = status
             old_bar, self.bar = self.bar, NotificationBar("", status.words, tone=status.tone, shape=status.shape)
-            self._box.replaceWidget(old_bar, self.bar)
+            self._bar_layout.replaceWidget(old_bar, self.bar)
             old_bar.deleteLater()
         words = context.translate("bulk.progress", done=bulk_progress.done_count, of=bulk_progress.row_count)
         if words != self.progress.plain:

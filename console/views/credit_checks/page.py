@@ -142,13 +142,13 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         record = view.record
         match name:
             case "probe":
-                self.acts.probe(record)
+                self.action_handlers.probe(record)
             case "refetch":
-                self.acts.refetch(record)
+                self.action_handlers.refetch(record)
             case "resolve":
-                self.acts.resolve(record, self.action_bar.find_proposer(view))
+                self.action_handlers.resolve(record, self.action_bar.find_proposer(view))
             case "renew" | "purchase":
-                self.acts.purchase(record.corporation_number, record.client_id)
+                self.action_handlers.purchase(record.corporation_number, record.client_id)
             case "open_pdf":
                 self._open_pdf()
             case "successor":

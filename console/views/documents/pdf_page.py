@@ -79,7 +79,7 @@ class PdfPage(Page):
         self._zoom_index = (
             _PAGE_ZOOMS_PERCENT.index(int(percent)) if percent in _PAGE_ZOOMS_PERCENT else _DEFAULT_PAGE_ZOOM_INDEX
         )
-        self._fit = context.preferences.text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
+        self._page_fit = context.preferences.text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
         self.quarter_turns = 0
         self._aspect = 2**0.5  # height by width of the visible page, as it is turned
         self._hits: tuple[PageHit, ...] = ()
@@ -140,7 +140,7 @@ class PdfPage(Page):
         self.add_key_hints()
 
     def _connect_signals(self) -> None:
-        acts: list[tuple[object, Callable[[], object]]] = [
+        signal_handlers: list[tuple[object, Callable[[], object]]] = [
             (self.previous.clicked, self.show_previous_page),
             (self.next.clicked, self.show_next_page),
             (self.smaller.clicked, self.zoom_out),
@@ -155,9 +155,9 @@ class PdfPage(Page):
             (self.back.clicked, self._go_back),
             (self.search.returnPressed, self._search_text),
         ]
-        for signal, act in acts:
-            signal.connect(act)  # type: ignore[attr-defined]  # a Qt signal
-        for keys, act in (
+        for signal, handler in signal_handlers:
+            signal.connect(handler)  # type: ignore[attr-defined]  # a Qt signal
+        for keys, handler in (
             ("PgUp", self.show_previous_page),
             ("PgDown", self.show_next_page),
             ("T", self.toggle_text_view),
@@ -172,7 +172,7 @@ class PdfPage(Page):
             ("Ctrl+F", self._focus_search_field),
             ("=", self.zoom_in),
         ):
-            self.bind_shortcut(keys, act)
+            self.bind_shortcut(keys, handler)
 
     # -- which document
 
@@ -338,9 +338,9 @@ class PdfPage(Page):
         the page is fitted to its width or height."""
         view = self.canvas.viewport()
         room = self.canvas.width() - _PAGE_FIT_MARGIN_PX
-        if self._fit == _FIT_TO_PAGE:
+        if self._page_fit == _FIT_TO_PAGE:
             room = min(room, round((max(view.height(), 1) - _PAGE_FIT_MARGIN_PX) / self._aspect))
-        elif self._fit != _FIT_TO_WIDTH:
+        elif self._page_fit != _FIT_TO_WIDTH:
             return round(_FULL_SIZE_PAGE_WIDTH_PX * _PAGE_ZOOMS_PERCENT[self._zoom_index] / 100)
         return max(room, _MIN_PAGE_WIDTH_PX)
 
@@ -351,7 +351,7 @@ class PdfPage(Page):
             has_other_form = abs(shown_aspect - self._aspect) > 0.01
             self._aspect = shown_aspect
             width = self._compute_shown_width_px()
-            if has_other_form and (self._fit or self.quarter_turns % 2):
+            if has_other_form and (self._page_fit or self.quarter_turns % 2):
                 self._render_page()  # at the resolution of its true width
             current_hit = self._hits[self._hit_index] if 0 <= self._hit_index < len(self._hits) else None
             boxes = [box for hit in self._hits if hit.page == index for box in hit.boxes]
@@ -387,7 +387,7 @@ class PdfPage(Page):
     def _change_zoom(self, step: int) -> None:
         """Show the next larger (`step` 1) or smaller (−1) zoom and store it as the person's preference. If the
         page was fitted to the view, use the nearest zoom in this direction."""
-        if self._fit:
+        if self._page_fit:
             percent = 100 * self._compute_shown_width_px() / _FULL_SIZE_PAGE_WIDTH_PX
             zoom_indexes = [place for place, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
             self._zoom_index = (
@@ -406,7 +406,7 @@ class PdfPage(Page):
         self._store_and_apply_fit_mode(_FIT_TO_PAGE)
 
     def _store_and_apply_fit_mode(self, fit: str) -> None:
-        self._fit = fit
+        self._page_fit = fit
         self.context.preferences.store(_PAGE_FIT_PREFERENCE_NAME, fit or None)
         self.context.preferences.store(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[self._zoom_index])
         self._render_page()
@@ -423,7 +423,7 @@ class PdfPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self._fit and self.canvas.has_page:
+        if self._page_fit and self.canvas.has_page:
             self._render_page()
 
     # -- search

@@ -99,12 +99,12 @@ class LiveCheckPanel(Surface):
         link.setProperty("record", record.id)
         link.clicked.connect(self._open_clicked_check)
         buttons = self._make_buttons(record)
-        acts = make_column(make_row(*buttons, link, None, gap=8), DisabledReasonsLabel(*buttons), gap=4)
+        button_column = make_column(make_row(*buttons, link, None, gap=8), DisabledReasonsLabel(*buttons), gap=4)
         part.setLayout(
             make_column(
                 badges,
                 self._make_fact_list(record),
-                acts,
+                button_column,
                 gap=12,
                 margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14),
             )

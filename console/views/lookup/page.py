@@ -66,7 +66,7 @@ class LookupPage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
-        self.acts = RecordActionHandlers(context, self)
+        self.action_handlers = RecordActionHandlers(context, self)
         self.head = PageHead(
             context.translate("screen.lookup"),
             context.translate("lookup.sentence"),
@@ -76,7 +76,7 @@ class LookupPage(Page):
         self.evidence_bundle = EvidenceBundleExport(context, self)
         self.bind_shortcut(evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, self._export_evidence_bundle)
         self.number = CorporationNumberField(context)
-        self.company = CompanyPanel(context, self.acts)
+        self.company = CompanyPanel(context, self.action_handlers)
         self.head.menu_parts.append(lambda menu: add_hidden_buttons_to_menu(self.company.panel, menu))
         self.content = QStackedWidget()
         self.content.addWidget(QWidget())
@@ -96,13 +96,13 @@ class LookupPage(Page):
         self.company.opened.connect(self._open_record)
         self.company.counted.connect(self.hint_bar.count.show_text)
         self.company.number_requested.connect(self._open_corporation_number)
-        acts = {
+        functions_by_key = {
             "B": self.company.open_purchase_dialog,
             "F": self.company.refetch_current_record,
             "P": self.company.probe_current_record,
             "R": self.company.request_refund_of_current_record,
         }
-        for key, act in acts.items():
+        for key, act in functions_by_key.items():
             self.bind_shortcut(key, act)
         self.bind_shortcut("Ctrl+C", self.company.copy_number)
         self.add_button_shortcut(self.company.copy_button)

@@ -150,15 +150,15 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def run_kind_action(self, name: str, view: PaymentDetails) -> None:
         match name:
             case "probe":
-                self.acts.probe(view.record)
+                self.action_handlers.probe(view.record)
             case "refund":
-                self.acts.refund(view.record.id, _find_only_set_aside(view))
+                self.action_handlers.refund(view.record.id, _find_only_set_aside(view))
             case "open_refund":
                 self._open_pending_refund(view)
             case "resolve":
-                self.acts.resolve(view.record, self.action_bar.find_proposer(view))
+                self.action_handlers.resolve(view.record, self.action_bar.find_proposer(view))
             case "move_order":
-                self.acts.move_order(view.record)
+                self.action_handlers.move_order(view.record)
 
     @Slot()
     def _probe_payment(self) -> None:

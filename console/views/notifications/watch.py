@@ -35,7 +35,7 @@ class NotificationWatcher(QObject):
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
         self._person: str | None = None
-        self._known: set[str] = set()
+        self._known_keys: set[str] = set()
         self.desktop = DesktopMessageTray(self)
         self.desktop.opened.connect(self._emit_clicked_link)
         self._context.work_counts_changed.connect(self._show_new_events)
@@ -46,10 +46,10 @@ class NotificationWatcher(QObject):
         if counts.read_at is None or counts.person is None or counts.person != self._context.operator:
             return
         is_first, self._person = counts.person != self._person, counts.person
-        new_events = () if is_first else tuple(event for event in counts.events if event.key not in self._known)
+        new_events = () if is_first else tuple(event for event in counts.events if event.key not in self._known_keys)
         if is_first:
-            self._known.clear()
-        self._known.update(event.key for event in counts.events)
+            self._known_keys.clear()
+        self._known_keys.update(event.key for event in counts.events)
         shown_events = tuple(
             event for event in new_events if is_notification_on(self._context.preferences, event.kind)
         )

@@ -57,7 +57,7 @@ class PurchaseForm(QWidget):
         self.comment = Field(translate("field.comment"))
         if isinstance(self.comment.edit, LineEdit):
             self.comment.edit.setMaxLength(500)
-        self._live = TextLabel("", wrap=True)
+        self._live_check_label = TextLabel("", wrap=True)
         self._link = LinkButton(translate("action.open_record"), chevron=True)
         self._link.clicked.connect(self._open_live_check)
         self.setLayout(self._build_layout())
@@ -131,7 +131,7 @@ class PurchaseForm(QWidget):
         translate, plan = self._context.translate, self._plan
         facts = FactList()
         live_panel = QWidget()
-        live_panel.setLayout(make_row(self._live, self._link, gap=8))
+        live_panel.setLayout(make_row(self._live_check_label, self._link, gap=8))
         facts.add_fact(translate("dialog.purchase.live"), live_panel)
         facts.add_fact(translate("dialog.purchase.last"), TextLabel(_format_last_purchase(self._context, plan)))
         running_purchase = plan.running
@@ -200,11 +200,13 @@ class PurchaseForm(QWidget):
             client_ids = sorted({record.client_id for record in self._plan.live}, key=int)
             others_key = "dialog.purchase.live_other" if len(client_ids) == 1 else "dialog.purchase.live_others"
             words = translate(others_key, clients=client_ids) if client_ids else translate("dialog.purchase.none")
-            self._live.show_text(words)
+            self._live_check_label.show_text(words)
         elif self.is_renewal:
-            self._live.show_text(translate("dialog.purchase.last_renewal", expired_at=live_check.expired_at))
+            self._live_check_label.show_text(
+                translate("dialog.purchase.last_renewal", expired_at=live_check.expired_at)
+            )
         else:
-            self._live.show_text(translate("record.title", id=live_check.id))
+            self._live_check_label.show_text(translate("record.title", id=live_check.id))
         self._link.setVisible(live_check is not None)
         self.changed.emit()
 

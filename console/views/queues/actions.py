@@ -36,7 +36,7 @@ class QueuePageActions(QObject):
         self, context: WindowContext, page: Page, choice: QueueSelection, current: Callable[[], QueueItem | None]
     ) -> None:
         super().__init__(page)
-        self._context, self._page, self._choice, self._current = context, page, choice, current
+        self._context, self._page, self._choice, self._get_current = context, page, choice, current
         self.record_acts = RecordActionHandlers(context, page)
         self.collaboration = CollaborationActions(context, self.record_acts, self.run_action_on_selection)
         self.evidence = EvidenceExportActions(context, self.record_acts, self.export_evidence)
@@ -63,7 +63,7 @@ class QueuePageActions(QObject):
     @property
     def current_record(self) -> ShownRecord | None:
         """The record of the current row; None if no row is current."""
-        current = self._current()
+        current = self._get_current()
         return current.record if current is not None else None
 
     def _find_current_record(self) -> ShownRecord | None:

@@ -187,7 +187,7 @@ class ColumnsDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        self._context, self._usual = context, [column.key for column in arrange_columns(columns, ())]
+        self._context, self._usual_keys = context, [column.key for column in arrange_columns(columns, ())]
         titles = {column.key: column.title for column in columns}
         order = [*shown_keys, *(key for key in titles if key not in shown_keys)]
         self.boxes = {key: CheckBox(titles[key]) for key in order}
@@ -248,10 +248,10 @@ class ColumnsDialog(DialogFrame):
 
     @Slot()
     def _show_default_columns(self) -> None:
-        for key in (*self._usual, *(key for key in self.ordered_keys if key not in self._usual)):
+        for key in (*self._usual_keys, *(key for key in self.ordered_keys if key not in self._usual_keys)):
             self._lines.removeWidget(self.boxes[key])
             self._lines.addWidget(self.boxes[key])
-            self.boxes[key].setChecked(key in self._usual)
+            self.boxes[key].setChecked(key in self._usual_keys)
         self._order_boxes()
 
     @Slot()
@@ -264,5 +264,5 @@ class ColumnsDialog(DialogFrame):
     @Slot()
     def _emit_chosen_columns(self) -> None:
         keys = [key for key in self.ordered_keys if self.boxes[key].isChecked()]
-        self.chosen.emit([] if keys == self._usual else keys)
+        self.chosen.emit([] if keys == self._usual_keys else keys)
         self.accept()

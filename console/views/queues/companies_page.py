@@ -78,7 +78,7 @@ class ChangedCompaniesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts = RecordActionHandlers(context, self)
+        self.action_handlers = RecordActionHandlers(context, self)
         self._shows_acknowledged = self._lists_acknowledged = False  # the person's choice, and what was last read
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
         self.head.other_sentences = list_queue_sentences(context)
@@ -290,7 +290,7 @@ class ChangedCompaniesPage(Page):
     def _renew_check(self) -> None:
         item = self.current_change
         if item is not None and self.renew_button.isEnabled():
-            self.acts.purchase(item.change.number, item.renewal.client_id)
+            self.action_handlers.purchase(item.change.number, item.renewal.client_id)
 
     def _copy_number(self) -> None:
         if self.current_change is None:

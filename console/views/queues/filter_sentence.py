@@ -119,8 +119,8 @@ class FilterSentence(Surface):
             self.further,
             self.match_count,
         ]
-        self._box = make_column(make_flow_widget(*parts, gap=6, line_gap=6))
-        self.setLayout(self._box)
+        self._layout = make_column(make_flow_widget(*parts, gap=6, line_gap=6))
+        self.setLayout(self._layout)
         self.set_compact(is_compact=False)
         self._fit_width()
         self._timer = QTimer(self, singleShot=True, interval=_TYPING_PAUSE_MS)
@@ -259,7 +259,7 @@ class FilterSentence(Surface):
         self._is_compact = is_compact
         self._show_needed_lists()
         margin = tokens().px("spacing", "page_margin")
-        self._box.setContentsMargins(*((0, 0, 0, 0) if is_compact else (margin, 8, margin, 8)))
+        self._layout.setContentsMargins(*((0, 0, 0, 0) if is_compact else (margin, 8, margin, 8)))
         set_style_property(self, "edge", "none" if is_compact else "bottom")
 
     def _show_needed_lists(self) -> None:

@@ -73,10 +73,10 @@ class SelectionBar(Surface):
         self.give_back = bind_button_to_right(context, give_back, "take")
         packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, binds=False)
         self.packs = bind_button_to_right(context, packs, evidence_bundle.EVIDENCE_BUNDLE_RIGHT)
-        acts = [self.none, *self.buttons.values(), self.packs]
-        acts.insert(acts.index(self.buttons[BulkAction.TAKE]) + 1, self.give_back)
+        bar_buttons = [self.none, *self.buttons.values(), self.packs]
+        bar_buttons.insert(bar_buttons.index(self.buttons[BulkAction.TAKE]) + 1, self.give_back)
         self.row = ActionRow(
-            [self.all, *acts],
+            [self.all, *bar_buttons],
             (),
             (),
             more=translate("action.more"),

@@ -43,7 +43,7 @@ class SaveViewDialog(DialogFrame):
         )
         self.too_early_words = translate("dialog.too_early")
         bind_button_to_worker(context, self.act_button)
-        self._context, self._content, self._present = context, content, present_view
+        self._context, self._content, self._present_view = context, content, present_view
         self.name_field = Field(translate("dialog.save_view.name"))
         self.team_box = CheckBox(translate("dialog.save_view.team"))
         self.replace_box = CheckBox(translate("dialog.save_view.replace"))
@@ -94,7 +94,7 @@ class SaveViewDialog(DialogFrame):
             return
         context = self._context
         self.set_busy(context.translate("dialog.busy"))
-        present_id = 0 if self._present is None else self._present.id
+        present_id = 0 if self._present_view is None else self._present_view.id
         form_values = (name, self.team_box.isChecked(), self.replace_box.isChecked(), repr(self._content), present_id)
         context.run_acting_call(
             self._make_store_call(name),

@@ -40,15 +40,15 @@ class RunHeader(Surface):
         self._figures = {name: TextLabel("", "data", bold=True) for name in RUN_FIGURE_NAMES}
         self._files = QWidget()
         margin = tokens().px("spacing", "page_margin")
-        self._box = make_column(margins=(margin, 10, margin, 10), gap=8)
+        self._layout = make_column(margins=(margin, 10, margin, 10), gap=8)
         title_and_state = make_flow_widget(self.title, make_row_widget(self._sign, self.state), gap=12)
-        self._box.addWidget(title_and_state)
-        self._box.addWidget(self.when)
-        self._box.addWidget(
+        self._layout.addWidget(title_and_state)
+        self._layout.addWidget(self.when)
+        self._layout.addWidget(
             make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap=28, line_gap=8)
         )
-        self._box.addWidget(self._files)
-        self.setLayout(self._box)
+        self._layout.addWidget(self._files)
+        self.setLayout(self._layout)
 
     def _make_figure(self, name: str) -> QWidget:
         figure = QWidget()
@@ -111,7 +111,7 @@ class RunHeader(Surface):
             )
         new_files = QWidget()
         new_files.setLayout(make_column(*lines, gap=2))
-        self._box.replaceWidget(self._files, new_files)
+        self._layout.replaceWidget(self._files, new_files)
         self._files.hide()
         self._files.deleteLater()
         self._files = new_files

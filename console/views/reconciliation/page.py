@@ -72,7 +72,7 @@ class ReconcilePage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts, self.runs = RecordActionHandlers(context, self), ReconciliationActions(context, self)
+        self.action_handlers, self.runs = RecordActionHandlers(context, self), ReconciliationActions(context, self)
         self.view: ReconciliationRunDetails | None = None
         self.route = ReconcileRoute()
         self._shown_run_and_tab: tuple[int, str] | None = None
@@ -139,7 +139,7 @@ class ReconcilePage(Page):
 
     def _connect_signals(self) -> None:
         self.tabs.currentChanged.connect(self._read_rows_of_selected_tab)
-        self.run_head.copied.connect(self.acts.show_copied_toast)
+        self.run_head.copied.connect(self.action_handlers.show_copied_toast)
         self.table.opened.connect(self.open_current_payment)
         self.table.current_changed.connect(self._show_current_difference)
         self.rows.page_applied.connect(self._show_rows)
@@ -357,7 +357,7 @@ class ReconcilePage(Page):
     def _probe_current_payment(self) -> None:
         item = self.current_difference
         if item is not None and item.action == "probe" and item.payment is not None:
-            self.acts.probe(item.payment)
+            self.action_handlers.probe(item.payment)
 
     @Slot()
     def _move_order(self) -> None:
@@ -370,7 +370,7 @@ class ReconcilePage(Page):
             key = "act.none_selected" if item is None else "reconcile.no_payment_here"
             self.show_key_refusal(self.context.translate(key))
         elif _can_set_order_paid(item.payment):
-            self.acts.move_order(item.payment)
+            self.action_handlers.move_order(item.payment)
         else:
             self.show_key_refusal(self.context.translate("reconcile.not_by_hand"))
 

@@ -44,7 +44,7 @@ class ReconcileRunsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts = ReconciliationActions(context, self)
+        self.run_actions = ReconciliationActions(context, self)
         self.head = self.make_page_head(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"))
         self.export = ListExporter(context, self, self._make_export_request, self.head)
         self.provider = FilterChip(translate("column.provider"))
@@ -158,6 +158,6 @@ class ReconcileRunsPage(Page):
     @Slot()
     def _begin_run(self) -> None:
         current = self.table.current_item
-        self.acts.begin_run(
+        self.run_actions.begin_run(
             self.chosen_provider or (current.provider if isinstance(current, ReconciliationRunItem) else "")
         )

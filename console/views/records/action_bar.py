@@ -14,7 +14,7 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.presenters.records import RecordView
 from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions as collaboration_actions
-from console.views.records import evidence_actions as evidence_acts
+from console.views.records import evidence_actions
 from console.views.runtime.context import WindowContext
 from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import Surface, TextLabel, make_column
@@ -33,7 +33,7 @@ _RIGHT_BY_RECORD_ACTION = {
     "copy_story": "read", "evidence_pack": "audit_any", "print": "read",
 }  # fmt: skip
 
-_RECORD_ACTIONS_IN_MENU = (*evidence_acts.EVIDENCE_EXPORT_ACTIONS, "print")
+_RECORD_ACTIONS_IN_MENU = (*evidence_actions.EVIDENCE_EXPORT_ACTIONS, "print")
 
 
 class ActionButtons(QObject):
@@ -120,10 +120,10 @@ class ActionButtons(QObject):
         read-only switch is on, or the desk asks a worker to act and no worker is present. Return "" if the action
         is possible. The rights of the person aren't checked."""
         right = _RIGHT_BY_RECORD_ACTION.get(name, name)
-        acts = right in ROLES_BY_RIGHT
+        is_acting_right = right in ROLES_BY_RIGHT
         context = self._context
         return context.find_lost_connection_reason() or (
-            context.find_read_only_reason(right) or context.find_worker_away_reason(right) if acts else ""
+            context.find_read_only_reason(right) or context.find_worker_away_reason(right) if is_acting_right else ""
         )
 
     def _format_disabled_reason(self, action: AllowedAction) -> str:

@@ -31,15 +31,15 @@ class EvidenceExportActions(QObject):
     to a file. A refusal is shown in a bar of the page."""
 
     def __init__(
-        self, context: WindowContext, acts: RecordActionHandlers, press_button: Callable[[str], None]
+        self, context: WindowContext, action_handlers: RecordActionHandlers, press_button: Callable[[str], None]
     ) -> None:
-        """`acts` are the other actions of the page, such as `probe`. `press_button` is called with the name of an
-        action when the person types the shortcut of the action; it must do the same as a click on the action's
-        button."""
-        super().__init__(acts)
-        self._context, self._acts = context, acts
+        """`action_handlers` are the other actions of the page, such as `probe`. `press_button` is called with the
+        name of an action when the person types the shortcut of the action; it must do the same as a click on the
+        action's button."""
+        super().__init__(action_handlers)
+        self._context, self._action_handlers = context, action_handlers
         for keys, name in _SHORTCUTS_AND_ACTIONS:
-            acts.page.bind_shortcut(keys, partial(press_button, name))
+            action_handlers.page.bind_shortcut(keys, partial(press_button, name))
         self._records_in_progress: set[tuple[str, int]] = set()
         self._chosen_record: tuple[str, int] = ("", 0)
 
@@ -60,7 +60,7 @@ class EvidenceExportActions(QObject):
         self._context.run_read(
             lambda services: services.recovery.read_timeline(kind, id, MAX_COPIED_EVENTS).as_text(language),
             self._copy_timeline_text,
-            self._acts.show_refusal,
+            self._action_handlers.show_refusal,
             owner=self,
             key=("story", kind, id),
         )
@@ -78,7 +78,7 @@ class EvidenceExportActions(QObject):
             return
         self._chosen_record = kind, id
         title, name = self._context.translate("action.evidence_pack"), f"evidence-{kind}-{id}.zip"
-        ask_for_save_path(self._acts.page, title, "zip", self._write_pack_to, name)
+        ask_for_save_path(self._action_handlers.page, title, "zip", self._write_pack_to, name)
 
     @Slot(str)
     def _write_pack_to(self, path: str) -> None:
@@ -92,7 +92,7 @@ class EvidenceExportActions(QObject):
 
         def show_failure(failure: Failure) -> None:
             self._records_in_progress.discard(subject)
-            self._acts.show_refusal(failure)
+            self._action_handlers.show_refusal(failure)
 
         def show_written(written_pack: "WrittenPack") -> None:
             self._records_in_progress.discard(subject)

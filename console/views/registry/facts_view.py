@@ -32,7 +32,7 @@ class CorporationFactsView(QWidget):
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
-        self._shown: tuple[object, ...] = ()
+        self._shown_facts: tuple[object, ...] = ()
         self._content: QWidget | None = None
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -47,9 +47,9 @@ class CorporationFactsView(QWidget):
         """Show the facts of the corporation registry; None if this desk has imported no registry. `our_names` are
         the names of the company in our records; those that differ from the official name are shown too."""
         names = tuple(our_names)
-        if (facts, names) == self._shown:
+        if (facts, names) == self._shown_facts:
             return
-        self._shown = (facts, names)
+        self._shown_facts = (facts, names)
         if self._content is not None:
             self._content.hide()
             self._layout.removeWidget(self._content)

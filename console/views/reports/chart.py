@@ -284,7 +284,7 @@ class LegendSwatch(PaintedWidget):
 
     def __init__(self, style: BarPartStyle) -> None:
         super().__init__()
-        self._look = style
+        self._style = style
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
@@ -292,7 +292,7 @@ class LegendSwatch(PaintedWidget):
         return QSize(side, side)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        fill_area(QPainter(self), QRectF(self.rect()), self._look)
+        fill_area(QPainter(self), QRectF(self.rect()), self._style)
 
 
 def make_legend(entries: Sequence[LegendEntry]) -> QWidget:

@@ -112,8 +112,8 @@ class DailyCloseSection(ReportSection):
         tables.addWidget(unknown_rows, 2)
         self._tables.setLayout(tables)
         self._body = QStackedWidget()
-        self._nothing = EmptyState(translate("reports.empty"), translate("reports.close.empty"), shape="dash")
-        for part in (self._tables, self._nothing):
+        self._empty_state = EmptyState(translate("reports.empty"), translate("reports.close.empty"), shape="dash")
+        for part in (self._tables, self._empty_state):
             self._body.addWidget(part)
         layout = make_column(head, gap=0)
         layout.addWidget(self._body, 1)
@@ -150,7 +150,7 @@ class DailyCloseSection(ReportSection):
             self.provider.setCurrentIndex(providers.index(chosen_provider) if chosen_provider in providers else 0)
             self.provider.blockSignals(False)
             self.provider.updateGeometry()
-        self._body.setCurrentWidget(self._tables if providers else self._nothing)
+        self._body.setCurrentWidget(self._tables if providers else self._empty_state)
         for widget in (self.provider, self.show_button):
             widget.setEnabled(bool(providers))
         if providers:

@@ -63,7 +63,11 @@ class SignInFlow(QObject):
         the services. With `is_account_fixed`, the person can sign in only with the account that is already in use."""
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
-        self._open_services, self._on_entered, self._is_account_fixed = open_services, take_services, is_account_fixed
+        self._open_services, self._take_services, self._is_account_fixed = (
+            open_services,
+            take_services,
+            is_account_fixed,
+        )
         self._account = SignInDefaults("", can_keep=False)
         self.form: SignInForm | None = None
         self._failure: Failure | None = None
@@ -139,7 +143,7 @@ class SignInFlow(QObject):
     def _finish_sign_in(self, opened_services: OpenedServices) -> None:
         self.form = None
         self._frame.window_cover.remove_cover()
-        self._on_entered(opened_services.services)
+        self._take_services(opened_services.services)
         if opened_services.is_password_unstored:
             translate = self._context.translate
             self._context.show_toast(

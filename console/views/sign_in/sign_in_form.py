@@ -65,9 +65,9 @@ class SignInForm(PasswordForm):
             TextLabel(translate("sign_in.title"), "title"), TextLabel(database_address, "small_data", "muted"), gap=2
         )
         keep_choice = make_column(self.keep, TextLabel(translate(storage_key), "small", "muted", wrap=True), gap=2)
-        acts = make_row(self.first_time, None, self.button)
+        button_row = make_row(self.first_time, None, self.button)
         self.setLayout(
-            make_column(head, self._notices, self.user, self.password, keep_choice, acts, self.newcomer, gap=16)
+            make_column(head, self._notices, self.user, self.password, keep_choice, button_row, self.newcomer, gap=16)
         )
         for widget, next_widget in (
             (self.user.edit, self.password.line_edit),

@@ -57,14 +57,16 @@ class UnlockForm(PasswordForm):
         no_password_words = TextLabel(translate("lock.no_password"), "small", "muted", wrap=True)
         other_words = TextLabel(translate("lock.other.words"), "small", "muted", wrap=True)
         self.other.setAccessibleDescription(other_words.plain)
-        acts = (
+        action_area = (
             make_column(make_row(self.other, None, self.button), other_words, gap=4)
             if self.needs_password
             else make_row(None, self.button)
         )
         input_field = self.password if self.needs_password else no_password_words
         self.setLayout(
-            make_column(head, self._notices, person_choice if has_several else person_name, input_field, acts, gap=16)
+            make_column(
+                head, self._notices, person_choice if has_several else person_name, input_field, action_area, gap=16
+            )
         )
         if not self.needs_password:
             self.password.setParent(self)

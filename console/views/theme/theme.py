@@ -57,7 +57,7 @@ class Appearance(QObject):
         self._theme: ThemeName = "light"
         self.scale = 1.0
         self.density: Density = "comfortable"
-        self._applied: tuple[str, float, Density] | None = None
+        self._applied_look: tuple[str, float, Density] | None = None
         self._colours: dict[str, QColor] = {}
         self._fonts: dict[tuple[TypeRoleName, bool, bool | None], QFont] = {}
         self._metrics: dict[tuple[TypeRoleName, bool, bool | None], QFontMetricsF] = {}
@@ -161,8 +161,8 @@ class Appearance(QObject):
         self._theme = self._chosen_theme or detect_system_theme(app)
         self._colours.clear()
         sheet = make_style_sheet(self._theme, self.scale)
-        applied_before, self._applied = self._applied, (sheet, self.scale, self.density)
-        if self._applied != applied_before:  # Qt polishes every widget again, even if nothing differs
+        applied_before, self._applied_look = self._applied_look, (sheet, self.scale, self.density)
+        if self._applied_look != applied_before:  # Qt polishes every widget again, even if nothing differs
             app.setPalette(self.palette())
             app.setFont(self.font("body"))
             app.setStyleSheet(sheet)

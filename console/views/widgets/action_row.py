@@ -39,7 +39,7 @@ class ActionRow(QWidget):
         disabled button from the button's text and the reason.
         """
         super().__init__()
-        self._explain = explain
+        self._explain_reasons = explain
         self._in_menu = tuple(in_menu)
         self._right = tuple(right)
         self._reasons = {button: ReasonLabel(button) for button in (*left, *right)}
@@ -51,9 +51,11 @@ class ActionRow(QWidget):
         self.more.show_menu_arrow()
         self.more.clicked.connect(self._open_menu)
         left_pairs, right_pairs = ([self._pairs[button] for button in buttons] for buttons in (left, right))
-        self._box = make_row(*left_pairs, None, *right_pairs, self.more, gap=_BUTTON_GAP_PX)
-        self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # buttons that don't fit are in the menu
-        self.setLayout(self._box)
+        self._layout = make_row(*left_pairs, None, *right_pairs, self.more, gap=_BUTTON_GAP_PX)
+        self._layout.setSizeConstraint(
+            QLayout.SizeConstraint.SetNoConstraint
+        )  # buttons that don't fit are in the menu
+        self.setLayout(self._layout)
 
     def offer_buttons(self, offered: Collection[KeyButton]) -> None:
         """Show the buttons `offered`, in the line or in the menu, and hide the other buttons of the row. The buttons
@@ -131,7 +133,7 @@ class ActionRow(QWidget):
         menu.setAccessibleName(self.more.text())
         menu.aboutToHide.connect(menu.deleteLater)
         for button in self.list_buttons_in_menu():
-            words = button.text() if button.isEnabled() else self._explain(button.text(), button.shown_reason)
+            words = button.text() if button.isEnabled() else self._explain_reasons(button.text(), button.shown_reason)
             # The text names the shortcut; setting it on the action would register it a second time.
             action = menu.addAction(f"{words}\t{button.key}" if button.key else words)
             action.setEnabled(button.isEnabled())

@@ -181,8 +181,8 @@ class StatusBar(Surface):
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, is_raised=True, edge="top")
         self.setFixedHeight(current_appearance().frame_height("status_bar"))
-        self._box = make_row(None, gap=0)
-        self.setLayout(self._box)
+        self._layout = make_row(None, gap=0)
+        self.setLayout(self._layout)
         self._statuses: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
         self._cells: dict[StatusCellContent | str, QWidget] = {}
 
@@ -193,13 +193,13 @@ class StatusBar(Surface):
             return
         self._statuses = (tuple(left_cells), tuple(right))
         old_cells, self._cells = self._cells, {}
-        while self._box.takeAt(0):
+        while self._layout.takeAt(0):
             pass
         for status in left_cells:
-            self._box.addWidget(self._reuse_cell(old_cells, status, right=False))
-        self._box.addStretch(1)
+            self._layout.addWidget(self._reuse_cell(old_cells, status, right=False))
+        self._layout.addStretch(1)
         for status in right:
-            self._box.addWidget(self._reuse_cell(old_cells, status, right=True))
+            self._layout.addWidget(self._reuse_cell(old_cells, status, right=True))
         for cell in old_cells.values():
             cell.hide()
             cell.deleteLater()
