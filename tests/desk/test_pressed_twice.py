@@ -549,8 +549,8 @@ def export(stage: Stage) -> Press:
     page = at_queue(stage, "incomplete")
     button = KeyButton("", parent=page)
     path = stage.folder / f"list-{stage.number}.csv"
-    button.clicked.connect(partial(page.export.export_list_to, str(path)))
-    return page_press(stage, button, "", lambda: path.exists() and not page.export.is_running)
+    button.clicked.connect(partial(page.exporter.export_list_to, str(path)))
+    return page_press(stage, button, "", lambda: path.exists() and not page.exporter.is_running)
 
 
 # -- work shared by people
@@ -826,7 +826,7 @@ def bulk_dialog(stage: Stage) -> BulkDialog:
 def bulk_discard(stage: Stage) -> Press:
     dialog = bulk_dialog(stage)
     assert dialog.outcome is not None
-    return page_press(stage, dialog.outcome.discard, "")
+    return page_press(stage, dialog.outcome.discard_button, "")
 
 
 @case(

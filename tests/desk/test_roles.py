@@ -143,7 +143,7 @@ def test_half_a_decision_waits_for_another_approver(
         field.setFocus()
         person.until(field.hasFocus)
         person.type_in("x")
-        assert dialog.form.unbought.accessibleDescription() == reason
-        assert dialog.form.unbought.isEnabled() is not bool(reason)
+        assert dialog.form.not_bought_button.accessibleDescription() == reason
+        assert dialog.form.not_bought_button.isEnabled() is not bool(reason)
         dialog.reject()
         person.no_dialog()

@@ -154,7 +154,7 @@ def compare(stage: Stage) -> None:
 
 def audit(stage: Stage) -> None:
     stage.go(AuditRoute())
-    stage.find(AuditPage).verify.click()
+    stage.find(AuditPage).verify_button.click()
     stage.settle()
     stage.shoot("audit")
 
@@ -331,7 +331,7 @@ def resolve(stage: Stage) -> None:
     dialog.form.kinds["file"].setChecked(True)
     evidence = Path(__file__)
     dialog.form.file.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
-    dialog.form.unbought.setChecked(True)
+    dialog.form.not_bought_button.setChecked(True)
     dialog.form.reason_words.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-resolve")

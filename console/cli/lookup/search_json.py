@@ -46,7 +46,7 @@ def _build_query_json(query: SearchQuery) -> JsonObject:
     """
     days = None if query.days is None else {"from": query.days.first.isoformat(), "to": query.days.last.isoformat()}
     return {
-        "filter": format_filter(query.chosen),
+        "filter": format_filter(query.record_filter),
         "days": days,
         "words": query.words,
         "problems": [{"code": problem.kind.value, "word": problem.word} for problem in query.problems],

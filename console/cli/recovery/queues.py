@@ -73,7 +73,7 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OPTIONS_BESIDE_VIEW})
     view = console.saved_views.find_view(args.view)
     parsed_view = console.saved_views.parse_view_content(view.content)
-    record_filter = parsed_view.filter.chosen
+    record_filter = parsed_view.filter.record_filter
     page: AnyPage = (
         console.recovery.read_causes(view.content.queue, record_filter)
         if view.content.by_cause
@@ -110,7 +110,7 @@ def parse_queue_filter(text: str) -> RecordFilter:
                 "allowed": [f"{name}:" for name in FILTER_OPERATORS],
             },
         )
-    return parsed_filter.chosen
+    return parsed_filter.record_filter
 
 
 def _parse_queue_order(text: str) -> QueueOrder:

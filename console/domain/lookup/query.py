@@ -99,20 +99,20 @@ _EARLIEST_SEARCHED_DAY, _LATEST_SEARCHED_DAY = date(1970, 1, 1), date(2999, 12, 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     """A typed search. `text` is the whole text without invisible characters; `words` is the text without the
-    conditions. `chosen` is the filter made from the typed operators and amounts, `days` the condition on the
+    conditions. `record_filter` is the filter made from the typed operators and amounts, `days` the condition on the
     day (None: any day); `problems` are the parts that are not used as a condition, with the reason.
     """
 
     text: str = ""
     words: str = ""
-    chosen: RecordFilter = NO_FILTER
+    record_filter: RecordFilter = NO_FILTER
     days: DayRange | None = None
     problems: tuple[SearchProblem, ...] = ()
 
     @property
     def has_conditions(self) -> bool:
         """True if the search text has a condition on the records: an operator, an amount or a day."""
-        return bool(self.chosen) or self.days is not None
+        return bool(self.record_filter) or self.days is not None
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ class _SearchBuilder:
 
     today: date
     person: str
-    chosen: RecordFilter = NO_FILTER
+    record_filter: RecordFilter = NO_FILTER
     days: DayRange | None = None
     words: list[str] = field(default_factory=list)
     problems: list[SearchProblem] = field(default_factory=list)
@@ -148,7 +148,9 @@ def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
     for word in typed_words:
         _read_word(builder, word, is_alone=len(typed_words) == 1)
     _read_days_without_operator(builder)
-    return SearchQuery(clean_text, " ".join(builder.words), builder.chosen, builder.days, tuple(builder.problems))
+    return SearchQuery(
+        clean_text, " ".join(builder.words), builder.record_filter, builder.days, tuple(builder.problems)
+    )
 
 
 def clean_search_text(text: str) -> str:
@@ -202,19 +204,19 @@ def _read_operator(builder: _SearchBuilder, name: str, value: str, typed_word: s
     if (name, value.lower()) in (("owner", "me"), ("taken", "me")) and builder.person:
         value = builder.person
     try:
-        record_filter = add_operator(builder.chosen, f"{name}:{value or ':'}")
+        record_filter = add_operator(builder.record_filter, f"{name}:{value or ':'}")
     except InvalidFilterValue:
         builder.report(SearchProblemKind.UNKNOWN_VALUE, typed_word)
         return True
     if record_filter is None:
         builder.report(SearchProblemKind.UNKNOWN_OPERATOR, typed_word)
         return False
-    if builder.chosen.amount not in (None, record_filter.amount):
+    if builder.record_filter.amount not in (None, record_filter.amount):
         builder.report(SearchProblemKind.SECOND_AMOUNT, typed_word)
-    elif _replaces_condition(builder.chosen, record_filter):
+    elif _replaces_condition(builder.record_filter, record_filter):
         builder.report(SearchProblemKind.SECOND_VALUE, typed_word)
     else:
-        builder.chosen = record_filter
+        builder.record_filter = record_filter
     return True
 
 
@@ -232,12 +234,12 @@ def _read_amount(builder: _SearchBuilder, word: str, typed_word: str) -> None:
     except InvalidFilterValue:
         builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
         return
-    if builder.chosen.amount not in (None, amount):
+    if builder.record_filter.amount not in (None, amount):
         builder.report(SearchProblemKind.SECOND_AMOUNT, typed_word)
     elif _has_too_many_decimals(amount):
         builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
     else:
-        builder.chosen = replace(builder.chosen, amount=amount)
+        builder.record_filter = replace(builder.record_filter, amount=amount)
 
 
 def _has_too_many_decimals(amount: AmountRange) -> bool:
@@ -255,7 +257,7 @@ def _read_days_without_operator(builder: _SearchBuilder) -> None:
     """Decide which dates without an operator are conditions. If the text has another condition, each such date
     becomes a condition on the day, or a problem. If it has none, the dates stay words; for a date longer than `11/20`
     a problem then tells the person how to search for the day."""
-    has_condition = bool(builder.chosen) or builder.days is not None
+    has_condition = bool(builder.record_filter) or builder.days is not None
     for place, word in builder.days_without_operator:
         day, day_text = _parse_day(word, builder.today), builder.words[place]
         if not has_condition:

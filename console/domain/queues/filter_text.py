@@ -60,7 +60,7 @@ class ParsedFilter:
     a known name and an invalid value; they add no condition.
     """
 
-    chosen: RecordFilter
+    record_filter: RecordFilter
     words: str = ""
     problems: tuple[str, ...] = ()
 

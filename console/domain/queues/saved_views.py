@@ -160,7 +160,7 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     problems = [*parsed_filter.words.split(), *parsed_filter.problems, *(of_person if person is None else ())]
     problems += [content.sort] if order is None else []
     words = " ".join(content.words.split())
-    return ParsedView(ParsedFilter(parsed_filter.chosen, words), order or DEFAULT_ORDER, tuple(problems))
+    return ParsedView(ParsedFilter(parsed_filter.record_filter, words), order or DEFAULT_ORDER, tuple(problems))
 
 
 def split_filter(text: str) -> tuple[str, str]:

@@ -144,7 +144,7 @@ class GlobalSearch:
     def _make_queue_filter(self, conn: Connection, query: SearchQuery) -> QueueChoice:
         """Return the conditions of the query as a filter for the store's queries. If one of them is about the
         owner of a record, the filter also contains the owner of each taken record."""
-        choice = QueueChoice(query.chosen, now=self._context.now())
+        choice = QueueChoice(query.record_filter, now=self._context.now())
         if not choice.needs_owners:
             return choice
         owners: dict[str, dict[int, str]] = {}

@@ -106,7 +106,8 @@ class SavedViewService:
             number for number, view_reading in enumerate(parsed_views) if not view_reading.filter.words
         ]
         choices = [
-            make_queue_choice(self._context, conn, parsed_views[number].filter.chosen) for number in counted_positions
+            make_queue_choice(self._context, conn, parsed_views[number].filter.record_filter)
+            for number in counted_positions
         ]
         counts_by_position = dict(
             zip(counted_positions, view_counts.count_records_of_choices(conn, queue, lapsed, choices), strict=True)

@@ -101,7 +101,7 @@ class RecordSearch:
     @property
     def record_filter(self) -> RecordFilter:
         """The filter that each found record must fulfil."""
-        return self.choice.chosen
+        return self.choice.record_filter
 
 
 @dataclass(frozen=True, eq=False, slots=True)

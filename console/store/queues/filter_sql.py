@@ -44,12 +44,12 @@ _NUMBER_AFTER_ALL_OTHERS = 2**62
 
 @dataclass(frozen=True, slots=True)
 class QueueChoice:
-    """The choice of a queue's records by the filter `chosen`, and their sort order `order`. Ages are counted at
-    the instant `now`. `owners` has the person who works on each taken record; None if neither the filter nor
-    the sort order uses it.
+    """The choice of a queue's records by the filter `record_filter`, and their sort order `order`. Ages are counted
+    at the instant `now`. `owners` has the person who works on each taken record; None if neither the filter nor the
+    sort order uses it.
     """
 
-    chosen: RecordFilter = NO_FILTER
+    record_filter: RecordFilter = NO_FILTER
     order: QueueOrder = DEFAULT_ORDER
     now: datetime | None = None
     owners: Owners | None = None
@@ -57,13 +57,13 @@ class QueueChoice:
     @property
     def is_plain(self) -> bool:
         """True if there is no filter and the sort order is the queue's own."""
-        return not self.chosen and self.order == DEFAULT_ORDER
+        return not self.record_filter and self.order == DEFAULT_ORDER
 
     @property
     def needs_owners(self) -> bool:
         """True if the filter or the sort order uses the records' owners, so that the caller must set `owners` from
         the running takes."""
-        return self.chosen.owner is not None or self.order.column is SortColumn.OWNER
+        return self.record_filter.owner is not None or self.order.column is SortColumn.OWNER
 
 
 UNFILTERED_CHOICE = QueueChoice()
@@ -78,7 +78,7 @@ def make_conditions(
     `since_column` is the table's column `state_since`; `shown_columns` has the SQL expressions of the other compared
     values.
     """
-    record_filter = choice.chosen
+    record_filter = choice.record_filter
     if (record_filter.kinds and kind not in record_filter.kinds) or (
         record_filter.client is not None and shown_columns.columns.client is None
     ):
@@ -89,7 +89,7 @@ def make_conditions(
 def _make_filter_conditions(
     kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> Iterator[ColumnElement[bool]]:
-    record_filter, columns = choice.chosen, shown_columns.columns
+    record_filter, columns = choice.record_filter, shown_columns.columns
     if record_filter.states:
         certainties, work_states = record_filter.states & set(Certainty), record_filter.states & set(WorkState)
         yield or_(
@@ -124,9 +124,9 @@ def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[Colu
     `state_since`. Yield nothing if the filter has neither, or if `choice` has no instant `now`. Without a lower
     bound, rows without a stored instant (EPOCH_START) are left out. The indexes of the queues can answer both bounds.
     """
-    if not choice.chosen.restricts_since or choice.now is None:
+    if not choice.record_filter.restricts_since or choice.now is None:
         return
-    earliest, latest = choice.chosen.find_since_bounds(choice.now)
+    earliest, latest = choice.record_filter.find_since_bounds(choice.now)
     if earliest is not None:
         yield since >= literal(convert_to_naive_utc(earliest), Instant)
     else:

@@ -130,7 +130,7 @@ class RecordTableQueries:
     ) -> list[ColumnElement[bool]] | None:
         """Return the SQL conditions of the filter of `choice` on rows of this table; None if no row can fulfil them.
         `lapsed` are the ids of the table's lapsed records."""
-        if not choice.chosen:
+        if not choice.record_filter:
             return []
         return filter_sql.make_conditions(
             self.kind, self.id, self.state_since, self.make_shown_columns(lapsed), choice
@@ -329,9 +329,9 @@ def _make_page_queries(
 def _reads_each_state(choice: QueueChoice) -> bool:
     """True if the filter of `choice` restricts the work state or the age, so that each work state needs a query of
     its own."""
-    return bool(choice.chosen.work_states) or choice.chosen.restricts_since
+    return bool(choice.record_filter.work_states) or choice.record_filter.restricts_since
 
 
 def _list_selected_work_states(choice: QueueChoice) -> list[str]:
     """Return the work states that the filter of `choice` selects, in the order in which the queue is sorted."""
-    return sorted(state.value for state in choice.chosen.work_states or WorkState)
+    return sorted(state.value for state in choice.record_filter.work_states or WorkState)

@@ -80,7 +80,7 @@ class AlertsPage(Page):
         self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds=False)
         self.closed_button.clicked.connect(self._toggle_closed_incidents)
         self.head = self.make_page_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._counts: dict[IncidentState, int] = {}
         self.table = StaticTable(
             context, _make_incident_columns(context), _get_incident_id, translate("screen.alerts"),

@@ -211,16 +211,16 @@ def _parse_corporation_number(text: str) -> str:
 
 def _make_export_command(frame: WindowFrame) -> WindowCommand:
     page = frame.current_page
-    export = getattr(page, "export", None)
+    exporter = getattr(page, "exporter", None)
 
     def find_refusal() -> str:
-        if isinstance(export, ListExporter) and export.can_export:
+        if isinstance(exporter, ListExporter) and exporter.can_export:
             return ""
         return frame.context.translate("reason.no_list")
 
     def choose_export_path() -> None:
-        if isinstance(export, ListExporter):
-            export.choose_export_path()
+        if isinstance(exporter, ListExporter):
+            exporter.choose_export_path()
 
     return WindowCommand(
         "export",

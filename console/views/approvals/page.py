@@ -88,7 +88,7 @@ class ApprovalsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.action_handlers = RecordActionHandlers(context, self, in_bar=True)
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.APPROVALS))
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.APPROVALS))
         self.inbox = ApprovalInbox((), ())
         self.proposals: tuple[WaitingProposal, ...] = ()
         self.refund_id = 0
@@ -108,10 +108,10 @@ class ApprovalsPage(Page):
 
     def _make_footer(self) -> None:
         translate = self.context.translate
-        self.decline = KeyButton(translate("action.reject"), "D", "danger", binds=False)
-        self.approve = KeyButton(translate("action.approve"), "A", "primary", binds=False)
-        self.withdraw = KeyButton(translate("action.withdraw"), "W", binds=False)
-        self.reads = TextLabel("", "small", "muted", wrap=True)
+        self.decline_button = KeyButton(translate("action.reject"), "D", "danger", binds=False)
+        self.approve_button = KeyButton(translate("action.approve"), "A", "primary", binds=False)
+        self.withdraw_button = KeyButton(translate("action.withdraw"), "W", binds=False)
+        self.reading_notice = TextLabel("", "small", "muted", wrap=True)
         self.disabled_reason_label = TextLabel("", "small", "text", wrap=True)
         self.disabled_reason_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
@@ -122,7 +122,13 @@ class ApprovalsPage(Page):
         self._title_row.setStretch(0, 1)
         head.setLayout(make_column(self._title_row, self.request_of_words, gap=2, margins=(24, 12, 24, 10)))
         self.footer = Surface(is_raised=True, edge="top")
-        parts = (self.decline, self.withdraw, self.reads, self.disabled_reason_label, self.approve)
+        parts = (
+            self.decline_button,
+            self.withdraw_button,
+            self.reading_notice,
+            self.disabled_reason_label,
+            self.approve_button,
+        )
         footer = make_row(*parts, gap=12, margins=(24, 8, 24, 8))
         footer.setStretch(2, 2)
         footer.setStretch(3, 3)
@@ -157,9 +163,9 @@ class ApprovalsPage(Page):
         self.view.probed.connect(self.probe_payment)
         self.view.risk_signal_opened.connect(self._open_record)
         for key, button, act in (
-            ("D", self.decline, self.open_rejection_dialog),
-            ("A", self.approve, self.open_approval_dialog),
-            ("W", self.withdraw, self.open_withdrawal_dialog),
+            ("D", self.decline_button, self.open_rejection_dialog),
+            ("A", self.approve_button, self.open_approval_dialog),
+            ("W", self.withdraw_button, self.open_withdrawal_dialog),
         ):
             button.clicked.connect(act)
             self.bind_shortcut(key, partial(self.press_button, button))
@@ -194,7 +200,7 @@ class ApprovalsPage(Page):
         if self.proposal is not None:
             hints = self.proposal_key_hints
         elif self.shown_view is not None:
-            buttons = {"A": self.approve, "D": self.decline, "W": self.withdraw}
+            buttons = {"A": self.approve_button, "D": self.decline_button, "W": self.withdraw_button}
             hidden_keys = {key for key, button in buttons.items() if button.isHidden()}
             hints = tuple(hint for hint in hints if not hidden_keys.intersection(hint[0]))
         self.hint_bar.show_key_hints([(keys, self.context.translate(words)) for keys, words in hints])
@@ -361,7 +367,7 @@ class ApprovalsPage(Page):
         self.list.show_refund(view.record)
         self.list.select_card(("refund", id))
         self.content.setCurrentWidget(self.request_pane)
-        buttons = (self.decline, self.withdraw, self.approve)
+        buttons = (self.decline_button, self.withdraw_button, self.approve_button)
         set_tab_order(self.list.requests, *self.view.focus_stops, *buttons)
         self._update_buttons()
         self.restore_focus()
@@ -394,7 +400,12 @@ class ApprovalsPage(Page):
         this in the request and disable the approval.
         """
         view = self.shown_view
-        if view is not None and self.isVisible() and self.approve.isEnabled() and self.view.format_stale_answer(view):
+        if (
+            view is not None
+            and self.isVisible()
+            and self.approve_button.isEnabled()
+            and self.view.format_stale_answer(view)
+        ):
             self.view.show_view(view)
         self._update_buttons()
 
@@ -403,33 +414,33 @@ class ApprovalsPage(Page):
         view = self.shown_view
         if view is None:  # no button acts on the previous request
             reason = "screen.reading" if self.proposal is None else "approvals.proposal_hint"
-            for button in (self.decline, self.approve, self.withdraw):
+            for button in (self.decline_button, self.approve_button, self.withdraw_button):
                 button.disable_with_reason(self.context.translate(reason))
             return
         is_own = self.is_own_request(view)
         is_undecided = view.record.state is RefundState.REQUESTED
-        self.decline.setVisible(not is_own and is_undecided)
-        self.approve.setVisible(not is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
-        self.withdraw.setVisible(is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
+        self.decline_button.setVisible(not is_own and is_undecided)
+        self.approve_button.setVisible(not is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
+        self.withdraw_button.setVisible(is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
         maker = view.record.maker
-        self.reads.show_text(
+        self.reading_notice.show_text(
             self.context.translate("approvals.own")
             if is_own
             else self.context.translate("approvals.maker_reads", maker=maker)
         )
-        self.reads.setVisible(is_own or is_undecided)
+        self.reading_notice.setVisible(is_own or is_undecided)
         self._show_footer()
         self._show_key_hints()
         for button, disabled_reason in (
-            (self.decline, self._find_disabled_reason(view, "reject")),
-            (self.approve, self.find_approval_disabled_reason(view)),
-            (self.withdraw, self.context.find_disabled_reason("refund_withdraw")),
+            (self.decline_button, self._find_disabled_reason(view, "reject")),
+            (self.approve_button, self.find_approval_disabled_reason(view)),
+            (self.withdraw_button, self.context.find_disabled_reason("refund_withdraw")),
         ):
             if disabled_reason:
                 button.disable_with_reason(disabled_reason)
             else:
                 button.enable_button()
-        offered_button = self.withdraw if is_own else self.approve
+        offered_button = self.withdraw_button if is_own else self.approve_button
         self.disabled_reason_label.show_text("" if offered_button.isHidden() else offered_button.reason)
 
     @Slot()
@@ -492,19 +503,19 @@ class ApprovalsPage(Page):
     @Slot()
     def open_approval_dialog(self) -> None:
         """Open the dialog in which the person approves the shown refund; do nothing if the button is disabled."""
-        if self.shown_view is not None and self.approve.isEnabled():
+        if self.shown_view is not None and self.approve_button.isEnabled():
             self.action_handlers.approve(self.shown_view)
 
     @Slot()
     def open_rejection_dialog(self) -> None:
         """Open the dialog in which the person rejects the shown refund; do nothing if the button is disabled."""
-        if self.shown_view is not None and self.decline.isEnabled():
+        if self.shown_view is not None and self.decline_button.isEnabled():
             self.action_handlers.reject(self.shown_view)
 
     @Slot()
     def open_withdrawal_dialog(self) -> None:
         """Open the dialog in which the person withdraws the shown refund; do nothing if the button is disabled."""
-        if self.shown_view is not None and self.withdraw.isEnabled():
+        if self.shown_view is not None and self.withdraw_button.isEnabled():
             self.action_handlers.withdraw(self.shown_view)
 
     @Slot(str, int)

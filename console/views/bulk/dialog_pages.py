@@ -124,10 +124,10 @@ class BulkProgressPage(QWidget):
         for filter_name in _ROW_RESULT_FILTERS:
             self.filter.addItem(translate(f"bulk.filter.{filter_name or 'all'}"), filter_name)
         self.filter.currentIndexChanged.connect(self._filter_rows)
-        self.export = ListExporter(context, self, self._make_export_request)
-        self.discard = bind_button_to_worker(context, KeyButton(translate("bulk.discard")))
-        self.discard.clicked.connect(self.discard_requested)
-        self.discard.hide()
+        self.exporter = ListExporter(context, self, self._make_export_request)
+        self.discard_button = bind_button_to_worker(context, KeyButton(translate("bulk.discard")))
+        self.discard_button.clicked.connect(self.discard_requested)
+        self.discard_button.hide()
         self.table = _make_bulk_row_table(
             context,
             _make_result_columns(context, run.action),
@@ -139,7 +139,7 @@ class BulkProgressPage(QWidget):
         label = TextLabel(translate("bulk.filter"), "body", "muted")
         label.setBuddy(self.filter)
         line = make_flow_widget(
-            label, self.filter, self.export.button, self.discard, ReasonLabel(self.discard), gap=8
+            label, self.filter, self.exporter.button, self.discard_button, ReasonLabel(self.discard_button), gap=8
         )
         self.setLayout(make_column(self._bar_layout, self.progress, self.tally, line, self.table, gap=8))
         self._filter_rows()

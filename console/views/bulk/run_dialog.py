@@ -183,11 +183,11 @@ class BulkRunDialog(DialogFrame):
     def _show_discard_button(self, run: BulkRun, state: str) -> None:
         if self.outcome is None:
             return
-        self.outcome.discard.setVisible(state not in ("running", "done"))
+        self.outcome.discard_button.setVisible(state not in ("running", "done"))
         if is_same_person(run.made_by, self._context.operator or ""):
-            self.outcome.discard.enable_button()
+            self.outcome.discard_button.enable_button()
         else:
-            self.outcome.discard.disable_with_reason(
+            self.outcome.discard_button.disable_with_reason(
                 self._context.translate("error.not_allowed.bulk_discard", maker=run.made_by)
             )
 

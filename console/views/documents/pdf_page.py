@@ -102,11 +102,11 @@ class PdfPage(Page):
 
     def _build_toolbar(self) -> None:
         translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
-        self.back = KeyButton(translate("action.back"), "Esc", binds=False)
+        self.back_button = KeyButton(translate("action.back"), "Esc", binds=False)
         self.previous = IconButton("arrow_up", translate("action.previous_page"))
         self.next = IconButton("arrow_down", translate("action.next_page"))
-        self.smaller = KeyButton(translate("action.zoom_out"), "-", "tool", binds=False)
-        self.larger = KeyButton(translate("action.zoom_in"), "+", "tool", binds=False)
+        self.zoom_out_button = KeyButton(translate("action.zoom_out"), "-", "tool", binds=False)
+        self.zoom_in_button = KeyButton(translate("action.zoom_in"), "+", "tool", binds=False)
         self.text_button = KeyButton(translate("action.pdf_text"), "T", "tool", binds=False)
         self.fit_width = KeyButton(translate("action.fit_width"), "W", "tool", binds=False)
         self.fit_page = KeyButton(translate("action.fit_page"), "H", "tool", binds=False)
@@ -123,11 +123,20 @@ class PdfPage(Page):
         sizes.setLayout(make_row(self.fit_width, self.fit_page, self.rotate, gap=8))
         find.setLayout(make_row(label, self.search, self.match_count, gap=8))
         steps.setLayout(
-            make_row(self.previous, self.position, self.next, 16, self.smaller, self.zoom_words, self.larger, gap=8)
+            make_row(
+                self.previous,
+                self.position,
+                self.next,
+                16,
+                self.zoom_out_button,
+                self.zoom_words,
+                self.zoom_in_button,
+                gap=8,
+            )
         )
         head = Surface()
         self.form_words = TextLabel(translate("pdf.safe"), "body", "muted", wrap=True)
-        head_row = make_row(self.title, 8, self.form_words, self.back, gap=4, margins=(margin, 12, margin, 12))
+        head_row = make_row(self.title, 8, self.form_words, self.back_button, gap=4, margins=(margin, 12, margin, 12))
         head_row.setStretch(2, 1)
         head.setLayout(head_row)
         tools = Surface(is_raised=True, edge="bottom")
@@ -143,8 +152,8 @@ class PdfPage(Page):
         signal_handlers: list[tuple[object, Callable[[], object]]] = [
             (self.previous.clicked, self.show_previous_page),
             (self.next.clicked, self.show_next_page),
-            (self.smaller.clicked, self.zoom_out),
-            (self.larger.clicked, self.zoom_in),
+            (self.zoom_out_button.clicked, self.zoom_out),
+            (self.zoom_in_button.clicked, self.zoom_in),
             (self.text_button.clicked, self.toggle_text_view),
             (self.compare_button.clicked, self._compare_versions),
             (self.save_button.clicked, self.choose_save_path),
@@ -152,7 +161,7 @@ class PdfPage(Page):
             (self.fit_width.clicked, self.fit_page_width),
             (self.fit_page.clicked, self.fit_whole_page),
             (self.rotate.clicked, self.rotate_pages),
-            (self.back.clicked, self._go_back),
+            (self.back_button.clicked, self._go_back),
             (self.search.returnPressed, self._search_text),
         ]
         for signal, handler in signal_handlers:
@@ -269,7 +278,14 @@ class PdfPage(Page):
         self.text_button.show_text(translate("action.pdf_pages" if self.shows_text else "action.pdf_text"))
         self.form_words.show_text(translate("pdf.text_words" if self.shows_text else "pdf.safe"))
         announce(self.form_words, self.form_words.plain, is_stored=False)
-        for tool in (self.smaller, self.zoom_words, self.larger, self.fit_width, self.fit_page, self.rotate):
+        for tool in (
+            self.zoom_out_button,
+            self.zoom_words,
+            self.zoom_in_button,
+            self.fit_width,
+            self.fit_page,
+            self.rotate,
+        ):
             tool.setVisible(not self.shows_text)
         self._hits, self._hit_index, self._matches, self._searched_text = (), -1, [], ""
         self.match_count.show_text("")

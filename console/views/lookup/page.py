@@ -72,7 +72,7 @@ class LookupPage(Page):
             context.translate("lookup.sentence"),
             more=context.translate("action.more"),
         )
-        self.export = ListExporter(context, self, self._make_export_request, self.head)
+        self.exporter = ListExporter(context, self, self._make_export_request, self.head)
         self.evidence_bundle = EvidenceBundleExport(context, self)
         self.bind_shortcut(evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, self._export_evidence_bundle)
         self.number = CorporationNumberField(context)

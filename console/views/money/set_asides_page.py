@@ -56,7 +56,7 @@ class SetAsidesPage(Page):
         translate = context.translate
         self.action_handlers = RecordActionHandlers(context, self)
         self.head = self.make_page_head(translate("screen.set_asides"), translate("set_asides.sentence"))
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.SET_ASIDES), self.head)
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.SET_ASIDES), self.head)
         self.table = StaticTable(
             context,
             _make_set_aside_columns(context),

@@ -68,8 +68,8 @@ class _GroupedTableCursor:
 
 def restrict_to_cause(query: QueueListQuery, cause: str) -> QueueListQuery:
     """Return the query restricted to the records that have this cause, without grouping."""
-    record_filter: RecordFilter = replace(query.chosen, causes=frozenset({cause}))
-    return replace(query, chosen=record_filter, by_cause=False)
+    record_filter: RecordFilter = replace(query.record_filter, causes=frozenset({cause}))
+    return replace(query, record_filter=record_filter, by_cause=False)
 
 
 def make_group_reader(
@@ -104,7 +104,7 @@ def make_group_reader(
 def _make_first_cursor(
     services: "Console", query: QueueListQuery, opened_causes: Collection[str]
 ) -> _GroupedTableCursor:
-    page = services.recovery.read_causes(query.queue, query.chosen)
+    page = services.recovery.read_causes(query.queue, query.record_filter)
     rows = (CauseRow(group, is_capped=page.is_capped) for group in page.groups)
     return _GroupedTableCursor(tuple(replace(row, is_open=row.cause in opened_causes) for row in rows), 0)
 

@@ -82,7 +82,7 @@ class ChangedCompaniesPage(Page):
         self._shows_acknowledged = self._lists_acknowledged = False  # the person's choice, and what was last read
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
         self.head.other_sentences = list_queue_sentences(context)
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
         self.acknowledged_button = KeyButton(translate("queue.companies.show_acknowledged"), "C", binds=False)

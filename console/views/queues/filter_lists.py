@@ -147,7 +147,7 @@ def _format_cause(cause: str, context: WindowContext) -> str:
 
 def _format_range_operator(operator: str, context: WindowContext) -> str:
     """Return the text of a condition on the age or the amount; the operator itself if it isn't a valid condition."""
-    record_filter = parse_filter(operator).chosen
+    record_filter = parse_filter(operator).record_filter
     above, below = "at_least", "at_most"
     if (age := record_filter.age) is not None:
         key = "queue.filter.age"

@@ -71,7 +71,7 @@ class UnmatchedNoticesPage(Page):
         translate = context.translate
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.notices.hint"))
         self.head.other_sentences = list_queue_sentences(context)
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
         self.tabs = QueueTabs(context, QUEUE_NAME)
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))

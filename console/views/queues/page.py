@@ -121,7 +121,7 @@ class QueuesPage(Page):
         translate = self.context.translate
         self.head = self.make_page_head(translate("screen.queues"))
         self.head.other_sentences = list_queue_sentences(self.context)
-        self.export = ListExporter(self.context, self, self._make_export_request, self.head)
+        self.exporter = ListExporter(self.context, self, self._make_export_request, self.head)
         self.shown_view = ShownSavedView(self.context, self, self.head, self._make_view_content)
         self.shown_view.further_entries.append(("queue.by_cause", _GROUPING_SHORTCUT, self.toggle_grouping))
         self.bind_shortcut(_GROUPING_SHORTCUT, self.toggle_grouping)
@@ -307,7 +307,7 @@ class QueuesPage(Page):
         words = (
             "" if self.by_cause else parsed_filter.words
         )  # groups are counted by the database, which searches no words
-        return QueueListQuery(self.queue, words, parsed_filter.chosen, self.filter.order, self.by_cause)
+        return QueueListQuery(self.queue, words, parsed_filter.record_filter, self.filter.order, self.by_cause)
 
     @property
     def row_model(self) -> PagedModel:

@@ -172,27 +172,27 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
 
 @dataclass(frozen=True, slots=True)
 class QueueListQuery:
-    """The query of a queue's list: the records of the queue `queue` that fulfil the filter `chosen` and whose
+    """The query of a queue's list: the records of the queue `queue` that fulfil the filter `record_filter` and whose
     texts contain `words`, ordered by `order`; with `by_cause`, grouped by cause. Equal queries show the same
     records.
     """
 
     queue: str
     words: str = ""
-    chosen: RecordFilter = NO_FILTER
+    record_filter: RecordFilter = NO_FILTER
     order: QueueOrder = DEFAULT_ORDER
     by_cause: bool = False
 
     @property
     def is_whole(self) -> bool:
         """True if the query has no condition and no words, so that the list has every record of the queue."""
-        return not self.chosen and not self.words.strip()
+        return not self.record_filter and not self.words.strip()
 
     def read_page(self, services: "Console", limit: int, after: str | None = None) -> QueuePage:
         """Return at most `limit` items of the queue that fulfil the filter. `words` isn't applied. `after` is the
         cursor of the page; None for the first page."""
-        if self.chosen or self.order != DEFAULT_ORDER:
-            return services.recovery.read_queue(self.queue, limit, after, self.chosen, self.order)
+        if self.record_filter or self.order != DEFAULT_ORDER:
+            return services.recovery.read_queue(self.queue, limit, after, self.record_filter, self.order)
         return services.recovery.read_queue(self.queue, limit, after)
 
 
@@ -260,7 +260,7 @@ def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueIte
 
     def is_listed(item: QueueItem) -> bool:
         has_words = not filter_text or _does_item_match_text(item, filter_text)
-        return has_words and matches_filter(item.record, query.chosen, now, item.owner)
+        return has_words and matches_filter(item.record, query.record_filter, now, item.owner)
 
     return None if query.is_whole else is_listed
 

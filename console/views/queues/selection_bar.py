@@ -59,10 +59,10 @@ class SelectionBar(Surface):
         translate = context.translate
         self.setAccessibleName(translate("bulk.bar.name"))
         self.count = TextLabel("", bold=True)
-        self.all = KeyButton("", "Ctrl+A", binds=False)
-        self.all.clicked.connect(self.all_requested)
-        self.none = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds=False)
-        self.none.clicked.connect(self.none_requested)
+        self.select_all_button = KeyButton("", "Ctrl+A", binds=False)
+        self.select_all_button.clicked.connect(self.all_requested)
+        self.select_none_button = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds=False)
+        self.select_none_button.clicked.connect(self.none_requested)
         self.buttons = {
             action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds=False)
             for action, key in SHORTCUT_BY_BULK_ACTION.items()
@@ -73,10 +73,10 @@ class SelectionBar(Surface):
         self.give_back = bind_button_to_right(context, give_back, "take")
         packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, binds=False)
         self.packs = bind_button_to_right(context, packs, evidence_bundle.EVIDENCE_BUNDLE_RIGHT)
-        bar_buttons = [self.none, *self.buttons.values(), self.packs]
+        bar_buttons = [self.select_none_button, *self.buttons.values(), self.packs]
         bar_buttons.insert(bar_buttons.index(self.buttons[BulkAction.TAKE]) + 1, self.give_back)
         self.row = ActionRow(
-            [self.all, *bar_buttons],
+            [self.select_all_button, *bar_buttons],
             (),
             (),
             more=translate("action.more"),
@@ -89,7 +89,14 @@ class SelectionBar(Surface):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        return self.all, self.none, *self.buttons.values(), self.give_back, self.packs, self.row.more
+        return (
+            self.select_all_button,
+            self.select_none_button,
+            *self.buttons.values(),
+            self.give_back,
+            self.packs,
+            self.row.more,
+        )
 
 
 class QueueSelection(QObject):
@@ -268,8 +275,8 @@ class QueueSelection(QObject):
             else translate("bulk.bar.chosen", n=self._count_selected_records(), of=of)
         )
         bar.count.show_text(words)
-        bar.all.show_text(translate("bulk.bar.all", of=of))
-        bar.all.setVisible(not self.has_all_selected)
+        bar.select_all_button.show_text(translate("bulk.bar.select_all_button", of=of))
+        bar.select_all_button.setVisible(not self.has_all_selected)
         for action, button in bar.buttons.items():
             disabled_reason = self.find_disabled_reason(action)
             if disabled_reason and disabled_reason != button.reason:

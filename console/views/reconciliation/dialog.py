@@ -69,7 +69,7 @@ class ReconcileDialog(DialogFrame):
         self.first_day_field = Field(translate("dialog.reconcile.first"), role="data")
         self.last_day_field = Field(translate("dialog.reconcile.last"), role="data")
         self.dry_run_box = CheckBox(translate("dialog.reconcile.dry"))
-        self.about = TextLabel("", "small", "muted", wrap=True)
+        self.scope_label = TextLabel("", "small", "muted", wrap=True)
         self._fill_days()
         self._show_form()
         self._connect_signals()
@@ -85,7 +85,7 @@ class ReconcileDialog(DialogFrame):
         for field in (self.first_day_field, self.last_day_field):
             days.addWidget(field, 1, Qt.AlignmentFlag.AlignTop)
         effect = TextLabel(self._context.translate("dialog.reconcile.effect"), wrap=True)
-        content.setLayout(make_column(*above, fields, days, self.dry_run_box, effect, self.about, gap=12))
+        content.setLayout(make_column(*above, fields, days, self.dry_run_box, effect, self.scope_label, gap=12))
         self.show_content(content)
 
     def _connect_signals(self) -> None:
@@ -150,7 +150,7 @@ class ReconcileDialog(DialogFrame):
             return  # the run has begun: the fields no longer matter
         translate, days = self._context.translate, self._parse_typed_days()
         source = self.chosen_provider if not self.chosen_provider or find_provider(self.chosen_provider) else "source"
-        self.about.show_text(translate(f"dialog.reconcile.about.{source or 'none'}"))
+        self.scope_label.show_text(translate(f"dialog.reconcile.about.{source or 'none'}"))
         self.act_button.show_text(
             translate("dialog.reconcile.act_dry" if self.dry_run_box.isChecked() else "dialog.reconcile.act")
         )

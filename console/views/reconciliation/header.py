@@ -36,14 +36,14 @@ class RunHeader(Surface):
         self.title = TextLabel("", "section", bold=True, heading=2)
         self._sign = ShapeIcon("check", "muted")
         self.state = TextLabel("")
-        self.when = TextLabel("", "small", "muted", wrap=True)
+        self.run_times_label = TextLabel("", "small", "muted", wrap=True)
         self._figures = {name: TextLabel("", "data", bold=True) for name in RUN_FIGURE_NAMES}
         self._files = QWidget()
         margin = tokens().px("spacing", "page_margin")
         self._layout = make_column(margins=(margin, 10, margin, 10), gap=8)
         title_and_state = make_flow_widget(self.title, make_row_widget(self._sign, self.state), gap=12)
         self._layout.addWidget(title_and_state)
-        self._layout.addWidget(self.when)
+        self._layout.addWidget(self.run_times_label)
         self._layout.addWidget(
             make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap=28, line_gap=8)
         )
@@ -63,7 +63,7 @@ class RunHeader(Surface):
         self.title.show_text(words.format_run_title(item, context))
         self._sign.show_shape(cell.shape, cell.tone)
         self.state.show_text(cell.word, "text" if cell.tone == "good" else cell.tone)
-        self.when.show_text(words.format_run_times(item, context))
+        self.run_times_label.show_text(words.format_run_times(item, context))
         counts = {
             "rows": item.compared_count,
             "agree": item.matched,

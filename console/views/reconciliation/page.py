@@ -78,7 +78,7 @@ class ReconcilePage(Page):
         self._shown_run_and_tab: tuple[int, str] | None = None
         self._must_focus_rows = False
         self.head = self.make_page_head(translate("screen.reconcile"), translate("reconcile.sentence"))
-        self.export = ListExporter(context, self, self._make_export_request, self.head)
+        self.exporter = ListExporter(context, self, self._make_export_request, self.head)
         self._build_run_buttons()
         self.run_head = RunHeader(context)
         self.tabs = TabBar(translate("reconcile.parts"))
@@ -93,20 +93,22 @@ class ReconcilePage(Page):
 
     def _build_run_buttons(self) -> None:
         translate = self.context.translate
-        self.begin = bind_button_to_right(
+        self.begin_button = bind_button_to_right(
             self.context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
         )
         self.go_on = bind_button_to_right(
             self.context, KeyButton(translate("reconcile.go_on"), "G", "primary", binds=False), RECONCILE_RIGHT
         )
         self.list_runs = KeyButton(translate("reconcile.all_runs"), "L", binds=False)
-        self.older = KeyButton(translate("reconcile.older"), "[", binds=False)
-        self.newer = KeyButton(translate("reconcile.newer"), "]", binds=False)
-        self.older.acts_on_double_click = self.newer.acts_on_double_click = True
+        self.older_button = KeyButton(translate("reconcile.older"), "[", binds=False)
+        self.newer_button = KeyButton(translate("reconcile.newer"), "]", binds=False)
+        self.older_button.acts_on_double_click = self.newer_button.acts_on_double_click = True
         margin = tokens().px("spacing", "page_margin")
         self.tools = Surface(edge="bottom")
-        buttons = make_flow_widget(self.go_on, self.begin, self.list_runs, self.older, self.newer)
-        reasons = DisabledReasonsLabel(self.begin)
+        buttons = make_flow_widget(
+            self.go_on, self.begin_button, self.list_runs, self.older_button, self.newer_button
+        )
+        reasons = DisabledReasonsLabel(self.begin_button)
         self.tools.setLayout(make_column(buttons, reasons, gap=4, margins=(margin, 0, margin, 10)))
 
     def _build_list(self) -> None:
@@ -145,14 +147,14 @@ class ReconcilePage(Page):
         self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)
         for button, act in (
-            (self.begin, self._begin_run),
+            (self.begin_button, self._begin_run),
             (self.go_on, self._resume_run),
             (self.list_runs, self._open_runs_page),
             (self.footer.open_button, self.open_current_payment),
             (self.footer.probe_button, self._probe_current_payment),
             (self.footer.note_button, self._add_note),
-            (self.older, partial(self._show_neighbour_run, -1)),
-            (self.newer, partial(self._show_neighbour_run, 1)),
+            (self.older_button, partial(self._show_neighbour_run, -1)),
+            (self.newer_button, partial(self._show_neighbour_run, 1)),
         ):
             button.clicked.connect(act)
             reason = self.context.translate(_REFUSAL_WORDING_KEY_BY_SHORTCUT.get(button.key, "act.none_selected"))
@@ -162,7 +164,7 @@ class ReconcilePage(Page):
 
     def _set_tab_order(self) -> None:
         set_tab_order(
-            *self.head.stops, self.go_on, self.begin, self.list_runs, self.older, self.newer,
+            *self.head.stops, self.go_on, self.begin_button, self.list_runs, self.older_button, self.newer_button,
             *self.run_head.focus_stops, self.tabs, self.table, *self.footer.buttons,
         )  # fmt: skip
 
@@ -232,8 +234,8 @@ class ReconcilePage(Page):
         for part in (self.run_head, self.tab_bar):
             part.setVisible(visible)
         self.go_on.setVisible(visible and can_resume(view))
-        self.newer.setVisible(view is not None and view.newer is not None)
-        self.older.setVisible(view is not None and view.older is not None)
+        self.newer_button.setVisible(view is not None and view.newer is not None)
+        self.older_button.setVisible(view is not None and view.older is not None)
 
     def _show_no_run(self) -> None:
         """Show a text that explains reconciliation in place of a run, because no run exists yet."""

@@ -51,7 +51,7 @@ class EvidenceForm(QWidget):
         self._context, self._proposer = context, proposer
         self.number, self.kinds, self.outcomes = number, kinds, outcomes
         self.file = Field(context.translate("field.evidence_file"))
-        self.choose = KeyButton(context.translate("action.choose_file"), kind="tool")
+        self.choose_button = KeyButton(context.translate("action.choose_file"), kind="tool")
         self.text = Field(context.translate("field.evidence_text"), area=True)
         self.reason = DropDownList(
             context.translate("field.reason"), empty=context.translate("dialog.refund.choose_reason")
@@ -112,8 +112,8 @@ class EvidenceForm(QWidget):
         grid.setColumnStretch(1, 1)
 
     def _make_evidence_step(self) -> QLayout:
-        chooser = make_row(self.file, self.choose, gap=8)
-        chooser.setAlignment(self.choose, Qt.AlignmentFlag.AlignBottom)
+        chooser = make_row(self.file, self.choose_button, gap=8)
+        chooser.setAlignment(self.choose_button, Qt.AlignmentFlag.AlignBottom)
         by_number = _make_indented_column(self.number, *self._make_widgets_below_number())
         self._inputs = {
             NUMBER_EVIDENCE: by_number,
@@ -158,7 +158,7 @@ class EvidenceForm(QWidget):
         self.reason.currentIndexChanged.connect(self._update_proposal_note)
         self.reason.currentIndexChanged.connect(self.changed)
         self.reason_words.edit.textChanged.connect(self.changed)
-        self.choose.clicked.connect(self._choose_evidence_file)
+        self.choose_button.clicked.connect(self._choose_evidence_file)
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
         """Return the widgets whose contents a draft stores, by the name of the input. The results come after

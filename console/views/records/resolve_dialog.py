@@ -56,7 +56,7 @@ class ResolveForm(EvidenceForm):
             {"success": bought_button, "error": not_bought_button},
         )
         super().__init__(context, proposer, number, kinds, outcomes)
-        self.bought, self.unbought = bought_button, not_bought_button
+        self.bought_button, self.not_bought_button = bought_button, not_bought_button
         self._update_result_buttons()
 
     def _make_widgets_below_number(self) -> tuple[QWidget, ...]:

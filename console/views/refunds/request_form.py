@@ -80,7 +80,7 @@ class RefundForm(QWidget):
         group.addButton(self.full_amount_box)
         group.addButton(self.part_amount_box)
         self.full_amount_box.setChecked(True)
-        self.after = TextLabel("", "small", "muted")
+        self.remainder_label = TextLabel("", "small", "muted")
         self.reason = DropDownList(translate("field.reason"), empty=translate("dialog.refund.choose_reason"))
         for code in RefundReason:
             self.reason.addItem(translate(f"refund_reason.{code}"), code)
@@ -109,7 +109,7 @@ class RefundForm(QWidget):
         reason = add_label(translate("field.reason"), self.reason)
         second_row = refund_words.arrange_side_by_side(reason, self.words, self.ticket, stretched=self.words)
         self.ticket.setFixedWidth(round(112 * current_appearance().scale))
-        return make_column(first_row, self.after, second_row, self._risk_signals, self._rules, gap=12)
+        return make_column(first_row, self.remainder_label, second_row, self._risk_signals, self._rules, gap=12)
 
     def _connect_signals(self) -> None:
         self.amount_edit.textChanged.connect(self._check_amount)
@@ -370,7 +370,7 @@ class RefundForm(QWidget):
         )
         has_problem = bool(self._find_amount_problem())
         amount_text = wording.NO_VALUE if has_problem else self._format_amount(remaining_minor)
-        self.after.show_text(self._context.translate("dialog.refund.after", amount=amount_text))
+        self.remainder_label.show_text(self._context.translate("dialog.refund.after", amount=amount_text))
         self._rules.setVisible(not has_problem)  # the shown results are those of the last valid amount
 
     @Slot()

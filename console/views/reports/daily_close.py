@@ -72,7 +72,7 @@ class DailyCloseSection(ReportSection):
         self._day_edit.setText((context.now().astimezone(JST).date() - timedelta(days=1)).isoformat())
         self.show_button = KeyButton(translate("close.read"))
         self.state = TextLabel("", "section", wrap=True)
-        self.about = TextLabel("", "small", "muted", wrap=True)
+        self.scope_label = TextLabel("", "small", "muted", wrap=True)
         self.sums = StaticTable(context, _make_sum_columns(context), _get_sum_row_key, translate("close.table.money"))
         self.unknown = StaticTable(
             context, _make_unknown_record_columns(context), lambda row: row.name, translate("close.table.unknown")
@@ -95,7 +95,7 @@ class DailyCloseSection(ReportSection):
         self.day.setMaximumWidth(180)
         head = Surface(edge="bottom")
         lines = make_column(
-            make_row(choice_bar, self.day, buttons, None, gap=16), self.state, self.about, self.changes, gap=6,
+            make_row(choice_bar, self.day, buttons, None, gap=16), self.state, self.scope_label, self.changes, gap=6,
             margins=(margin, 8, margin, 8),
         )  # fmt: skip
         head.setLayout(lines)
@@ -195,7 +195,7 @@ class DailyCloseSection(ReportSection):
         self.state.show_text(
             close_words.format_daily_close_state(close, language), "good" if close.is_final else "care"
         )
-        self.about.show_text("\n".join(close_words.format_daily_close_notes(close, language)))
+        self.scope_label.show_text("\n".join(close_words.format_daily_close_notes(close, language)))
         self.changes.show_text("\n".join(close_words.format_daily_close_change_lines(close, language)))
         self.changes.setVisible(bool(close.changes))
         self._sums_rows.show_rows([row for money in close.money for row in _make_sum_rows(money)])
