@@ -257,9 +257,9 @@ class HttpProtocol(H11Protocol):
         return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
 
     def _update_timers(self) -> None:
-        """Start the timer for the head of a request while the connection waits for one, and cancel it otherwise.
-        The pause between two requests has a timer of its own. From the end of a request until its answer, the
-        connection can't lose its slot.
+        """Start the timer for the head of a request while the connection waits for one, and cancel it otherwise. The
+        pause between two requests has a timer of its own. From the end of a request until its answer, the program
+        can't take the connection's slot away.
         """
         self.slot.mark_waiting(
             self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE) or self._closing_transport.has_sent_last_answer

@@ -159,7 +159,8 @@ class Incident:
         """The alert whose text is the title of the incident: an open alert if there is one; among these, an alert of
         a rule about orders if there is one; among these, the oldest."""
         return min(
-            self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _RULES_ABOUT_ORDERS, one.id)
+            self.alerts,
+            key=lambda alert: (alert.resolved_at is not None, alert.rule_id not in _RULES_ABOUT_ORDERS, alert.id),
         )
 
 
@@ -187,7 +188,7 @@ def split_into_incidents(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ..
     """
     runs: list[list[Alert]] = []
     open_until: datetime | None = None
-    for alert in sorted(alerts, key=lambda one: (one.detected_at, one.id)):
+    for alert in sorted(alerts, key=lambda raised_alert: (raised_alert.detected_at, raised_alert.id)):
         if not runs or (open_until is not None and alert.detected_at > open_until):
             runs.append([alert])
             open_until = alert.resolved_at

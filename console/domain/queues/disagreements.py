@@ -38,7 +38,7 @@ def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: dat
     """
     reason = getattr(getattr(record, "work", None), "reason", None)
     disagreement_alerts = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]
-    alert = min(disagreement_alerts, key=lambda one: (one.rule_id != reason, one.id), default=None)
+    alert = min(disagreement_alerts, key=lambda candidate: (candidate.rule_id != reason, candidate.id), default=None)
     sides = _compare_answered_sides(record, now) if isinstance(record, Payment) else ()
     if alert is None:
         return Disagreement(sides)

@@ -112,7 +112,7 @@ def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _make_second_reading(text: str) -> str:
     kana = unicodedata.normalize("NFKC", text).translate(_HIRAGANA_TO_KATAKANA)
-    kana = _VU_SYLLABLE_PATTERN.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
+    kana = _VU_SYLLABLE_PATTERN.sub(lambda match: _VU_SYLLABLES[match[0]], kana)
     kana = _ITERATION_MARK_PATTERN.sub(_repeat_kana, _ITERATION_MARK_PATTERN.sub(_repeat_kana, kana))
     return fold_text(_KA_BETWEEN_KANJI_PATTERN.sub("ガ", kana))
 

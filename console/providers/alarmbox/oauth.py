@@ -53,7 +53,8 @@ class AlarmBoxOAuth:
 
     @property
     def returns_state(self) -> bool:
-        """True if AlarmBox sends the code to a redirect address, False if it shows the code on its own page."""
+        """True if AlarmBox sends the authorisation code and the `state` to a redirect address, False if it shows the
+        code on its own page."""
         return self._config.redirect_uri != OUT_OF_BAND_REDIRECT_URI
 
     def make_authorize_url(self, state: str | None = None) -> str:

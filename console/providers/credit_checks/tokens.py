@@ -103,7 +103,7 @@ class AuthorisationCalls(Protocol):
 
     def make_authorize_url(self, state: str | None = None) -> str:
         """Return the URL of the page on which a person authorises this console. The provider returns `state`
-        unchanged with the code; None: the URL has no state."""
+        unchanged with the authorisation code; None: the URL has no state."""
         ...
 
     def exchange_code(self, code: str) -> TokenPair:

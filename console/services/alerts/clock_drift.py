@@ -60,9 +60,9 @@ class ClockDriftAlerts:
         right = {
             compute_subject_id(desk) for desk, (_, seconds) in drifts.items() if abs(seconds) <= LARGEST_DRIFT_SECONDS
         }
-        oldest = context.now() - ALERT_LIFETIME
+        earliest_detection = context.now() - ALERT_LIFETIME
         ended_alert_ids = [
-            alert.id for alert in open_alerts if alert.subject_id in right or alert.detected_at < oldest
+            alert.id for alert in open_alerts if alert.subject_id in right or alert.detected_at < earliest_detection
         ]
         if new_drifts or ended_alert_ids:
             context.write(lambda tx: self._write_alerts(tx, new_drifts, ended_alert_ids))

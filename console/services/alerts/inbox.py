@@ -164,8 +164,10 @@ class AlertService:
         the time since which the oldest change waits. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest = alerts.count_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, MAX_COUNTED_ALERTS + 1)
-        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_ALERTS), count > MAX_COUNTED_ALERTS, oldest)
+            count, oldest_instant = alerts.count_open_alerts_of_rule(
+                conn, CORPORATION_CHANGE_RULE, MAX_COUNTED_ALERTS + 1
+            )
+        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_ALERTS), count > MAX_COUNTED_ALERTS, oldest_instant)
 
     def count_unacknowledged(self) -> int:
         """Return the number of open alerts that no person has acknowledged; at most MAX_COUNTED_ALERTS open alerts

@@ -324,7 +324,7 @@ class IncidentService:
             self._make_incident(cause, alert_group, steps, items, records[cause])
             for cause, alert_group in alert_groups
         ]
-        return tuple(sorted(incidents, key=lambda one: (one.since, one.id)))
+        return tuple(sorted(incidents, key=lambda incident: (incident.since, incident.id)))
 
     def _make_incident(
         self,
@@ -391,7 +391,10 @@ def _list_steps_of_incident(
         for own_steps in (steps.get(alert.id, ()),)
         for latest, step in zip(accumulate((step.at for step in own_steps), max), own_steps, strict=True)
     ]
-    return tuple(step for _, step in sorted(dated_steps, key=lambda found: (found[0], found[1].position)))
+    return tuple(
+        step
+        for _, step in sorted(dated_steps, key=lambda time_and_step: (time_and_step[0], time_and_step[1].position))
+    )
 
 
 def _names_person(steps: Iterable[IncidentStep], person: str) -> bool:

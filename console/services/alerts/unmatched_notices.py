@@ -85,10 +85,10 @@ class UnmatchedNoticeReader:
         which the oldest notice waits. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest = alerts.count_unacknowledged_alerts_of_rule(
+            count, oldest_instant = alerts.count_unacknowledged_alerts_of_rule(
                 conn, _UNMATCHED_NOTICE_RULE, MAX_COUNTED_NOTICES + 1
             )
-        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest)
+        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest_instant)
 
     def _make_items(
         self, conn: Connection, unseen_cases: Sequence[Alert], *, with_candidates: bool
@@ -175,7 +175,7 @@ def _find_candidates(
         )
         records_by_key |= {(type(record), record.id): record for record in of_day}
     candidates = [NoticeCandidate(record, _find_shared_facts(notice, record)) for record in records_by_key.values()]
-    return tuple(sorted(candidates, key=lambda one: (-len(one.shared), one.record.id)))
+    return tuple(sorted(candidates, key=lambda candidate: (-len(candidate.shared), candidate.record.id)))
 
 
 def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[SharedFact, ...]:

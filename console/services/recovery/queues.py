@@ -151,9 +151,11 @@ class QueueReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
-            count, oldest = chosen_records.count_chosen_records(conn, name, journal.list_lapsed_by_kind(conn), choice)
+            count, oldest_instant = chosen_records.count_chosen_records(
+                conn, name, journal.list_lapsed_by_kind(conn), choice
+            )
         cap = queues.MAX_COUNTED_RECORDS
-        return QueueCount(name, min(count, cap), count > cap, oldest)
+        return QueueCount(name, min(count, cap), count > cap, oldest_instant)
 
     def _make_queue_item(
         self, record: QueuedRecord, owner: str | None, disagreement: Disagreement | None

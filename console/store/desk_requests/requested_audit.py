@@ -55,7 +55,7 @@ def _encode_json(facts: object) -> str:
     text, becomes six readable characters (backslash, `u`, four digits): the worker refuses entries with surrogates.
     """
     text = json.dumps(facts, ensure_ascii=False, default=str)
-    return _LONE_SURROGATE_PATTERN.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text)
+    return _LONE_SURROGATE_PATTERN.sub(lambda match: f"\\\\u{ord(match[0]):04x}", text)
 
 
 _AUDIT_ACTIONS = frozenset(AuditAction)

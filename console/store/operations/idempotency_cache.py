@@ -157,8 +157,9 @@ class IdempotencyCache(NoIdempotencyCache):
         self._link.close()
 
     def refresh_epoch(self, read: Callable[[], str]) -> str | None:
-        """Return the current epoch; None if the database has none, or if reading it took more than a second. If the
-        known epoch was read more than a second ago, it is first read again from the database, by calling `read`."""
+        """Return the epoch: the random text in the database that changes when a result is forgotten. Return None if
+        the database has none, or if reading it took more than a second. If the known epoch was read more than a
+        second ago, it is first read again from the database, by calling `read`."""
         if self._get_known_epoch() is None:
             asked_at = read_uptime_ms()
             time_and_epoch = (asked_at, read())

@@ -512,17 +512,18 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
     return [
         Column(
-            "age", translate("column.age"), 84, lambda one: record_words.make_age_cell(one.since, context), "age",
-            spoken=lambda one: record_words.format_spoken_age(one.since, context),
+            "age", translate("column.age"), 84,
+            lambda incident: record_words.make_age_cell(incident.since, context), "age",
+            spoken=lambda incident: record_words.format_spoken_age(incident.since, context),
         ),
         Column("cause", translate("incident.column.what"), 280,
-               lambda one: words.format_title_and_count(one, context), is_stretched=True),
+               lambda incident: words.format_title_and_count(incident, context), is_stretched=True),
         Column("about", translate("alerts_screen.column.about"), measure_column_width("ORD-2026-000001", 24),
-               lambda one: words.format_incident_subject(one, context), "data"),
+               lambda incident: words.format_incident_subject(incident, context), "data"),
         Column("extent", translate("incident.column.extent"), 110,
-               lambda one: incident_words.format_record_count(one, translate)),
+               lambda incident: incident_words.format_record_count(incident, translate)),
         Column("sums", translate("column.amount"), 110,
-               lambda one: " · ".join(incident_words.format_incident_sums(one)), "amount"),
+               lambda incident: " · ".join(incident_words.format_incident_sums(incident)), "amount"),
         Column("owner", translate("incident.column.owner"), 150,
-               lambda one: words.make_owner_cell(one, context), "state"),
+               lambda incident: words.make_owner_cell(incident, context), "state"),
     ]  # fmt: skip

@@ -153,7 +153,9 @@ class CommandPalette(QObject):
         self.box.footer.count.show_text(self._context.translate("search.running"))
         self._reading = self._context.run_read(
             lambda services: services.lookup.search(text, _MAX_RECORDS_PER_KIND),
-            lambda found: self._show_search_result_and_duration(text, found, self._context.monotonic() - began_at),
+            lambda search_result: self._show_search_result_and_duration(
+                text, search_result, self._context.monotonic() - began_at
+            ),
             lambda failure: self._show_failure(text, failure),
             owner=self,
             key=self,

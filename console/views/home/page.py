@@ -358,11 +358,11 @@ def _make_queue_line(context: WindowContext, queue: str, shape: str, tone: str) 
     word = context.translate(f"queue.{queue}.title")
     if queue_count is None or not queue_count.count:
         return CountLine(queue, shape, "muted", word, "", "0" if queue_count else "")
-    oldest = (
+    age_text = (
         context.translate("queue.oldest", age=context.format_age(queue_count.oldest)) if queue_count.oldest else ""
     )
     count = wording.format_count(queue_count.count, is_capped=queue_count.capped)
-    return CountLine(queue, shape, tone, word, oldest, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
+    return CountLine(queue, shape, tone, word, age_text, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
 
 
 def _make_saved_view_line(context: WindowContext, view: ViewCount) -> CountLine:

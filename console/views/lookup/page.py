@@ -251,7 +251,7 @@ class LookupPage(Page):
         limit = self._limit
         self.context.run_read(
             lambda services: services.lookup.search(text, limit),
-            lambda found: self._show_search_result(text, found),
+            lambda search_result: self._show_search_result(text, search_result),
             self.show_reading_failure,
             owner=self,
             key=self,

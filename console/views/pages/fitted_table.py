@@ -174,7 +174,9 @@ class FittedTable(RecordTable):
                 lent_widths[column.key] = unused_width
                 widths[column.key] -= unused_width
                 free_px += unused_width
-        for column_index, column in sorted(shown_columns, key=lambda one: one[1].is_stretched):
+        for column_index, column in sorted(
+            shown_columns, key=lambda index_and_column: index_and_column[1].is_stretched
+        ):
             if column.kind == "text" or column.is_stretched:
                 added_width = max(0, min(free_px, self._measure_contents_width(column_index) - widths[column.key]))
                 widths[column.key] += added_width

@@ -33,10 +33,14 @@ class QueuePageActions(QObject):
     makes a dry run, and the person confirms the action. Giving back takes and exporting evidence need no dry run."""
 
     def __init__(
-        self, context: WindowContext, page: Page, choice: QueueSelection, current: Callable[[], QueueItem | None]
+        self,
+        context: WindowContext,
+        page: Page,
+        choice: QueueSelection,
+        get_current_row: Callable[[], QueueItem | None],
     ) -> None:
         super().__init__(page)
-        self._context, self._page, self._choice, self._get_current = context, page, choice, current
+        self._context, self._page, self._choice, self._get_current_row = context, page, choice, get_current_row
         self.record_acts = RecordActionHandlers(context, page)
         self.collaboration = CollaborationActions(context, self.record_acts, self.run_action_on_selection)
         self.evidence = EvidenceExportActions(context, self.record_acts, self.export_evidence)
@@ -63,7 +67,7 @@ class QueuePageActions(QObject):
     @property
     def current_record(self) -> ShownRecord | None:
         """The record of the current row; None if no row is current."""
-        current = self._get_current()
+        current = self._get_current_row()
         return current.record if current is not None else None
 
     def _find_current_record(self) -> ShownRecord | None:

@@ -155,10 +155,10 @@ class RefundForm(QWidget):
     def _make_risk_signal_box(self, answers: Mapping[str, str]) -> QWidget:
         """Return a box with the risk signals, each with a link to its record and with a field for the maker's
         answer. `answers` are the texts that the person has typed so far, by the name of the rule."""
-        translate, hits = self._context.translate, self.plan.risk_signals
+        translate, risk_signals = self._context.translate, self.plan.risk_signals
         self._answers = {}
         holder = QWidget()
-        if not hits:
+        if not risk_signals:
             no_signals = make_row(
                 ShapeIcon("check", "good", 14), TextLabel(translate("dialog.refund.no_hits")), None, gap=6
             )
@@ -167,31 +167,33 @@ class RefundForm(QWidget):
         head = make_row(
             ShapeIcon("look_alike", "care", 16),
             TextLabel(translate("dialog.refund.radar"), "panel_title"),
-            TextLabel(str(len(hits)), "small_data", "muted"),
+            TextLabel(str(len(risk_signals)), "small_data", "muted"),
             None,
             *(() if self.is_refused else (TextLabel(translate("dialog.refund.told"), "small", "muted"),)),
             gap=6,
         )
         box = ToneBox("care")
         lines = make_column(gap=0)
-        rules = list(dict.fromkeys(hit.rule for hit in hits))
+        rules = list(dict.fromkeys(signal.rule for signal in risk_signals))
         for rule in rules:
-            of_rule = [hit for hit in hits if hit.rule == rule]
-            lines.addWidget(self._make_risk_signal_group(of_rule, answers.get(rule, ""), is_last=rule == rules[-1]))
+            signals_of_rule = [signal for signal in risk_signals if signal.rule == rule]
+            lines.addWidget(
+                self._make_risk_signal_group(signals_of_rule, answers.get(rule, ""), is_last=rule == rules[-1])
+            )
         box.setLayout(lines)
         holder.setLayout(make_column(head, box, gap=6))
         return holder
 
-    def _make_risk_signal_group(self, hits: Sequence[RiskSignal], answer: str, *, is_last: bool) -> QWidget:
-        """Return a widget with the risk signals `hits` of one rule and one field for the maker's answer to them.
+    def _make_risk_signal_group(self, risk_signals: Sequence[RiskSignal], answer: str, *, is_last: bool) -> QWidget:
+        """Return a widget with the risk signals of one rule and one field for the maker's answer to them.
         `answer` is the text typed so far; `is_last` is True for the last group of the box."""
         line = Surface(edge="none" if is_last else "bottom")
-        heads = [self._make_risk_signal_line(hit) for hit in hits]
-        rule, words = hits[0].rule, refund_words.format_risk_signal(hits[0], self._context)
+        heads = [self._make_risk_signal_line(signal) for signal in risk_signals]
+        rule, words = risk_signals[0].rule, refund_words.format_risk_signal(risk_signals[0], self._context)
         field = Field(self._context.translate("dialog.refund.answer"))
         field.label.hide()
         edit = _get_line_edit(field)
-        edit.setAccessibleName(self._context.translate("dialog.refund.answer_to", hit=words))
+        edit.setAccessibleName(self._context.translate("dialog.refund.answer_to", signal=words))
         edit.setPlaceholderText(self._context.translate("dialog.refund.answer"))
         edit.setMaxLength(_MAX_TEXT_CHARACTERS)
         edit.setText(answer)

@@ -44,14 +44,14 @@ def group_repeated_lines(
             start += 1
             continue
         end = start + length * count
-        oldest = lines[end - 1]
-        key = (oldest.full_time, *(_get_event(line) for line in lines[start : start + length]))
+        oldest_line = lines[end - 1]
+        key = (oldest_line.full_time, *(_get_event(line) for line in lines[start : start + length]))
         if key in opened_groups:
             first = _add_detail(lines[start], texts.shown_all(count))
             grouped_lines += [GroupedLine(line, key) for line in (first, *lines[start + 1 : end])]
         else:
             grouped_lines += [
-                GroupedLine(_add_detail(line, texts.shown_once(count, oldest.time_text)), key)
+                GroupedLine(_add_detail(line, texts.shown_once(count, oldest_line.time_text)), key)
                 for line in lines[start : start + length]
             ]
         start = end
