@@ -163,13 +163,13 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
     return tuple(rows)
 
 
-def _make_changed_companies(day: date, watched: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
+def _make_changed_companies(day: date, watched_rows: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
     """Return the rows of the difference: of the first watched companies, some were renamed, moved, closed or
     merged on `day`."""
     from console.sandbox.registry import close_company, merge_company, move_company, rename_company
 
     groups = [
-        watched[start : start + _CHANGE_COUNT_OF_EACH_KIND]
+        watched_rows[start : start + _CHANGE_COUNT_OF_EACH_KIND]
         for start in range(0, 4 * _CHANGE_COUNT_OF_EACH_KIND, _CHANGE_COUNT_OF_EACH_KIND)
     ]
     renamed_rows, moved_rows, closed_rows, merged_rows = groups
@@ -177,5 +177,5 @@ def _make_changed_companies(day: date, watched: "Sequence[RegistryRow]") -> "tup
         *(rename_company(row, f"新{row.name}", day, f"シン{row.furigana}") for row in renamed_rows),
         *(move_company(row, "本町１丁目１－１", day) for row in moved_rows),
         *(close_company(row, day, cause) for row, cause in zip(closed_rows, ("01", "21"), strict=False)),
-        *(merge_company(row, watched[0].corporate_number, day) for row in merged_rows),
+        *(merge_company(row, watched_rows[0].corporate_number, day) for row in merged_rows),
     )

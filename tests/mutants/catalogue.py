@@ -131,10 +131,10 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 GUARDED,
-                "            outcome = operation.call(claimed.subject)\n",
-                "            outcome = operation.call(claimed.subject)\n"
+                "            outcome = operation.call(claimed_operation.subject)\n",
+                "            outcome = operation.call(claimed_operation.subject)\n"
                 "            if outcome.kind is OutcomeClass.UNKNOWN:\n"
-                "                outcome = operation.call(claimed.subject)\n",
+                "                outcome = operation.call(claimed_operation.subject)\n",
             ),
         ),
         (CALL_TESTS,),
@@ -214,12 +214,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "no intent on the desk",
-        (Change(GUARDED, "self._mark_calling(claimed.operation_id)", "pass"),),
+        (Change(GUARDED, "self._mark_calling(claimed_operation.operation_id)", "pass"),),
         (CALL_TESTS,),
     ),
     Mutant(
         "an answer that can't be recorded is dropped",
-        (Change(GUARDED, "self._context.spool.store_answer(claimed.operation_id, answer)", "pass"),),
+        (Change(GUARDED, "self._context.spool.store_answer(claimed_operation.operation_id, answer)", "pass"),),
         (GUARD_TESTS,),
     ),
     Mutant(

@@ -41,16 +41,16 @@ class AuthoriseProviderCommand:
         )
 
 
-def build_authorisation_json(completed: "CompletedAuthorisation", translate: Translate) -> JsonObject:
+def build_authorisation_json(authorisation: "CompletedAuthorisation", translate: Translate) -> JsonObject:
     """Return the answer of `provider authorise` as a JSON object: the provider, the time at which the access token
     expires, and the number of token pairs stored so far. It contains no token.
     """
-    return build_attributes_json(completed, _AUTHORISATION_FIELDS, translate)
+    return build_attributes_json(authorisation, _AUTHORISATION_FIELDS, translate)
 
 
-def format_authorisation_lines(completed: "CompletedAuthorisation", translator: Translator) -> Lines:
+def format_authorisation_lines(authorisation: "CompletedAuthorisation", translator: Translator) -> Lines:
     """Yield the answer of `provider authorise` as text."""
-    yield translator("authorisation.done", provider=completed.provider, at=completed.access_expires_at)
+    yield translator("authorisation.done", provider=authorisation.provider, at=authorisation.access_expires_at)
 
 
 def _read_authorisation_code(writer: AnswerWriter) -> str:

@@ -121,16 +121,16 @@ def _get_order_state_start(order: Order) -> datetime:
     return order.state_since or order.created_at or _EARLIEST_INSTANT
 
 
-def _list_payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Sequence[Payment]:
+def _list_payments_paid_too_late(order: Order, paid_payments: Sequence[Payment]) -> Sequence[Payment]:
     """Return those of the paid payments that were paid too late: after the payment had expired or failed, or after
     the order was cancelled. If the order was shipped and has only one paid payment, this payment pays for the goods
     and isn't too late.
     """
     if order.state is OrderState.CANCELLED:
-        return paid
-    if order.state is OrderState.REFUNDED or (order.state in _SHIPPED_STATES and len(paid) < 2):
+        return paid_payments
+    if order.state is OrderState.REFUNDED or (order.state in _SHIPPED_STATES and len(paid_payments) < 2):
         return ()
-    return [payment for payment in paid if payment.late_after is not None]
+    return [payment for payment in paid_payments if payment.late_after is not None]
 
 
 def _has_unrefunded_money(payment: Payment) -> bool:

@@ -131,9 +131,11 @@ def make_undecidable_error(record: CreditCheck | Payment | Refund) -> ConsoleErr
     return ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record})
 
 
-def find_order_move_refusal(payment: Payment, order: Order | None, *, covered: bool) -> NothingToResolveReason | None:
+def find_order_move_refusal(
+    payment: Payment, order: Order | None, *, is_covered: bool
+) -> NothingToResolveReason | None:
     """Return the reason for which an order can't be moved to paid because of its payment; None if it can be.
-    `covered`: the paid payments of the order cover the order's total.
+    `is_covered`: the paid payments of the order cover the order's total.
     """
     if order is None:
         return NothingToResolveReason.PAYMENT_WITHOUT_ORDER
@@ -143,4 +145,4 @@ def find_order_move_refusal(payment: Payment, order: Order | None, *, covered: b
         return NothingToResolveReason.PAYMENT_NOT_PAID
     if order.state is not OrderState.PENDING:
         return NothingToResolveReason.ORDER_NOT_PENDING
-    return None if covered else NothingToResolveReason.ORDER_NOT_COVERED
+    return None if is_covered else NothingToResolveReason.ORDER_NOT_COVERED

@@ -149,7 +149,7 @@ def _find_not_movable_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes setting the payment's order to paid; None if it is possible."""
     if facts.payment is None:
         return "no_payment"
-    return find_order_move_refusal(facts.payment, facts.order, covered=facts.covered)
+    return find_order_move_refusal(facts.payment, facts.order, is_covered=facts.covered)
 
 
 def _find_no_payment_reason(facts: ChoiceFacts) -> str | None:

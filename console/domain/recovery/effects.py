@@ -44,7 +44,7 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     )
     news = facts.statement is not ProviderStatement.PAID or record.state is not PaymentState.COMPLETED
     order = (
-        _find_order_change(facts.order, payment_after, covered=facts.covered)
+        _find_order_change(facts.order, payment_after, is_covered=facts.covered)
         if news
         else _get_unchanged_order(facts.order)
     )
@@ -95,14 +95,16 @@ def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
     )
 
 
-def _find_order_change(order: Order | None, paid: Payment, *, covered: bool) -> tuple[str, str] | None:
+def _find_order_change(order: Order | None, paid_payment: Payment, *, is_covered: bool) -> tuple[str, str] | None:
     """Return the order's state before and after the payment's change: a pending order becomes paid if the paid
     amounts cover its total. None without an order.
     """
     if order is None:
         return None
-    is_total_paid = covered or (paid.currency == order.currency and paid.captured_minor >= order.total_minor)
-    follows = order.state is OrderState.PENDING and paid.state in PAID_STATES and is_total_paid
+    is_total_paid = is_covered or (
+        paid_payment.currency == order.currency and paid_payment.captured_minor >= order.total_minor
+    )
+    follows = order.state is OrderState.PENDING and paid_payment.state in PAID_STATES and is_total_paid
     return order.state, OrderState.PAID if follows else order.state
 
 

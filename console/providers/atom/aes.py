@@ -52,10 +52,10 @@ def encrypt_text(text: str, key: bytes) -> str:
     )
 
 
-def decrypt_text(encrypted: str, key: bytes) -> str:
+def decrypt_text(encrypted_text: str, key: bytes) -> str:
     """Return the plaintext of a ciphertext, which is hex in upper or lower case. Raises DecryptionFailed for every
     fault."""
-    plaintext, is_valid = decrypt_padded(encrypted, key)
+    plaintext, is_valid = decrypt_padded(encrypted_text, key)
     try:
         text = plaintext.decode()
     except UnicodeDecodeError:
@@ -65,14 +65,14 @@ def decrypt_text(encrypted: str, key: bytes) -> str:
     return text
 
 
-def decrypt_padded(encrypted: str, key: bytes) -> tuple[bytes, bool]:
+def decrypt_padded(encrypted_text: str, key: bytes) -> tuple[bytes, bool]:
     """Return the decrypted bytes without padding, and True if the padding was valid. An invalid padding isn't
     removed. For a ciphertext that can't be decrypted return empty bytes and False.
 
     The function raises no exception, so that a caller can do all its other checks even after a fault.
     """
     try:
-        data = unhexlify(encrypted)
+        data = unhexlify(encrypted_text)
     except ValueError:
         return b"", False
     if not data or len(data) % BLOCK_BYTES:

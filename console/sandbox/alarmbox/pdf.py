@@ -9,7 +9,7 @@ LINES_PER_PDF_PAGE = 40
 ZERO_BLOCK_BYTES = 1 << 20
 
 
-def make_report_pdf(number: str, check_id: int, revision: int, purchased: str, result: str) -> bytes:
+def make_report_pdf(number: str, check_id: int, revision: int, purchase_time_text: str, result: str) -> bytes:
     """Return the report of the credit check with the id `check_id` as a two-page PDF in ASCII: the corporation
     number, the time of the purchase and the result. Another revision has another text and so another hash.
     """
@@ -17,7 +17,7 @@ def make_report_pdf(number: str, check_id: int, revision: int, purchased: str, r
         "CREDIT CHECK (invented sample)",
         f"Corporation number {number}",
         f"Credit check {check_id}",
-        f"Purchased {purchased}",
+        f"Purchased {purchase_time_text}",
         f"Result {result}",
         f"Revision {revision}",
     ]

@@ -57,10 +57,10 @@ def _change_row(row: RegistryRow, process_code: str, day: date, **values: str) -
 
 
 def invent_changes(
-    registry: InventedRegistry, rows: int, day: date, untouched: frozenset[str] = frozenset()
+    registry: InventedRegistry, rows: int, day: date, untouched_numbers: frozenset[str] = frozenset()
 ) -> Iterator[RegistryRow]:
     """Yield `rows` rows of a difference of this day: new corporations, and changes of corporations of `registry`.
-    Each corporation changes once, and no corporation whose number is in `untouched`. For a quarter of the
+    Each corporation changes once, and no corporation whose number is in `untouched_numbers`. For a quarter of the
     renamed or moved corporations, a superseded row (latest = 0) comes before the changed one.
     """
     source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
@@ -73,7 +73,7 @@ def invent_changes(
             row_count += 1
             continue
         row = registry.make_row_at(position)
-        if row.corporate_number in untouched:
+        if row.corporate_number in untouched_numbers:
             continue
         for changed_row in _draw_change(row, registry, position, day, source)[: rows - row_count]:
             yield changed_row

@@ -59,8 +59,8 @@ def make_closed_row(row: RegistryRow, cause: str, closing_day: str) -> RegistryR
     )
 
 
-def _compute_day_before(day: date, random_number: int, assigned: str) -> str:
-    return max((day - timedelta(days=random_number * 7 % 3_000)).isoformat(), assigned)
+def _compute_day_before(day: date, random_number: int, assignment_day_text: str) -> str:
+    return max((day - timedelta(days=random_number * 7 % 3_000)).isoformat(), assignment_day_text)
 
 
 def _make_closing_alteration(cause: str) -> "_RowAlteration":

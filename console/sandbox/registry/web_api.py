@@ -44,8 +44,8 @@ _REMOVE_NAME_SEPARATORS_TABLE = str.maketrans("", "", "・\u3000 ")
 class SimulatedRegistry:
     """The simulated Web-API, which answers with the rows of a PublishedRegistry."""
 
-    def __init__(self, published: PublishedRegistry) -> None:
-        self._published = published
+    def __init__(self, published_registry: PublishedRegistry) -> None:
+        self._published = published_registry
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         return (

@@ -104,14 +104,16 @@ class AffectedRecordReader:
     def read(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, tuple[AffectedRecord, ...]]:
         """Return the records that each of these causes affects. The orders and payments of all causes are read
         together in a few queries."""
-        lapsed = journal.list_lapsed_by_kind(conn)
-        records = _read_order_chains(conn, causes, lapsed.get(refunds.REFUND_KIND, frozenset()))
+        lapsed_ids = journal.list_lapsed_by_kind(conn)
+        records = _read_order_chains(conn, causes, lapsed_ids.get(refunds.REFUND_KIND, frozenset()))
         for cause in causes:
             if cause.kind not in _ORDER_CHAIN_RECORD_KINDS:
-                records[cause] = self._find_records_of_cause(conn, cause, lapsed)
+                records[cause] = self._find_records_of_cause(conn, cause, lapsed_ids)
         return {cause: _make_affected_records(records.get(cause, ())) for cause in causes}
 
-    def _find_records_of_cause(self, conn: Connection, cause: Cause, lapsed: queues.LapsedIds) -> Sequence[Record]:
+    def _find_records_of_cause(
+        self, conn: Connection, cause: Cause, lapsed_ids: queues.LapsedIds
+    ) -> Sequence[Record]:
         match cause.kind:
             case refunds.REFUND_KIND:
                 return _list_present_record(refunds.find(conn, cause.id))
@@ -120,9 +122,9 @@ class AffectedRecordReader:
             case _ if cause.kind == CORPORATION_KIND:
                 return self._find_records_of_corporation(conn, format_number_of_subject(cause.id))
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUE_BY_SUBJECT_ID:
-                return self._find_records_of_queue(conn, QUEUE_BY_SUBJECT_ID[cause.id], lapsed)
+                return self._find_records_of_queue(conn, QUEUE_BY_SUBJECT_ID[cause.id], lapsed_ids)
             case _ if cause.kind == PROVIDER_KIND:
-                return self._find_records_of_provider(conn, cause.id, lapsed)
+                return self._find_records_of_provider(conn, cause.id, lapsed_ids)
         return ()
 
     def _find_records_of_corporation(self, conn: Connection, number: str) -> Sequence[Record]:
@@ -143,16 +145,18 @@ class AffectedRecordReader:
         ]
         return (*checks, *open_payments, *open_refunds)
 
-    def _find_records_of_queue(self, conn: Connection, name: str, lapsed: queues.LapsedIds) -> Sequence[Record]:
+    def _find_records_of_queue(self, conn: Connection, name: str, lapsed_ids: queues.LapsedIds) -> Sequence[Record]:
         cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[name])
-        page = queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed)
+        page = queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
         return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
 
-    def _find_records_of_provider(self, conn: Connection, number: int, lapsed: queues.LapsedIds) -> Sequence[Record]:
+    def _find_records_of_provider(
+        self, conn: Connection, number: int, lapsed_ids: queues.LapsedIds
+    ) -> Sequence[Record]:
         waiting_records = [
             record
             for name in _QUEUES_WAITING_FOR_PROVIDER
-            for _, record in queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed)
+            for _, record in queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
         ]
         of_refunds = payments.find_by_ids(
             conn, {record.payment_id for record in waiting_records if isinstance(record, Refund)}
@@ -187,10 +191,10 @@ def _list_present_record(record: Record | None) -> Sequence[Record]:
 
 
 def _read_order_chains(
-    conn: Connection, causes: Collection[Cause], lapsed: AbstractSet[int]
+    conn: Connection, causes: Collection[Cause], lapsed_ids: AbstractSet[int]
 ) -> dict[Cause, Sequence[Record]]:
     """Return, for each cause that is an order or a payment, that order with its payments, or that payment, and the
-    unfinished refunds of these payments. `lapsed` has the ids of the refunds whose operation has lapsed: its
+    unfinished refunds of these payments. `lapsed_ids` has the ids of the refunds whose operation has lapsed: its
     process ended during the call to the provider.
     """
     order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
@@ -200,7 +204,7 @@ def _read_order_chains(
     single_payments = payments.find_by_ids(conn, payment_ids) if payment_ids else ()
     of_payment: dict[int, list[Refund]] = {}
     for refund in refunds.find_by_payments(
-        conn, {payment.id for payment in (*order_payments, *single_payments)}, lapsed
+        conn, {payment.id for payment in (*order_payments, *single_payments)}, lapsed_ids
     ):
         if refund.state not in ENDED_REFUND_STATES:
             of_payment.setdefault(refund.payment_id, []).append(refund)

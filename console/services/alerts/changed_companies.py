@@ -350,8 +350,8 @@ class ChangedCompanyAlerts:
             ]
             yield self._resolve_alerts(settled_alerts) if settled_alerts else 0
 
-    def _resolve_alerts(self, settled: Sequence[Alert]) -> int:
-        return self._context.write(lambda tx: sum(self._resolve_alert(tx, alert) for alert in settled))
+    def _resolve_alerts(self, settled_alerts: Sequence[Alert]) -> int:
+        return self._context.write(lambda tx: sum(self._resolve_alert(tx, alert) for alert in settled_alerts))
 
 
 def find_acknowledged_changes(

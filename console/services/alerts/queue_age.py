@@ -32,8 +32,8 @@ class QueueAgeAlerts:
         context = self._context
         now = context.now()
         with context.database.read() as conn:
-            lapsed = journal.list_lapsed_by_kind(conn)
-            oldest_instants = {name: queues.count_queue(conn, name, lapsed)[1] for name in AGE_LIMITS}
+            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            oldest_instants = {name: queues.count_queue(conn, name, lapsed_ids)[1] for name in AGE_LIMITS}
             open_ids = {
                 alert.subject_id: alert.id
                 for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, len(AGE_LIMITS))

@@ -307,16 +307,18 @@ class _PurchaseAttempt:
             error.detail["record"] = last_known_record.build_credit_check(error.claimed, None)
         return error
 
-    def make_result(self, claimed: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
+    def make_result(self, claimed_operation: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
         """Return the bought credit check, or raise the error that the recorded outcome means. If the database
         can't be read now, build the credit check from the claim and the outcome in memory."""
         if outcome.kind is OutcomeClass.SUCCEEDED:
-            self._refetch_service.fetch_parts_after_purchase(claimed.subject.id, self._progress)
+            self._refetch_service.fetch_parts_after_purchase(claimed_operation.subject.id, self._progress)
         try:
-            record = check_records.read_current_credit_check(self._context, claimed.subject.id)
+            record = check_records.read_current_credit_check(self._context, claimed_operation.subject.id)
         except Exception:
-            _log.warning("credit check %s can't be read after its purchase", claimed.subject.id, exc_info=True)
-            record = last_known_record.build_credit_check(claimed, outcome)
+            _log.warning(
+                "credit check %s can't be read after its purchase", claimed_operation.subject.id, exc_info=True
+            )
+            record = last_known_record.build_credit_check(claimed_operation, outcome)
         if outcomes.is_contradicting_answer(record, outcome):
             raise late_answers.make_already_decided_error(self._context, credit_checks.CREDIT_CHECK_KIND, record)
         if outcome.kind is OutcomeClass.SUCCEEDED or record.state.value == "success":

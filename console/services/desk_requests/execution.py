@@ -172,7 +172,7 @@ class RequestExecutor:
         holder, lease = self._context.make_holder(), self._presence_lease
         return holder if lease is None else replace(holder, session=lease.token)
 
-    def _store_answer(self, taken: TakenDeskRequest, text: str) -> None:
+    def _store_answer(self, taken_request: TakenDeskRequest, text: str) -> None:
         """Store `text`, the answer as JSON, and end the desk request. If the database refuses the answer
         _MAX_ANSWER_STORE_ATTEMPTS times, store the answer without its values, so that no other worker executes the
         request again. If the database can't be reached, raise its error: the next worker that takes the request
@@ -181,15 +181,15 @@ class RequestExecutor:
         refusal: Exception
         for _ in range(_MAX_ANSWER_STORE_ATTEMPTS):
             try:
-                self._context.write(lambda tx: requests.store_answer(tx, taken, text))
+                self._context.write(lambda tx: requests.store_answer(tx, taken_request, text))
             except Exception as error:
                 if isinstance(error, ConsoleError) and error.code in OWN_FAULT_ERROR_CODES:
                     raise
                 refusal = error
             else:
                 return
-        _log.error("desk request %s: its answer can't be stored", taken.id, exc_info=refusal)
-        self._context.write(lambda tx: requests.store_answer(tx, taken, _make_answer_without_values(text)))
+        _log.error("desk request %s: its answer can't be stored", taken_request.id, exc_info=refusal)
+        self._context.write(lambda tx: requests.store_answer(tx, taken_request, _make_answer_without_values(text)))
 
     def _answer_given_up_request(self, taken_request: TakenDeskRequest) -> str:
         """Write an audit entry, and return the answer outcome_unknown as JSON, for a desk request that workers have

@@ -182,31 +182,31 @@ def read_related_records(context: ServiceContext, conn: Connection, kind: str, i
     kind, and for a malformed id."""
     if kind == OPERATION_KIND:
         return _read_operation_with_record(context, conn, str(id))
-    lapsed = journal.list_lapsed_by_kind(conn)
+    lapsed_ids = journal.list_lapsed_by_kind(conn)
     number = _parse_record_id(kind, id)
-    record = any_record.find(conn, kind, number, lapsed)
+    record = any_record.find(conn, kind, number, lapsed_ids)
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(number)})
-    return RelatedRecords(record, _read_related_records(conn, record, lapsed))
+    return RelatedRecords(record, _read_related_records(conn, record, lapsed_ids))
 
 
 def _read_related_records(
-    conn: Connection, record: AnyRecord, lapsed: Mapping[str, frozenset[int]]
+    conn: Connection, record: AnyRecord, lapsed_ids: Mapping[str, frozenset[int]]
 ) -> tuple[AnyRecord, ...]:
     def read_as_tuple(kind: str, id: int | None) -> tuple[AnyRecord, ...]:
-        related_record = None if id is None else any_record.find(conn, kind, id, lapsed)
+        related_record = None if id is None else any_record.find(conn, kind, id, lapsed_ids)
         return () if related_record is None else (related_record,)
 
     def list_refunds(payment: Payment) -> tuple[AnyRecord, ...]:
-        return refunds.find_by_payment(conn, payment.id, lapsed.get(refunds.REFUND_KIND, frozenset()))[
+        return refunds.find_by_payment(conn, payment.id, lapsed_ids.get(refunds.REFUND_KIND, frozenset()))[
             :MAX_RELATED_RECORDS
         ]
 
     match record:
         case Order():
-            order_payments = payments.find_by_order(conn, record.id, lapsed.get(payments.PAYMENT_KIND, frozenset()))[
-                :MAX_RELATED_RECORDS
-            ]
+            order_payments = payments.find_by_order(
+                conn, record.id, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())
+            )[:MAX_RELATED_RECORDS]
             return (*order_payments, *(refund for payment in order_payments for refund in list_refunds(payment)))
         case Payment():
             return (*read_as_tuple(orders.ORDER_KIND, record.order_id), *list_refunds(record))
@@ -225,8 +225,8 @@ def _read_operation_with_record(context: ServiceContext, conn: Connection, opera
     operation = journal.find_with_effective_state(conn, operation_id)
     if operation is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})
-    lapsed = journal.list_lapsed_by_kind(conn)
-    subject = any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
+    lapsed_ids = journal.list_lapsed_by_kind(conn)
+    subject = any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed_ids)
     return RelatedRecords(operation, () if subject is None else (subject,))
 
 
@@ -272,7 +272,7 @@ def make_timeline_head(
         case Operation():
             return facts | {"name": record.action}
     is_derived = not isinstance(record, CreditCheck)  # as on the page of a record
-    facts["state_badge"] = find_state_badge(record, derived=is_derived)
+    facts["state_badge"] = find_state_badge(record, is_derived=is_derived)
     explanation = explain_record(complete_record(complete_records, conn, record), now)
     badges = {"certainty": explanation.certainty.value, "work": explanation.work.value}
     return facts | badges | {"reason": record.work.reason}

@@ -143,10 +143,10 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
                     # Without the store key, an answer that the database can't take could not be spooled: refuse
                     # before sending.
                     context.spool.set_cipher(context.cipher)
-                claimed, outcome = self._run_attempt(attempt, progress)
+                claimed_operation, outcome = self._run_attempt(attempt, progress)
                 if action.audits_ending:
-                    return action.make_result(attempt, claimed, outcome)
-            return action.make_result(attempt, claimed, outcome)
+                    return action.make_result(attempt, claimed_operation, outcome)
+            return action.make_result(attempt, claimed_operation, outcome)
 
     def _run_attempt(self, attempt: AttemptT, progress: StepReporter) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
         try:

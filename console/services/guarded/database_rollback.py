@@ -301,15 +301,15 @@ def _write_rollback(
     own_anchors: tuple[ChainHead, ...],
     old_database_id: str | None,
     earlier_resolved_alerts: frozenset[str],
-    spooled: Sequence[SpoolEntry],
+    spool_entries: Sequence[SpoolEntry],
 ) -> tuple[RollbackFinding | None, frozenset[str] | None]:
     """Store the operations that the database has lost, and raise the alert if the loss is new or if a lost
     operation that was not yet stored holds a claim. The loss is new if every resolved alert of the rule
     `database_went_back` is one of `earlier_resolved_alerts`.
 
-    `own_anchors` are the anchors of this desk, `spooled` the operations in its spool that the journal lacks. Return
-    the finding and all resolved alerts of this rule; (None, None) if no anchor is missing and the database id is
-    unchanged. The finding is None if no alert is open.
+    `own_anchors` are the anchors of this desk, `spool_entries` the operations in its spool that the journal lacks.
+    Return the finding and all resolved alerts of this rule; (None, None) if no anchor is missing and the database id
+    is unchanged. The finding is None if no alert is open.
     """
     from console.store.operations import lost_operations
 
@@ -318,7 +318,7 @@ def _write_rollback(
         return None, None
     resolved_alerts = anchors.list_resolved_rollback_alerts(tx.conn)
     unreported = lost_operations.find_unstored_entries(
-        tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spooled)
+        tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spool_entries)
     )
     lost_operations.insert_lost_operations(tx.conn, unreported, context.database_id, context.now())
     is_new = not resolved_alerts - earlier_resolved_alerts

@@ -308,9 +308,9 @@ def normalize_source_name(name: str) -> str:
 def _verify_signature(key: str, header: str, body: bytes) -> int | None:
     """Return the time of the signature (epoch seconds) if `header` is a signature of `body` with `key`, else None."""
     match = _SIGNATURE_PATTERN.fullmatch(header)
-    stamp, claimed = (match[1], match[2]) if match else ("0", "0" * 64)
+    stamp, claimed_operation = (match[1], match[2]) if match else ("0", "0" * 64)
     computed = hmac.digest(key.encode(), stamp.encode() + b"." + body, hashlib.sha256).hex()
-    return int(stamp) if hmac.compare_digest(computed, claimed) and match else None
+    return int(stamp) if hmac.compare_digest(computed, claimed_operation) and match else None
 
 
 def find_corporation_number(order: Order) -> str | None:

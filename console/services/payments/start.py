@@ -147,11 +147,11 @@ class _StartAttempt:
     def _read_live_payments(self, conn: Connection, order_id: int) -> list[Payment]:
         """Return the payments of the order that have not ended unpaid: those that are being started, that are paid,
         that the payer can still pay, or that have an unknown outcome."""
-        lapsed = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
+        lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
         now = self._context.now()
         return [
             payment
-            for payment in payments.find_by_order(conn, order_id, lapsed)
+            for payment in payments.find_by_order(conn, order_id, lapsed_ids)
             if payment.state not in _ENDED_UNPAID_PAYMENT_STATES
             and (
                 payment.state not in _OPEN_PAYMENT_STATES
@@ -342,12 +342,12 @@ class _StartAttempt:
             error.detail["record"] = self._find_payment(error.claimed.subject.id)
         return error
 
-    def make_result(self, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> StartResult:
+    def make_result(self, claimed_operation: ClaimedOperation, outcome: Outcome[StartedPayment]) -> StartResult:
         if outcome.reason == "code_exists":
             # The code exists from an earlier attempt: read the payment's state instead of starting under another id.
             with log_and_suppress("reading a payment that exists already"):
-                self._payment_prober.probe(claimed.subject.id, automatic=True)
-        payment = self._find_payment(claimed.subject.id)
+                self._payment_prober.probe(claimed_operation.subject.id, automatic=True)
+        payment = self._find_payment(claimed_operation.subject.id)
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None and payment is not None:
             if is_contradicting_answer(payment, outcome.found):
                 raise late_answers.make_already_decided_error(self._context, PAYMENT_KIND, payment)

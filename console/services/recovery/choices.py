@@ -168,8 +168,8 @@ class DecisionChoiceReader:
         is_covered = order is not None and is_order_covered(order_status.list_paid_payments(conn, order), order)
         if payment is None:
             return replace(facts, covered=is_covered)
-        lapsed = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)
-        payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed)
+        lapsed_ids = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)
+        payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed_ids)
         refund_limits = currency_limits.read_limits(conn, payment.currency)
         refusal, refusal_facts = self._refund_requests.find_request_refusal(
             conn, payment, payment_refunds, refund_limits
@@ -198,11 +198,11 @@ def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment
     is the newest paid payment, or the newest payment if none is paid."""
     if isinstance(record, Payment):
         return record
-    lapsed = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
+    lapsed_ids = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
     if isinstance(record, Refund):
-        return payments.find(conn, record.payment_id, lapsed)
+        return payments.find(conn, record.payment_id, lapsed_ids)
     sorted_payments = sorted(
-        payments.find_by_order(conn, record.id, lapsed),
+        payments.find_by_order(conn, record.id, lapsed_ids),
         key=lambda payment: (payment.state in PAID_STATES, payment.id),
     )
     return sorted_payments[-1] if sorted_payments else None

@@ -168,8 +168,8 @@ class QueueReader:
         the oldest of the counted records waits."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            lapsed = journal.list_lapsed_by_kind(conn)
-            counts = [(name, *queues.count_queue(conn, name, lapsed)) for name in queues.QUEUE_NAMES]
+            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            counts = [(name, *queues.count_queue(conn, name, lapsed_ids)) for name in queues.QUEUE_NAMES]
         cap = queues.MAX_COUNTED_RECORDS
         return tuple(QueueCount(name, min(count, cap), count > cap, oldest) for name, count, oldest in counts)
 
@@ -179,10 +179,10 @@ class QueueReader:
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
-            lapsed = journal.list_lapsed_by_kind(conn)
+            lapsed_ids = journal.list_lapsed_by_kind(conn)
             holders = {holder.name: holder for holder in leases.list_holders(conn)}
             operations = journal.list_unfinished_operations(conn)
-            stored_records = [_find_record_of_operation(conn, operation, lapsed) for operation in operations]
+            stored_records = [_find_record_of_operation(conn, operation, lapsed_ids) for operation in operations]
             completed = iter(
                 self._complete_records(conn, [record for record in stored_records if record is not None])
             )
@@ -233,13 +233,13 @@ def make_queue_choice(
 
 
 def _find_record_of_operation(
-    conn: Connection, operation: Operation, lapsed: queues.LapsedIds
+    conn: Connection, operation: Operation, lapsed_ids: queues.LapsedIds
 ) -> QueuedRecord | None:
     """Return the operation's record; None if it is missing. If the operation has lapsed (its process ended without
-    recording an answer), the record is returned with an unknown outcome. `lapsed` has the ids of the records
+    recording an answer), the record is returned with an unknown outcome. `lapsed_ids` has the ids of the records
     with a lapsed operation, by kind.
     """
-    return any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
+    return any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed_ids)
 
 
 def _make_lease_name(operation: Operation, record: QueuedRecord | None) -> str:

@@ -67,13 +67,13 @@ class RelatedRecordCompleter:
 
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records in the sequence of `records`, each with its related records in the field `relations`."""
-        lapsed, find_switch = journal.list_lapsed_by_kind(conn), _make_read_only_switch_finder(conn)
+        lapsed_ids, find_switch = journal.list_lapsed_by_kind(conn), _make_read_only_switch_finder(conn)
         completed: dict[tuple[object, int], QueuedRecord] = {}
         for part in (
             self._complete_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),
-            self._complete_orders(conn, _select_records_of_type(records, Order), lapsed, find_switch),
-            self._complete_payments(conn, _select_records_of_type(records, Payment), lapsed, find_switch),
-            self._complete_refunds(conn, _select_records_of_type(records, Refund), lapsed, find_switch),
+            self._complete_orders(conn, _select_records_of_type(records, Order), lapsed_ids, find_switch),
+            self._complete_payments(conn, _select_records_of_type(records, Payment), lapsed_ids, find_switch),
+            self._complete_refunds(conn, _select_records_of_type(records, Refund), lapsed_ids, find_switch),
         ):
             completed |= {(type(record), record.id): record for record in part}
         return tuple(completed[type(record), record.id] for record in records)  # type: ignore[misc]  # completed records have the types of the given ones
@@ -118,7 +118,11 @@ class RelatedRecordCompleter:
     # Orders
 
     def _complete_orders(
-        self, conn: Connection, records: Sequence[Order], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
+        self,
+        conn: Connection,
+        records: Sequence[Order],
+        lapsed_ids: LapsedIdsByKind,
+        find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Order]:
         if not records:
             return
@@ -127,8 +131,8 @@ class RelatedRecordCompleter:
         payments_of = _group_items_by(
             self._complete_payments(
                 conn,
-                payments.find_by_orders(conn, with_alert, lapsed.get(payments.PAYMENT_KIND, frozenset())),
-                lapsed,
+                payments.find_by_orders(conn, with_alert, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())),
+                lapsed_ids,
                 find_switch,
             ),
             lambda payment: payment.order_id,
@@ -174,11 +178,15 @@ class RelatedRecordCompleter:
     # Payments
 
     def _complete_payments(
-        self, conn: Connection, records: Sequence[Payment], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
+        self,
+        conn: Connection,
+        records: Sequence[Payment],
+        lapsed_ids: LapsedIdsByKind,
+        find_switch: ReadOnlySwitchFinder,
     ) -> tuple[Payment, ...]:
         if not records:
             return ()
-        lapsed_ids = lapsed.get(payments.PAYMENT_KIND, frozenset())
+        lapsed_payment_ids = lapsed_ids.get(payments.PAYMENT_KIND, frozenset())
         order_of = {
             order.id: order
             for order in orders.find_by_ids(
@@ -187,14 +195,14 @@ class RelatedRecordCompleter:
         }
         shared_order_ids = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
         siblings_of = _group_items_by(
-            payments.find_by_orders(conn, shared_order_ids, lapsed_ids), lambda payment: payment.order_id
+            payments.find_by_orders(conn, shared_order_ids, lapsed_payment_ids), lambda payment: payment.order_id
         )
         paid_ids = [payment.id for payment in records if payment.captured_minor]
         refunds_of = _group_items_by(
             self._complete_waiting_refunds(
                 conn,
-                refunds.find_by_payments(conn, paid_ids, lapsed.get(refunds.REFUND_KIND, frozenset())),
-                lapsed,
+                refunds.find_by_payments(conn, paid_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
+                lapsed_ids,
                 find_switch,
             ),
             lambda refund: refund.payment_id,
@@ -228,7 +236,11 @@ class RelatedRecordCompleter:
         return tuple(completed)
 
     def _complete_waiting_refunds(
-        self, conn: Connection, records: Sequence[Refund], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
+        self,
+        conn: Connection,
+        records: Sequence[Refund],
+        lapsed_ids: LapsedIdsByKind,
+        find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Refund]:
         """Return the refunds. Those that wait for an approver or have an unknown outcome get their relations, because
         the explanation of their payment repeats that of the refund, which needs them."""
@@ -238,7 +250,7 @@ class RelatedRecordCompleter:
             if refund.state is RefundState.REQUESTED or refund.certainty is Certainty.UNKNOWN
         ]
         completed = {
-            refund.id: refund for refund in self._complete_refunds(conn, waiting_refunds, lapsed, find_switch)
+            refund.id: refund for refund in self._complete_refunds(conn, waiting_refunds, lapsed_ids, find_switch)
         }
         return [completed.get(refund.id, refund) for refund in records]
 
@@ -267,18 +279,22 @@ class RelatedRecordCompleter:
     # Refunds
 
     def _complete_refunds(
-        self, conn: Connection, records: Sequence[Refund], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
+        self,
+        conn: Connection,
+        records: Sequence[Refund],
+        lapsed_ids: LapsedIdsByKind,
+        find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Refund]:
         if not records:
             return
         payment_ids = {refund.payment_id for refund in records}
         payment_of = {
             payment.id: payment
-            for payment in payments.find_by_ids(conn, payment_ids, lapsed.get(payments.PAYMENT_KIND, frozenset()))
+            for payment in payments.find_by_ids(conn, payment_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset()))
         }
         requested_payment_ids = {refund.payment_id for refund in records if refund.state is RefundState.REQUESTED}
         refunds_of = _group_items_by(
-            refunds.find_by_payments(conn, requested_payment_ids, lapsed.get(refunds.REFUND_KIND, frozenset())),
+            refunds.find_by_payments(conn, requested_payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
         undecided_ids = [

@@ -69,8 +69,8 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             operation, answers = _find_operation(conn, use)
-            lapsed = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
-            payment = payments.find(conn, operation.subject_id or 0, lapsed) if operation else None
+            lapsed_ids = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
+            payment = payments.find(conn, operation.subject_id or 0, lapsed_ids) if operation else None
         if operation is None:
             return None
         if payment is None or payment.certainty is Certainty.UNKNOWN:

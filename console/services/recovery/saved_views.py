@@ -85,9 +85,9 @@ class SavedViewService:
             for view in views:
                 by_queue.setdefault(view.content.queue, []).append(view)
             counts: dict[int, ViewCount] = {}
-            lapsed = journal.list_lapsed_by_kind(conn) if views else {}
+            lapsed_ids = journal.list_lapsed_by_kind(conn) if views else {}
             for queue, of_queue in by_queue.items():
-                for count in self._count_views_of_queue(conn, queue, of_queue, lapsed, person):
+                for count in self._count_views_of_queue(conn, queue, of_queue, lapsed_ids, person):
                     counts[count.view.id] = count
         return tuple(counts[view.id] for view in views)
 
@@ -96,7 +96,7 @@ class SavedViewService:
         conn: Connection,
         queue: str,
         views: Sequence[SavedView],
-        lapsed: queues.LapsedIds,
+        lapsed_ids: queues.LapsedIds,
         person: str | None,
     ) -> list[ViewCount]:
         if queue not in queues.QUEUE_NAMES:
@@ -110,7 +110,9 @@ class SavedViewService:
             for number in counted_positions
         ]
         counts_by_position = dict(
-            zip(counted_positions, view_counts.count_records_of_choices(conn, queue, lapsed, choices), strict=True)
+            zip(
+                counted_positions, view_counts.count_records_of_choices(conn, queue, lapsed_ids, choices), strict=True
+            )
         )
         return [
             ViewCount(

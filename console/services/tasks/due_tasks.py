@@ -179,8 +179,8 @@ class DueTasks:
         with skip_failures("what was never sent"):
             unsent_count = unsent_operations.settle_all_unsent_operations(self._context, self._actions)
         with self._context.database.read() as conn:
-            lapsed = journal.list_lapsed_operations(conn)
-        return unsent_count + sum(self._record_lapse(operation) for operation in iterate_until_stopped(lapsed))
+            lapsed_ids = journal.list_lapsed_operations(conn)
+        return unsent_count + sum(self._record_lapse(operation) for operation in iterate_until_stopped(lapsed_ids))
 
     def _record_lapse(self, operation: Operation) -> int:
         """Settle one operation whose process ended without recording an answer. Return 1 if the operation has

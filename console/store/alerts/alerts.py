@@ -256,7 +256,7 @@ def _select_alerts(conn: Connection, query: Select[Any], **values: object) -> tu
 
 def _make_alert(
     alert_id: int, rule: str, kind: str, subject_id: int, order_no: str | None, observed: str, expected: str,
-    detected: datetime, resolved: datetime | None, person: str | None, acknowledged: datetime | None,
+    detected_at: datetime, resolved_at: datetime | None, person: str | None, acknowledged_at: datetime | None,
     note: str | None,
 ) -> Alert:  # fmt: skip
     return Alert(
@@ -267,9 +267,9 @@ def _make_alert(
         order_no,
         observed,
         expected,
-        convert_to_aware_utc(detected),
-        read_as_utc(resolved),
+        convert_to_aware_utc(detected_at),
+        read_as_utc(resolved_at),
         person,
-        read_as_utc(acknowledged),
+        read_as_utc(acknowledged_at),
         note,
     )

@@ -179,15 +179,15 @@ def list_heads_to_store(
     return RowsCoveredByRoots(since.last_end, int(upto)), newest
 
 
-def make_root_details(covered: RowsCoveredByRoots, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
+def make_root_details(covered_rows: RowsCoveredByRoots, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
     """Yield the `detail` of each audit row of a root that stores these heads. Each row has a part of the heads,
-    and the ends of the ranges that the whole root covers (`covered`).
+    and the ends of the ranges that the whole root covers (`covered_rows`).
     """
     for i in range(0, len(heads), HEADS_PER_ROW):
         part = [[head.chain, head.seq, head.row_id, head.hash] for head in heads[i : i + HEADS_PER_ROW]]
         yield {
-            "since": covered.previous_end,
-            "upto": covered.last_end,
+            "since": covered_rows.previous_end,
+            "upto": covered_rows.last_end,
             "root": _compute_json_digest(part),
             "heads": part,
         }

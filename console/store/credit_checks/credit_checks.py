@@ -113,43 +113,51 @@ _STORED_NUMBER_SPELLING_QUERY = select(credit_checks.c.corporation_number).where
 _INSERT_CREDIT_CHECK_STATEMENT = insert(credit_checks)
 
 
-def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
-    """Return the credit check with this id; None if there is none. `lapsed`: ids of credit checks whose purchase
+def find(conn: Connection, record_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> CreditCheck | None:
+    """Return the credit check with this id; None if there is none. `lapsed_ids`: ids of credit checks whose purchase
     call has lapsed (its process crashed or froze); a pending one of them is returned with an unknown outcome."""
     row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"of": record_id}).first()
-    return make_record(row, lapsed) if row else None
+    return make_record(row, lapsed_ids) if row else None
 
 
-def find_by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
-    """Return all credit checks of a corporation number, newest first. `lapsed`: ids of credit checks whose purchase
-    call has lapsed (its process crashed or froze); those of them that are stored as pending are returned with an
-    unknown outcome.
+def find_by_number(
+    conn: Connection, number: str, lapsed_ids: AbstractSet[int] = frozenset()
+) -> tuple[CreditCheck, ...]:
+    """Return all credit checks of a corporation number, newest first. `lapsed_ids`: ids of credit checks whose
+    purchase call has lapsed (its process crashed or froze); those of them that are stored as pending are returned
+    with an unknown outcome.
     """
-    return select_by_number(number, conn.execute(_CREDIT_CHECKS_BY_NUMBER_QUERY, {"number": number}).all(), lapsed)
+    return select_by_number(
+        number, conn.execute(_CREDIT_CHECKS_BY_NUMBER_QUERY, {"number": number}).all(), lapsed_ids
+    )
 
 
-def select_by_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[int]) -> tuple[CreditCheck, ...]:
+def select_by_number(
+    number: str, rows: Sequence[Sequence[Any]], lapsed_ids: AbstractSet[int]
+) -> tuple[CreditCheck, ...]:
     """Return those credit checks among `rows` that have this corporation number, newest first.
 
-    `rows`: rows of a query over `get_base_query()`. `lapsed`: ids of credit checks whose purchase call has lapsed
+    `rows`: rows of a query over `get_base_query()`. `lapsed_ids`: ids of credit checks whose purchase call has lapsed
     (its process crashed or froze); those of them that are stored as pending are returned with an unknown outcome.
     """
-    records = [make_record(row, lapsed) for row in rows]
+    records = [make_record(row, lapsed_ids) for row in rows]
     records.sort(key=_get_record_id, reverse=True)
     return tuple([record for record in records if record.corporation_number == number])
 
 
 def find_live(
-    conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, client_id: str, number: str, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> CreditCheck | None:
     """Return the live credit check that holds the claim on (client, corporation number). If there is none, return the
     oldest live credit check of this client and number whose stored number SQL can't normalise. Return None if there
-    is neither. `lapsed`: ids of credit checks whose purchase call has lapsed; those of them that are stored as
+    is neither. `lapsed_ids`: ids of credit checks whose purchase call has lapsed; those of them that are stored as
     pending are returned with an unknown outcome.
     """
     pair = (int(client_id), number)
     rows = conn.execute(_CREDIT_CHECK_BY_CLAIM_QUERY, {"client": pair[0], "number": number}).all()
-    records = [make_record(row, lapsed) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))]
+    records = [
+        make_record(row, lapsed_ids) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))
+    ]
     return next(
         (
             record
@@ -235,35 +243,40 @@ def find_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck
 
 
 def select_records(
-    conn: Connection, query: Select[Any], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, query: Select[Any], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
-    """Run a query that the caller has made from `get_base_query()` and return its credit checks. `lapsed`: ids of
+    """Run a query that the caller has made from `get_base_query()` and return its credit checks. `lapsed_ids`: ids of
     credit checks whose purchase call has lapsed (its process crashed or froze); those of them that are stored as
     pending are returned with an unknown outcome.
     """
-    return tuple(make_record(row, lapsed) for row in conn.execute(query))
+    return tuple(make_record(row, lapsed_ids) for row in conn.execute(query))
 
 
 def find_by_prefix(
-    conn: Connection, number: str, name: str, limit: int, lapsed: AbstractSet[int]
+    conn: Connection, number: str, name: str, limit: int, lapsed_ids: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
     """Return at most `limit` credit checks whose corporation number begins with `number`; if `number` is empty, those
     whose company name begins with `name`. They are sorted by number or name, then by descending id.
 
-    `lapsed`: ids of credit checks whose purchase call has lapsed (its process crashed or froze); those of them that
-    are stored as pending are returned with an unknown outcome.
+    `lapsed_ids`: ids of credit checks whose purchase call has lapsed (its process crashed or froze); those of them
+    that are stored as pending are returned with an unknown outcome.
     """
     if number:
-        return _read_records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed)
+        return _read_records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed_ids)
     return (
-        _read_records_in_range(conn, credit_checks.c.company_name, name, name + "\U0010ffff", limit, lapsed)
+        _read_records_in_range(conn, credit_checks.c.company_name, name, name + "\U0010ffff", limit, lapsed_ids)
         if name
         else ()
     )
 
 
 def _read_records_in_range(
-    conn: Connection, column: ColumnElement[Any], first_value: str, beyond: str, limit: int, lapsed: AbstractSet[int]
+    conn: Connection,
+    column: ColumnElement[Any],
+    first_value: str,
+    beyond: str,
+    limit: int,
+    lapsed_ids: AbstractSet[int],
 ) -> tuple[CreditCheck, ...]:
     """Return at most `limit` credit checks with `first_value` <= `column` < `beyond`, sorted by the value of the
     column, then descending id. The query first reads at most `limit` distinct values, because a server would
@@ -274,7 +287,7 @@ def _read_records_in_range(
     rows = _CREDIT_CHECKS_QUERY.join_from(first_values, credit_checks, column == first_values.c.value).order_by(
         column, credit_checks.c.id.desc()
     )
-    return select_records(conn, rows.limit(limit), lapsed)
+    return select_records(conn, rows.limit(limit), lapsed_ids)
 
 
 def insert_pending(

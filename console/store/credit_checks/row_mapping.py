@@ -26,9 +26,9 @@ CREDIT_CHECK_COLUMNS = (
 )  # fmt: skip
 
 
-def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
+def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck:
     """Return the credit check of a row with the columns CREDIT_CHECK_COLUMNS. State and work of a row that another
-    application wrote are derived from its other columns. `lapsed`: ids of credit checks whose purchase call has
+    application wrote are derived from its other columns. `lapsed_ids`: ids of credit checks whose purchase call has
     lapsed; a pending one of them gets an unknown outcome.
     """
     (
@@ -63,7 +63,7 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
     ) = row
     stored_work = Work(WorkState(work_state), _read_as_utc(work_at), work_reason, attempts)
     state, work = _derive_state(CheckState(status), stored_work, provider_id, has_own_work=own_work is not None)
-    if record_id in lapsed and state is CheckState.PENDING and certainty == Certainty.KNOWN:
+    if record_id in lapsed_ids and state is CheckState.PENDING and certainty == Certainty.KNOWN:
         certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
     return CreditCheck(
         id=record_id,

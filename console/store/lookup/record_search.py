@@ -126,8 +126,10 @@ def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecor
 
 
 def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search: RecordSearch) -> FoundRecords:
-    lapsed = get_lapsed_ids(queries, search.lapsed)
-    conditions = None if _is_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed)
+    lapsed_ids = get_lapsed_ids(queries, search.lapsed)
+    conditions = (
+        None if _is_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed_ids)
+    )
     if conditions is None:
         return NOTHING_FOUND
     if search.days is not None:
@@ -226,8 +228,8 @@ def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Ite
     contain all rows that fulfil it, except orders with an unknown status (`_may_be_unreadable`). A lapsed row is
     stored with a known outcome but counts as unknown, so the ids of lapsed rows are a range, too.
     """
-    record_filter, lapsed = search.record_filter, get_lapsed_ids(queries, search.lapsed)
-    lapsed_rows = [queries.id.in_(sorted(lapsed))] if lapsed else []
+    record_filter, lapsed_ids = search.record_filter, get_lapsed_ids(queries, search.lapsed)
+    lapsed_rows = [queries.id.in_(sorted(lapsed_ids))] if lapsed_ids else []
     if record_filter.states and record_filter.states.isdisjoint({Certainty.KNOWN, WorkState.NONE}):
         yield [
             *(

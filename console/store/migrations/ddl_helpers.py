@@ -115,9 +115,9 @@ def is_on_server() -> bool:
     return op.get_bind().dialect.name != "sqlite"
 
 
-def _make_server_table(declared: sa.Table) -> sa.Table:
+def _make_server_table(declared_table: sa.Table) -> sa.Table:
     """Return a copy of the declared table with the options and the expressions of derived columns for a server."""
-    table = declared.to_metadata(sa.MetaData())
+    table = declared_table.to_metadata(sa.MetaData())
     table.kwargs.update(_SERVER_TABLE_OPTIONS)
     for column in table.columns:
         if column.computed is not None and column.name in _EXPRESSIONS_ON_SERVERS:

@@ -271,11 +271,11 @@ class _CacheEntryCipher:
     def encrypt(self, associated_data: bytes, plaintext: bytes) -> bytes:
         return _RESULT_MARK + self._cipher.encrypt(plaintext, [associated_data])
 
-    def decrypt(self, associated_data: bytes, encrypted: bytes) -> str | None:
+    def decrypt(self, associated_data: bytes, encrypted_entry: bytes) -> str | None:
         """Return the text that was encrypted with these associated data. Return None if the entry is damaged or was
         encrypted with other data or another key.
         """
         try:
-            return self._cipher.decrypt(encrypted[1:], [associated_data]).decode()
+            return self._cipher.decrypt(encrypted_entry[1:], [associated_data]).decode()
         except self._decryption_error_types:
             return None

@@ -219,7 +219,7 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
 
     Return False if the operation isn't `calling` any more or its lease hasn't expired.
     """
-    lapsed = (
+    lapsed_ids = (
         update(operations)
         .where(
             operations.c.id == operation_id,
@@ -234,7 +234,7 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
             **({} if state is OperationState.UNKNOWN else {"ended_at": convert_to_naive_utc(now)}),
         )
     )
-    return conn.execute(lapsed).rowcount == 1
+    return conn.execute(lapsed_ids).rowcount == 1
 
 
 def find(conn: Connection, operation_id: str) -> Operation | None:

@@ -30,8 +30,8 @@ writes the record's next step.
 """
 
 
-def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Payment:
-    """Convert a row of `PAYMENT_COLUMNS` into a payment. If its id is in `lapsed` (the process that began it
+def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int] = frozenset()) -> Payment:
+    """Convert a row of `PAYMENT_COLUMNS` into a payment. If its id is in `lapsed_ids` (the process that began it
     crashed or froze) and its start has no stored outcome, return it with an unknown outcome."""
     (
         payment_id, order_id, provider, merchant_id, provider_id, number, payer, status, certainty, work_state,
@@ -77,7 +77,7 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> P
         booked_at=read_as_utc(booked),
         late_after=PaymentState(late_after) if late_after else None,
     )
-    if payment_id in lapsed and record.state is PaymentState.INITIALIZING and record.certainty is Certainty.KNOWN:
+    if payment_id in lapsed_ids and record.state is PaymentState.INITIALIZING and record.certainty is Certainty.KNOWN:
         return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED_WORK)
     return record
 

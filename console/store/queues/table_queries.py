@@ -82,24 +82,26 @@ class RecordTableQueries:
         name: str,
         after: QueueKey | None,
         limit: int,
-        lapsed: AbstractSet[int],
+        lapsed_ids: AbstractSet[int],
         choice: QueueChoice = UNFILTERED_CHOICE,
     ) -> list[tuple[QueueKey, Row[Any]]]:
         """Return at most `limit` rows of the queue `name` with keys above `after` (None: from the first), with
-        their keys, sorted by key. `lapsed`: ids of the lapsed rows. Of `choice` only the filter is used."""
-        conditions = self.make_filter_conditions(choice, lapsed)
+        their keys, sorted by key. `lapsed_ids`: ids of the lapsed rows. Of `choice` only the filter is used."""
+        conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
             return []
-        if _reads_each_state(choice) and not lapsed:
+        if _reads_each_state(choice) and not lapsed_ids:
             return self._read_rows_of_states(conn, name, conditions, after, limit, choice)
         statements = (
-            _make_page_queries(self, self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed)))
+            _make_page_queries(self, self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids)))
             if conditions
-            else _make_plain_page_queries(self, name, has_lapsed=bool(lapsed))
+            else _make_plain_page_queries(self, name, has_lapsed=bool(lapsed_ids))
         )
-        rows = self._read_rows_after(conn, statements, after or _START_KEY_BY_QUEUE.get(name), limit, lapsed)
-        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
-            joined_rows = dict([*rows, *self._read_rows(conn, self._lapsed_rows_query.where(*conditions), lapsed)])
+        rows = self._read_rows_after(conn, statements, after or _START_KEY_BY_QUEUE.get(name), limit, lapsed_ids)
+        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
+            joined_rows = dict(
+                [*rows, *self._read_rows(conn, self._lapsed_rows_query.where(*conditions), lapsed_ids)]
+            )
             rows = [(key, joined_rows[key]) for key in sorted(joined_rows) if after is None or key > after][:limit]
         return rows
 
@@ -126,39 +128,39 @@ class RecordTableQueries:
         return rows
 
     def make_filter_conditions(
-        self, choice: QueueChoice, lapsed: AbstractSet[int]
+        self, choice: QueueChoice, lapsed_ids: AbstractSet[int]
     ) -> list[ColumnElement[bool]] | None:
         """Return the SQL conditions of the filter of `choice` on rows of this table; None if no row can fulfil them.
-        `lapsed` are the ids of the table's lapsed records."""
+        `lapsed_ids` are the ids of the table's lapsed records."""
         if not choice.record_filter:
             return []
         return filter_sql.make_conditions(
-            self.kind, self.id, self.state_since, self.make_shown_columns(lapsed), choice
+            self.kind, self.id, self.state_since, self.make_shown_columns(lapsed_ids), choice
         )
 
-    def make_shown_columns(self, lapsed: AbstractSet[int]) -> ShownColumns:
+    def make_shown_columns(self, lapsed_ids: AbstractSet[int]) -> ShownColumns:
         """Return the expressions of the values that lists show for rows of this table. The rows with the ids
-        `lapsed` that fulfil `may_be_lapsed` are shown with an unknown outcome."""
-        if not lapsed or self.may_be_lapsed is None:
+        `lapsed_ids` that fulfil `may_be_lapsed` are shown with an unknown outcome."""
+        if not lapsed_ids or self.may_be_lapsed is None:
             return ShownColumns(self.columns)
-        return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed))
+        return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed_ids)), self.may_be_lapsed))
 
     def list_chosen_ranges(
-        self, name: str, choice: QueueChoice, lapsed: AbstractSet[int], *, by_state: bool = False
+        self, name: str, choice: QueueChoice, lapsed_ids: AbstractSet[int], *, by_state: bool = False
     ) -> list[ColumnElement[bool]]:
         """Return SQL conditions for the records of the queue `name` that the filter of `choice` selects. Each of
         these records fulfils exactly one of the conditions; most conditions are a range of an index. With
         `by_state` each condition has one work state, except that of the lapsed rows.
         """
-        conditions = self.make_filter_conditions(choice, lapsed)
+        conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
             return []
-        ranges = self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed))
-        if by_state or (_reads_each_state(choice) and not lapsed):
-            states = _list_selected_work_states(choice) if not lapsed else sorted(WorkState)
+        ranges = self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids))
+        if by_state or (_reads_each_state(choice) and not lapsed_ids):
+            states = _list_selected_work_states(choice) if not lapsed_ids else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
-        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
-            lapsed_range = and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed, *conditions)
+        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
+            lapsed_range = and_(self.id.in_(sorted(lapsed_ids)), self.may_be_lapsed, *conditions)
             ranges.append(and_(lapsed_range, self.work_state != "needs_review") if name == "review" else lapsed_range)
         return ranges
 
@@ -174,7 +176,7 @@ class RecordTableQueries:
         statements: "_PageQueries",
         after: QueueKey | None,
         limit: int,
-        lapsed: AbstractSet[int],
+        lapsed_ids: AbstractSet[int],
     ) -> list[tuple[QueueKey, Row[Any]]]:
         """Return at most `limit` rows with keys above `after` (a work state, an instant and an id), by up to three
         queries: first the rows with the work state and the instant of `after` and a higher id, then the rows with its
@@ -182,7 +184,7 @@ class RecordTableQueries:
         rows of the queue.
         """
         if after is None:
-            return self._read_rows(conn, statements.first_rows, lapsed, most=limit)
+            return self._read_rows(conn, statements.first_rows, lapsed_ids, most=limit)
         work, since, last = after
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for query, values in (
@@ -191,13 +193,13 @@ class RecordTableQueries:
             (statements.later_state_rows, {"work": work}),
         ):
             if query is not None and len(rows) < limit:
-                rows += self._read_rows(conn, query, lapsed, most=limit - len(rows), **values)
+                rows += self._read_rows(conn, query, lapsed_ids, most=limit - len(rows), **values)
         return rows
 
     def _read_rows(
-        self, conn: Connection, query: Select[Any], lapsed: AbstractSet[int], **values: object
+        self, conn: Connection, query: Select[Any], lapsed_ids: AbstractSet[int], **values: object
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        rows = conn.execute(query, {**self.make_parameters(lapsed), **values})
+        rows = conn.execute(query, {**self.make_parameters(lapsed_ids), **values})
         return [((getattr(row, self.work_state.name), row.state_since, row.id), row) for row in rows]
 
     def make_count_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
@@ -228,9 +230,9 @@ class RecordTableQueries:
             return [and_(rows, ~self._is_lapsed) for rows in ranges]
         return ranges
 
-    def make_parameters(self, lapsed: AbstractSet[int]) -> dict[str, object]:
+    def make_parameters(self, lapsed_ids: AbstractSet[int]) -> dict[str, object]:
         """Return the query parameter that holds the ids of the lapsed rows, as {name: ids}."""
-        return {f"lapsed_{self.kind}": sorted(lapsed)}
+        return {f"lapsed_{self.kind}": sorted(lapsed_ids)}
 
     @cached_property
     def _is_lapsed(self) -> ColumnElement[bool]:

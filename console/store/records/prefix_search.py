@@ -67,9 +67,11 @@ _REFUNDS_BY_ID_QUERY = (
 )
 
 
-def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str, AbstractSet[int]]) -> FoundRecords:
+def find_by_prefix(
+    conn: Connection, text: str, limit: int, lapsed_ids: Mapping[str, AbstractSet[int]]
+) -> FoundRecords:
     """Return the orders, payments and refunds with a number or payer that begins with `text`, at most `limit` for
-    each searched column. `lapsed`: for each kind, ids of records whose call has lapsed (its process crashed or
+    each searched column. `lapsed_ids`: for each kind, ids of records whose call has lapsed (its process crashed or
     froze), returned with an unknown outcome.
 
     Numbers are compared with the NFKC form of `text` (full-width characters become ASCII), payers with `text`
@@ -79,13 +81,15 @@ def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str,
     order_matches, payment_matches, refund_matches = (
         {"ids": sorted(ids[kind])} for kind in (orders.ORDER_KIND, payments.PAYMENT_KIND, refunds.REFUND_KIND)
     )
-    lapsed_ids = {kind: lapsed.get(kind, frozenset()) for kind in ids}
+    lapsed_ids_by_kind = {kind: lapsed_ids.get(kind, frozenset()) for kind in ids}
     return FoundRecords(
         orders.select_records(conn, _ORDERS_BY_ID_QUERY, order_matches) if order_matches["ids"] else (),
-        payments.select_records(conn, _PAYMENTS_BY_ID_QUERY, payment_matches, lapsed_ids[payments.PAYMENT_KIND])
+        payments.select_records(
+            conn, _PAYMENTS_BY_ID_QUERY, payment_matches, lapsed_ids_by_kind[payments.PAYMENT_KIND]
+        )
         if payment_matches["ids"]
         else (),
-        refunds.select_records(conn, _REFUNDS_BY_ID_QUERY, refund_matches, lapsed_ids[refunds.REFUND_KIND])
+        refunds.select_records(conn, _REFUNDS_BY_ID_QUERY, refund_matches, lapsed_ids_by_kind[refunds.REFUND_KIND])
         if refund_matches["ids"]
         else (),
     )

@@ -164,11 +164,11 @@ class NewRefund:
     given_id: int | None = None
 
 
-def find(conn: Connection, refund_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
-    """Return one refund; None if there is none. `lapsed`: ids of refunds whose call has lapsed (its process crashed
-    or froze); such a refund is returned with an unknown outcome.
+def find(conn: Connection, refund_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Refund | None:
+    """Return one refund; None if there is none. `lapsed_ids`: ids of refunds whose call has lapsed (its process
+    crashed or froze); such a refund is returned with an unknown outcome.
     """
-    return _find_first_refund(conn, _REFUND_BY_ID_QUERY, {"of": refund_id}, lapsed)
+    return _find_first_refund(conn, _REFUND_BY_ID_QUERY, {"of": refund_id}, lapsed_ids)
 
 
 def find_by_key(conn: Connection, key: str) -> Refund | None:
@@ -181,43 +181,49 @@ def find_by_provider_id(conn: Connection, provider_refund_id: str) -> tuple[Refu
     return select_records(conn, _REFUNDS_BY_PROVIDER_ID_QUERY, {"of": provider_refund_id})
 
 
-def find_open_refund(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
-    """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed`:
+def find_open_refund(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Refund | None:
+    """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed_ids`:
     ids of refunds whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
     """
-    return _find_first_refund(conn, _OPEN_REFUND_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
+    return _find_first_refund(conn, _OPEN_REFUND_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed_ids)
 
 
-def find_by_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Return all refunds of a payment, newest first. `lapsed`: ids of refunds whose call has lapsed (its process
+def find_by_payment(
+    conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()
+) -> tuple[Refund, ...]:
+    """Return all refunds of a payment, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _REFUNDS_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
+    return select_records(conn, _REFUNDS_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed_ids)
 
 
 def find_by_payments(
-    conn: Connection, payment_ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, payment_ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Return all refunds of these payments, newest first. `lapsed`: ids of refunds whose call has lapsed (its
+    """Return all refunds of these payments, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
     return (
-        select_records(conn, _REFUNDS_OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed) if payment_ids else ()
+        select_records(conn, _REFUNDS_OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed_ids)
+        if payment_ids
+        else ()
     )
 
 
-def find_by_ids(conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Return the refunds with these ids, in any order. `lapsed`: ids of refunds whose call has lapsed (its
+def find_by_ids(
+    conn: Connection, ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
+) -> tuple[Refund, ...]:
+    """Return the refunds with these ids, in any order. `lapsed_ids`: ids of refunds whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _REFUNDS_BY_ID_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
+    return select_records(conn, _REFUNDS_BY_ID_QUERY, {"some": sorted(ids)}, lapsed_ids) if ids else ()
 
 
-def find_by_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Return all refunds of an order, newest first. `lapsed`: ids of refunds whose call has lapsed (its process
+def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
+    """Return all refunds of an order, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _REFUNDS_OF_ORDER_QUERY, {"of": order_id}, lapsed)
+    return select_records(conn, _REFUNDS_OF_ORDER_QUERY, {"of": order_id}, lapsed_ids)
 
 
 def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund, ...]:
@@ -310,26 +316,26 @@ def get_base_query() -> Select[Any]:
 
 
 def select_records(
-    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
     """Run a query that the caller has made from `get_base_query()`, with the parameters `values`, and return its
-    refunds. `lapsed`: ids of records whose call has lapsed (its process crashed or froze), returned with an unknown
-    outcome.
+    refunds. `lapsed_ids`: ids of records whose call has lapsed (its process crashed or froze), returned with an
+    unknown outcome.
     """
-    return read_refunds(conn, conn.execute(query, values).all(), lapsed)
+    return read_refunds(conn, conn.execute(query, values).all(), lapsed_ids)
 
 
 def read_refunds(
-    conn: Connection, rows: Sequence[Row[Any]], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, rows: Sequence[Row[Any]], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Convert rows of `get_base_query()` into refunds with their approvers. `lapsed`: ids of refunds whose call has
-    lapsed (its process crashed or froze), returned with an unknown outcome.
+    """Convert rows of `get_base_query()` into refunds with their approvers. `lapsed_ids`: ids of refunds whose call
+    has lapsed (its process crashed or froze), returned with an unknown outcome.
 
     The approval of a requested refund counts only while its person is an approver, so other people are left out
     then. The approvers of a decided refund stay.
     """
     voters = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
-    return leave_out_lost_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed) for row in rows))
+    return leave_out_lost_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed_ids) for row in rows))
 
 
 def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
@@ -352,9 +358,9 @@ def _is_approver(conn: Connection, name: str) -> bool:
 
 
 def _find_first_refund(
-    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> Refund | None:
-    return next(iter(select_records(conn, query, values, lapsed)), None)
+    return next(iter(select_records(conn, query, values, lapsed_ids)), None)
 
 
 def insert_refund(conn: Connection, refund: NewRefund, now: datetime, *, uses_server_time: bool = False) -> int:

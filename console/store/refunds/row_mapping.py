@@ -25,9 +25,11 @@ REFUND_COLUMNS = (
 )  # fmt: skip
 
 
-def make_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: AbstractSet[int] = frozenset()) -> Refund:
-    """Convert a row of `REFUND_COLUMNS` into a refund; `checkers` are its approvers. If its id is in `lapsed` (the
-    process that sent it crashed or froze) and its sending has no stored outcome, return it with an unknown
+def make_record(
+    row: Sequence[Any], checkers: Sequence[str] = (), lapsed_ids: AbstractSet[int] = frozenset()
+) -> Refund:
+    """Convert a row of `REFUND_COLUMNS` into a refund; `checkers` are its approvers. If its id is in `lapsed_ids`
+    (the process that sent it crashed or froze) and its sending has no stored outcome, return it with an unknown
     outcome.
     """
     (
@@ -72,6 +74,6 @@ def make_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstra
         changed_at=read_as_utc(changed_at),
         state_since=convert_to_known_instant(since),
     )
-    if refund_id in lapsed and record.state is RefundState.SUBMITTING and record.certainty is Certainty.KNOWN:
+    if refund_id in lapsed_ids and record.state is RefundState.SUBMITTING and record.certainty is Certainty.KNOWN:
         return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED_WORK)
     return record

@@ -41,13 +41,13 @@ class Cipher:
         """Return `plaintext` encrypted and authenticated (Fernet)."""
         return self._fernet.encrypt(plaintext)
 
-    def decrypt(self, encrypted: bytes) -> bytes:
-        """Decrypt `encrypted` and return the plain bytes. Raises DecryptionFailed for damaged bytes or
+    def decrypt(self, encrypted_text: bytes) -> bytes:
+        """Decrypt `encrypted_text` and return the plain bytes. Raises DecryptionFailed for damaged bytes or
         another key."""
         from cryptography.fernet import InvalidToken
 
         try:
-            return self._fernet.decrypt(encrypted)
+            return self._fernet.decrypt(encrypted_text)
         except InvalidToken:
             raise DecryptionFailed from None
 

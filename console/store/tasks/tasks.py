@@ -150,7 +150,7 @@ def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tup
 
 
 def _make_task(
-    name: str, every: int, next_at: datetime, begun: datetime | None, ended: datetime | None, taken: int,
+    name: str, every: int, next_at: datetime, begun: datetime | None, ended_at: datetime | None, taken: int,
     error_code: str | None, failures: int, position: str | None, version: int,
 ) -> ScheduledTask:  # fmt: skip
     return ScheduledTask(
@@ -158,7 +158,7 @@ def _make_task(
         timedelta(seconds=every),
         convert_to_aware_utc(next_at),
         read_as_utc(begun),
-        read_as_utc(ended),
+        read_as_utc(ended_at),
         taken,
         error_code,
         failures,

@@ -293,16 +293,16 @@ class AlertsPage(Page):
             )
         )
 
-    def _show_buttons(self, offered: tuple[KeyButton, ...]) -> None:
-        """Show the buttons `offered`, and after them the button that shows or hides closed incidents. A button for
-        which the line has no room moves into a menu."""
-        self._offered_buttons = (*offered, self.closed_button)
+    def _show_buttons(self, offered_buttons: tuple[KeyButton, ...]) -> None:
+        """Show the buttons `offered_buttons`, and after them the button that shows or hides closed incidents. A
+        button for which the line has no room moves into a menu."""
+        self._offered_buttons = (*offered_buttons, self.closed_button)
         self._show_panel_and_buttons()
         self.show_key_hints_without(
             {
                 hint
                 for hint, words, button in self._hinted_buttons
-                if button not in offered or button.text() != self.context.translate(words)
+                if button not in offered_buttons or button.text() != self.context.translate(words)
             }
         )
 

@@ -91,7 +91,7 @@ class LiveCheckPanel(Surface):
     def _make_live_check_section(self, record: CreditCheck) -> QWidget:
         context = self._context
         part = Surface(is_raised=True, edge="bottom")
-        keys = [words.get_state_badge_key(record, derived=False)]
+        keys = [words.get_state_badge_key(record, is_derived=False)]
         if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
             keys.append(case_words.get_most_specific_badge_key(record, context.now()))
         badges = make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None, gap=8)

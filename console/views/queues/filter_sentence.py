@@ -38,21 +38,22 @@ class OperatorChip(FilterChip):
     selected.
     """
 
-    def __init__(self, name: str, offered: Sequence[tuple[str, str]]) -> None:
-        """`offered` are pairs of an operator and its text; the operator of the first pair is "", no condition."""
+    def __init__(self, name: str, offered_operators: Sequence[tuple[str, str]]) -> None:
+        """`offered_operators` are pairs of an operator and its text; the operator of the first pair is "", no
+        condition."""
         super().__init__(name)
         self._offered_count = 0
-        self.offer_operators(offered)
+        self.offer_operators(offered_operators)
 
-    def offer_operators(self, offered: Sequence[tuple[str, str]]) -> None:
+    def offer_operators(self, offered_operators: Sequence[tuple[str, str]]) -> None:
         """Replace the entries by these pairs of an operator and its text; the operator of the first pair is "", no
         condition. The selected operator stays selected."""
         chosen_operator, words = self.operator, self.currentText()
         self.blockSignals(True)
         self.clear()
-        for operator, text in offered:
+        for operator, text in offered_operators:
             self.addItem(text, operator)
-        self._offered_count = len(offered)
+        self._offered_count = len(offered_operators)
         self.blockSignals(False)
         self.select_operator(chosen_operator, words)
 

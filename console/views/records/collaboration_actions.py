@@ -105,14 +105,14 @@ class CollaborationActions(QObject):
         dialog.answered.connect(self._refresh_after_note)
         dialog.open()
 
-    def run_action_on_own_take(self, name: str, taken: Take | None) -> None:
+    def run_action_on_own_take(self, name: str, own_take: Take | None) -> None:
         """Run the action `name` (`give_back` or `hand_over`) on the record of this take. If the take is None or
         another person's, show the refusal in a bar."""
-        if taken is None or not is_same_person(taken.person, self._context.operator or ""):
+        if own_take is None or not is_same_person(own_take.person, self._context.operator or ""):
             self._action_handlers.page.show_key_refusal(self._context.translate("reason.not_your_take"))
         elif not self._action_handlers.refuse_if_right_missing("take"):
             act = self.hand_over if name == "hand_over" else self.give_back
-            act(taken.kind, taken.subject_id)
+            act(own_take.kind, own_take.subject_id)
 
     def open_note_dialog(self, kind: str, id: int) -> None:
         from console.views.records.note_dialog import NoteDialog

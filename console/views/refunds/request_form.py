@@ -105,9 +105,9 @@ class RefundForm(QWidget):
         choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap=16)
         choice.setAccessibleName(translate("dialog.refund.extent"))
         extent = add_label(translate("dialog.refund.extent"), choice)
-        first_row = refund_words.arrange_side_by_side(self.amount, extent, stretched=extent)
+        first_row = refund_words.arrange_side_by_side(self.amount, extent, stretched_widget=extent)
         reason = add_label(translate("field.reason"), self.reason)
-        second_row = refund_words.arrange_side_by_side(reason, self.words, self.ticket, stretched=self.words)
+        second_row = refund_words.arrange_side_by_side(reason, self.words, self.ticket, stretched_widget=self.words)
         self.ticket.setFixedWidth(round(112 * current_appearance().scale))
         return make_column(first_row, self.remainder_label, second_row, self._risk_signals, self._rules, gap=12)
 

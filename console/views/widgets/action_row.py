@@ -57,11 +57,11 @@ class ActionRow(QWidget):
         )  # buttons that don't fit are in the menu
         self.setLayout(self._layout)
 
-    def offer_buttons(self, offered: Collection[KeyButton]) -> None:
-        """Show the buttons `offered`, in the line or in the menu, and hide the other buttons of the row. The buttons
-        that are always in the menu stay there."""
+    def offer_buttons(self, offered_buttons: Collection[KeyButton]) -> None:
+        """Show the buttons `offered_buttons`, in the line or in the menu, and hide the other buttons of the row. The
+        buttons that are always in the menu stay there."""
         for button in self._pairs:
-            button.setVisible(button in offered)
+            button.setVisible(button in offered_buttons)
         self._fit_buttons()
 
     def _list_visible_buttons(self) -> list[KeyButton]:
