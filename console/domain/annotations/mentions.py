@@ -62,12 +62,13 @@ def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
     """Return the names in the text of a note. `names` are the people who can be mentioned; `author` is never among
     the results.
     """
-    text, longest_first = _normalise_characters(text), sorted(names, key=len, reverse=True)
+    text, names_longest_first = _normalise_characters(text), sorted(names, key=len, reverse=True)
     people: dict[str, None] = {}
     unknown: dict[str, None] = {}
     for start in _find_name_starts(text):
         name = next(
-            (known_name for known_name in (*longest_first, author) if _is_name_at(text, start, known_name)), None
+            (known_name for known_name in (*names_longest_first, author) if _is_name_at(text, start, known_name)),
+            None,
         )
         match = _TYPED_NAME_PATTERN.match(text, start)
         if name is None and match is not None:

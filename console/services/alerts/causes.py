@@ -116,9 +116,9 @@ class AffectedRecordReader:
     ) -> Sequence[Record]:
         match cause.kind:
             case refunds.REFUND_KIND:
-                return _list_present_record(refunds.find(conn, cause.id))
+                return _list_record_if_present(refunds.find(conn, cause.id))
             case credit_checks.CREDIT_CHECK_KIND:
-                return _list_present_record(credit_checks.find(conn, cause.id))
+                return _list_record_if_present(credit_checks.find(conn, cause.id))
             case _ if cause.kind == CORPORATION_KIND:
                 return self._find_records_of_corporation(conn, format_number_of_subject(cause.id))
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUE_BY_SUBJECT_ID:
@@ -186,7 +186,7 @@ def _is_open_payment(payment: Payment) -> bool:
     return payment.state not in FINAL_STATES or payment.certainty is Certainty.UNKNOWN
 
 
-def _list_present_record(record: Record | None) -> Sequence[Record]:
+def _list_record_if_present(record: Record | None) -> Sequence[Record]:
     return () if record is None else (record,)
 
 

@@ -107,11 +107,11 @@ class QueueReader:
 
     def _read_owners(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[str | None]:
         """Return for each record the name of the person who has taken it; None if it is not taken."""
-        ids: dict[str, list[int]] = {}
+        ids_by_kind: dict[str, list[int]] = {}
         for record in records:
-            ids.setdefault(get_record_kind(record), []).append(record.id)
+            ids_by_kind.setdefault(get_record_kind(record), []).append(record.id)
         now = self._context.now()
-        running_takes = {kind: takes.read_takes(conn, kind, of_kind, now) for kind, of_kind in ids.items()}
+        running_takes = {kind: takes.read_takes(conn, kind, of_kind, now) for kind, of_kind in ids_by_kind.items()}
         owners = (running_takes[get_record_kind(record)].get(record.id) for record in records)
         return [take.person if take is not None else None for take in owners]
 

@@ -93,9 +93,9 @@ def change_limit_value(conn: Connection, limit: Limit, value: int, now: datetime
         is_limit = (limits.c.name == limit.name, limits.c.currency == limit.currency)
         conn.execute(update(limits).where(*is_limit).values(value=value))
     subject = make_limit_subject(limit.name, limit.currency, limit.value)
-    is_open = (
+    open_conditions = (
         approvals.c.subject_kind == LIMIT_KIND,
         approvals.c.subject_id == subject,
         approvals.c.closed_at.is_(None),
     )
-    conn.execute(update(approvals).where(*is_open).values(closed_at=convert_to_naive_utc(now)))
+    conn.execute(update(approvals).where(*open_conditions).values(closed_at=convert_to_naive_utc(now)))

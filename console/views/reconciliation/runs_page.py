@@ -134,8 +134,8 @@ class ReconcileRunsPage(Page):
 
     @property
     def chosen_provider(self) -> str | None:
-        at = self.provider.currentIndex()
-        return self._provider_names[at - 1] if 0 < at <= len(self._provider_names) else None
+        index = self.provider.currentIndex()
+        return self._provider_names[index - 1] if 0 < index <= len(self._provider_names) else None
 
     @Slot()
     def _read_runs(self) -> None:
