@@ -236,7 +236,8 @@ class Console:
         return PrintoutService(self._context, self._make_export_table, views.list_documents)
 
     def _make_export_table(self, request: "ExportRequest", language: str, person: str) -> "ExportTable":
-        """Return the table of an export in the language `language`. The services of this console read its rows."""
+        """Return the table of an export in the language `language`. The services of this console read its rows.
+        `person` is the name of the person who exports it."""
         from console.wiring.exports import make_export_table
         from console.wording.text_context import FileTextContext
 
@@ -498,9 +499,9 @@ def open_console(
 
     spool = Spool(settings.home, cipher=None)
     database = _open_database(settings)
-    with ExitStack() as opened:
-        opened.callback(database.close)
-        opened.callback(spool.close)
+    with ExitStack() as opened_resources:
+        opened_resources.callback(database.close)
+        opened_resources.callback(spool.close)
         state = _sign_in_to_database(settings, database)
         database.admission = migrate.require_current_version
         database.executed_request = get_executed_request_id
@@ -518,17 +519,18 @@ def open_console(
             make_live_numbers=_make_live_number_queries,
         )
         console = Console(context, credit_check_adapter, open_payment_adapter)
-        opened.callback(console.close)
+        opened_resources.callback(console.close)
         if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
             database_rollback.find_rollback(context)
             console.end_unsent_operations()
-        opened.pop_all()
+        opened_resources.pop_all()
     return console
 
 
 def _open_database(settings: Settings, *, without_time_limit: bool = False) -> Database:
-    """Return the configured database. Raises database_went_back if the database's file is missing although this
-    desk's spool says that a database existed at this address."""
+    """Return the configured database; with `without_time_limit`, its statements may take any time. Raises
+    database_went_back if the database's file is missing although this desk's spool says that a database existed at
+    this address."""
     from console.services.guarded import database_rollback
 
     database, spool = (
@@ -561,7 +563,8 @@ def act_once_by_request_id(
     settings: Settings, command: str, request_id: str | None, arguments: tuple[object, ...], act: Callable[[], T]
 ) -> T:
     """Run `act` at most once under a request id, for commands such as `db upgrade` that make a database usable.
-    Return its answer, or the stored answer of an earlier call.
+    Return its answer, or the stored answer of an earlier call. `arguments` are those of the command: another call
+    with the same id must have equal arguments.
 
     If the database is not usable before `act`, run `act` without the request id, and store its answer under the id
     afterwards. Such a command must detect by itself that its work is already done.
@@ -614,12 +617,12 @@ def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -
     clock = SystemClock()
     if request_id is not None and (earlier := backup.find_earlier_restore(settings, folder, request_id, clock.now())):
         return earlier, True
-    restored = backup.restore(settings, folder, clock)
+    result = backup.restore(settings, folder, clock)
     with open_console(settings) as console:
-        restored = backup.record_restore(console._context, restored)
+        result = backup.record_restore(console._context, result)
     if request_id is not None:
-        backup.store_restore_result(settings, restored, request_id, clock.now())
-    return restored, False
+        backup.store_restore_result(settings, result, request_id, clock.now())
+    return result, False
 
 
 @contextmanager

@@ -13,5 +13,5 @@ def resources_dir() -> Path:
     A wheel has the folder inside the package `console`, where `setup.py` puts it. In a clone the folder is next to
     the package; in the built application too, because `build_spec.py` puts it there.
     """
-    inside = _PACKAGE / "resources"
-    return inside if inside.is_dir() else _PACKAGE.parent / "resources"
+    folder_in_package = _PACKAGE / "resources"
+    return folder_in_package if folder_in_package.is_dir() else _PACKAGE.parent / "resources"

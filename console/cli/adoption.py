@@ -29,7 +29,7 @@ class AdoptDatabaseCommand:
         from console.services.adoption.run import AdoptionResult
 
         with (
-            watch_for_repetition(args, writer) as repeated,
+            watch_for_repetition(args, writer) as repetition,
             open_adoption(settings := writer.read_settings()) as adoption,
         ):
             arguments = (args.timezone, args.convert, args.accept_incomplete)
@@ -44,8 +44,8 @@ class AdoptDatabaseCommand:
             elif args.accept_incomplete:
                 accepted_rows = act_once_by_request_id(*request, adoption.accept_incomplete_rows)
                 writer.write_answer(
-                    lambda: repeated.mark_json({"dry_run": False, "accepted_incomplete": accepted_rows}),
-                    lambda: repeated.add_repetition_note(
+                    lambda: repetition.mark_json({"dry_run": False, "accepted_incomplete": accepted_rows}),
+                    lambda: repetition.add_repetition_note(
                         [writer.translator("cli.adopt.accepted_incomplete", rows=accepted_rows)]
                     ),
                 )
@@ -55,8 +55,8 @@ class AdoptDatabaseCommand:
                 )
                 adopted = AdoptionResult(**result)
                 writer.write_answer(
-                    lambda: repeated.mark_json(build_adoption_result_json(adopted)),
-                    lambda: repeated.add_repetition_note(format_adoption_result_lines(adopted, writer.translator)),
+                    lambda: repetition.mark_json(build_adoption_result_json(adopted)),
+                    lambda: repetition.add_repetition_note(format_adoption_result_lines(adopted, writer.translator)),
                 )
 
 
@@ -160,31 +160,31 @@ def _format_row_count_lines(count: "AdoptionRowCounts", translator: Translator) 
         yield translator("cli.adopt.errors", rows=count.by_status[CheckState.ERROR])
 
 
-def build_adoption_result_json(adopted: "AdoptionResult") -> "JsonObject":
+def build_adoption_result_json(result: "AdoptionResult") -> "JsonObject":
     """Return the answer of `db adopt` as a JSON object: the numbers of rows and the executed steps."""
     return {
         "dry_run": False,
-        "table": adopted.table,
-        "timezone": adopted.zone,
-        "rows": adopted.rows,
-        "taken_in": adopted.taken_in,
-        "duplicates": adopted.duplicates,
-        "unreadable": adopted.unreadable,
-        "respelled": adopted.respelled,
-        "incomplete": adopted.incomplete,
-        "steps": list(adopted.steps),
+        "table": result.table,
+        "timezone": result.zone,
+        "rows": result.rows,
+        "taken_in": result.taken_in,
+        "duplicates": result.duplicates,
+        "unreadable": result.unreadable,
+        "respelled": result.respelled,
+        "incomplete": result.incomplete,
+        "steps": list(result.steps),
     }
 
 
-def format_adoption_result_lines(adopted: "AdoptionResult", translator: Translator) -> Lines:
+def format_adoption_result_lines(result: "AdoptionResult", translator: Translator) -> Lines:
     """Return the answer of `db adopt` as sentences: the numbers of rows, and the next command."""
-    has_changes = adopted.steps or adopted.taken_in or adopted.duplicates or adopted.unreadable
+    has_changes = result.steps or result.taken_in or result.duplicates or result.unreadable
     if not has_changes:
-        return [translator("cli.adopt.nothing", table=adopted.table, rows=adopted.rows)]
-    lines = [translator("cli.adopted", table=adopted.table, rows=adopted.rows, taken_in=adopted.taken_in)]
-    if adopted.duplicates or adopted.unreadable:
-        lines.append(translator("cli.adopted.cases", duplicates=adopted.duplicates, unreadable=adopted.unreadable))
+        return [translator("cli.adopt.nothing", table=result.table, rows=result.rows)]
+    lines = [translator("cli.adopted", table=result.table, rows=result.rows, taken_in=result.taken_in)]
+    if result.duplicates or result.unreadable:
+        lines.append(translator("cli.adopted.cases", duplicates=result.duplicates, unreadable=result.unreadable))
     lines.append(translator("cli.adopted.next"))
-    if adopted.incomplete:
-        lines.append(translator("cli.adopted.incomplete", rows=adopted.incomplete))
+    if result.incomplete:
+        lines.append(translator("cli.adopted.incomplete", rows=result.incomplete))
     return lines

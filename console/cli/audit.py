@@ -66,14 +66,14 @@ def require_intact_evidence_pack(file: str) -> "PackVerification":
 
 
 def make_audit_broken_error(verdict: "PackVerification", file: str) -> ConsoleError:
-    """Return the error `audit_broken` about an evidence pack that failed verification. The error's sentence names
-    the first problem of the pack; its detail lists all problems.
+    """Return the error `audit_broken` about an evidence pack that failed verification. The error's sentence names the
+    first problem of the pack; its detail lists all problems. `file` is the path of the pack.
     """
     first = verdict.problems[0]
     problems: list[dict[str, object]] = [
         {"file": problem.file, "why": problem.code, "row": problem.row} for problem in verdict.problems
     ]
-    bad = next((problem.row for problem in verdict.problems if problem.row is not None), None)
+    first_bad_row = next((problem.row for problem in verdict.problems if problem.row is not None), None)
     detail: AuditBrokenDetail = {
         "problem": "pack",
         "file": file,
@@ -81,7 +81,7 @@ def make_audit_broken_error(verdict: "PackVerification", file: str) -> ConsoleEr
         "why": first.code,
         "rows": verdict.audit_row_count,
     }
-    return ConsoleError(ErrorCode.AUDIT_BROKEN, {**detail, "first_bad": bad, "problems": problems})
+    return ConsoleError(ErrorCode.AUDIT_BROKEN, {**detail, "first_bad": first_bad_row, "problems": problems})
 
 
 AUDIT_COMMANDS: Mapping[str, Command] = {

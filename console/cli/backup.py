@@ -43,17 +43,17 @@ class RestoreDatabaseCommand:
 
         settings, folder = writer.read_settings(), parse_path(args.folder)
         if args.check:
-            checked = check_backup(settings, folder)
+            verified_backup = check_backup(settings, folder)
             writer.write_answer(
-                lambda: build_verified_backup_json(checked),
-                lambda: list(format_verified_backup_lines(checked, writer.translator)),
+                lambda: build_verified_backup_json(verified_backup),
+                lambda: list(format_verified_backup_lines(verified_backup, writer.translator)),
             )
             return
-        restored, is_repeated = restore_backup(settings, folder, args.request_id)
-        repeated: JsonObject = {"duplicate": True} if is_repeated else {}
+        result, is_repeated = restore_backup(settings, folder, args.request_id)
+        repetition_fields: JsonObject = {"duplicate": True} if is_repeated else {}
         writer.write_answer(
-            lambda: {**build_restore_result_json(restored, writer.translator), **repeated},
-            lambda: list(format_restore_result_lines(restored, writer.translator)),
+            lambda: {**build_restore_result_json(result, writer.translator), **repetition_fields},
+            lambda: list(format_restore_result_lines(result, writer.translator)),
         )
 
 
@@ -81,18 +81,18 @@ def build_verified_backup_json(backup: "VerifiedBackup") -> JsonObject:
     return {**build_backup_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
 
 
-def build_restore_result_json(restored: "RestoreResult", translator: Translator) -> JsonObject:
+def build_restore_result_json(result: "RestoreResult", translator: Translator) -> JsonObject:
     """Return the answer of `db restore` as a JSON object. `missing` lists the operations that this desk's spool
     has and the restored database lacks, as in the error `database_went_back`.
     """
     return {
-        **build_verified_backup_json(restored.backup),
+        **build_verified_backup_json(result.backup),
         "restored": True,
-        "kept": None if restored.kept is None else str(restored.kept),
-        "spool": restored.spool,
-        "documents_restored": restored.documents,
-        "schema_before": restored.schema_before,
-        "missing": [build_any_value_json(facts, translator) for facts in restored.missing],
+        "kept": None if result.kept is None else str(result.kept),
+        "spool": result.spool,
+        "documents_restored": result.documents,
+        "schema_before": result.schema_before,
+        "missing": [build_any_value_json(facts, translator) for facts in result.missing],
     }
 
 
@@ -115,12 +115,12 @@ def format_verified_backup_lines(backup: "VerifiedBackup", translator: Translato
         yield translator("cli.restore.key_missing")
 
 
-def format_restore_result_lines(restored: "RestoreResult", translator: Translator) -> Iterator[str]:
+def format_restore_result_lines(result: "RestoreResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore` as text."""
-    yield translator("cli.restore.done", taken_at=restored.backup.manifest.taken_at, documents=restored.documents)
-    if restored.kept is not None:
-        yield translator("cli.restore.kept", file=str(restored.kept))
-    if restored.backup.store_key == "missing":
+    yield translator("cli.restore.done", taken_at=result.backup.manifest.taken_at, documents=result.documents)
+    if result.kept is not None:
+        yield translator("cli.restore.kept", file=str(result.kept))
+    if result.backup.store_key == "missing":
         yield translator("cli.restore.key_missing")
-    if restored.missing:
-        yield translator("cli.restore.missing", n=len(restored.missing))
+    if result.missing:
+        yield translator("cli.restore.missing", n=len(result.missing))

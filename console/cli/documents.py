@@ -59,7 +59,8 @@ def _format_document_list_lines(documents: _DocumentList, translator: Translator
 
 
 def _compare_document_versions(console: "Console", args: Namespace, writer: AnswerWriter) -> "DocumentComparison":
-    """Compare two versions of a credit check's PDF. Ctrl+C or SIGTERM cancels the comparison before its next page."""
+    """Compare two versions of a credit check's PDF, and return their differences. Ctrl+C or SIGTERM cancels the
+    comparison before its next page."""
 
     def report_progress(page: int, pages: int) -> None:
         interrupts.raise_if_interrupt_pending()

@@ -57,8 +57,8 @@ def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -
 
 
 def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "WrittenBundle":
-    """Write the evidence packs of the records that the arguments name to one file. Ctrl+C or SIGTERM cancels the
-    command before the next pack; then no file remains.
+    """Write the evidence packs of the records that the arguments name to one file, and return the facts of the
+    written file. Ctrl+C or SIGTERM cancels the command before the next pack; then no file remains.
 
     Raises ConsoleError `usage` unless the arguments name either records or a queue, and the errors of
     `RecoveryService.write_evidence_bundle`.
@@ -66,9 +66,9 @@ def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWr
     if bool(args.records) == (args.queue is not None) or (args.filter and args.queue is None):
         raise make_usage_error("evidence: either records, or --queue with an optional --filter")
 
-    def report_progress(done: int, of: int) -> None:
+    def report_progress(written_count: int, pack_count: int) -> None:
         interrupts.raise_if_interrupt_pending()
-        writer.show_progress("evidence", done=done, of=of)
+        writer.show_progress("evidence", done=written_count, of=pack_count)
 
     records = (
         [_parse_record_kind_and_id(text) for text in args.records]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> WrittenExport:
-    """Write the list that the arguments name to a file, in the language of the command. Ctrl+C or SIGTERM cancels
-    the export before its next page; then no file remains.
+    """Write the list that the arguments name to a file, in the language of the command. Return the facts of the
+    written file. Ctrl+C or SIGTERM cancels the export before its next page; then no file remains.
     """
     request = ExportRequest(ListName(args.action), getattr(args, "subject", ""), getattr(args, "part", None) or "")
 

@@ -24,15 +24,15 @@ class UpgradeDatabaseCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import act_once_by_request_id, open_health
 
-        with watch_for_repetition(args, writer) as repeated:
+        with watch_for_repetition(args, writer) as repetition:
             settings = writer.read_settings()
             health = open_health(settings)
             request = (settings, "db upgrade", args.request_id, (args.new,))
             revisions = act_once_by_request_id(*request, lambda: health.upgrade_schema(accepts_new_database=args.new))
             lines = cli_text.format_upgrade_lines
             writer.write_answer(
-                lambda: repeated.mark_json(dict(revisions)),
-                lambda: repeated.add_repetition_note(lines(revisions, writer.translator)),
+                lambda: repetition.mark_json(dict(revisions)),
+                lambda: repetition.add_repetition_note(lines(revisions, writer.translator)),
             )
 
 

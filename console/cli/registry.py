@@ -141,8 +141,8 @@ def _format_registry_changes_lines(answer: _RegistryChanges, translator: Transla
 
 
 def _import_registry_files(console: "Console", args: Namespace, writer: AnswerWriter) -> "RegistryStatus":
-    """Import the files into the corporation registry. The first Ctrl+C or SIGTERM stops the import; the same
-    command then continues it from where it stopped.
+    """Import the files into the corporation registry, and return the registry's status after the import. The first
+    Ctrl+C or SIGTERM stops the import; the same command then continues it from where it stopped.
     """
     with interrupts.handle_signals(defers_first=True):
         return console.registry.import_files(

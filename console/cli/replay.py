@@ -96,21 +96,23 @@ def replay_pack(pack: Path) -> ReplayResult:
     result. Raises MalformedEvidencePack."""
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
-    played, differences = 0, []
+    replayed_count, differences = 0, []
     with _open_replay_adapters() as adapters:
         try:
             journal = read_journal(pack)
-            prepared = [(call, adapters.prepare_call(call)) for call in journal.calls]
+            prepared_calls = [(call, adapters.prepare_call(call)) for call in journal.calls]
         except MALFORMED_PACK_ERRORS as error:
             raise MalformedEvidencePack from error
-        for call, send_call in prepared:
+        for call, send_call in prepared_calls:
             if send_call is None:
                 continue
             outcome = adapters.repeat_call(call, send_call)
-            played += 1
+            replayed_count += 1
             if (outcome.kind.name, outcome.reason) != (call.outcome, call.reason):
                 differences.append(ReplayDifference(call, outcome.kind.name, outcome.reason))
-    return ReplayResult(len(journal.operations), played, len(journal.calls) - played, tuple(differences))
+    return ReplayResult(
+        len(journal.operations), replayed_count, len(journal.calls) - replayed_count, tuple(differences)
+    )
 
 
 class _ReplayAdapters:

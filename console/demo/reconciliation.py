@@ -26,7 +26,8 @@ def prepare_reconciliation_days(
     console: "Console", sandbox: "Sandbox", seed: int, now: datetime, operator: str
 ) -> None:
     """Prepare the demo's two days: register payments at the simulated provider and announce the daily files.
-    Reconcile the older day as `operator`; the person who uses the demo can reconcile the newer one."""
+    Reconcile the older day as `operator`; the person who uses the demo can reconcile the newer one. The same `seed`
+    gives the same payments."""
     days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _PREPARED_DAYS_AGO]
     for day in days:
         _register_provider_only_payments(sandbox, random.Random(f"reconcile {seed} {day}"), day)  # noqa: S311 - repeatable on purpose

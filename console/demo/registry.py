@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REGISTRY_ROW_COUNT = 200_000
 CHANGED_ROW_COUNT = 300
-_CLOSED_EVERY, _MERGED_EVERY, _RENAMED_EVERY = 97, 131, 61
+_ROWS_PER_CLOSED_COMPANY, _ROWS_PER_MERGED_COMPANY, _ROWS_PER_RENAMED_COMPANY = 97, 131, 61
 """One in each group of this number of companies with records was closed, merged into the next one, or renamed before
 the registry's day.
 """
@@ -53,17 +53,17 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
     whole_day = _find_publication_day_before(changed_day)
     companies = _make_registry_companies(seed, whole_day, sorted(filter(_is_number_assigned, set(numbers))))
     by_number = {row.corporate_number: row for row in companies}
-    watched = [
+    watched_rows = [
         row for number in dict.fromkeys(watched_numbers) if (row := by_number.get(number)) and not row.close_date
     ]
-    return DemoRegistry(seed, whole_day, changed_day, companies, _make_changed_companies(changed_day, watched))
+    return DemoRegistry(seed, whole_day, changed_day, companies, _make_changed_companies(changed_day, watched_rows))
 
 
 def publish_demo_registry(sandbox: "Sandbox", registry: DemoRegistry) -> None:
     """Publish the registry at the sandbox, so that its simulated Web-API answers the same rows as the files."""
-    published = sandbox.registry
-    published.publish_whole(REGISTRY_ROW_COUNT, registry.seed, registry.whole_day, registry.companies)
-    published.publish_difference(registry.changed_day, CHANGED_ROW_COUNT, registry.changes)
+    publication = sandbox.registry
+    publication.publish_whole(REGISTRY_ROW_COUNT, registry.seed, registry.whole_day, registry.companies)
+    publication.publish_difference(registry.changed_day, CHANGED_ROW_COUNT, registry.changes)
 
 
 @contextlib.contextmanager
@@ -92,7 +92,7 @@ def _import_registry(
     files = home / "registry-files"
     files.mkdir(mode=0o700)
     try:
-        whole = write_whole_file(
+        whole_file = write_whole_file(
             files,
             registry.whole_day,
             REGISTRY_ROW_COUNT,
@@ -109,7 +109,7 @@ def _import_registry(
             whole_day=registry.whole_day,
             changes=registry.changes,
         )
-        for path in (whole, difference):  # one after the other: only then the difference's changes are told
+        for path in (whole_file, difference):  # one after the other: only then the difference's changes are told
             if not stop_event.is_set():
                 import_file(path, stop_event.is_set)
     except ConsoleError as error:
@@ -140,8 +140,8 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
 
     source = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
     rows = []
-    for index, (number, following) in enumerate(pairwise((*numbers, ""))):
-        prefecture = source.choices(PREFECTURES, [each.weight for each in PREFECTURES])[0]
+    for index, (number, next_number) in enumerate(pairwise((*numbers, ""))):
+        prefecture = source.choices(PREFECTURES, [entry.weight for entry in PREFECTURES])[0]
         city, town = source.choice(prefecture.cities), source.randrange(len(TOWN_NAMES))
         street = f"{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
         row = make_company_row(number, make_company_name(number), furigana=make_company_furigana(number))._replace(
@@ -153,29 +153,29 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
             post_code=f"{city.post_prefix}{town + 1:02d}",
         )
         earlier = day - timedelta(days=source.randrange(20, 400))
-        if index % _CLOSED_EVERY == _CLOSED_EVERY - 1:
+        if index % _ROWS_PER_CLOSED_COMPANY == _ROWS_PER_CLOSED_COMPANY - 1:
             row = close_company(row, earlier)
-        elif index % _MERGED_EVERY == _MERGED_EVERY - 1 and following:
-            row = merge_company(row, following, earlier)
-        elif index % _RENAMED_EVERY == _RENAMED_EVERY - 1:
+        elif index % _ROWS_PER_MERGED_COMPANY == _ROWS_PER_MERGED_COMPANY - 1 and next_number:
+            row = merge_company(row, next_number, earlier)
+        elif index % _ROWS_PER_RENAMED_COMPANY == _ROWS_PER_RENAMED_COMPANY - 1:
             row = rename_company(row, f"{row.name}ホールディングス", earlier, f"{row.furigana}ホールディングス")
         rows.append(row)
     return tuple(rows)
 
 
-def _make_changed_companies(day: date, watched: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
+def _make_changed_companies(day: date, watched_rows: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
     """Return the rows of the difference: of the first watched companies, some were renamed, moved, closed or
     merged on `day`."""
     from console.sandbox.registry import close_company, merge_company, move_company, rename_company
 
     groups = [
-        watched[start : start + _CHANGE_COUNT_OF_EACH_KIND]
+        watched_rows[start : start + _CHANGE_COUNT_OF_EACH_KIND]
         for start in range(0, 4 * _CHANGE_COUNT_OF_EACH_KIND, _CHANGE_COUNT_OF_EACH_KIND)
     ]
-    renamed, moved, closed, merged = groups
+    renamed_rows, moved_rows, closed_rows, merged_rows = groups
     return (
-        *(rename_company(row, f"新{row.name}", day, f"シン{row.furigana}") for row in renamed),
-        *(move_company(row, "本町１丁目１－１", day) for row in moved),
-        *(close_company(row, day, cause) for row, cause in zip(closed, ("01", "21"), strict=False)),
-        *(merge_company(row, watched[0].corporate_number, day) for row in merged),
+        *(rename_company(row, f"新{row.name}", day, f"シン{row.furigana}") for row in renamed_rows),
+        *(move_company(row, "本町１丁目１－１", day) for row in moved_rows),
+        *(close_company(row, day, cause) for row, cause in zip(closed_rows, ("01", "21"), strict=False)),
+        *(merge_company(row, watched_rows[0].corporate_number, day) for row in merged_rows),
     )

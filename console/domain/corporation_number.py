@@ -44,22 +44,25 @@ class RejectedNumber:
 
 
 def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber | RejectedNumber:
-    """Normalise and check a corporation number that a person typed.
+    """Normalise and check a corporation number that a person typed. Return the number, or a `RejectedNumber` with the
+    reason.
 
     `allow_dummies`: accept the provider's TEST_NUMBERS too. The normalisation only replaces full-width digits and
     removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which accepts
     digits of other scripts.
     """
-    bare, stripped = _strip_prefix(text[:_LONGEST_INPUT_CHARACTERS].translate(_CHARACTER_NORMALISATION))
-    if not bare:
+    bare_text, is_prefix_stripped = _strip_prefix(
+        text[:_LONGEST_INPUT_CHARACTERS].translate(_CHARACTER_NORMALISATION)
+    )
+    if not bare_text:
         return RejectedNumber(NumberReason.NO_DIGITS)
-    if not _ASCII_DIGITS.issuperset(bare):
+    if not _ASCII_DIGITS.issuperset(bare_text):
         return RejectedNumber(NumberReason.OTHER_CHARACTER)
-    if len(bare) != DIGIT_COUNT or len(text) > _LONGEST_INPUT_CHARACTERS:
-        return RejectedNumber(NumberReason.WRONG_LENGTH, bare)
-    if not is_well_formed(bare) and not (allow_dummies and bare in TEST_NUMBERS):
-        return RejectedNumber(NumberReason.WRONG_CHECK_DIGIT, bare)
-    return CorporationNumber(bare, stripped)
+    if len(bare_text) != DIGIT_COUNT or len(text) > _LONGEST_INPUT_CHARACTERS:
+        return RejectedNumber(NumberReason.WRONG_LENGTH, bare_text)
+    if not is_well_formed(bare_text) and not (allow_dummies and bare_text in TEST_NUMBERS):
+        return RejectedNumber(NumberReason.WRONG_CHECK_DIGIT, bare_text)
+    return CorporationNumber(bare_text, is_prefix_stripped)
 
 
 def _strip_prefix(bare: str) -> tuple[str, bool]:
@@ -112,10 +115,10 @@ def _list_texts_with_one_typing_error(typed_number: str) -> set[str]:
     size = len(typed_number)
     if size == DIGIT_COUNT:
         one_digit_off = {typed_number[:i] + d + typed_number[i + 1 :] for i in range(size) for d in _ASCII_DIGITS}
-        swapped = {
+        swapped_texts = {
             typed_number[:i] + typed_number[i + 1] + typed_number[i] + typed_number[i + 2 :] for i in range(size - 1)
         }
-        return one_digit_off | swapped
+        return one_digit_off | swapped_texts
     if size == DIGIT_COUNT - 1:
         return {typed_number[:i] + d + typed_number[i:] for i in range(size + 1) for d in _ASCII_DIGITS}
     if size == DIGIT_COUNT + 1:

@@ -53,8 +53,8 @@ def format_shortest(money: Money) -> str:
 
 
 def parse_money(text: str, currency: str) -> Money:
-    """Parse an amount in major units, written with ASCII digits and without sign or exponent. Raises
-    InvalidAmountText for any other text.
+    """Return the amount that a text in major units (yen, rupees) states. The text is written with ASCII digits and
+    without sign or exponent. Raises InvalidAmountText for any other text.
 
     A text with more decimal places than the currency has is refused, even if these are zeros, because the person may
     mean another currency.
@@ -67,13 +67,13 @@ def parse_money(text: str, currency: str) -> Money:
 
 
 def make_money_from_number(value: int | Decimal, currency: str) -> Money:
-    """Convert an amount in major units (yen, rupees) to Money. Raises InvalidAmountText if the amount isn't a whole
+    """Return an amount in major units (yen, rupees) as Money. Raises InvalidAmountText if the amount isn't a whole
     number of minor units.
     """
-    exact = Decimal(value)
-    if not exact.is_finite() or exact.adjusted() > 15 or exact.is_signed():
+    exact_value = Decimal(value)
+    if not exact_value.is_finite() or exact_value.adjusted() > 15 or exact_value.is_signed():
         raise InvalidAmountText("out of bounds")
-    _, figures, exponent = exact.as_tuple()
+    _, figures, exponent = exact_value.as_tuple()
     shift = int(exponent) + MINOR_DIGITS_BY_CURRENCY.get(currency, 0)
     if shift < 0 and any(figures[shift:]):
         raise InvalidAmountText("finer than the currency")

@@ -54,7 +54,7 @@ class RecordedAnswerServer:
 
     @contextmanager
     def running(self) -> "Iterator[RecordedAnswerServer]":
-        """Answer requests in a thread of its own until the block ends."""
+        """Context manager: answer requests in a separate thread until the block ends. Yields this server."""
         serve = partial(self._server.serve_forever, poll_interval=0.02)
         thread = threading.Thread(target=serve, name="recorded-answers")
         thread.start()
@@ -80,5 +80,5 @@ def encrypt_recorded_body(provider: str, body: bytes) -> bytes:
 def find_credentials_in_answer(provider: str, body: bytes) -> dict[str, str]:
     """Return the credentials that a provider's recorded answer contains, by name: for Atom the merchant id
     (`MERCH_ID`), which Atom's adapter compares with its own. The result is empty for another provider."""
-    found = _MERCHANT_ID_PATTERN.search(body) if provider == "atom" else None
-    return {"MERCH_ID": found[1].decode()} if found else {}
+    match = _MERCHANT_ID_PATTERN.search(body) if provider == "atom" else None
+    return {"MERCH_ID": match[1].decode()} if match else {}

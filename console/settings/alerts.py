@@ -53,7 +53,7 @@ class AlertSettings:
 
 
 def read_alert_settings(setting_source: SettingSource) -> AlertSettings:
-    """Read the settings of the publisher of alerts. Raises bad_profile for an invalid URL or broker, and if both a
+    """Return the settings of the publisher of alerts. Raises bad_profile for an invalid URL or broker, and if both a
     webhook and Kafka are configured."""
     private_networks_of_webhook = setting_source.get("ALERTS_WEBHOOK_NETWORKS", parse_private_networks, ())
     webhook = setting_source.get(

@@ -68,11 +68,11 @@ class EntriesFile:
         """Store new values under these names (None deletes a value), and return all values of the file. Raises
         storage_full if the file can't be written."""
         with self._lock_file():
-            stored = self._read_or_set_file_aside()
-            values = {**stored.values, **changes}
+            stored_entries = self._read_or_set_file_aside()
+            values = {**stored_entries.values, **changes}
             values = {name: value for name, value in values.items() if value is not None}
             self._write_values(values)
-        return StoredEntries(values, stored.set_aside)
+        return StoredEntries(values, stored_entries.set_aside)
 
     def _lock_file(self) -> Any:
         return hold_exclusive_file_lock(self.path.with_name(self.path.name + ".lock"))
@@ -83,12 +83,12 @@ class EntriesFile:
         try:
             return StoredEntries(self._read_values())
         except UnreadableEntriesFile:
-            aside = self.path.with_name(self.path.name + SET_ASIDE_FILE_SUFFIX)
+            aside_path = self.path.with_name(self.path.name + SET_ASIDE_FILE_SUFFIX)
             try:
-                self.path.replace(aside)
+                self.path.replace(aside_path)
             except OSError as cause:
                 raise self._make_not_writable_error() from cause
-            return StoredEntries({}, aside)
+            return StoredEntries({}, aside_path)
 
     def _read_values(self) -> dict[str, JsonValue]:
         try:

@@ -142,12 +142,12 @@ def parse_seconds(raw: RawSetting) -> float:
 def make_pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
     """Return a parser that accepts a text only if the whole text matches `pattern`. The parser raises bad_profile."""
 
-    def parse(raw: RawSetting) -> str:
+    def parse_matching_text(raw: RawSetting) -> str:
         if not pattern.fullmatch(raw.text):
             raise raw.make_error(SettingProblem.NOT_ALPHANUMERIC)
         return raw.text
 
-    return parse
+    return parse_matching_text
 
 
 def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:

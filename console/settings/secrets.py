@@ -255,9 +255,9 @@ def _read_secret_file(variable: str, file: Path) -> str:
     """
     try:
         descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as opened:
+        with os.fdopen(descriptor, "rb") as secret_file:
             is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-            content = opened.read(_MAX_SECRET_FILE_BYTES + 1) if is_regular else b""
+            content = secret_file.read(_MAX_SECRET_FILE_BYTES + 1) if is_regular else b""
         text = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, ValueError):
         raise make_bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE) from None

@@ -77,7 +77,7 @@ def is_loopback_url(url: str) -> bool:
 def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     """Return the URL of the database and, for SQLite, the absolute path of its file (None for a server). Raises
     bad_profile for an invalid URL, and for a database in memory, because purchases in it would be lost. A server's
-    URL with two `@` is invalid: the part of the password after the first one would count as the server's name, which
+    URL with two `@` is invalid: the part of the password after the first `@` would count as the server's name, which
     messages and logs show.
     """
     _require_no_password_in_url(raw)

@@ -144,10 +144,10 @@ def make_choice_parser(*allowed_words: ChoiceT) -> Callable[[RawSetting], Choice
     """Return a parser that accepts only one of `allowed_words` and returns this word. The parser raises
     bad_profile."""
 
-    def parse(raw: RawSetting) -> ChoiceT:
+    def parse_choice(raw: RawSetting) -> ChoiceT:
         for word in allowed_words:
             if raw.text == word:
                 return word
         raise raw.make_error(SettingProblem.NOT_ONE_OF, allowed=", ".join(allowed_words))
 
-    return parse
+    return parse_choice

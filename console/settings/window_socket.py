@@ -37,8 +37,12 @@ def _make_socket_folder() -> Path:
         / f"support-console-{os.getuid()}"
     )
     folder.mkdir(mode=_SOCKET_FOLDER_MODE, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    folder_status = folder.lstat()
+    if (
+        not stat.S_ISDIR(folder_status.st_mode)
+        or folder_status.st_uid != os.getuid()
+        or folder_status.st_mode & 0o077
+    ):
         raise PermissionError(f"{folder} is not private")
     return folder
 

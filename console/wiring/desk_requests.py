@@ -88,11 +88,11 @@ def _make_method_runner(method: Any) -> CommandRunner:
 
 
 def _make_credit_check_runners(checks: CreditCheckService) -> Mapping[str, CommandRunner]:
-    def purchase(call: CommandCall) -> object:
+    def run_purchase(call: CommandCall) -> object:
         (request,) = call.arguments
         return checks.purchase(request, call.progress, request_id=call.request_id)
 
-    def refetch(call: CommandCall) -> object:
+    def run_refetch(call: CommandCall) -> object:
         id, detail, pdf, expected_version = call.arguments
         return checks.refetch(
             id,
@@ -103,7 +103,7 @@ def _make_credit_check_runners(checks: CreditCheckService) -> Mapping[str, Comma
             request_id=call.request_id,
         )
 
-    return {"purchase": purchase, "refetch": refetch}
+    return {"purchase": run_purchase, "refetch": run_refetch}
 
 
 def _make_payment_runners(payment_service: PaymentService) -> Mapping[str, CommandRunner]:
@@ -115,25 +115,25 @@ def _make_payment_runners(payment_service: PaymentService) -> Mapping[str, Comma
 
 
 def _make_refund_runners(refund_service: RefundService) -> Mapping[str, CommandRunner]:
-    def approve(call: CommandCall) -> object:
+    def run_approval(call: CommandCall) -> object:
         id, expected_version = call.arguments
         return refund_service.approve(id, expected_version, call.progress, request_id=call.request_id)
 
-    def submit(call: CommandCall) -> object:
+    def run_submission(call: CommandCall) -> object:
         (id,) = call.arguments
         return refund_service.submit(id, call.progress, request_id=call.request_id)
 
     return {
         "refund request": _make_method_runner(refund_service.request),
-        "refund approve": approve,
+        "refund approve": run_approval,
         "refund reject": _make_method_runner(refund_service.reject),
         "refund withdraw": _make_method_runner(refund_service.withdraw),
-        "refund submit": submit,
+        "refund submit": run_submission,
     }
 
 
 def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, CommandRunner]:
-    def resolve(call: CommandCall) -> object:
+    def run_resolve(call: CommandCall) -> object:
         kind, id, as_state, evidence, provider_id, expected_version, reason = call.arguments
         is_number = (
             provider_id is not None
@@ -146,8 +146,8 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
         )
 
     def run_due(_call: CommandCall) -> object:
-        """Run the due tasks as the worker, for a person whose roles allow this. Raises not_allowed if the acting
-        person may not do this.
+        """Run the due tasks as the worker and return their results, for a person whose roles allow this. Raises
+        not_allowed if the acting person may not do this.
         """
         context.require_right("due_tasks")
         with act_for_requester(None):
@@ -155,7 +155,7 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
 
     return {
         "probe": _make_method_runner(recovery.probe),
-        "resolve": resolve,
+        "resolve": run_resolve,
         "take": _make_method_runner(recovery.take),
         "give up": _make_method_runner(recovery.give_up),
         "hand over": _make_method_runner(recovery.hand_over),
@@ -165,13 +165,13 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
 
 
 def _make_bulk_runners(bulk_runs: BulkRunService) -> Mapping[str, CommandRunner]:
-    def run(call: CommandCall) -> object:
-        run_id, most = call.arguments
-        return bulk_runs.run(run_id, most, request_id=call.request_id)
+    def run_bulk_action(call: CommandCall) -> object:
+        run_id, max_rows = call.arguments
+        return bulk_runs.run(run_id, max_rows, request_id=call.request_id)
 
     return {
         "bulk freeze": _make_method_runner(bulk_runs.freeze),
-        "bulk run": run,
+        "bulk run": run_bulk_action,
         "bulk stop": _make_method_runner(bulk_runs.stop),
         "bulk discard": _make_method_runner(bulk_runs.discard),
     }
@@ -230,8 +230,8 @@ def _make_record_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> 
 
 
 def _make_decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    kind, id, proposed = arguments[:3]
-    return DeskRequestFacts(kind[:32], str(id)[:64], proposed=proposed[:20])
+    kind, id, proposed_state = arguments[:3]
+    return DeskRequestFacts(kind[:32], str(id)[:64], proposed=proposed_state[:20])
 
 
 def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
@@ -266,8 +266,10 @@ def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> De
     """
     name, currency, value = arguments
     with context.database.read() as conn:
-        present = limit_changes.find_limit_value(conn, name[:40], currency[:3])
-    return DeskRequestFacts(LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present), proposed=str(value))
+        present_value = limit_changes.find_limit_value(conn, name[:40], currency[:3])
+    return DeskRequestFacts(
+        LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present_value), proposed=str(value)
+    )
 
 
 def _make_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:

@@ -95,10 +95,10 @@ def make_export_table(
 
     Raises ConsoleError `usage` for an unknown subject or part, and `not_found`.
     """
-    listed = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
+    export_list = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
     title = format_list_title(request, context)
-    about = (*format_about_lines(request, title, person, context, registry_date), *listed.note.splitlines())
-    return ExportTable(title, listed.columns, listed.read_pages, about)
+    about = (*format_about_lines(request, title, person, context, registry_date), *export_list.note.splitlines())
+    return ExportTable(title, export_list.columns, export_list.read_pages, about)
 
 
 def _make_queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
@@ -108,8 +108,8 @@ def _make_queue_list(services: ExportReadServices, request: ExportRequest, conte
     if name == NOTICE_QUEUE:
         return _ExportList(lists.make_unmatched_notice_columns(context), lambda: _read_notice_pages(services))
     if name not in QUEUE_NAMES:
-        allowed = [*QUEUE_NAMES, NOTICE_QUEUE, _CHANGED_COMPANIES_QUEUE]
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed})
+        allowed_names = [*QUEUE_NAMES, NOTICE_QUEUE, _CHANGED_COMPANIES_QUEUE]
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed_names})
     columns = make_record_columns(context, lambda item: item.record)
     return _ExportList(columns, lambda: _read_queue_pages(services, request))
 
@@ -153,12 +153,12 @@ def _make_lookup_list(services: ExportReadServices, request: ExportRequest, cont
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
 
     def read_pages() -> RowPages:
-        found = services.lookup.find_records(request.subject)
+        search_result = services.lookup.find_records(request.subject)
         of_part = {
-            "payments": found.payments,
-            "refunds": found.refunds,
-            "orders": found.orders,
-            "checks": found.credit_checks,
+            "payments": search_result.payments,
+            "refunds": search_result.refunds,
+            "orders": search_result.orders,
+            "checks": search_result.credit_checks,
         }
         yield from of_part.values() if not request.part else (of_part[request.part],)
 

@@ -178,7 +178,8 @@ class PaymentService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide the unknown outcome of a payment with evidence. Raises the errors of `PaymentResolver.resolve`."""
+        """Decide the unknown outcome of a payment with evidence, and return the payment and whether a second person
+        must confirm. Raises the errors of `PaymentResolver.resolve`."""
         return self._request_ids.act_once(
             "resolve",
             request_id,
@@ -204,7 +205,8 @@ class PaymentService:
         return self._views.list_set_asides(limit, after)
 
     def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:
-        """Change the state of a paid payment's order to paid. Raises not_allowed, nothing_to_resolve, not_found."""
+        """Change the state of a paid payment's order to paid, and return the order. Raises not_allowed,
+        nothing_to_resolve, not_found."""
         return self._request_ids.act_once(
             "order move",
             request_id,

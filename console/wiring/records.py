@@ -168,8 +168,8 @@ class RecoveryService:
         return second_person.list_open_proposals(self._context)
 
     def run_due(self) -> tuple[TaskRun, ...]:
-        """Run every task of the scheduler once, whether it is due or not. If a task fails, the others still run,
-        and its error is raised at the end.
+        """Run every task of the scheduler once, whether it is due or not, and return the finished runs. If a task
+        fails, the others still run, and its error is raised at the end.
         """
         return self._request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
 
@@ -185,8 +185,8 @@ class RecoveryService:
         return self._services.choices.read_choices(kind, _parse_record_id(kind, id))
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
-        """Take the record: mark for half an hour that the acting person works on it. Raises in_progress if another
-        person has taken it.
+        """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises
+        in_progress if another person has taken it.
         """
         number, assignments = _parse_record_id(kind, id), self._services.assignments
         return self._request_ids.act_once(
@@ -215,7 +215,8 @@ class RecoveryService:
         )
 
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
-        """Add a note of the acting person to the record. Raises usage, not_found, not_allowed."""
+        """Add a note of the acting person to the record, and return the note. Raises usage, not_found,
+        not_allowed."""
         number, notes = _parse_record_id(kind, id), self._services.notes
         from_records = record_answers.make_note_answer_finder(self._context, kind, number, note_text)
         act = (kind, number, note_text)
@@ -250,8 +251,8 @@ class RecoveryService:
         )
 
     def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> "WrittenPack":
-        """Write the evidence pack of a record to the new file `path`. `verify_pack` in
-        `services/evidence/pack_verification.py` can verify the file.
+        """Write the evidence pack of a record to the new file `path`, and return the facts of the written file.
+        `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found, not_allowed, usage (file_exists), storage_full.
         """
@@ -263,9 +264,9 @@ class RecoveryService:
         path: Path,
         progress: "PackCountReporter" = lambda _done, _of: None,
     ) -> "WrittenBundle":
-        """Write the evidence packs of several records (kind and id) and an index to the new file `path`.
-        `progress` is called before each pack; it may raise an exception, which cancels the bundle.
-        `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
+        """Write the evidence packs of several records (kind and id) and an index to the new file `path`. Return the
+        facts of the written file. `progress` is called before each pack; it may raise an exception, which cancels the
+        bundle. `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found, not_allowed, usage (file_exists, bulk_size), storage_full.
         """
@@ -299,9 +300,9 @@ class RecoveryService:
         self, kind: str, id: int | str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
         expected_version: int | None = None, reason: StatedReason | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
-        """Decide an unknown outcome with evidence: the path of a file, or a written statement. `reason` is the
-        person's reason, None for a script without one. Raises the errors of the method `resolve` of the service for
-        this kind of record.
+        """Decide an unknown outcome with evidence: the path of a file, or a written statement. Return the record and
+        whether a second person must confirm. `reason` is the person's reason, None for a script without one. Raises
+        the errors of the method `resolve` of the service for this kind of record.
 
         `provider_id` is a number for credit checks, a text for payments and refunds. For an order,
         nothing_to_resolve is raised, because only its payments can be decided.

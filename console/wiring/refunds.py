@@ -50,7 +50,7 @@ class RefundService:
         return self._refund_requests.make_plan(payment_id, amount)
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
-        """Request a refund as its maker; nothing is sent to the provider. Raises the errors of
+        """Request a refund as its maker, and return the refund; nothing is sent to the provider. Raises the errors of
         `RefundRequestService.request_refund`.
         """
         return self._request_ids.act_once(
@@ -69,8 +69,8 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> Refund:
-        """Approve a refund as a checker. Send it to the provider unless another checker must approve it or its
-        cooling-off period has not ended. Raises the errors of `RefundDecisionService.approve`."""
+        """Approve a refund as a checker, and return the refund. Send it to the provider unless another checker must
+        approve it or its cooling-off period has not ended. Raises the errors of `RefundDecisionService.approve`."""
         return self._request_ids.act_once(
             "refund approve",
             request_id,
@@ -83,7 +83,8 @@ class RefundService:
     def reject(
         self, id: int, reason: str, expected_version: int | None = None, *, request_id: str | None = None
     ) -> Refund:
-        """Reject a requested refund with a reason. Raises the errors of `RefundDecisionService.reject`."""
+        """Reject a requested refund with a reason, and return the refund. Raises the errors of
+        `RefundDecisionService.reject`."""
         return self._request_ids.act_once(
             "refund reject",
             request_id,
@@ -93,7 +94,8 @@ class RefundService:
         )
 
     def withdraw(self, id: int, *, request_id: str | None = None) -> Refund:
-        """Withdraw the acting person's own refund request. Raises the errors of `RefundDecisionService.withdraw`."""
+        """Withdraw the acting person's own refund request, and return the refund. Raises the errors of
+        `RefundDecisionService.withdraw`."""
         return self._request_ids.act_once(
             "refund withdraw",
             request_id,
@@ -103,7 +105,8 @@ class RefundService:
         )
 
     def submit(self, id: int, progress: StepReporter | None = None, *, request_id: str | None = None) -> Refund:
-        """Send an approved refund to the provider. Raises the errors of `RefundSubmitter.submit_refund`."""
+        """Send an approved refund to the provider, and return the refund. Raises the errors of
+        `RefundSubmitter.submit_refund`."""
         return self._request_ids.act_once(
             "refund submit",
             request_id,
@@ -114,7 +117,7 @@ class RefundService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> Refund:
-        """Ask the provider about a refund. Raises the errors of `RefundProber.probe`."""
+        """Ask the provider about a refund, and return the refund. Raises the errors of `RefundProber.probe`."""
         return self._request_ids.act_once(
             "probe",
             request_id,
@@ -134,7 +137,8 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide the unknown outcome of a refund with evidence. Raises the errors of `RefundResolver.resolve`."""
+        """Decide the unknown outcome of a refund with evidence, and return the refund and whether a second person
+        must confirm. Raises the errors of `RefundResolver.resolve`."""
         return self._request_ids.act_once(
             "resolve",
             request_id,
@@ -169,8 +173,8 @@ class RefundService:
 
 
 class RefundServiceBuilder:
-    """Builds the services of refunds. Only `RefundSubmitter` gets an adapter with all calls of a provider, the
-    other services one with the calls that read."""
+    """Builds the services of refunds. Only `RefundSubmitter` gets an adapter with all calls of a provider, the other
+    services get an adapter with only the calls that read."""
 
     def __init__(
         self,

@@ -78,8 +78,8 @@ class CreditCheckService:
     def purchase(
         self, request: PurchaseRequest, progress: StepReporter | None = None, *, request_id: str | None = None
     ) -> CreditCheck:
-        """Buy one credit check, at most once. `progress` is called with the name of each step. Raises the errors
-        of `CreditCheckPurchaseService.purchase`.
+        """Buy one credit check, at most once, and return it. `progress` is called with the name of each step. Raises
+        the errors of `CreditCheckPurchaseService.purchase`.
         """
         return self._request_ids.act_once(
             "purchase",
@@ -101,7 +101,8 @@ class CreditCheckService:
         request_id: str | None = None,
     ) -> RefetchResult:
         """Read the detail data (with `detail`) and the PDF (with `pdf`) of a bought credit check from the provider
-        again. Raises the errors of `CreditCheckPurchaseService.refetch`."""
+        again, and return the credit check with the names of its changed fields and its documents. Raises the errors
+        of `CreditCheckPurchaseService.refetch`."""
         return self._request_ids.act_once(
             "refetch",
             request_id,
@@ -113,7 +114,8 @@ class CreditCheckService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:
-        """Ask the provider about a credit check. Raises the errors of `CreditCheckProber.probe`."""
+        """Ask the provider about a credit check, and return the credit check. Raises the errors of
+        `CreditCheckProber.probe`."""
         return self._request_ids.act_once(
             "probe",
             request_id,
@@ -135,7 +137,7 @@ class CreditCheckService:
 
 class ServiceBuilder:
     """Builds the services that act on records. Only the purchase gets an adapter with all calls of the credit-check
-    provider, the other services one with the calls that read."""
+    provider, the other services get an adapter with only the calls that read."""
 
     def __init__(
         self,
@@ -298,13 +300,13 @@ class ServiceBuilder:
         context = self._context
         recovery_service = RecoveryService(self.readers.queues, self.make_record_services, context, self._request_ids)
 
-        def refetch(record_id: int, expected_version: int | None) -> RefetchResult:
+        def refetch_check(record_id: int, expected_version: int | None) -> RefetchResult:
             return self._refetch_service.refetch(
                 record_id, detail=True, pdf=True, expected_version=expected_version, progress=lambda _step: None
             )
 
         bulk_actions = BulkActionRunner(
-            context, recovery_service.probe, refetch, AssignmentService(context), NoteService(context)
+            context, recovery_service.probe, refetch_check, AssignmentService(context), NoteService(context)
         )
         eligibility = BulkRowForecaster(self.readers.choices)
         executor = BulkExecutor(context, eligibility, bulk_actions)

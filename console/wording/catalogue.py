@@ -435,5 +435,5 @@ def _make_printable_line(value: object) -> str:
     """Return a value as text on one line, of at most 300 characters; the value may come from a provider or a file.
     Control characters, and characters that change the reading direction, become spaces."""
     text = str(value)
-    clean = "".join(character if character.isprintable() else " " for character in text[: _MAX_FACT_LENGTH + 1])
-    return clean if len(text) <= _MAX_FACT_LENGTH else f"{clean[:_MAX_FACT_LENGTH]}…"
+    clean_text = "".join(character if character.isprintable() else " " for character in text[: _MAX_FACT_LENGTH + 1])
+    return clean_text if len(text) <= _MAX_FACT_LENGTH else f"{clean_text[:_MAX_FACT_LENGTH]}…"

@@ -64,9 +64,9 @@ def format_finding(text: str, translate: Translate, currency: str | None = None)
     amounts are left out. A provider's own word for a state stays in the text.
     """
     match = _CURRENCY_PATTERN.search(text)
-    known = match["currency"] if match else currency
+    known_currency = match["currency"] if match else currency
     separator = translate("list.separator")
-    return separator.join(_format_finding_part(part, translate, known) for part in text.split("; "))
+    return separator.join(_format_finding_part(part, translate, known_currency) for part in text.split("; "))
 
 
 def find_currency(*texts: str | None) -> str | None:
@@ -96,8 +96,8 @@ def _format_finding_part(part: str, translate: Translate, currency: str | None) 
     if company := _COMPANY_CHANGE_PATTERN.fullmatch(part):
         return _format_company_change(company, translate)
     if refund := _REFUND_FINDING_PATTERN.fullmatch(part):
-        rest = _format_finding_part(refund["rest"], translate, currency)
-        return translate("finding.refund", id=refund["id"], rest=rest)
+        further_text = _format_finding_part(refund["rest"], translate, currency)
+        return translate("finding.refund", id=refund["id"], rest=further_text)
     for name, pattern in _PATTERN_BY_PHRASE_NAME.items():
         if match := pattern.fullmatch(part):
             return _format_pattern_phrase(name, match, translate, currency)
@@ -107,10 +107,10 @@ def _format_finding_part(part: str, translate: Translate, currency: str | None) 
 def _format_state_and_amount(match: re.Match[str], translate: Translate, currency: str | None) -> str:
     """Return the text for a finding such as `payment 91=completed 3300 JPY after=expired`: kind, state, amount,
     and the state that the record had before."""
-    kind, (rest, _, after) = match["kind"], match["rest"].strip().partition("after=")
+    kind, (amount_text, _, after) = match["kind"], match["rest"].strip().partition("after=")
     state, amount = _get_state_word(kind, match["state"], translate), ""
-    if rest.strip():
-        amount = _translate_codes_and_amounts(rest.strip(), translate, currency)
+    if amount_text.strip():
+        amount = _translate_codes_and_amounts(amount_text.strip(), translate, currency)
     key = "order_is_in" if kind == "order" else "payment_of" if amount else "payment_is"
     text = translate(f"finding.{key}", state=state, amount=amount)
     if not after:
@@ -135,16 +135,16 @@ def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
 def _format_company_change(match: re.Match[str], translate: Translate) -> str:
     """Return the text for a change of a corporation, such as `company closed 2026-10-31 liquidation` or `company
     renamed A|B`. A name that the registry has only as an image is stored as ""."""
-    change, rest = match["change"], match["rest"] or ""
+    change, change_details = match["change"], match["rest"] or ""
     if change == "closed":
-        change = f"closed.{rest}"
-    before, _, after = rest.partition("|")
+        change = f"closed.{change_details}"
+    before, _, after = change_details.partition("|")
     image = translate("finding.company_image")
     return translate(
         f"finding.company.{change}",
         day=match["day"],
         number=match["number"],
-        name=rest or image,
+        name=change_details or image,
         before=before or image,
         after=after or image,
     )
@@ -173,14 +173,14 @@ def _format_pattern_phrase(name: str, match: re.Match[str], translate: Translate
 def _translate_codes_and_amounts(part: str, translate: Translate, currency: str | None) -> str:
     """Return a part of a finding with codes replaced by words, and with formatted amounts. A number without a
     currency after it is an amount only if the part contains nothing else, or only one word before it."""
-    word, _, rest = part.partition(" ")
+    word, _, further_text = part.partition(" ")
     if (word.islower() and word.isalpha()) or _NOTICE_TYPE_PATTERN.fullmatch(word):
         word = format_code_in_words(word, translate)
     elif _PROVIDER_STATE_WORD_PATTERN.fullmatch(word) and word not in PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS:
         word = _format_provider_state_word(word, translate)
-    follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", rest)) and not word.isdigit()
+    follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", further_text)) and not word.isdigit()
     is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))
-    text = f"{word} {rest}".strip()
+    text = f"{word} {further_text}".strip()
     text = _AMOUNT_PATTERN.sub(
         _make_amount_replacer(currency, treats_bare_numbers_as_amounts=is_amount), text
     ).strip()
@@ -204,10 +204,10 @@ def _make_amount_replacer(
     `treats_bare_numbers_as_amounts`, a number without a currency is an amount too: it gets `currency`, or is
     removed if `currency` is None."""
 
-    def replace(match: re.Match[str]) -> str:
+    def replace_amount(match: re.Match[str]) -> str:
         of = match["currency"] or (currency if treats_bare_numbers_as_amounts else None)
         if of in MINOR_DIGITS_BY_CURRENCY:
             return format_amount(int(match["minor"]), str(of))
         return "" if treats_bare_numbers_as_amounts else match[0]
 
-    return replace
+    return replace_amount

@@ -13,8 +13,8 @@ _JAPANESE_LETTER_AT_END_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]$")
 
 
 def join_around_fact(before: str, after: str) -> str:
-    """Join two pieces of a Japanese sentence: with one space between a Japanese and a Latin letter, with none
-    between two Japanese letters.
+    """Return two pieces of a Japanese sentence joined: with one space between a Japanese and a Latin letter, with
+    none between two Japanese letters.
 
     One of the pieces is a fact (the value of a placeholder). Whether it ends with a Japanese or a Latin letter,
     such as 会社名 or PDF, is known only when the sentence is built.

@@ -64,7 +64,7 @@ def allow_breaks_in_long_words(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def split_phrases(text: str) -> tuple[str, ...]:
-    """Split a text into its phrases. The spaces after a phrase belong to this phrase."""
+    """Return the phrases of a text. The spaces after a phrase belong to this phrase."""
     if not text:
         return ()
     inner_spaces = {match.start() for match in _SPACE_BESIDE_JAPANESE_PATTERN.finditer(text)}
@@ -92,13 +92,15 @@ def _find_phrase_ends(text: str) -> Iterator[int]:
     """Yield the positions in a text at which one phrase ends and the next begins. The text has no spaces beside
     Japanese letters."""
     end = 0
-    found = set()
+    phrase_ends = set()
     for phrase in _load_phrase_parser().parse(text):
         end += len(phrase)
-        found.add(end)
-    found -= {place for word in _UNSPLIT_WORD_PATTERN.finditer(text) for place in range(word.start() + 1, word.end())}
+        phrase_ends.add(end)
+    phrase_ends -= {
+        place for word in _UNSPLIT_WORD_PATTERN.finditer(text) for place in range(word.start() + 1, word.end())
+    }
     for place in range(1, len(text)):
-        if _may_phrase_end(text, place, is_found=place in found):
+        if _may_phrase_end(text, place, is_found=place in phrase_ends):
             yield place
 
 

@@ -20,8 +20,8 @@ def format_notice_type(source: str, type: str, language: str) -> str:
     key = f"provider_state.{source}-payment.{type}"
     words = wording.translate(key if wording.has_sentence(key) else "notice.type_other", language)
     is_closed_by_bracket = words.endswith((")", "）"))
-    joined = "finding.provider_words" if is_closed_by_bracket else "finding.provider_word"
-    return wording.translate(joined, language, words=words, code=type)
+    sentence_key = "finding.provider_words" if is_closed_by_bracket else "finding.provider_word"
+    return wording.translate(sentence_key, language, words=words, code=type)
 
 
 def format_notice_candidate(candidate: NoticeCandidate, language: str) -> str:
@@ -34,6 +34,8 @@ def format_notice_candidate(candidate: NoticeCandidate, language: str) -> str:
     else:
         title = wording.translate("case.title.order", language, number=record.merch_txn_id)
         amount = wording.format_amount(record.total_minor, record.currency)
-    shared = [wording.translate(f"notice.shared.{fact}", language) for fact in candidate.shared]
+    shared_words = [wording.translate(f"notice.shared.{fact}", language) for fact in candidate.shared]
     separator = wording.translate("list.separator", language)
-    return wording.translate("notice.candidate", language, record=f"{title} {amount}", shared=separator.join(shared))
+    return wording.translate(
+        "notice.candidate", language, record=f"{title} {amount}", shared=separator.join(shared_words)
+    )

@@ -22,9 +22,13 @@ def format_run_days(item: ReconciliationRunItem) -> str:
     return format_period(item.from_day, item.to_day)
 
 
-def format_period(first: date, last: date) -> str:
+def format_period(first_day: date, last_day: date) -> str:
     """Return a range of days as text: one day, or the first and the last day."""
-    return wording.format_day(first) if first == last else f"{wording.format_day(first)} – {wording.format_day(last)}"
+    return (
+        wording.format_day(first_day)
+        if first_day == last_day
+        else f"{wording.format_day(first_day)} – {wording.format_day(last_day)}"
+    )
 
 
 def get_difference_name(item: DifferenceItem, context: TextContext) -> str:
@@ -105,14 +109,14 @@ def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
     """Return the provider's amount minus our amount in minor units, and the currency. For a refund it is our amount
     minus the provider's. A missing amount counts as 0. The difference is 0 if the program could not read the
     provider's row."""
-    ours, theirs = (
+    our_amount, their_amount = (
         _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs)
     )
-    if item.found.verdict is ReconciliationVerdict.REFUSED or (ours is None and theirs is None):
+    if item.found.verdict is ReconciliationVerdict.REFUSED or (our_amount is None and their_amount is None):
         return 0, _get_currency(item)
-    minor = int(theirs["minor"] if theirs else 0) - int(ours["minor"] if ours else 0)
-    currency = (ours and ours["currency"]) or (theirs and theirs["currency"])
-    is_refund = any(side is not None and _is_refund_side(side) for side in (ours, theirs))
+    minor = int(their_amount["minor"] if their_amount else 0) - int(our_amount["minor"] if our_amount else 0)
+    currency = (our_amount and our_amount["currency"]) or (their_amount and their_amount["currency"])
+    is_refund = any(side is not None and _is_refund_side(side) for side in (our_amount, their_amount))
     return -minor if is_refund else minor, currency or _get_currency(item)
 
 

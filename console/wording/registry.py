@@ -55,11 +55,11 @@ def format_purchase_warning(facts: CorporationFacts | None, translate: Translate
     if facts is None or facts.corporation is None or facts.corporation.closure is None:
         return ""
     closure, successor = facts.corporation.closure, facts.offered_successor
-    told = {"name": get_official_name(facts.corporation, translate), "day": closure.day.isoformat()}
+    closure_facts = {"name": get_official_name(facts.corporation, translate), "day": closure.day.isoformat()}
     if successor is None:
-        return translate("corporation.advice.closed", cause=closure.cause.value, **told)
-    told |= {"successor": get_official_name(successor, translate), "number": successor.number}
-    return translate("corporation.advice.merged", **told)
+        return translate("corporation.advice.closed", cause=closure.cause.value, **closure_facts)
+    closure_facts |= {"successor": get_official_name(successor, translate), "number": successor.number}
+    return translate("corporation.advice.merged", **closure_facts)
 
 
 def format_registry_source(registry_date: date, translate: Translate) -> str:

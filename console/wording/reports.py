@@ -1,5 +1,5 @@
-"""Texts of the reports, for the window, screen readers and the terminal. A "note" says what a report has counted,
-a "summary" has the sums, "lines" are the whole report."""
+"""Texts of the reports, for the window, screen readers and the terminal. A "note" names the records that a report has
+counted, a "summary" has the sums, "lines" are the whole report."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -38,8 +38,8 @@ def format_outage(outage: Outage, language: str) -> str:
 
 
 def format_provider_success_note(report: ProviderSuccess, language: str) -> str:
-    """Return sentences which say what the report has counted, and for which providers some payments are missing
-    because the report reads only a limited number."""
+    """Return sentences which say which payments the report has counted, and for which providers some payments are
+    missing because the report reads only a limited number."""
     sentences = [translate("reports.success.note", language)]
     sentences += [
         translate("reports.success.capped", language, provider=get_provider_name(series.provider, language))
@@ -52,9 +52,9 @@ def format_provider_success_note(report: ProviderSuccess, language: str) -> str:
 def format_provider_success_summary(series: ProviderSeries, language: str) -> str:
     """Return a text about all days of one provider: the percentage of paid payments among those that ended, and the
     number of those."""
-    paid, unpaid = sum(day.paid for day in series.days), sum(day.unpaid for day in series.days)
-    share = format_percent(100 * paid / (paid + unpaid) if paid + unpaid else None)
-    return translate("reports.success.summary", language, percent=share, n=format_count(paid + unpaid))
+    paid_count, unpaid_count = sum(day.paid for day in series.days), sum(day.unpaid for day in series.days)
+    share = format_percent(100 * paid_count / (paid_count + unpaid_count) if paid_count + unpaid_count else None)
+    return translate("reports.success.summary", language, percent=share, n=format_count(paid_count + unpaid_count))
 
 
 def format_provider_success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:
@@ -75,8 +75,8 @@ def format_provider_success_lines(report: ProviderSuccess, language: str) -> Ite
 
 
 def format_queue_age_note(report: QueueAgeReport, language: str) -> str:
-    """Return sentences which say what the report has counted, and in which queues records are missing because the
-    report reads only a limited number."""
+    """Return sentences which say which records the report has counted, and in which queues records are missing
+    because the report reads only a limited number."""
     sentences = [translate("reports.queue_ages.note", language)]
     sentences += [
         translate("reports.queue_ages.capped", language, queue=get_queue_name(queue.queue, language))
@@ -106,8 +106,8 @@ def format_queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[st
             f"{translate(f'reports.age.{name}', language)} {format_count(count)}"
             for name, count in zip(AGE_CLASSES, queue.counts, strict=True)
         ]
-        listed = translate("list.separator", language).join(parts)
-        yield f"{get_queue_name(queue.queue, language)}: {format_queue_total(queue, language)}: {listed}"
+        joined_parts = translate("list.separator", language).join(parts)
+        yield f"{get_queue_name(queue.queue, language)}: {format_queue_total(queue, language)}: {joined_parts}"
 
 
 # -- refunds
@@ -139,8 +139,8 @@ def format_refund_funnel_lines(report: RefundFunnelReport, language: str) -> Ite
 
 
 def format_settlement_note(report: SettlementReport, language: str) -> str:
-    """Return sentences which say what the report has summed up, and for which providers some payments are missing
-    because the report reads only a limited number."""
+    """Return sentences which say which amounts the report has added up, and for which providers some payments are
+    missing because the report reads only a limited number."""
     sentences = [translate("reports.settlement.note", language)]
     sentences += [
         translate("reports.settlement.capped", language, name=get_settlement_series_name(series, language))
@@ -157,8 +157,8 @@ def get_settlement_series_name(series: SettlementSeries, language: str) -> str:
 
 def format_settlement_summary(series: SettlementSeries, language: str) -> str:
     """Return a text with the sums of all days of a series: paid, refunded, and net."""
-    paid, refunded = sum(day.paid_minor for day in series.days), sum(day.refunded_minor for day in series.days)
-    return _format_settlement_sums("reports.settlement.summary", paid, refunded, series.currency, language)
+    paid_minor, refunded = sum(day.paid_minor for day in series.days), sum(day.refunded_minor for day in series.days)
+    return _format_settlement_sums("reports.settlement.summary", paid_minor, refunded, series.currency, language)
 
 
 def format_settlement_lines(report: SettlementReport, language: str) -> Iterator[str]:

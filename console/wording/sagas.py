@@ -61,9 +61,9 @@ def format_step_detail(step: SagaStep, language: str) -> str:
 
 
 def format_saga_reason(code: str | None, language: str) -> str:
-    """Return the text for the code of the reason why a saga's step waits or the saga has ended; "" for None. If
-    the texts of sagas don't have the code, the text of a refusal or a cause with this code is used, otherwise a
-    general one.
+    """Return the text for the code of the reason why a saga's step waits or the saga has ended; "" for None. If the
+    texts of sagas don't have the code, the text of a refusal or a cause with this code is used, otherwise a general
+    text.
     """
     if code is None:
         return ""

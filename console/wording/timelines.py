@@ -61,10 +61,10 @@ def _format_record_state_lines(timeline: TimelinePage, language: str) -> Iterato
 def format_event_line(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
     """Return an event of a timeline as one line: instant, person, sentence, and in brackets the operation and the
     evidence. Example: `2026-11-20 15:04:05 JST op-a Approved the refund. [evidence #12]`."""
-    who = wording.translate("who.worker", language) if event.who == "worker" else event.who
+    actor = wording.translate("who.worker", language) if event.who == "worker" else event.who
     sentence_text = format_event_sentence_with_record(event, timeline, language)
     refs = wording.translate("list.separator", language).join(_format_event_references(event, language))
-    entry = f"{wording.format_instant(event.at)}  {who}  {sentence_text}{f'  [{refs}]' if refs else ''}"
+    entry = f"{wording.format_instant(event.at)}  {actor}  {sentence_text}{f'  [{refs}]' if refs else ''}"
     return "".join(character if character.isprintable() else " " for character in entry)
 
 

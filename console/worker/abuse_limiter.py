@@ -13,7 +13,7 @@ from typing import TypeVar
 REFUSALS_PER_FULL_BUCKET = 100.0
 """Number of tokens in the bucket of each address: the number of refusals after which its connections are rejected."""
 REFILLED_TOKENS_PER_SECOND = 20.0
-GENUINE_SENDER_SECONDS = 600.0
+GENUINE_SENDER_ACCEPTED_SECONDS = 600.0
 """Seconds after a genuine notice during which its address is always accepted."""
 MAX_REMEMBERED_ADDRESSES = 4_096
 """Largest number of addresses stored; after that the least recently used one is deleted."""
@@ -34,9 +34,9 @@ class RefusalTokenBuckets:
         _store_value_of_address(self._used_tokens, address, (self._count_used_tokens(address) + 1, self._clock()))
 
     def mark_genuine(self, address: str) -> None:
-        """Accept all connections from this address for GENUINE_SENDER_SECONDS, because a genuine notice came from
-        it."""
-        _store_value_of_address(self._accepted_until, address, self._clock() + GENUINE_SENDER_SECONDS)
+        """Accept all connections from this address for GENUINE_SENDER_ACCEPTED_SECONDS, because a genuine notice came
+        from it."""
+        _store_value_of_address(self._accepted_until, address, self._clock() + GENUINE_SENDER_ACCEPTED_SECONDS)
 
     def is_blocked(self, address: str) -> bool:
         """True if the receiver rejects connections from this address now."""

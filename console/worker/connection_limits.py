@@ -26,9 +26,9 @@ REFUSAL_RESPONSE_HEADERS = (
 )
 """Headers of the answer to every refused request. `Connection` is written as h11 spells it."""
 LIVE_FEED_PATH = "/live"
-LAST_REQUEST_KEY, SLOT_KEY = "last", "slot"
-"""Keys in the state of a request: the value of LAST_REQUEST_KEY is True if it is the last request on its connection;
-that of SLOT_KEY is the slot of the connection.
+IS_LAST_REQUEST_KEY, CONNECTION_SLOT_KEY = "last", "slot"
+"""Keys in the state of a request: the value of IS_LAST_REQUEST_KEY is True if it is the last request on its
+connection; that of CONNECTION_SLOT_KEY is the slot of the connection.
 """
 _UNREPEATABLE_HEADER_NAMES = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")
 """Headers that a request may contain only once. If one is repeated, this program and a proxy could use different

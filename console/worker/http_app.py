@@ -33,11 +33,11 @@ from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.signed_notices import NOTICE_SOURCE_NAME_PATTERN
 from console.worker import live_websocket as live
 from console.worker.connection_limits import (
-    LAST_REQUEST_KEY,
+    CONNECTION_SLOT_KEY,
+    IS_LAST_REQUEST_KEY,
     LIVE_FEED_PATH,
     REFUSAL_RESPONSE_BODY,
     REFUSAL_RESPONSE_HEADERS,
-    SLOT_KEY,
     ConnectionSlot,
     NoCapacity,
     OpenConnections,
@@ -112,8 +112,8 @@ class Receiver:
         return await self._answer_notice(request, request.path_params["source"])
 
     async def _answer_notice(self, request: Request, source: str) -> Response:
-        """Answer one notice of the sender `source`. The services verify and store the notice; this method checks
-        only the limits and the form of the request."""
+        """Return the answer to one notice of the sender `source`. The services verify and store the notice; this
+        method checks only the limits and the form of the request."""
         loop = asyncio.get_running_loop()
         started_at, result, notice = loop.time(), _ERROR_RESULT, None
         self._metrics.count_arrival()
@@ -151,8 +151,8 @@ class Receiver:
             raise RequestRefused("source")
         require_unambiguous_request(request, self._options.max_body_bytes)
         body = await read_body(request, self._options.max_body_bytes, self._options.body_timeout_seconds)
-        post = PostedNotice(source, body, _decode_headers(request), self._find_sender_address(request))
-        return await self._verify_threads.run(lambda: self._console.payments.check_notice(post))
+        posted_notice = PostedNotice(source, body, _decode_headers(request), self._find_sender_address(request))
+        return await self._verify_threads.run(lambda: self._console.payments.check_notice(posted_notice))
 
     async def _store_notice(self, source: str, notice: CheckedNotice) -> str:
         """Let the service store a checked notice. Return the code of the result, for the metrics.
@@ -280,7 +280,7 @@ async def _answer_refusal(request: Request, _: Exception) -> Response:
 
 
 def _count_request(request: Request, *, is_genuine: bool) -> None:
-    slot: ConnectionSlot | None = request.scope.get("state", {}).get(SLOT_KEY)
+    slot: ConnectionSlot | None = request.scope.get("state", {}).get(CONNECTION_SLOT_KEY)
     if slot is not None:
         slot.count_request(is_genuine=is_genuine)
 
@@ -309,7 +309,7 @@ class _LastRequestMiddleware:
                     message["headers"] = [*headers, (b"connection", b"close")]
             await send(message)
 
-        is_last = scope["type"] == "http" and scope.get("state", {}).get(LAST_REQUEST_KEY)
+        is_last = scope["type"] == "http" and scope.get("state", {}).get(IS_LAST_REQUEST_KEY)
         await self._app(scope, receive, send_with_close if is_last else send)
 
 

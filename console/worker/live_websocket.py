@@ -25,7 +25,7 @@ from console.domain.setting_problems import SettingProblem
 from console.services.monitoring.live_feed import LIVE_FEED_CHANNELS, LiveFeedSnapshot, RecordSummary
 from console.services.payment_intake.rate_limit import TokenBucket
 from console.worker.connection_limits import (
-    SLOT_KEY,
+    CONNECTION_SLOT_KEY,
     ConnectionSlot,
     NoCapacity,
     ReceiverOptions,
@@ -157,7 +157,7 @@ class LiveFeedHub:
         self._poller: asyncio.Task[None] | None = None
 
     async def add_listener(self, channels: frozenset[str]) -> LiveFeedListener:
-        """Add a listener for these channels (record kinds). It receives every change from now on.
+        """Add a listener for these channels (record kinds), and return it. It receives every change from now on.
 
         Raises NoCapacity if there are too many listeners, ConsoleError if the database is unreachable.
         """
@@ -174,7 +174,7 @@ class LiveFeedHub:
         return listener
 
     def remove_listener(self, listener: LiveFeedListener) -> None:
-        """Remove a listener. Stop reading the change feed if it was the last one."""
+        """Remove a listener. Stop reading the change feed if this was the last listener."""
         self._listeners.discard(listener)
         self._metrics.live_client_gauge.set(len(self._listeners))
         if not self._listeners and self._poller is not None and not self._join_lock.locked():
@@ -211,18 +211,18 @@ class LiveFeedHub:
                 self._broadcast_changes(changes)
 
     def _broadcast_changes(self, changes: tuple[RecordSummary, ...]) -> None:
-        unsent = [change for change in changes if self._remember_if_unsent(change)]
-        if not unsent:
+        unsent_changes = [change for change in changes if self._remember_if_unsent(change)]
+        if not unsent_changes:
             return
-        feed_changes = LiveFeedChanges(unsent)
+        feed_changes = LiveFeedChanges(unsent_changes)
         for listener in list(self._listeners):
             if not listener.enqueue(feed_changes):
                 self._listeners.discard(listener)
                 self._metrics.dropped_client_counter.inc()
 
     def _remember_if_unsent(self, change: RecordSummary) -> bool:
-        """Remember this change as the last one sent about its record. Return False if the one before was equal and
-        has a version, because two rows of the change feed can be about the same version; otherwise True."""
+        """Remember this change as the last one sent about its record. Return False if the change sent before was
+        equal and has a version, because two rows of the change feed can be about the same version; otherwise True."""
         key = (change.kind, change.id)
         last_sent = self._last_sent.pop(key, None)
         self._last_sent[key] = change
@@ -323,7 +323,7 @@ class LiveFeedEndpoint:
             self._tokens = await self._threads.run(lambda: read_live_feed_tokens(self._console))
 
     def _count_request(self, websocket: WebSocket, *, is_genuine: bool) -> None:
-        slot: ConnectionSlot | None = websocket.scope.get("state", {}).get(SLOT_KEY)
+        slot: ConnectionSlot | None = websocket.scope.get("state", {}).get(CONNECTION_SLOT_KEY)
         if slot is not None:
             slot.count_request(is_genuine=is_genuine)
 
@@ -410,7 +410,7 @@ def _parse_token_message(text: str) -> str | None:
 
 def _parse_channels(queries: Collection[str]) -> frozenset[str] | None:
     """Return the channels (record kinds) in a query such as `?channels=payment,refund`; all channels if it names
-    none. Return None if it names an unknown one."""
+    none. Return None if the query names an unknown channel."""
     channels = frozenset(name for text in queries for name in text.split(",")) or frozenset(LIVE_FEED_CHANNELS)
     return channels if channels <= frozenset(LIVE_FEED_CHANNELS) else None
 

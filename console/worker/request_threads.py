@@ -33,7 +33,7 @@ class DeskRequestThreads:
         self._wake_signals: Queue[None] = Queue(REQUEST_THREAD_COUNT)
         self._has_polled = Event()
         """Set after the first poll, whether or not it reached the database."""
-        self._executing: set[int] = set()
+        self._executing_ids: set[int] = set()
         """Numbers of the threads that execute a request."""
         self._threads = [
             Thread(target=self._poll_requests_until_stopped, name="requests-look", daemon=True),
@@ -95,7 +95,7 @@ class DeskRequestThreads:
                 failure_count += 1
             self._has_polled.set()
             now = clock.monotonic()
-            if waiting_count or self._executing:
+            if waiting_count or self._executing_ids:
                 last_request_at = now
             idle_seconds = 0.0 if failure_count else now - last_request_at
             pause_seconds = compute_request_poll_pause_seconds(
@@ -106,9 +106,9 @@ class DeskRequestThreads:
         self._executor.release_presence_lease()
 
     def _wake_threads(self, count: int) -> None:
-        """Wake `count` threads, one for each waiting request. Not more are woken, because a thread that finds no
-        request would delay the threads that execute one. If a woken thread may not take the request, the next
-        poll counts the request again.
+        """Wake `count` threads, one for each waiting request. No further threads are woken, because a thread that
+        finds no request would delay the threads that execute a request. If a woken thread may not take the request,
+        the next poll counts the request again.
         """
         with suppress(Full):  # the queue already has one wake for each thread
             for _ in range(count):
@@ -119,7 +119,7 @@ class DeskRequestThreads:
         other request is being executed, so that one person's slow requests never occupy all threads."""
         while not self._stop_event.is_set():
             self._wake_signals.get()
-            self._executing.add(number)
+            self._executing_ids.add(number)
             try:
                 while not self._stop_event.is_set() and self._executor.execute_next(only_first_of_person=number == 0):
                     pass
@@ -128,7 +128,7 @@ class DeskRequestThreads:
             except Exception:
                 _log.exception("the execution of a desk's request failed")
             finally:
-                self._executing.discard(number)
+                self._executing_ids.discard(number)
 
 
 def compute_request_poll_pause_seconds(idle_seconds: float, beat_seconds: float, *, is_standby: bool) -> float:

@@ -22,11 +22,11 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import BadProfileDetail
 from console.domain.setting_problems import SettingProblem
 from console.worker.connection_limits import (
-    LAST_REQUEST_KEY,
+    CONNECTION_SLOT_KEY,
+    IS_LAST_REQUEST_KEY,
     LIVE_FEED_PATH,
     REFUSAL_RESPONSE_BODY,
     REFUSAL_RESPONSE_HEADERS,
-    SLOT_KEY,
     ConnectionSlot,
     OpenConnections,
     ReceiverOptions,
@@ -161,7 +161,7 @@ class HttpProtocol(H11Protocol):
         loop: asyncio.AbstractEventLoop,
         slot: ConnectionSlot,
     ) -> None:
-        super().__init__(config, server_state, {**app_state, SLOT_KEY: slot}, loop)
+        super().__init__(config, server_state, {**app_state, CONNECTION_SLOT_KEY: slot}, loop)
         self.options, self.slot = config.options, slot
         self.ws_protocol_class = cast(Any, partial(LiveFeedProtocol, slot=slot))
         self.is_lost = self._is_connected = False
@@ -210,7 +210,7 @@ class HttpProtocol(H11Protocol):
         self._request_count += 1
         is_age_reached = self.loop.time() - self._connected_at > self.options.max_connection_seconds
         if is_age_reached or self._request_count >= self.options.max_requests_per_connection - 1:
-            self.app_state[LAST_REQUEST_KEY] = True
+            self.app_state[IS_LAST_REQUEST_KEY] = True
         super().on_response_complete()
         self._update_timers()
 
@@ -257,9 +257,9 @@ class HttpProtocol(H11Protocol):
         return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
 
     def _update_timers(self) -> None:
-        """Start the timer for the head of a request while the connection waits for one, and cancel it otherwise.
-        The pause between two requests has a timer of its own. From the end of a request until its answer, the
-        connection can't lose its slot.
+        """Start the timer for the head of a request while the connection waits for one, and cancel it otherwise. The
+        pause between two requests has a timer of its own. From the end of a request until its answer, the program
+        can't take the connection's slot away.
         """
         self.slot.mark_waiting(
             self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE) or self._closing_transport.has_sent_last_answer
@@ -295,8 +295,8 @@ class LiveFeedProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def handle_connect(self, event: Request) -> None:  # house: uvicorn calls this name
-        """Answer the handshake. Do nothing if it breaks the protocol: `HttpProtocol` then refuses the request like
-        every other one, without saying what is wrong with it, and counts the refusal.
+        """Answer the handshake. Do nothing if it breaks the protocol: `HttpProtocol` then refuses it like any other
+        invalid request, without a reason in the answer, and counts the refusal.
         """
         if self.conn.accept(event).status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             super().handle_connect(event)

@@ -11,7 +11,7 @@ from redis import Redis
 
 from console.services.guarded.idempotency import make_payment_key
 from console.store.operations import redis_client as redis_link
-from console.store.operations.idempotency_cache import RUNNING_MS, IdempotencyCache
+from console.store.operations.idempotency_cache import RUNNING_MARK_LIFETIME_MS, IdempotencyCache
 from tests.bench.figures import Row, centile, median, side_by_side, span, times
 from tests.support import servers
 
@@ -90,7 +90,9 @@ def _first(url: str) -> Row:
         cache.announce_use(make_payment_key("M-1", f"ORD-{next(numbers)}"), _PRINT)
 
     def set_get() -> None:
-        peer.set(f"idempotent:payment:M-2:ORD-{next(numbers)}", "running", nx=True, get=True, px=RUNNING_MS)
+        peer.set(
+            f"idempotent:payment:M-2:ORD-{next(numbers)}", "running", nx=True, get=True, px=RUNNING_MARK_LIFETIME_MS
+        )
 
     took = side_by_side({"first": first, "set": set_get}, _ROUNDS, warm=300)
     cache.close()

@@ -77,13 +77,13 @@ _NOTHING_LAPSED: queues.LapsedIds = {}
 
 
 def _filtered_page_of(part: RecordTableQueries, name: str, after: QueueKey | None, text: str) -> Ask:
-    choice = QueueChoice(parse_filter(text).chosen, now=_NOW, owners={part.kind: {3: "op-a"}})
+    choice = QueueChoice(parse_filter(text).record_filter, now=_NOW, owners={part.kind: {3: "op-a"}})
     return lambda conn: part.read_page(conn, name, after, 50, _NONE, choice)
 
 
 def _page_by_age(name: str, *, is_descending: bool) -> Ask:
     order = QueueOrder(SortColumn.AGE, is_descending)
-    choice = QueueChoice(parse_filter("provider:paypay").chosen, order, _NOW)
+    choice = QueueChoice(parse_filter("provider:paypay").record_filter, order, _NOW)
     return lambda conn: chosen_records.read_sorted_page(conn, name, None, 50, _NOTHING_LAPSED, choice)
 
 
@@ -103,7 +103,7 @@ FILTERED: dict[str, Ask] = {
 
 
 def _view_counts_of(name: str) -> Ask:
-    choices = [QueueChoice(parse_filter(text).chosen, now=_NOW, owners={}) for text in ("", *FILTERS.values())]
+    choices = [QueueChoice(parse_filter(text).record_filter, now=_NOW, owners={}) for text in ("", *FILTERS.values())]
     return lambda conn: view_counts.count_records_of_choices(conn, name, _NOTHING_LAPSED, choices)
 
 
@@ -193,7 +193,7 @@ BEGINNINGS: dict[str, Ask] = {
 
 def _search_of(text: str, named: record_search.IdsByKind | None = None) -> Ask:
     query = parse_search(text, _NOW.date())
-    search = RecordSearch(QueueChoice(query.chosen, now=_NOW), query.days, _NOTHING_LAPSED, 50, named)
+    search = RecordSearch(QueueChoice(query.record_filter, now=_NOW), query.days, _NOTHING_LAPSED, 50, named)
     return lambda conn: record_search.find_records(conn, search)
 
 

@@ -36,7 +36,7 @@ def rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
 
 
 def _pages(console: Console, where: str) -> Iterator[Row]:
-    chosen = {name: parse_filter(text).chosen for name, text in (_FILTERS | {"a rare cause": _RARE}).items()}
+    chosen = {name: parse_filter(text).record_filter for name, text in (_FILTERS | {"a rare cause": _RARE}).items()}
     works = {
         name: (lambda one=one: console.recovery.read_queue(_QUEUE, PAGE, record_filter=one))
         for name, one in chosen.items()
@@ -60,7 +60,9 @@ def _pages(console: Console, where: str) -> Iterator[Row]:
 
 def _counts(console: Console, where: str) -> Row:
     """The counts of views have no goal: they are read every two minutes, and a part of the queue at most."""
-    choices = [QueueChoice(parse_filter(f"age:>{hours}h").chosen, now=datetime.now(UTC)) for hours in range(_VIEWS)]
+    choices = [
+        QueueChoice(parse_filter(f"age:>{hours}h").record_filter, now=datetime.now(UTC)) for hours in range(_VIEWS)
+    ]
 
     def count() -> object:
         with console.database.read() as conn:

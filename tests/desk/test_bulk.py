@@ -243,7 +243,7 @@ def test_closed_found_again_and_stopped(
     person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Continue...")
     assert again.outcome is not None
     assert console.bulk.list_latest()[0].done == 1
-    again.outcome.discard.click()
+    again.outcome.discard_button.click()
     person.until(lambda: console.bulk.list_latest()[0].state == "done")
     told = "The remaining records were discarded from this run. To act on them, select them again"
     person.until(lambda: again.outcome.bar.accessibleName().startswith(told))  # type: ignore[union-attr]  # it is there
@@ -385,7 +385,7 @@ def test_results_are_narrowed_and_taken_along(
     (row,) = outcome.table.rows.iterate_loaded_rows()
     assert "skipped, Incomplete, Taken by lead-b" in outcome.table.rows.format_spoken_text(row)
     file = tmp_path / "results.csv"
-    outcome.export.export_list_to(str(file))
+    outcome.exporter.export_list_to(str(file))
     person.until(file.exists)
     person.rest()
     (written,) = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines())

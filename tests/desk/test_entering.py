@@ -160,7 +160,7 @@ def test_without_a_keyring_it_works_and_is_asked_each_time(arrive: Arrive, place
     """The password lives in the process alone, and the form says so."""
     user, password = account(place)
     person = arrive(None)
-    assert "no keyring" in person.form().keep.accessibleDescription()
+    assert "no keyring" in person.form().keep_box.accessibleDescription()
     person.sign_in(user, password)
     person.at_home()
     assert not person.frame.toasts.visible_toasts  # nobody had asked to keep it
@@ -206,7 +206,7 @@ def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> No
     person.page(LookupPage)
     person.press("Ctrl+L")
     before = person.window
-    person.lock_form().other.click()
+    person.lock_form().other_person_link.click()
     person.until(lambda: person.opening.window is not before and not shiboken6.isValid(before))
     form = person.form()
     assert set(keyring.kept) == {"DRAFT_KEY"}, "the account is forgotten; drafts stay encrypted on this desk"

@@ -141,8 +141,8 @@ def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_
     assert verify_pack(tmp_path / "company.zip").about["packs"] == 1
     for place, name in ((tabs.currentIndex(), "checks"), (tabs.count() - 1, "all")):
         tabs.setCurrentIndex(place)
-        lookup.export.export_list_to(str(tmp_path / f"{name}.csv"))
-        person.until(lambda: not lookup.export.is_running)
+        lookup.exporter.export_list_to(str(tmp_path / f"{name}.csv"))
+        person.until(lambda: not lookup.exporter.is_running)
         assert (tmp_path / f"{name}.csv").exists(), name
 
 

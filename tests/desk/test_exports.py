@@ -33,7 +33,7 @@ def test_a_queue_is_taken_along(sit: Sit, lacking: list[CreditCheck], tmp_path: 
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == len(lacking))
     save_as(person, tmp_path / "all.xlsx")
-    person.until(lambda: (tmp_path / "all.xlsx").exists() and not page.export.is_running)
+    person.until(lambda: (tmp_path / "all.xlsx").exists() and not page.exporter.is_running)
     titles, *rows = openpyxl.load_workbook(tmp_path / "all.xlsx").worksheets[0].values
     place = titles.index("Corporation number")
     assert {row[place] for row in rows} == {check.corporation_number for check in lacking}
@@ -42,7 +42,7 @@ def test_a_queue_is_taken_along(sit: Sit, lacking: list[CreditCheck], tmp_path: 
     page.take_focus()
     person.press("Space")
     save_as(person, tmp_path / "chosen.csv")
-    person.until(lambda: (tmp_path / "chosen.csv").exists() and not page.export.is_running)
+    person.until(lambda: (tmp_path / "chosen.csv").exists() and not page.exporter.is_running)
     current = page.current_row
     assert current is not None
     assert [row["Record"] for row in read(tmp_path / "chosen.csv")] == [f"Credit check {current.record.id}"]
@@ -53,12 +53,12 @@ def test_a_queue_is_taken_along(sit: Sit, lacking: list[CreditCheck], tmp_path: 
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     page.take_focus()
     save_as(person, tmp_path / "filtered.csv")
-    person.until(lambda: (tmp_path / "filtered.csv").exists() and not page.export.is_running)
+    person.until(lambda: (tmp_path / "filtered.csv").exists() and not page.exporter.is_running)
     assert [row["Record"] for row in read(tmp_path / "filtered.csv")] == [f"Credit check {lacking[1].id}"]
 
-    page.export.export_list_to(str(tmp_path / "cancelled.csv"))
-    page.export.cancel_export()
-    person.until(lambda: not page.export.is_running)
+    page.exporter.export_list_to(str(tmp_path / "cancelled.csv"))
+    page.exporter.cancel_export()
+    person.until(lambda: not page.exporter.is_running)
     person.rest()
     is_there = (tmp_path / "cancelled.csv").exists()
     told = "No file was written" in person.frame.toasts.visible_toasts[-1].accessibleName()

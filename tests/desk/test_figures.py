@@ -44,5 +44,5 @@ def test_a_company_for_a_ticket_and_the_pictures(sit: Sit, console: Console, tmp
     person.rest()
     assert section.chart.accessibleDescription()
     save_as(person, tmp_path / "ages.csv")
-    person.until(lambda: (tmp_path / "ages.csv").exists() and not reports.export.is_running)
+    person.until(lambda: (tmp_path / "ages.csv").exists() and not reports.exporter.is_running)
     assert len((tmp_path / "ages.csv").read_text("utf-8-sig").splitlines()) == 1 + len(section.table.all_rows)

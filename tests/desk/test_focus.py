@@ -95,4 +95,4 @@ def test_a_list_that_turns_out_empty_gives_up_the_focus(sit: Sit) -> None:
     page.table.setFocus()
     page.rows.page_applied.emit()
     assert page.list.currentWidget() is page.nothing
-    assert QApplication.focusWidget() is page.begin
+    assert QApplication.focusWidget() is page.begin_button

@@ -211,7 +211,7 @@ def test_exported_files_are_in_the_list_of_messages(sit: Sit, tmp_path: Path, pa
     """The export of the trail and of a bulk run's results; a message without a file has no such buttons."""
     person = sit("aud-e")
     person.frame.show_route(AuditRoute())
-    person.page(AuditPage).export.export_list_to(str(tmp_path / "trail.csv"))
+    person.page(AuditPage).exporter.export_list_to(str(tmp_path / "trail.csv"))
     person.until(lambda: bool(toasts(person.frame.toasts.visible_toasts)))
     assert file_in_messages(person, "Copy path") == str(tmp_path / "trail.csv")
     context = person.opening.context

@@ -32,7 +32,7 @@ def test_the_words_of_the_screen_come_first(
     here = [term.name for term in dialog._shown_here]
     assert {"unknown", "resolve", "evidence"} <= set(here)
     assert "snooze" not in here
-    assert len(here) + len(dialog._others) > 70
+    assert len(here) + len(dialog._other_terms) > 70
     dialog.search.insert(wanted)  # a key press of the test has Latin letters alone
     person.until(lambda: wanted in dialog.meaning.plain.casefold())
     first = dialog.table.current_item

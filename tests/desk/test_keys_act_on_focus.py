@@ -210,8 +210,8 @@ def test_approvals(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
         for key in "PADW":
             person.press(key)
         assert {at for name, at in acts if name != "probe"} <= {ref}, place
-        assert page.decline.isHidden() or ("reject", ref) in acts
-        assert page.withdraw.isHidden() or ("withdraw", ref) in acts
+        assert page.decline_button.isHidden() or ("reject", ref) in acts
+        assert page.withdraw_button.isHidden() or ("withdraw", ref) in acts
         assert acts[0] == ("probe", ("payment", page.shown_view.payment.id))  # type: ignore[union-attr]  # shown
         person.press("Down")
     person.press("Home")
@@ -233,7 +233,7 @@ def test_approvals_while_a_request_is_being_read(
     for key in "PADW":
         person.press(key)
     assert acts == []
-    assert not page.approve.isEnabled()
+    assert not page.approve_button.isEnabled()
     person.until(lambda: page.content.currentWidget() is page.reading)
 
 

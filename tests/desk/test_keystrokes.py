@@ -248,7 +248,7 @@ def test_an_approval(person: CountingPerson) -> None:
     page.probe_payment()  # a fresh answer, as the worker would have read it
     person.rest()
     person.press("Space")
-    person.until(page.approve.isEnabled)
+    person.until(page.approve_button.isEnabled)
     person.press("A")
     dialog = person.dialog(ApproveDialog)
     assert QApplication.focusWidget() is dialog.cancel_button

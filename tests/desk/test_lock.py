@@ -102,7 +102,7 @@ def test_drafts_and_dialogs_wait_behind_the_lock(seats: Seats, sit: Sit, console
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))
-    person.page(CreditCheckPage).acts.resolve(record)
+    person.page(CreditCheckPage).action_handlers.resolve(record)
     dialog = person.dialog(ResolveDialog)
     dialog.form.kinds["text"].setChecked(True)
     field = dialog.form.text.edit

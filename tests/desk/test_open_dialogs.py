@@ -66,7 +66,7 @@ def test_a_request_that_is_being_approved(
     checker.until(lambda: checker.opening.context.work_counts.decision_count == 1)
     page = at_approvals(checker, refund)
     read_to_the_end(checker, page)
-    checker.until(page.approve.isEnabled)
+    checker.until(page.approve_button.isEnabled)
     checker.press("A")
     dialog = checker.dialog(ApproveDialog)
     seats.type_password(dialog, "lead-b")

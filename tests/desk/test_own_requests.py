@@ -123,7 +123,7 @@ def test_a_probe_on_a_page_is_withdrawn(seats: Seats, sit: Sit, console: Console
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
     with asking(seats).idle_worker():
-        page.acts.probe(record)
+        page.action_handlers.probe(record)
         offered(person, page).click()
         person.until(lambda: "was withdrawn before a worker took it" in texts(page))
 

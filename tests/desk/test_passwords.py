@@ -57,7 +57,7 @@ def decline(checker: Person, refund: Refund) -> RejectDialog:
     """As far as the person comes without a password."""
     page = at_approvals(checker, refund)
     read_to_the_end(checker, page)
-    checker.until(page.decline.isEnabled)
+    checker.until(page.decline_button.isEnabled)
     checker.press("D")
     dialog = checker.dialog(RejectDialog)
     dialog.words.edit.setPlainText("ordered once")  # type: ignore[union-attr]  # an area
@@ -125,7 +125,7 @@ def test_decisions_need_the_password(
         checker.press("Down")
         page = at_approvals(checker, refund)
         read_to_the_end(checker, page)
-        checker.until(page.approve.isEnabled)
+        checker.until(page.approve_button.isEnabled)
         checker.press("A")
         approval = checker.dialog(ApproveDialog)
         approval.password.line_edit.setText(password)

@@ -233,5 +233,5 @@ def test_a_page_left_while_its_pdf_opens_keeps_no_child(
         person.frame.show_route(route)
         person.frame.show_route(HomeRoute())
         person.until(lambda count=count: len(opened) == count)  # type: ignore[misc]  # bound in each turn
-        person.until(lambda: all(document._closed and document._child is None for document in opened))
+        person.until(lambda: all(document._is_closed and document._child is None for document in opened))
     assert page._pages is None

@@ -475,7 +475,7 @@ def decided(stage: Stage, kind: type[D], act: Callable[[RefundPage], Callable[[R
     who="lead-b",
 )
 def approve(stage: Stage) -> Press:
-    dialog = decided(stage, ApproveDialog, lambda page: page.acts.approve)
+    dialog = decided(stage, ApproveDialog, lambda page: page.action_handlers.approve)
     stage.seats.type_password(dialog, "lead-b")
     return ready(stage, dialog)
 
@@ -484,14 +484,14 @@ def approve(stage: Stage) -> Press:
     "_DecisionDialog._send_call", dialog=RejectDialog, trail=("refund.rejected",), who="lead-b", needs_password=True
 )
 def reject(stage: Stage) -> Press:
-    dialog = decided(stage, RejectDialog, lambda page: page.acts.reject)
+    dialog = decided(stage, RejectDialog, lambda page: page.action_handlers.reject)
     fill(dialog.words, "delivered as ordered")
     return ready(stage, dialog)
 
 
 @case("_DecisionDialog._send_call", dialog=WithdrawDialog, trail=("refund.withdrawn",))
 def withdraw(stage: Stage) -> Press:
-    return ready(stage, decided(stage, WithdrawDialog, lambda page: page.acts.withdraw))
+    return ready(stage, decided(stage, WithdrawDialog, lambda page: page.action_handlers.withdraw))
 
 
 def fill(field: Field, words: str) -> None:
@@ -549,8 +549,8 @@ def export(stage: Stage) -> Press:
     page = at_queue(stage, "incomplete")
     button = KeyButton("", parent=page)
     path = stage.folder / f"list-{stage.number}.csv"
-    button.clicked.connect(partial(page.export.export_list_to, str(path)))
-    return page_press(stage, button, "", lambda: path.exists() and not page.export.is_running)
+    button.clicked.connect(partial(page.exporter.export_list_to, str(path)))
+    return page_press(stage, button, "", lambda: path.exists() and not page.exporter.is_running)
 
 
 # -- work shared by people
@@ -826,7 +826,7 @@ def bulk_dialog(stage: Stage) -> BulkDialog:
 def bulk_discard(stage: Stage) -> Press:
     dialog = bulk_dialog(stage)
     assert dialog.outcome is not None
-    return page_press(stage, dialog.outcome.discard, "")
+    return page_press(stage, dialog.outcome.discard_button, "")
 
 
 @case(

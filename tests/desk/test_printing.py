@@ -61,8 +61,8 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
     queue.take_focus()
     reject_dialog()
     assert entries() == []
-    queue.export.printing.print_list_to(queue._make_export_request(), paper(tmp_path / "list.pdf"))
-    person.until(lambda: not queue.export.printing.is_running)
+    queue.exporter.printing.print_list_to(queue._make_export_request(), paper(tmp_path / "list.pdf"))
+    person.until(lambda: not queue.exporter.printing.is_running)
     _, text = printed(tmp_path / "list.pdf")
     for words in ("Printed by op-a", "Corporation number", *(f"Credit check {one.id}" for one in lacking)):
         assert "".join(words.split()) in text, words

@@ -56,7 +56,7 @@ def prepare_error(dialog: ResolveDialog, words: str) -> None:
     """Evidence in words, and that it was not bought."""
     dialog.form.kinds["text"].setChecked(True)
     dialog.form.text.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
-    dialog.form.unbought.setChecked(True)
+    dialog.form.not_bought_button.setChecked(True)
     state_reason(dialog.form)
 
 
@@ -102,14 +102,14 @@ def test_only_what_the_evidence_carries_can_be_chosen(sit: Sit, console: Console
     opened(person, record.id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
-    assert not form.bought.isEnabled()
-    assert not form.unbought.isEnabled()
-    assert form.bought.accessibleDescription() == "Add evidence first."
+    assert not form.bought_button.isEnabled()
+    assert not form.not_bought_button.isEnabled()
+    assert form.bought_button.accessibleDescription() == "Add evidence first."
     form.kinds["text"].setChecked(True)
     form.text.edit.setPlainText("they wrote: no purchase")  # type: ignore[union-attr]  # an area
-    assert form.unbought.isEnabled()
-    assert not form.bought.isEnabled()
-    form.unbought.setChecked(True)
+    assert form.not_bought_button.isEnabled()
+    assert not form.bought_button.isEnabled()
+    form.not_bought_button.setChecked(True)
     assert "lead-b" in form.second_person_text.plain
     form.kinds["number"].setChecked(True)
     assert form.outcome == "", "a result that the evidence can't carry stayed chosen"
@@ -130,7 +130,7 @@ def test_not_bought_takes_two_people(
     first.form.kinds["file"].setChecked(True)
     assert isinstance(first.form.file.edit, LineEdit)
     first.form.file.edit.setText(str(proof))
-    first.form.unbought.setChecked(True)
+    first.form.not_bought_button.setChecked(True)
     reasons = {first.form.find_disabled_reason()}  # the code is proposed, the words never are
     first.form.reason.setCurrentIndex(-1)
     reasons.add(first.form.find_disabled_reason())

@@ -105,7 +105,7 @@ def test_one_asks_another_approves_and_it_is_refunded(
     checker.until(lambda: checker.opening.context.work_counts.decision_count == 1)
     page = at_approvals(checker, refund)
     read_to_the_end(checker, page)
-    checker.until(page.approve.isEnabled)
+    checker.until(page.approve_button.isEnabled)
     checker.press("A")
     dialog = checker.dialog(ApproveDialog)
     seats.type_password(dialog, "lead-b")
@@ -132,8 +132,8 @@ def test_ones_own_request_has_no_buttons(seats: Seats, sit: Sit, console: Consol
     page = at_approvals(person, refund)
     assert page.list.cards[0].ref == ("refund", refund.id)
     assert not page.inbox.to_decide
-    assert page.approve.isHidden()
-    assert page.decline.isHidden()
+    assert page.approve_button.isHidden()
+    assert page.decline_button.isHidden()
     person.press("W")
     dialog = person.dialog(WithdrawDialog)
     person.until(dialog.act_button.isEnabled)
@@ -150,7 +150,7 @@ def test_declining_needs_words_and_the_maker_reads_them(
     refund = ask(person, payment)
     person = seats.become(person, "lead-b")
     page = at_approvals(person, refund)
-    person.until(page.decline.isEnabled)
+    person.until(page.decline_button.isEnabled)
     person.press("D")
     dialog = person.dialog(RejectDialog)
     assert not dialog.act_button.isEnabled()
@@ -181,10 +181,10 @@ def test_approving_is_off_until_read_and_fresh(seats: Seats, sit: Sit, console: 
     person.rest()
     person.until(lambda: page.view.view is not None)
     if not page.view.is_read:
-        assert not page.approve.isEnabled()
+        assert not page.approve_button.isEnabled()
         assert page.disabled_reason_label.plain == "Read to the end first."
     read_to_the_end(person, page)
-    person.until(page.approve.isEnabled)
+    person.until(page.approve_button.isEnabled)
 
 
 WRONG = {

@@ -50,7 +50,7 @@ def test_two_windows_on_one_server(
         checker = people[1]
         page = at_approvals(checker, refund)
         read_to_the_end(checker, page)
-        checker.until(page.approve.isEnabled)
+        checker.until(page.approve_button.isEnabled)
         checker.press("A")
         dialog = checker.dialog(ApproveDialog)
         assert dialog.needs_password

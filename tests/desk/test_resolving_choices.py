@@ -22,7 +22,7 @@ def test_what_the_facts_rule_out_says_why(sit: Sit, console: Console, sandbox: S
     person = sit()
     page = shown(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
-    page.acts.resolve(payment)
+    page.action_handlers.resolve(payment)
     form = person.dialog(ResolveMoneyDialog).form
     person.until(lambda: bool(form._choices))
     form.kinds[TEXT_EVIDENCE].setChecked(True)
@@ -41,7 +41,7 @@ def test_the_dry_run_names_the_money(sit: Sit, console: Console, sandbox: Sandbo
     person = sit()
     page = shown(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
-    page.acts.resolve(payment)
+    page.action_handlers.resolve(payment)
     form = person.dialog(ResolveMoneyDialog).form
     person.until(lambda: bool(form._choices))
     form.kinds[TEXT_EVIDENCE].setChecked(True)

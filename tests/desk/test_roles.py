@@ -135,7 +135,7 @@ def test_half_a_decision_waits_for_another_approver(
     for name, reason in expected.items():
         person = seats.become(person, name)
         page = person.page(CreditCheckPage)
-        page.acts.resolve(record, "op-a")
+        page.action_handlers.resolve(record, "op-a")
         dialog = person.dialog(ResolveDialog)
         dialog.form.kinds["text"].setChecked(True)
         field = dialog.form.text.edit
@@ -143,7 +143,7 @@ def test_half_a_decision_waits_for_another_approver(
         field.setFocus()
         person.until(field.hasFocus)
         person.type_in("x")
-        assert dialog.form.unbought.accessibleDescription() == reason
-        assert dialog.form.unbought.isEnabled() is not bool(reason)
+        assert dialog.form.not_bought_button.accessibleDescription() == reason
+        assert dialog.form.not_bought_button.isEnabled() is not bool(reason)
         dialog.reject()
         person.no_dialog()

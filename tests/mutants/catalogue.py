@@ -55,8 +55,8 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             (
                 "one of another application",
-                "other.id != record.id and other.credit_check_id is None",
-                "other.id == record.id and other.credit_check_id is not None",
+                "other_check.id != record.id\n                and other_check.credit_check_id is None\n",
+                "other_check.id == record.id\n                and other_check.credit_check_id is not None\n",
                 "test_another_applications_purchase_may_own_it",
             ),
             (
@@ -133,10 +133,10 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 GUARDED,
-                "            outcome = operation.call(claimed.subject)\n",
-                "            outcome = operation.call(claimed.subject)\n"
+                "            outcome = operation.call(claimed_operation.subject)\n",
+                "            outcome = operation.call(claimed_operation.subject)\n"
                 "            if outcome.kind is OutcomeClass.UNKNOWN:\n"
-                "                outcome = operation.call(claimed.subject)\n",
+                "                outcome = operation.call(claimed_operation.subject)\n",
             ),
         ),
         (CALL_TESTS,),
@@ -216,12 +216,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "no intent on the desk",
-        (Change(GUARDED, "self._mark_calling(claimed.operation_id)", "pass"),),
+        (Change(GUARDED, "self._mark_calling(claimed_operation.operation_id)", "pass"),),
         (CALL_TESTS,),
     ),
     Mutant(
         "an answer that can't be recorded is dropped",
-        (Change(GUARDED, "self._context.spool.store_answer(claimed.operation_id, answer)", "pass"),),
+        (Change(GUARDED, "self._context.spool.store_answer(claimed_operation.operation_id, answer)", "pass"),),
         (GUARD_TESTS,),
     ),
     Mutant(
@@ -304,7 +304,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a renewal that failed leaves the old record superseded",
-        (Change(SETTLING, "    if superseded is not None:\n", "    if superseded is None:\n"),),
+        (Change(SETTLING, "    if superseded_check is not None:\n", "    if superseded_check is None:\n"),),
         (GUARD_TESTS,),
     ),
     Mutant(

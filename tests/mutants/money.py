@@ -193,7 +193,7 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "more is booked than there is room",
         _ACCOUNTS,
-        "max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved))",
+        "max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved_minor))",
         "max(0, amount_minor)",
         _LIMITS,
     ),
@@ -228,8 +228,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a lapsed refund counts twice",
         "console/store/queues/table_queries.py",
-        'if name == "review" else joined)\n        return [select',
-        "if not name else joined)\n        return [select",
+        'if name == "review" else lapsed_rows)\n        return [select',
+        "if not name else lapsed_rows)\n        return [select",
         _QUEUES,
     ),
     _mutant(

@@ -45,8 +45,8 @@ BEFORE_COMMIT = (
     ),
     Change(
         GUARDED,
-        "            outcome = operation.call(claimed.subject)\n",
-        "            outcome = self._early or operation.call(claimed.subject)\n",
+        "            outcome = operation.call(claimed_operation.subject)\n",
+        "            outcome = self._early or operation.call(claimed_operation.subject)\n",
     ),
 )
 UNFENCED = (

@@ -114,7 +114,13 @@ ON_EDGES: tuple[Mutant, ...] = (
     ),
     Mutant(
         "an operation that ended may end with another result",
-        (Change(_ONCE, "return ended is not None and ended.result == result", "return ended is not None"),),
+        (
+            Change(
+                _ONCE,
+                "return stored_row is not None and stored_row.result == result",
+                "return stored_row is not None",
+            ),
+        ),
         ("tests/services/guarded/test_idempotency.py",),
         "sqlite",
     ),

@@ -115,7 +115,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 _KEY,
-                "range(1, _MOST_REPEATS + 1)",
+                "range(1, _MAX_REPEATED_REFUNDS + 1)",
                 "range(0)",
             ),
         ),
@@ -280,8 +280,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/domain/payments/report_rules.py",
-                "    newer = payment.told_at is None or at >= payment.told_at\n",
-                "    newer = True\n",
+                "    is_newer = payment.told_at is None or at >= payment.told_at\n",
+                "    is_newer = True\n",
             ),
         ),
         ("tests/domain/payments/test_report_rules.py",),

@@ -16,7 +16,9 @@ def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) ->
 
 
 ON_REGISTRY: tuple[Mutant, ...] = (
-    _mutant("a day of the registry is left out", _ORDER, "    if missing:\n", "    if not source:\n", _DIFFERENCES),
+    _mutant(
+        "a day of the registry is left out", _ORDER, "    if missing_days:\n", "    if not source:\n", _DIFFERENCES
+    ),
     _mutant(
         "a difference is applied twice",
         _ORDER,
@@ -27,8 +29,8 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     _mutant(
         "the registry goes back",
         _ORDER,
-        "    if reached < current.registry_date:\n",
-        "    if reached < current.whole_day:\n",
+        "    if reached_day < current.registry_date:\n",
+        "    if reached_day < current.whole_day:\n",
         _DIFFERENCES,
     ),
     _mutant("a wrong check digit is taken", _ROWS, " and are_well_formed(column)\n", "\n", _BAD_FILES),
@@ -63,7 +65,7 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     _mutant(
         "a harmed registry is put in use at a desk",
         _DISTRIBUTION,
-        "    if _hash_file(path) != stored.sha256:\n",
+        "    if _hash_file(path) != stored_file.sha256:\n",
         "    if not _hash_file(path):\n",
         _TEAM,
     ),

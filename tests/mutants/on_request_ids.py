@@ -15,16 +15,17 @@ def _mutant(name: str, file: str, old: str, new: str, *tests: str, engine: str =
 
 ON_REQUEST_IDS: tuple[Mutant, ...] = (
     _mutant("who lost it goes on writing", _DESK,
-        "        if request_ids.store_result_ids(tx.conn, tie.owned_request, kind, subject, operation_id):",
-        "        if request_ids.store_result_ids(tx.conn, tie.owned_request, kind, subject, operation_id)"
-        " or tie is not None:",
+        "(tx.conn, request_binding.owned_request, kind, subject, operation_id):",
+        "(tx.conn, request_binding.owned_request, kind, subject, operation_id)"
+        " or request_binding is not None:",
         f"{_TESTS}::test_the_sleepers_own_claim_is_undone"),
     _mutant("the operation is not tied", "console/services/guarded/pipeline.py",
         "            context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)\n", "", _KILLS),
     _mutant("nothing that is written is tied", _DESK,
         "            self.bind_to_request_id(tx, kind, subject_id)\n", "            pass\n", _KILLS),
     _mutant("what another transaction wrote is not tied", _DESK,
-        "(tie.is_committed or tie.stored_by is tx)", "(tie.is_committed or tie.stored_by is not tx)", _KILLS),
+        "(request_binding.is_committed or request_binding.stored_by is tx)",
+        "(request_binding.is_committed or request_binding.stored_by is not tx)", _KILLS),
     _mutant("other arguments are the same", _IDS,
         "        if (row.command, row.fingerprint) != (request.command, request.fingerprint):",
         "        if row.command != request.command:",

@@ -267,14 +267,14 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "buying again is offered while a purchase is unknown",
         "console/views/lookup/company_page.py",
-        "        is_unknown = live is not None and live.certainty is Certainty.UNKNOWN\n",
-        "        is_unknown = live is not None and live.id < 0\n",
+        "        is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN\n",
+        "        is_unknown = live_check is not None and live_check.id < 0\n",
         _COMPANY,
     ),
     _mutant(
         "buying is the blue button beside a live credit check",
         "console/views/lookup/company_page.py",
-        '"primary" if live is None else "default"',
+        '"primary" if live_check is None else "default"',
         '"primary"',
         _COMPANY,
     ),

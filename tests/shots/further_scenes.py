@@ -111,7 +111,7 @@ def withdrawal(stage: Stage) -> None:
     stage.go(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
     own = next(refund for refund in page.inbox.others if refund.maker == stage.opening.context.operator)
-    page.acts.withdraw(stage.desk.console.refunds.read_refund(own.id))
+    page.action_handlers.withdraw(stage.desk.console.refunds.read_refund(own.id))
     _shoot_dialog(stage, WithdrawDialog, "dialog-withdraw")
 
 

@@ -178,7 +178,7 @@ def approvals(stage: Stage) -> None:
     bar = page.view.verticalScrollBar()
     bar.setValue(bar.maximum())
     stage.shoot("approvals-end")
-    for kind, act in (("approve", page.acts.approve), ("decline", page.acts.reject)):
+    for kind, act in (("approve", page.action_handlers.approve), ("decline", page.action_handlers.reject)):
         view = page.view.view
         assert isinstance(view, RefundDetails)
         act(view)

@@ -49,7 +49,7 @@ def reconcile(stage: Stage) -> None:
 def _begin(stage: Stage) -> None:
     stage.go(ReconcileRoute())
     page = stage.find(ReconcilePage)
-    page.begin.click()
+    page.begin_button.click()
     dialog = stage.find(ReconcileDialog)
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-reconcile")
@@ -64,7 +64,7 @@ def _begin(stage: Stage) -> None:
     stage.shoot("dialog-reconcile-dry")
     dialog.reject()
     stage.settle()
-    page.begin.click()
+    page.begin_button.click()
     dialog = stage.find(ReconcileDialog)
     stage.until(dialog.act_button.isEnabled)
     dialog.act_button.click()

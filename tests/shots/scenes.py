@@ -126,7 +126,7 @@ def proving(stage: Stage) -> None:
             stage.settle()
             stage.shoot(name)
     page.hide_bar("act")
-    page.evidence.copy_story("credit-check", record.id)
+    page.evidence.copy_timeline("credit-check", record.id)
     stage.settle()
     stage.shoot("story-copied")
 
@@ -154,7 +154,7 @@ def compare(stage: Stage) -> None:
 
 def audit(stage: Stage) -> None:
     stage.go(AuditRoute())
-    stage.find(AuditPage).verify.click()
+    stage.find(AuditPage).verify_button.click()
     stage.settle()
     stage.shoot("audit")
 
@@ -311,7 +311,7 @@ def refetch(stage: Stage) -> None:
     stage.go(CreditCheckRoute(next(s for s in stage.desk.of("incomplete") if s.missing_parts == ("pdf",)).id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
-    page.acts.refetch(page.view.record)
+    page.action_handlers.refetch(page.view.record)
     dialog = stage.find(RefetchDialog)
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-refetch")
@@ -325,13 +325,13 @@ def resolve(stage: Stage) -> None:
     stage.go(CreditCheckRoute(stage.desk.of("unknown")[1].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
-    page.acts.resolve(page.view.record)
+    page.action_handlers.resolve(page.view.record)
     dialog = stage.find(ResolveDialog)
     stage.shoot("dialog-resolve-empty")
     dialog.form.kinds["file"].setChecked(True)
     evidence = Path(__file__)
     dialog.form.file.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
-    dialog.form.unbought.setChecked(True)
+    dialog.form.not_bought_button.setChecked(True)
     dialog.form.reason_words.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-resolve")

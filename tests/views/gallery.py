@@ -320,7 +320,7 @@ def chrome() -> QWidget:
         tabs.add_tab(word, count)
     off = KeyButton("証跡付きで解決…", "E")
     off.disable_with_reason("必要な権限: 承認者 lead-b、lead-c")
-    actions = Surface(raised=True, edge="top")
+    actions = Surface(is_raised=True, edge="top")
     acts = KeyButton("状態確認", "P"), KeyButton("再取得", "F"), off, ReasonLabel(off), None, KeyButton("メモ", "N")
     actions.setLayout(make_row(*acts, margins=(24, 8, 24, 8)))
     hints = ShortcutHintBar([(("↓", "↑"), "移動"), (("Enter",), "開く"), (("Ctrl+F",), "絞り込み")])

@@ -6,7 +6,7 @@ import pytest
 
 from console.worker import abuse_limiter as offences
 from console.worker.abuse_limiter import (
-    GENUINE_SENDER_SECONDS,
+    GENUINE_SENDER_ACCEPTED_SECONDS,
     MAX_REMEMBERED_ADDRESSES,
     REFILLED_TOKENS_PER_SECOND,
     REFUSALS_PER_FULL_BUCKET,
@@ -61,7 +61,7 @@ def test_a_genuine_notice_vouches_for_a_while() -> None:
     for _ in range(100_000):
         kept.count_refusal("a")
     assert not kept.is_blocked("a")
-    clock.now += GENUINE_SENDER_SECONDS + 1
+    clock.now += GENUINE_SENDER_ACCEPTED_SECONDS + 1
     assert kept.is_blocked("a")
 
 

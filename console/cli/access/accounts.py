@@ -34,13 +34,11 @@ class ApplyAccountsCommand:
         from console.cli.process.command import open_console_with_passwords, watch_for_repetition
 
         content = _read_accounts_file(Path(args.file))
-        with watch_for_repetition(args, writer) as repeated, open_console_with_passwords(writer) as console:
-            applied = console.accounts.apply(
-                content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id
-            )
+        with watch_for_repetition(args, writer) as repetition, open_console_with_passwords(writer) as console:
+            result = console.accounts.apply(content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id)
         writer.write_answer(
-            lambda: repeated.mark_json(_build_applied_accounts_json(applied)),
-            lambda: repeated.add_repetition_note(_format_applied_accounts_lines(applied, writer.translator)),
+            lambda: repetition.mark_json(_build_applied_accounts_json(result)),
+            lambda: repetition.add_repetition_note(_format_applied_accounts_lines(result, writer.translator)),
         )
 
 
@@ -61,7 +59,7 @@ def _read_accounts_file(file: Path) -> str:
         ) from error
 
 
-def _build_applied_accounts_json(applied: "AccountsApplied") -> "JsonObject":
+def _build_applied_accounts_json(applied_accounts: "AccountsApplied") -> "JsonObject":
     people: list[JsonObject] = [
         {
             "name": operator.person.name,
@@ -72,24 +70,30 @@ def _build_applied_accounts_json(applied: "AccountsApplied") -> "JsonObject":
             "asks": operator.asks,
             "moved": operator.has_changed_actor,
         }
-        for operator in applied.operators
+        for operator in applied_accounts.operators
     ]
-    answer: JsonObject = {"dry_run": applied.dry_run, "operators": people, "statements": len(applied.statements)}
-    return answer | {"sql": list(applied.statements)} if applied.dry_run else answer
+    answer: JsonObject = {
+        "dry_run": applied_accounts.dry_run,
+        "operators": people,
+        "statements": len(applied_accounts.statements),
+    }
+    return answer | {"sql": list(applied_accounts.statements)} if applied_accounts.dry_run else answer
 
 
-def _format_applied_accounts_lines(applied: "AccountsApplied", translator: Translator) -> Lines:
-    if applied.dry_run:
-        yield from (f"{statement};" for statement in applied.statements)
+def _format_applied_accounts_lines(applied_accounts: "AccountsApplied", translator: Translator) -> Lines:
+    if applied_accounts.dry_run:
+        yield from (f"{statement};" for statement in applied_accounts.statements)
     comment_mark = (
-        "-- " if applied.dry_run else ""
+        "-- " if applied_accounts.dry_run else ""
     )  # sentences become SQL comments, so that the printed text is valid SQL
-    for operator in applied.operators:
+    for operator in applied_accounts.operators:
         roles = sorted(operator.person.roles)
         yield comment_mark + translator(f"cli.account.{operator.done}", name=operator.person.name, roles=roles)
         if operator.has_changed_actor:
-            is_refused = applied.dry_run and operator.is_default
+            is_refused = applied_accounts.dry_run and operator.is_default
             move = "unsaid" if is_refused else "asks" if operator.asks else "acts"
             yield comment_mark + translator(f"cli.account.{move}", name=operator.person.name)
-    key = "cli.accounts.dry_run" if applied.dry_run else "cli.accounts"
-    yield comment_mark + translator(key, people=len(applied.operators), statements=len(applied.statements))
+    key = "cli.accounts.dry_run" if applied_accounts.dry_run else "cli.accounts"
+    yield comment_mark + translator(
+        key, people=len(applied_accounts.operators), statements=len(applied_accounts.statements)
+    )

@@ -34,23 +34,23 @@ class AuthoriseProviderCommand:
             request = console.provider_authorisation.begin()
             writer.write_to_stderr(writer.translator("authorisation.open", provider=args.provider))
             writer.write_to_stderr(request.url)
-            done = console.provider_authorisation.complete(request, _read_authorisation_code(writer))
+            authorisation = console.provider_authorisation.complete(request, _read_authorisation_code(writer))
         writer.write_answer(
-            lambda: build_authorisation_json(done, writer.translator),
-            lambda: format_authorisation_lines(done, writer.translator),
+            lambda: build_authorisation_json(authorisation, writer.translator),
+            lambda: format_authorisation_lines(authorisation, writer.translator),
         )
 
 
-def build_authorisation_json(completed: "CompletedAuthorisation", translate: Translate) -> JsonObject:
+def build_authorisation_json(authorisation: "CompletedAuthorisation", translate: Translate) -> JsonObject:
     """Return the answer of `provider authorise` as a JSON object: the provider, the time at which the access token
     expires, and the number of token pairs stored so far. It contains no token.
     """
-    return build_attributes_json(completed, _AUTHORISATION_FIELDS, translate)
+    return build_attributes_json(authorisation, _AUTHORISATION_FIELDS, translate)
 
 
-def format_authorisation_lines(completed: "CompletedAuthorisation", translator: Translator) -> Lines:
+def format_authorisation_lines(authorisation: "CompletedAuthorisation", translator: Translator) -> Lines:
     """Yield the answer of `provider authorise` as text."""
-    yield translator("authorisation.done", provider=completed.provider, at=completed.access_expires_at)
+    yield translator("authorisation.done", provider=authorisation.provider, at=authorisation.access_expires_at)
 
 
 def _read_authorisation_code(writer: AnswerWriter) -> str:
@@ -61,14 +61,14 @@ def _read_authorisation_code(writer: AnswerWriter) -> str:
     question.
     """
     with interrupts.raise_at_signals():
-        entered = (
+        typed_text = (
             ask_secret_at_terminal(writer.translator, "authorisation.ask")
             if is_stdin_terminal()
             else read_stdin_line()
         )
-    if not entered:
+    if not typed_text:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
-    return entered
+    return typed_text
 
 
 AUTHORISATION_COMMANDS: Mapping[str, Command] = {"provider authorise": AuthoriseProviderCommand()}

@@ -59,12 +59,14 @@ class SignOutCommand:
         """
         settings = writer.read_settings()
         _require_database_accounts(settings)
-        stored = settings.sign_in.is_password_stored()
-        audited = stored and _try_sign_out_with_audit(settings)
-        if stored and not audited:
+        is_password_stored = settings.sign_in.is_password_stored()
+        is_audited = is_password_stored and _try_sign_out_with_audit(settings)
+        if is_password_stored and not is_audited:
             settings.sign_in.sign_out()
-        data = {"signed_out": stored, "audited": audited}
-        key = "sign_in.out.none" if not stored else "sign_in.out" if audited else "sign_in.out.unaudited"
+        data = {"signed_out": is_password_stored, "audited": is_audited}
+        key = (
+            "sign_in.out.none" if not is_password_stored else "sign_in.out" if is_audited else "sign_in.out.unaudited"
+        )
         writer.write_answer(lambda: data, lambda: [writer.translator(key, place=settings.sign_in.database_address)])
 
 
@@ -96,9 +98,14 @@ class ForgetCredentialsCommand:
         from console.cli.process.command import open_console_with_passwords
 
         with open_console_with_passwords(writer) as console:
-            done = console.desk_status.forget_credentials()
-        data: JsonObject = {"forgotten": list(done.entries), "environment": list(done.variables)}
-        writer.write_answer(lambda: data, lambda: _format_forgotten_credentials_lines(done, writer.translator))
+            deleted_credentials = console.desk_status.forget_credentials()
+        data: JsonObject = {
+            "forgotten": list(deleted_credentials.entries),
+            "environment": list(deleted_credentials.variables),
+        }
+        writer.write_answer(
+            lambda: data, lambda: _format_forgotten_credentials_lines(deleted_credentials, writer.translator)
+        )
 
 
 def _format_forgotten_credentials_lines(leftover: "LeftoverCredentials", translator: Translator) -> Lines:

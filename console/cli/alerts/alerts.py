@@ -52,8 +52,8 @@ def build_alert_json(record: "Alert", translate: Translate) -> JsonObject:
     number = _find_alert_corporation_number(record)
     if number is None:
         return fields
-    why = translate("cli.alert_why", observed=record.observed)
-    return {**fields, "corporation_number": number, "why": why}
+    reason_sentence = translate("cli.alert_why", observed=record.observed)
+    return {**fields, "corporation_number": number, "why": reason_sentence}
 
 
 def _find_alert_corporation_number(record: "Alert") -> str | None:

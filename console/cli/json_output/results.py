@@ -157,8 +157,11 @@ def _build_unmatched_notice_json(item: "UnmatchedNoticeItem", translate: Transla
         **build_attributes_json(item.notice, _UNMATCHED_NOTICE_FIELDS, translate),
         "alert_ids": [case.id for case in item.cases],
         "candidates": [
-            {**build_record_fields_json(one.record, translate), "shared": [fact.value for fact in one.shared]}
-            for one in item.candidates or ()
+            {
+                **build_record_fields_json(candidate.record, translate),
+                "shared": [fact.value for fact in candidate.shared],
+            }
+            for candidate in item.candidates or ()
         ],
         **build_explanation_json(item.explanation, translate),
         "since": format_instant_for_json(item.since),
@@ -216,8 +219,8 @@ def build_queue_page_json(
 
     items = [_build_any_queue_item_json(item, translate) for item in page.items]
     choice = {"filter": page.filter, "sort": page.sort} if isinstance(page, QueuePage) else {}
-    given = {name: text for name, text in choice.items() if text}
-    return {"queue": page.queue, "items": items, "next_cursor": page.next_cursor, **given}
+    texts_by_operator = {name: text for name, text in choice.items() if text}
+    return {"queue": page.queue, "items": items, "next_cursor": page.next_cursor, **texts_by_operator}
 
 
 def build_refetch_json(result: "RefetchResult", translate: Translate) -> JsonObject:

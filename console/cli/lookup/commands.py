@@ -40,15 +40,15 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
     except ConsoleError as invalid:
         if invalid.code != ErrorCode.INVALID_CORPORATION_NUMBER or not args.number.strip():
             raise
-        found = console.lookup.search(args.number, _MAX_SEARCH_RESULTS)
-        if found.exact is not None or found.query.has_conditions:
-            return found
+        result = console.lookup.search(args.number, _MAX_SEARCH_RESULTS)
+        if result.exact is not None or result.query.has_conditions:
+            return result
         if not _may_search_registry(args.number, invalid):
             raise
-        if found.companies.registry_date is None:
+        if result.companies.registry_date is None:
             invalid.detail["hint"] = _SEARCH_BY_NAME_HINT
             raise
-    companies = found.companies
+    companies = result.companies
     if len(companies.items) == 1:
         return console.lookup.find_records(companies.items[0].corporation.number)
     return companies
@@ -84,8 +84,8 @@ def _build_lookup_json(result: "LookupResult | RegistryMatches | SearchResult", 
 
     if isinstance(result, LookupResult):
         return cli_json.build_lookup_json(result, translate)
-    nothing = cli_json.build_lookup_json(LookupResult("", ()), translate)
-    return {**nothing, "corporation_number": None, **_build_matches_json(result, translate)}
+    empty_answer = cli_json.build_lookup_json(LookupResult("", ()), translate)
+    return {**empty_answer, "corporation_number": None, **_build_matches_json(result, translate)}
 
 
 def _build_matches_json(result: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:

@@ -25,13 +25,13 @@ def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
         _JSON_LIST_NAME_BY_RECORD_KIND[kind]: [build_record_json(record, translate) for record in group.records]
         for kind, group in result.groups.items()
     }
-    exact = None if result.exact is None else {"kind": result.exact[0], "id": result.exact[1]}
+    exact_match = None if result.exact is None else {"kind": result.exact[0], "id": result.exact[1]}
     return {
         **build_registry_matches_json(result.companies, translate),
         **records,
         "operations": [build_record_json(operation, translate) for operation in result.operations],
         "alerts": [build_alert_json(alert, translate) for alert in result.alerts],
-        "exact": exact,
+        "exact": exact_match,
         "more": [_JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.has_more],
         "partial": [
             _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.is_partial
@@ -46,7 +46,7 @@ def _build_query_json(query: SearchQuery) -> JsonObject:
     """
     days = None if query.days is None else {"from": query.days.first.isoformat(), "to": query.days.last.isoformat()}
     return {
-        "filter": format_filter(query.chosen),
+        "filter": format_filter(query.record_filter),
         "days": days,
         "words": query.words,
         "problems": [{"code": problem.kind.value, "word": problem.word} for problem in query.problems],

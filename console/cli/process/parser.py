@@ -133,8 +133,8 @@ def _require_refund_reason(args: argparse.Namespace) -> None:
 
 
 def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
-    """Rewrite `--reason 1 4 NUMBER` of the command `purchase` as `--reason 1 --reason 4 NUMBER`, which argparse can
-    parse. Only single digits count as reasons.
+    """Return the arguments with `--reason 1 4 NUMBER` of the command `purchase` rewritten as `--reason 1 --reason 4
+    NUMBER`, which argparse can parse. Only single digits count as reasons.
     """
     if next((word for word in arguments if not word.startswith("-")), "") != "purchase":
         return list(arguments)  # in other commands a reason is a sentence
@@ -178,12 +178,12 @@ def _make_integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
     ArgumentTypeError; it also refuses `１２`, `1_0` and blanks, which `int` would accept.
     """
 
-    def convert(text: str) -> int:
+    def convert_to_integer(text: str) -> int:
         if len(text) > MAX_ROW_ID_DIGITS or not _is_digits(text) or not minimum <= int(text) <= maximum:
             raise argparse.ArgumentTypeError(f"a whole number from {minimum} to {maximum} is needed")
         return int(text)
 
-    return convert
+    return convert_to_integer
 
 
 def _build_parser(translate: Translate, arguments: Sequence[str]) -> _CommandLineParser:
@@ -383,8 +383,8 @@ def _add_open_command(commands: SubcommandGroup, translate: Translate) -> None:
 
 def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_command_group(commands, "incidents", translate)
-    listing = _add_command(actions, "list", translate, "incidents.list")
-    listing.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
+    list_command = _add_command(actions, "list", translate, "incidents.list")
+    list_command.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
     _add_command(actions, "show", translate, "incidents.show").add_argument("id", metavar="ID")
     for name in ("take", "release", "hand-over", "snooze", "wake", "resolve", "reopen"):
         command = _add_changing_command(actions, name, translate, f"incidents.{name.replace('-', '_')}")
@@ -472,9 +472,9 @@ def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_command_group(commands, "audit", translate)
-    listing = _add_command(actions, "list", translate, "audit.list")
-    listing.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
-    listing.add_argument("--before", type=_make_integer_parser(1, _LARGEST_ROW_ID), metavar="ID")
+    list_command = _add_command(actions, "list", translate, "audit.list")
+    list_command.add_argument("--limit", type=_make_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
+    list_command.add_argument("--before", type=_make_integer_parser(1, _LARGEST_ROW_ID), metavar="ID")
     verify = _add_command(actions, "verify", translate, "audit.verify")
     verify.add_argument("--pack", metavar="FILE", help=translate("cli.help.verify_pack"))
     _add_changing_command(actions, "export", translate, "audit.export").add_argument("file", metavar="FILE")
@@ -513,7 +513,8 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
 def _add_command_group(
     commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
 ) -> SubcommandGroup:
-    """Add a command that has subcommands. The name of the chosen subcommand is stored in the argument `action`."""
+    """Add a command that has subcommands, and return the object to which the caller adds these. The name of the
+    chosen subcommand is stored in the argument `action`."""
     return _add_command(commands, name, translate, key).add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=_CommandLineParser
     )

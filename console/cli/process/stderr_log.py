@@ -51,7 +51,7 @@ def _format_error_place(error: BaseException | None) -> str:
 @contextlib.contextmanager
 def log_on_stderr(*, tracebacks: bool, events: bool) -> Iterator[None]:
     """Within the block, write log records of the level WARNING and above to stderr. If such blocks are nested, each
-    record is written once.
+    record is written once. With `tracebacks`, each logged exception has its traceback.
 
     With `events`, the events of `domain/process/log_events.py` are written too, one JSON object per line. This is for
     programs and windows; a person at a terminal does not get them.

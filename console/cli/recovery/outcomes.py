@@ -40,8 +40,8 @@ def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "Re
 
 
 def _parse_reason(args: Namespace) -> StatedReason | None:
-    """Return the reason of the options `--reason-code` and `--reason`; None without both, because scripts may leave
-    it out. Raises ConsoleError `usage` if only one of them is given."""
+    """Return the reason of the options `--reason-code` and `--reason`; None without both options, because scripts may
+    leave the reason out. Raises ConsoleError `usage` if only one of them is given."""
     if args.reason_code is None and args.reason is None:
         return None
     if args.reason_code is None or args.reason is None:
@@ -55,8 +55,9 @@ def _parse_evidence(argument: str) -> str | Path:
     """Return the evidence that the argument `--evidence` names: a path if it is the name of a file, otherwise the
     text itself, which is a written statement.
 
-    Raises ConsoleError `no_evidence` for a directory, a pipe or another special file, a link to nothing, a path in a
-    folder that this user may not search, and for a missing file whose name ends like a file of evidence.
+    Raises ConsoleError `no_evidence` for a directory, a pipe or another special file, a symbolic link whose target
+    doesn't exist, a path in a folder that this user may not search, and for a missing file whose name ends like a
+    file of evidence.
     """
     path = Path(argument)
     try:

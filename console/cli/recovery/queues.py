@@ -72,14 +72,14 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
     if args.name is not None or args.filter or args.sort or args.by_cause:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OPTIONS_BESIDE_VIEW})
     view = console.saved_views.find_view(args.view)
-    read = console.saved_views.parse_view_content(view.content)
-    chosen = read.filter.chosen
+    parsed_view = console.saved_views.parse_view_content(view.content)
+    record_filter = parsed_view.filter.record_filter
     page: AnyPage = (
-        console.recovery.read_causes(view.content.queue, chosen)
+        console.recovery.read_causes(view.content.queue, record_filter)
         if view.content.by_cause
-        else console.recovery.read_queue(view.content.queue, args.limit, args.after, chosen, read.order)
+        else console.recovery.read_queue(view.content.queue, args.limit, args.after, record_filter, parsed_view.order)
     )
-    return SavedViewPage(view, page, (*read.problems, *read.filter.words.split()))
+    return SavedViewPage(view, page, (*parsed_view.problems, *parsed_view.filter.words.split()))
 
 
 def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
@@ -89,18 +89,18 @@ def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
         if args.name == "notices":
             return console.notices.read_page(args.limit, args.after)
         return console.alerts.read_company_queue(args.limit, args.after)
-    chosen, order = parse_queue_filter(args.filter), _parse_queue_order(args.sort)
+    record_filter, order = parse_queue_filter(args.filter), _parse_queue_order(args.sort)
     if args.by_cause:
-        return console.recovery.read_causes(args.name, chosen)
-    return console.recovery.read_queue(args.name, args.limit, args.after, chosen, order)
+        return console.recovery.read_causes(args.name, record_filter)
+    return console.recovery.read_queue(args.name, args.limit, args.after, record_filter, order)
 
 
 def parse_queue_filter(text: str) -> RecordFilter:
     """Return the filter of a typed text. Raises ConsoleError `usage` for a word that isn't a filter operator, or
     an operator whose value can't be understood.
     """
-    parsed = parse_filter(text)
-    names = [*parsed.words.split(), *parsed.problems]
+    parsed_filter = parse_filter(text)
+    names = [*parsed_filter.words.split(), *parsed_filter.problems]
     if names:
         raise ConsoleError(
             ErrorCode.USAGE,
@@ -110,7 +110,7 @@ def parse_queue_filter(text: str) -> RecordFilter:
                 "allowed": [f"{name}:" for name in FILTER_OPERATORS],
             },
         )
-    return parsed.chosen
+    return parsed_filter.record_filter
 
 
 def _parse_queue_order(text: str) -> QueueOrder:

@@ -49,9 +49,10 @@ def _parse_saved_view_content(args: Namespace) -> ViewContent:
     if problems:
         from console.domain.queues.filter_text import FILTER_OPERATORS
 
-        allowed = [f"{name}:" for name in FILTER_OPERATORS]
+        allowed_operators = [f"{name}:" for name in FILTER_OPERATORS]
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_FILTER, "names": list(problems), "allowed": allowed}
+            ErrorCode.USAGE,
+            {"problem": UsageProblem.UNREADABLE_FILTER, "names": list(problems), "allowed": allowed_operators},
         )
     return content
 
@@ -91,13 +92,13 @@ def build_saved_view_list_json(counts: Sequence[ViewCount], translate: Translate
     return {
         "views": [
             {
-                **build_saved_view_json(one.view, translate),
-                "count": one.count,
-                "capped": one.is_capped,
-                "since": format_instant_for_json(one.oldest),
-                "problems": list(one.problems),
+                **build_saved_view_json(view_count.view, translate),
+                "count": view_count.count,
+                "capped": view_count.is_capped,
+                "since": format_instant_for_json(view_count.oldest),
+                "problems": list(view_count.problems),
             }
-            for one in counts
+            for view_count in counts
         ]
     }
 
@@ -110,15 +111,17 @@ def format_saved_view_list_lines(counts: Sequence[ViewCount], translator: Transl
         yield translator("view.none")
     lines = format_aligned_lines(
         (
-            str(one.view.id),
-            wording.NO_VALUE if one.count is None else wording.format_count(one.count, is_capped=one.is_capped),
-            *_make_saved_view_cells(one.view, translator),
+            str(view_count.view.id),
+            wording.NO_VALUE
+            if view_count.count is None
+            else wording.format_count(view_count.count, is_capped=view_count.is_capped),
+            *_make_saved_view_cells(view_count.view, translator),
         )
-        for one in counts
+        for view_count in counts
     )
-    for line, one in zip(lines, counts, strict=True):
+    for line, view_count in zip(lines, counts, strict=True):
         yield line
-        yield from format_view_problem_lines(one.problems, translator)
+        yield from format_view_problem_lines(view_count.problems, translator)
 
 
 def format_view_problem_lines(problems: Sequence[str], translator: Translator) -> Iterator[str]:
@@ -137,8 +140,8 @@ def _make_saved_view_cells(view: SavedView, translator: Translator) -> tuple[str
     scope = translator("view.scope.team" if view.is_team else "view.scope.own")
     content = view.content
     sort = f"sort:{content.sort}" if content.sort else ""
-    chosen = " ".join(part for part in (content.filter, content.words, sort) if part)
-    return view.name, scope, translator(f"queue.{content.queue}.title"), chosen
+    filter_text = " ".join(part for part in (content.filter, content.words, sort) if part)
+    return view.name, scope, translator(f"queue.{content.queue}.title"), filter_text
 
 
 VIEW_COMMANDS: Mapping[str, Command] = {

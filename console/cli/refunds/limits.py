@@ -30,8 +30,8 @@ def build_limit_json(limit: "Limit", translate: Translate) -> JsonObject:
     """Return a limit as a JSON object. The field `awaiting` is `second_person` while a second administrator must
     still agree to a proposed value.
     """
-    awaiting = None if limit.proposed is None else "second_person"
-    return {**build_attributes_json(limit, _LIMIT_FIELDS, translate), "awaiting": awaiting}
+    awaited_step = None if limit.proposed is None else "second_person"
+    return {**build_attributes_json(limit, _LIMIT_FIELDS, translate), "awaiting": awaited_step}
 
 
 def build_limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> JsonObject:

@@ -65,8 +65,8 @@ def _build_reconciliation_run_json(run: CloseReconciliation) -> JsonObject:
 
 
 def _build_close_change_json(change: DailyCloseChange) -> JsonObject:
-    def build_value_json(given: CountAndSum | str | None) -> object:
-        return _build_count_and_sum_json(given) if isinstance(given, CountAndSum) else given
+    def build_value_json(value: CountAndSum | str | None) -> object:
+        return _build_count_and_sum_json(value) if isinstance(value, CountAndSum) else value
 
     return {
         "what": change.what,

@@ -79,12 +79,12 @@ def _build_currency_funnel_json(funnel: RefundFunnel) -> JsonObject:
 def _build_settlement_json(report: SettlementReport) -> JsonObject:
     series = [
         {
-            "provider": one.provider,
-            "currency": one.currency,
-            "complete": one.is_complete,
-            "days": [_build_settlement_day_json(day) for day in one.days],
+            "provider": entry.provider,
+            "currency": entry.currency,
+            "complete": entry.is_complete,
+            "days": [_build_settlement_day_json(day) for day in entry.days],
         }
-        for one in report.series
+        for entry in report.series
     ]
     return {**_build_period_json(report.period), "series": series}
 

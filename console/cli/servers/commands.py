@@ -34,9 +34,9 @@ class SandboxCommand:
             except OSError as error:
                 raise make_usage_error(writer.translator("cli.port_taken", port=args.port)) from error
             with sandbox:
-                ready = {"url": sandbox.url, "port": sandbox.port}
+                answer_fields = {"url": sandbox.url, "port": sandbox.port}
                 writer.write_ready_answer(
-                    lambda: ready, lambda: [writer.translator("cli.sandbox.ready", url=sandbox.url)]
+                    lambda: answer_fields, lambda: [writer.translator("cli.sandbox.ready", url=sandbox.url)]
                 )
                 wait_for_stop_signal()
 

@@ -94,8 +94,10 @@ def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_c
 
         with open_console_with_passwords(writer) as console:
             samples, payments = _write_sample_records(console, sandbox)
-            ready = _build_demo_answer_json(Path(folder), sandbox, samples, payments)
-            writer.write_ready_answer(lambda: ready, lambda: _format_demo_answer_lines(ready, writer.translator))
+            answer_fields = _build_demo_answer_json(Path(folder), sandbox, samples, payments)
+            writer.write_ready_answer(
+                lambda: answer_fields, lambda: _format_demo_answer_lines(answer_fields, writer.translator)
+            )
             registry = _publish_sample_registry(sandbox, samples)
             with (
                 demo_registry.import_registry_in_background(
@@ -113,7 +115,7 @@ def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_c
 
 def _make_demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dict[str, str]:
     """Return the environment variables of the demo. Its secrets are created now and exist only in the environment of
-    this process.
+    this process. With `has_fast_clock`, time limits and intervals pass 20 times as fast.
     """
     from console.demo.samples import CLIENT_IDS
     from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
@@ -188,13 +190,13 @@ def _publish_sample_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]
     the sample records and trial purchases (if the number is well-formed), and changes of some companies: those of
     the newest valid credit checks."""
     today = SystemClock().now().astimezone(JST).date()
-    live = [
+    live_numbers = [
         sample.number
         for sample in reversed(samples)
         if sample.status == "success" and sample.report and (sample.report.expiration_date or today) > today
     ]
     numbers = [*(sample.number for sample in samples), *(trial.number for trial in TRIAL_PURCHASES)]
-    registry = demo_registry.plan_registry(SAMPLE_SEED, today, numbers, live)
+    registry = demo_registry.plan_registry(SAMPLE_SEED, today, numbers, live_numbers)
     demo_registry.publish_demo_registry(sandbox, registry)
     return registry
 
@@ -205,9 +207,9 @@ def render_sample_report_pdf(report: CheckReport, revision: int) -> bytes:
     """
     from console.sandbox.alarmbox import pdf
 
-    bought = report.purchase_date.isoformat() if report.purchase_date else ""
+    purchase_day = report.purchase_date.isoformat() if report.purchase_date else ""
     return pdf.make_report_pdf(
-        report.corporation_number or "", report.credit_check_id, revision, bought, str(report.result)
+        report.corporation_number or "", report.credit_check_id, revision, purchase_day, str(report.result)
     )
 
 
@@ -292,7 +294,8 @@ def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
 
 
 def _split_command_line(line: str) -> list[str]:
-    """Split a command line into words as a shell does. A line with an unfinished quotation is split at blanks."""
+    """Return the words of a command line, split as a shell splits it. A line with an unfinished quotation is split at
+    blanks."""
     try:
         return shlex.split(line)
     except ValueError:

@@ -27,11 +27,13 @@ def format_money_table(money: MoneyParts, payment: Payment, translator: Translat
     )
 
 
-def format_compared_states_table(compared: Iterable[ComparedSide], payment: Payment, translator: Translator) -> Lines:
+def format_compared_states_table(
+    compared_sides: Iterable[ComparedSide], payment: Payment, translator: Translator
+) -> Lines:
     """Return the states of `payment` here, at its provider and in its order as aligned lines, each with the time
     at which the state was learnt.
     """
-    return format_aligned_lines(_make_compared_side_row(side, payment, translator) for side in compared)
+    return format_aligned_lines(_make_compared_side_row(side, payment, translator) for side in compared_sides)
 
 
 def _make_compared_side_row(side: ComparedSide, payment: Payment, translator: Translator) -> TableRow:

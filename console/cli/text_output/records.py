@@ -202,7 +202,7 @@ def format_records_of_any_kind(records: Sequence[AnyRecord], translator: Transla
 
 def _format_company_name(record: AnyRecord, translator: Translator) -> str:
     """Return the company name that the provider gave, or the official name, marked as a name of the registry;
-    `wording.NO_VALUE` without both.
+    `wording.NO_VALUE` if there is neither of these names.
     """
     name = record.company_name if isinstance(record, CreditCheck) else None
     return name or _format_registry_name(record, translator) or wording.NO_VALUE

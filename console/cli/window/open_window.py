@@ -20,8 +20,8 @@ NO_DISPLAY_STATUS = 6
 
 def has_display() -> bool:
     """Return True if a window can be shown. On Linux an environment variable must name a display or a Qt platform."""
-    named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return sys.platform != "linux" or any(map(os.environ.get, named))
+    variable_names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return sys.platform != "linux" or any(map(os.environ.get, variable_names))
 
 
 def open_window(writer: AnswerWriter, link: "Link | None" = None) -> None:

@@ -51,10 +51,12 @@ def generate_payments(
     all other samples are paid. They belong to corporations of the newest credit checks in `samples` that this
     application purchased; if there are none, to newly made corporation numbers.
     """
-    bought = [sample.number for sample in samples if sample.journal and sample.status == "success"][-count // 2 :]
-    drawn = CheckSampleFactory(seed, now, lambda number: (number, "ok"))
+    bought_numbers = [sample.number for sample in samples if sample.journal and sample.status == "success"][
+        -count // 2 :
+    ]
+    number_factory = CheckSampleFactory(seed, now, lambda number: (number, "ok"))
     factory = PaymentSampleFactory(
-        seed, now, bought or [drawn.make_next_corporation_number() for _ in range(count // 2)]
+        seed, now, bought_numbers or [number_factory.make_next_corporation_number() for _ in range(count // 2)]
     )
     sample_list = [payment for recipe in money_kinds.PAYMENT_SAMPLE_RECIPES for payment in recipe(factory)]
     sample_list += [money_kinds.make_complete_payment(factory) for _ in range(count - len(sample_list))]

@@ -111,8 +111,8 @@ class CheckSampleFactory:
         """Return a random instant on a weekday between 09:00 and 18:00 in Japan, about `least_days` to `most_days`
         before now.
         """
-        back = timedelta(days=self.random.uniform(least_days + 1, most_days + 1))
-        day = (self.now - back).astimezone(JST).date()
+        time_ago = timedelta(days=self.random.uniform(least_days + 1, most_days + 1))
+        day = (self.now - time_ago).astimezone(JST).date()
         day -= timedelta(days=max(0, day.weekday() - 4))
         second = self.random.randrange(9 * 3600, 18 * 3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
@@ -133,12 +133,12 @@ class CheckSampleFactory:
         record. The caller adds the report and the other entries that this state needs.
         """
         operation_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
-        who, client = self.random.choice(_BUYER_NAMES), self.random.choice(CLIENT_IDS)
+        buyer, client = self.random.choice(_BUYER_NAMES), self.random.choice(CLIENT_IDS)
         sample = CheckSample(
-            kind, self.make_next_corporation_number(), client, at, who, journal, status, operation_id=operation_id
+            kind, self.make_next_corporation_number(), client, at, buyer, journal, status, operation_id=operation_id
         )
         sample.events.append(
-            SampleEvent(at, who, AuditAction.CREDIT_CHECK_PURCHASE_STARTED, {"operation": operation_id})
+            SampleEvent(at, buyer, AuditAction.CREDIT_CHECK_PURCHASE_STARTED, {"operation": operation_id})
         )
         return sample
 
@@ -170,27 +170,27 @@ def make_needs_review_columns(reason: str, **other_columns: object) -> dict[str,
 
 def add_purchase_events(sample: CheckSample) -> None:
     """Add to the sample the audit entries and the answers of a successful purchase."""
-    report, at, who = sample.report, sample.begun_at, sample.buyer
+    report, at, buyer = sample.report, sample.begun_at, sample.buyer
     assert report is not None  # noqa: S101 - for the type checker
     body = f'{{"credit_check":{{"credit_check_id":{report.credit_check_id}}}}}'
     sample.answers.append(
-        SampleAnswer(at + ONE_SECOND, who, "alarmbox.purchase", "HTTP 201 SUCCEEDED http_201", body)
+        SampleAnswer(at + ONE_SECOND, buyer, "alarmbox.purchase", "HTTP 201 SUCCEEDED http_201", body)
     )
-    bought = {"provider_id": report.credit_check_id}
-    sample.events.append(SampleEvent(at + ONE_SECOND, who, AuditAction.CREDIT_CHECK_BOUGHT, bought))
+    event_facts = {"provider_id": report.credit_check_id}
+    sample.events.append(SampleEvent(at + ONE_SECOND, buyer, AuditAction.CREDIT_CHECK_BOUGHT, event_facts))
     if not {"name", "dates"} & set(sample.missing_parts):
         sample.events.append(
-            SampleEvent(at + 2 * ONE_SECOND, who, AuditAction.CREDIT_CHECK_DETAIL_STORED, {"changes": {}})
+            SampleEvent(at + 2 * ONE_SECOND, buyer, AuditAction.CREDIT_CHECK_DETAIL_STORED, {"changes": {}})
         )
     if "pdf" not in sample.missing_parts:
         sample.events.append(
-            SampleEvent(at + 4 * ONE_SECOND, who, AuditAction.CREDIT_CHECK_PDF_STORED, {"changes": {}})
+            SampleEvent(at + 4 * ONE_SECOND, buyer, AuditAction.CREDIT_CHECK_PDF_STORED, {"changes": {}})
         )
 
 
 def add_ending_event(sample: CheckSample, audit_action: AuditAction, reason: str, seconds: int) -> None:
-    """Add to the sample the audit entry and the answer of a purchase that was not completed. Both are `seconds`
-    after the beginning of the purchase; `audit_action` is the action of the audit entry."""
+    """Add to the sample the audit entry and the answer of a purchase that was not completed. Both are `seconds` after
+    the beginning of the purchase; `audit_action` is the action of the audit entry, `reason` its reason."""
     at, (_, outcome, cause) = sample.begun_at + seconds * ONE_SECOND, sample.journal or ("", None, None)
     status = f"HTTP {cause[5:]} " if cause and cause.startswith("http_") else ""
     sample.answers.append(SampleAnswer(at, sample.buyer, "alarmbox.purchase", f"{status}{outcome} {cause}"))

@@ -103,10 +103,10 @@ def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         yield _make_decided_check(factory)
 
 
-def _make_repeated_check(factory: CheckSampleFactory, failed: CheckSample) -> CheckSample:
+def _make_repeated_check(factory: CheckSampleFactory, failed_check: CheckSample) -> CheckSample:
     """Return a successful purchase for the same corporation and client as the failed one, one hour later."""
-    sample = factory.make_purchased_check("bought_after_error", failed.begun_at + timedelta(hours=1))
-    return _replace_number_and_client(factory, sample, failed.number, failed.client)
+    sample = factory.make_purchased_check("bought_after_error", failed_check.begun_at + timedelta(hours=1))
+    return _replace_number_and_client(factory, sample, failed_check.number, failed_check.client)
 
 
 def _replace_number_and_client(
@@ -140,9 +140,9 @@ def _make_incomplete_checks(factory: CheckSampleFactory) -> Iterator[CheckSample
     """Yield purchased credit checks with missing parts: for each combination of missing parts, one at each attempt of
     the re-fetch schedule and one after its end.
     """
-    for missing in _MISSING_PART_COMBINATIONS:
+    for missing_parts in _MISSING_PART_COMBINATIONS:
         for attempts in range(len(INCOMPLETE_REFETCH_WAITS) + 1):
-            yield _make_incomplete_check(factory, missing, attempts)
+            yield _make_incomplete_check(factory, missing_parts, attempts)
 
 
 def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], attempts: int) -> CheckSample:
@@ -167,9 +167,9 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...]
     at = sample.begun_at
     for pause in (timedelta(seconds=5), *INCOMPLETE_REFETCH_WAITS[:attempts]):
         at += pause
-        what = AuditAction(f"credit-check.{part}_failed")
+        audit_action = AuditAction(f"credit-check.{part}_failed")
         code = {"code": ErrorCode.PROVIDER_ANSWER_UNUSABLE}
-        sample.events.append(SampleEvent(at, sample.buyer, what, code, "failed", error_code))
+        sample.events.append(SampleEvent(at, sample.buyer, audit_action, code, "failed", error_code))
     return sample
 
 
@@ -184,9 +184,9 @@ def _make_checks_after_viewing_period(factory: CheckSampleFactory) -> Iterator[C
         code = ErrorCode.VIEWING_PERIOD_OVER
         sample.values = {"viewing_over": True, "error_code": code}
         at = sample.begun_at + timedelta(days=366)
-        failed = {"code": code}
+        failure_facts = {"code": code}
         sample.events.append(
-            SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_PDF_FAILED, failed, "failed", "http_403")
+            SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_PDF_FAILED, failure_facts, "failed", "http_403")
         )
         yield sample
 
@@ -196,14 +196,14 @@ def _make_renewed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     before.
     """
     for turn in range(24):
-        newer = factory.make_purchased_check("renewal", factory.pick_workday_instant(2, 200))
-        yield newer
+        newer_check = factory.make_purchased_check("renewal", factory.pick_workday_instant(2, 200))
+        yield newer_check
         for _ in range(1 + turn % 2):
-            at = newer.begun_at - timedelta(days=factory.random.randrange(367, 400))
+            at = newer_check.begun_at - timedelta(days=factory.random.randrange(367, 400))
             older = _replace_number_and_client(
-                factory, factory.make_purchased_check("superseded", at), newer.number, newer.client
+                factory, factory.make_purchased_check("superseded", at), newer_check.number, newer_check.client
             )
-            older.newer_sample, newer = newer, older
+            older.newer_sample, newer_check = newer_check, older
             superseded_event = SampleEvent(
                 older.newer_sample.begun_at, older.newer_sample.buyer, AuditAction.CREDIT_CHECK_SUPERSEDED
             )

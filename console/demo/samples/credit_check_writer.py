@@ -106,8 +106,10 @@ def _store_documents(
     documents of each sample, by the sample's id.
     """
     with ThreadPoolExecutor(_DOCUMENT_WRITER_THREADS) as pool:
-        stored = pool.map(lambda sample: _store_documents_of_check(context, sample, render_pdf), samples)
-        return dict(zip((sample.id for sample in samples), stored, strict=True))
+        documents_of_samples = pool.map(
+            lambda sample: _store_documents_of_check(context, sample, render_pdf), samples
+        )
+        return dict(zip((sample.id for sample in samples), documents_of_samples, strict=True))
 
 
 def _store_documents_of_check(
@@ -124,7 +126,7 @@ def _store_documents_of_check(
 def _make_check_row(
     sample: CheckSample, reports: dict[int, list[StoredDocument]], renewed_ids: dict[int, int]
 ) -> ColumnValues:
-    stored = reports.get(sample.id, [])
+    stored_documents = reports.get(sample.id, [])
     changed_at = max((event.at for event in sample.events), default=sample.begun_at)
     is_unknown = sample.values.get("certainty") == Certainty.UNKNOWN
     row = (
@@ -132,7 +134,7 @@ def _make_check_row(
         | _make_row_with_original_columns(sample)
         | {
             "status": sample.status,
-            "pdf_file_path": stored[-1].path if stored else None,
+            "pdf_file_path": stored_documents[-1].path if stored_documents else None,
             "operation_id": sample.operation_id,
             "asked_at": convert_to_naive_utc(sample.begun_at),
             "created_at": convert_to_naive_utc(sample.begun_at),
@@ -197,13 +199,13 @@ def _make_evidence_rows(sample: CheckSample) -> Iterator[ColumnValues]:
 
 
 def _make_document_rows(sample: CheckSample, reports: dict[int, list[StoredDocument]]) -> Iterator[ColumnValues]:
-    for number, stored in enumerate(reports.get(sample.id, [])):
+    for number, stored_document in enumerate(reports.get(sample.id, [])):
         yield {
             "subject_kind": CREDIT_CHECK_KIND,
             "subject_id": sample.id,
-            "path": stored.path,
-            "sha256": stored.sha256,
-            "bytes": stored.bytes,
+            "path": stored_document.path,
+            "sha256": stored_document.sha256,
+            "bytes": stored_document.bytes,
             "fetched_at": convert_to_naive_utc(sample.begun_at + _PDF_FETCH_DELAY + number * timedelta(days=9)),
         }
 

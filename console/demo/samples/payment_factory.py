@@ -104,7 +104,7 @@ class PaymentSample:
 
     @property
     def latest_event_at(self) -> datetime:
-        """Time of the newest event of the sample, or its start time if it has no events."""
+        """The time of the newest event of the sample, or its start time if it has no events."""
         return max([self.at, *(event.at for _, event in self.events)])
 
     @property
@@ -139,7 +139,7 @@ class PaymentSample:
         self, kind: str, at: datetime, actor: str, audit_action: AuditAction, reason: str | None = None, **detail: Any
     ) -> None:
         """Add an audit event about the order (`kind` is ORDER_KIND) or the payment (PAYMENT_KIND); `detail` are the
-        event's facts.
+        event's facts. `actor` is the person or program that acted.
         """
         self.events.append((kind, SampleEvent(at, actor, audit_action, detail, reason=reason)))
 
@@ -331,7 +331,8 @@ class PaymentSampleFactory:
         reason: str | None = None,
     ) -> None:
         """Add the outcome of a refund's submission to the refund: an audit entry with the action `audit_action`, and
-        an item of evidence. `provider_state` is the provider's name of the state."""
+        an item of evidence. `summary` is the summary of the evidence, `provider_state` the provider's name of the
+        state, `reason` the reason in the audit entry."""
         facts = {"payment": None, "minor": refund.amount_minor, "currency": sample.currency}
         refund.events.append(SampleEvent(at, "lead-b", audit_action, facts, reason=reason))
         body = (

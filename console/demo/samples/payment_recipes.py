@@ -183,7 +183,7 @@ def _make_payments_with_request(factory: PaymentSampleFactory) -> Iterator[Payme
     """Yield payments with a refund that waits for approval: refunds requested by the operator, one requested by the
     approver, and one that needs two checkers.
     """
-    for turn, who in enumerate(("op-a", "op-a", "op-a", "lead-b", "op-a")):
+    for turn, maker in enumerate(("op-a", "op-a", "op-a", "lead-b", "op-a")):
         two_checkers = turn == 4
         sample = factory.make_paid_payment(
             "refund_asked",
@@ -192,7 +192,7 @@ def _make_payments_with_request(factory: PaymentSampleFactory) -> Iterator[Payme
             880_000 if two_checkers else None,
         )
         refund = factory.add_requested_refund(
-            sample, 660_000 if two_checkers else sample.amount_minor // 2, factory.pick_instant_ago(30, 2_000), who
+            sample, 660_000 if two_checkers else sample.amount_minor // 2, factory.pick_instant_ago(30, 2_000), maker
         )
         refund.values = (
             {"checkers_needed": 2, "sends_after": refund.at + timedelta(minutes=15)} if two_checkers else {}
@@ -216,7 +216,7 @@ def _make_payments_with_decision(factory: PaymentSampleFactory) -> Iterator[Paym
             f"refund_{status}", factory.pick_workday_instant(8, 60), PROVIDER_NAMES[turn % 2]
         )
         refund = factory.add_requested_refund(sample, sample.amount_minor, sample.at + timedelta(hours=20), "op-a")
-        who = {_RefundState.REJECTED: "lead-b", _RefundState.WITHDRAWN: "op-a", _RefundState.EXPIRED: "worker"}[
+        decider = {_RefundState.REJECTED: "lead-b", _RefundState.WITHDRAWN: "op-a", _RefundState.EXPIRED: "worker"}[
             status
         ]
         refund.status = status
@@ -226,7 +226,7 @@ def _make_payments_with_decision(factory: PaymentSampleFactory) -> Iterator[Paym
         refund.events.append(
             SampleEvent(
                 decided_at,
-                who,
+                decider,
                 AuditAction(f"refund.{status}"),
                 {"minor": refund.amount_minor, "currency": sample.currency},
             )

@@ -44,11 +44,11 @@ class SandboxWorld:
         self,
         console: "Console",
         control: "SandboxControl",
-        merged: Sequence[tuple[str, str]],
+        merged_companies: Sequence[tuple[str, str]],
     ) -> None:
         self._console, self._control = console, control
-        self._money = control.payments_control
-        self._merged = list(merged)
+        self._payment_control = control.payments_control
+        self._merged_companies = list(merged_companies)
 
     # -- credit checks
 
@@ -56,8 +56,8 @@ class SandboxWorld:
         return make_invented_number()
 
     def make_merged_corporations(self) -> tuple[str, str]:
-        pair = self._merged.pop(0)
-        self._merged.append(pair)
+        pair = self._merged_companies.pop(0)
+        self._merged_companies.append(pair)
         return pair
 
     def buy_check(self, number: str, fault: str, call: str) -> int:
@@ -84,16 +84,18 @@ class SandboxWorld:
         return number
 
     def pay_order(self, number: str, amount: int) -> int:
-        self._money.register_payment(_PAYMENT_PROVIDER, number, amount)
+        self._payment_control.register_payment(_PAYMENT_PROVIDER, number, amount)
         with self._console.acting_as(COLLEAGUE):
             return self._console.payments.import_payment(PaymentImport(_PAYMENT_PROVIDER, number)).id
 
     def pay_without_notice(self, number: str, amount: int, days_ago: int) -> None:
-        self._money.register_payment(_PAYMENT_PROVIDER, number, amount, at=self._compute_noon(days_ago).isoformat())
+        self._payment_control.register_payment(
+            _PAYMENT_PROVIDER, number, amount, at=self._compute_noon(days_ago).isoformat()
+        )
 
     def publish_daily_file(self, days_ago: int) -> str:
         day = self._compute_day(days_ago).isoformat()
-        url = self._money.publish_recon_file(day)
+        url = self._payment_control.publish_recon_file(day)
         notice = {
             "notification_type": "file.created",
             "notification_id": str(uuid4()),

@@ -23,6 +23,6 @@ class SandboxLedger:
         return [int(refund["amount_minor"]) for refund in self._control.payments_control.read_refunds(payment=number)]
 
     def count_queries(self, number: str, day: str) -> int:
-        asked = (request for call in _PAYMENT_QUERY_CALLS for request in self._control.read_requests(call))
+        requests = (request for call in _PAYMENT_QUERY_CALLS for request in self._control.read_requests(call))
         marks = (number, day.replace("-", ""))
-        return sum(any(mark in request["path"] for mark in marks) for request in asked)
+        return sum(any(mark in request["path"] for mark in marks) for request in requests)

@@ -69,10 +69,10 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
         own_settings = Settings.load(env)
         require_training_profile(own_settings, sandbox.url)
         with open_console(own_settings, program="window") as console:
-            merged = import_merged_corporations(console, Path(folder))
-            for each in (Person(person, frozenset({OPERATOR, APPROVER}), may_buy=True), *INVENTED_PEOPLE):
-                console.people.add_person(each)
-            world = SandboxWorld(console, sandbox.control, merged)
+            merged_pairs = import_merged_corporations(console, Path(folder))
+            for invented_person in (Person(person, frozenset({OPERATOR, APPROVER}), may_buy=True), *INVENTED_PEOPLE):
+                console.people.add_person(invented_person)
+            world = SandboxWorld(console, sandbox.control, merged_pairs)
             training = TrainingService(console._context, world, SandboxLedger(sandbox.control), scores, run)
             console.training = training
             scores.write_training_run({"id": run, "database": str(own_settings.database_path), "url": sandbox.url})

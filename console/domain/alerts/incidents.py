@@ -159,7 +159,8 @@ class Incident:
         """The alert whose text is the title of the incident: an open alert if there is one; among these, an alert of
         a rule about orders if there is one; among these, the oldest."""
         return min(
-            self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _RULES_ABOUT_ORDERS, one.id)
+            self.alerts,
+            key=lambda alert: (alert.resolved_at is not None, alert.rule_id not in _RULES_ABOUT_ORDERS, alert.id),
         )
 
 
@@ -187,7 +188,7 @@ def split_into_incidents(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ..
     """
     runs: list[list[Alert]] = []
     open_until: datetime | None = None
-    for alert in sorted(alerts, key=lambda one: (one.detected_at, one.id)):
+    for alert in sorted(alerts, key=lambda raised_alert: (raised_alert.detected_at, raised_alert.id)):
         if not runs or (open_until is not None and alert.detected_at > open_until):
             runs.append([alert])
             open_until = alert.resolved_at
@@ -201,8 +202,8 @@ def split_into_incidents(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ..
 def compute_incident_status(
     steps: Sequence[IncidentStep], extent: IncidentExtent, now: datetime, *, has_open_alert: bool
 ) -> IncidentStatus:
-    """Compute the state and the owner of an incident at the instant `now` from its steps (sorted by position) and
-    its present extent.
+    """Return the state and the owner of an incident at the instant `now` from its steps (sorted by position) and its
+    present extent.
 
     Without an open alert the incident is closed. A snooze or a resolution ends by a person's later WAKE, REOPEN,
     SNOOZE or RESOLVE, or if the incident has become worse since; a snooze also ends at its time.
@@ -227,8 +228,8 @@ _STATE_CHANGING_ACTIONS = frozenset(
 )
 
 
-def _find_resolution_in_force(last: IncidentStep | None) -> IncidentStep | None:
-    return last if last is not None and last.action is IncidentAction.RESOLVE else None
+def _find_resolution_in_force(last_step: IncidentStep | None) -> IncidentStep | None:
+    return last_step if last_step is not None and last_step.action is IncidentAction.RESOLVE else None
 
 
 def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | None]:

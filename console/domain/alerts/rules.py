@@ -72,11 +72,11 @@ def find_broken_rule(
     period. `scale` divides the grace periods in tests.
     """
     grace = _GracePeriods(now, scale, open_rules)
-    paid = sorted(
+    paid_payments = sorted(
         (payment for payment in payments if payment.state in PAID_STATES and _has_unrefunded_money(payment)),
         key=lambda payment: payment.id,
     )
-    paid_too_late = _list_payments_paid_too_late(order, paid)
+    paid_too_late = _list_payments_paid_too_late(order, paid_payments)
     if paid_too_late:
         return BrokenRule(
             AlertRule.PAID_TOO_LATE,
@@ -86,11 +86,14 @@ def find_broken_rule(
         )
     if (
         order.state is OrderState.PENDING
-        and paid
-        and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_known_as_paid, paid)))
+        and paid_payments
+        and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_known_as_paid, paid_payments)))
     ):
         return BrokenRule(
-            AlertRule.PAID_UNNOTICED, paid[-1].id, _format_observed_states(order, paid), f"order={OrderState.PAID}"
+            AlertRule.PAID_UNNOTICED,
+            paid_payments[-1].id,
+            _format_observed_states(order, paid_payments),
+            f"order={OrderState.PAID}",
         )
     if _has_no_successful_payment(order, payments) and grace.has_passed(
         AlertRule.PAID_WITHOUT_PAYMENT, _get_order_state_start(order)
@@ -118,16 +121,16 @@ def _get_order_state_start(order: Order) -> datetime:
     return order.state_since or order.created_at or _EARLIEST_INSTANT
 
 
-def _list_payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Sequence[Payment]:
+def _list_payments_paid_too_late(order: Order, paid_payments: Sequence[Payment]) -> Sequence[Payment]:
     """Return those of the paid payments that were paid too late: after the payment had expired or failed, or after
     the order was cancelled. If the order was shipped and has only one paid payment, this payment pays for the goods
     and isn't too late.
     """
     if order.state is OrderState.CANCELLED:
-        return paid
-    if order.state is OrderState.REFUNDED or (order.state in _SHIPPED_STATES and len(paid) < 2):
+        return paid_payments
+    if order.state is OrderState.REFUNDED or (order.state in _SHIPPED_STATES and len(paid_payments) < 2):
         return ()
-    return [payment for payment in paid if payment.late_after is not None]
+    return [payment for payment in paid_payments if payment.late_after is not None]
 
 
 def _has_unrefunded_money(payment: Payment) -> bool:

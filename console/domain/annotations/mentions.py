@@ -62,14 +62,17 @@ def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
     """Return the names in the text of a note. `names` are the people who can be mentioned; `author` is never among
     the results.
     """
-    text, longest_first = _normalise_characters(text), sorted(names, key=len, reverse=True)
+    text, names_longest_first = _normalise_characters(text), sorted(names, key=len, reverse=True)
     people: dict[str, None] = {}
     unknown: dict[str, None] = {}
     for start in _find_name_starts(text):
-        name = next((one for one in (*longest_first, author) if _is_name_at(text, start, one)), None)
-        typed = _TYPED_NAME_PATTERN.match(text, start)
-        if name is None and typed is not None:
-            unknown[typed[0][:_LONGEST_SHOWN_NAME]] = None
+        name = next(
+            (known_name for known_name in (*names_longest_first, author) if _is_name_at(text, start, known_name)),
+            None,
+        )
+        match = _TYPED_NAME_PATTERN.match(text, start)
+        if name is None and match is not None:
+            unknown[match[0][:_LONGEST_SHOWN_NAME]] = None
         elif name is not None and not is_same_person(name, author):
             people[name] = None
     return NamesInNote(tuple(people), tuple(unknown))
@@ -85,7 +88,9 @@ def find_unfinished_name(text: str) -> str | None:
 
 def _normalise_characters(text: str) -> str:
     """Return the text with characters of normal width and without invisible ones (Unicode category Cf)."""
-    return "".join(one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one) != "Cf")
+    return "".join(
+        character for character in unicodedata.normalize("NFKC", text) if unicodedata.category(character) != "Cf"
+    )
 
 
 def _find_name_starts(text: str) -> Iterator[int]:

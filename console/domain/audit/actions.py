@@ -220,6 +220,6 @@ class AuditAction(StrEnum):
         """
         if not isinstance(value, str):
             return None
-        undeclared = str.__new__(cls, value)
-        undeclared._name_ = undeclared._value_ = value
-        return undeclared
+        undeclared_action = str.__new__(cls, value)
+        undeclared_action._name_ = undeclared_action._value_ = value
+        return undeclared_action

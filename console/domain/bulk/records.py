@@ -141,11 +141,11 @@ def join_reason_and_person(reason: str, person: str | None) -> str:
     return f"{reason}:{person}"[:64] if person else reason[:64]
 
 
-def split_reason_and_person(stored: str | None) -> tuple[str | None, str | None]:
+def split_reason_and_person(stored_text: str | None) -> tuple[str | None, str | None]:
     """Return the code and the person of a stored reason, which `join_reason_and_person` has made. The person is
     None if the text has none.
     """
-    if stored is None or ":" not in stored:
-        return stored, None
-    code, _, who = stored.partition(":")
-    return code, who
+    if stored_text is None or ":" not in stored_text:
+        return stored_text, None
+    code, _, person = stored_text.partition(":")
+    return code, person

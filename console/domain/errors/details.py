@@ -390,9 +390,8 @@ class ReadOnlyDetail(TypedDict, total=False):
 
 
 class SchemaMismatchDetail(TypedDict, total=False):
-    """Facts of the error `schema_mismatch`. `found` and `needed` are revisions of the schema, `newer` is True if
-    the found one is newer than this program; `obstacles` are the facts that prevent an adoption of the
-    database.
+    """Facts of the error `schema_mismatch`. `found` and `needed` are revisions of the schema, `newer` is True if the
+    found revision is newer than this program; `obstacles` are the facts that prevent an adoption of the database.
     """
 
     found: str | None

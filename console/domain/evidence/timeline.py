@@ -112,7 +112,7 @@ def merge_streams(
     Only one event of each stream is in memory at a time.
     """
     for key, event in merge(
-        *(_add_sort_keys(events, reached) for events, reached in streams), key=lambda pair: pair[0]
+        *(_add_sort_keys(events, last_moment) for events, last_moment in streams), key=lambda pair: pair[0]
     ):
         yield key[0], event
 

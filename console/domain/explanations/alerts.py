@@ -48,7 +48,9 @@ def find_alert_action(order: Order, payments: Sequence[Payment], finding: Broken
     relations = payment.relations or PaymentRelations()
     show = f"support-console show payment {payment.id}"
     if finding.rule is AlertRule.PAID_UNNOTICED:
-        if is_order_covered([one for one in payments if one.state in PAID_STATES], order):
+        if is_order_covered(
+            [order_payment for order_payment in payments if order_payment.state in PAID_STATES], order
+        ):
             command = f"support-console payment move-order {payment.id}"
             return AlertAction("move_order", "payment", payment.id, command)
         return AlertAction("open", "payment", payment.id, show, "_short")
@@ -110,11 +112,11 @@ def _make_explanation_facts(
 ) -> Mapping[str, object]:
     """Return the facts for the sentences that explain an alert about an order. The fact `age` is the time since
     the payment was paid or, for a paid order without a paid payment, since the order's state changed."""
-    paid = payment.paid_at or payment.booked_at or payment.state_since
+    paid_at = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
-    paid_minor = sum(one.captured_minor for one in payments if one.state in PAID_STATES)
+    paid_minor = sum(order_payment.captured_minor for order_payment in payments if order_payment.state in PAID_STATES)
     refund = relations.pending_refund
-    since = order.state_since or order.created_at if finding.rule is AlertRule.PAID_WITHOUT_PAYMENT else paid
+    since = order.state_since or order.created_at if finding.rule is AlertRule.PAID_WITHOUT_PAYMENT else paid_at
     return {
         "id": order.id,
         "order": order.merch_txn_id,

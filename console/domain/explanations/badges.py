@@ -48,13 +48,13 @@ def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     return WorkBadge(work.state.value)
 
 
-def find_state_badge(record: "CreditCheck | Order | Payment | Refund", *, derived: bool = True) -> str:
-    """Return the key of the badge for the record's state, such as `payment.completed`. With `derived`, a payment with
-    refunds has the badge "refunded" or "partly refunded", and a credit check with missing parts has the badge
+def find_state_badge(record: "CreditCheck | Order | Payment | Refund", *, is_derived: bool = True) -> str:
+    """Return the key of the badge for the record's state, such as `payment.completed`. With `is_derived`, a payment
+    with refunds has the badge "refunded" or "partly refunded", and a credit check with missing parts has the badge
     "incomplete".
     """
     if isinstance(record, CreditCheck):
-        return _find_check_badge(record, derived=derived)
+        return _find_check_badge(record, is_derived=is_derived)
     # imported late, because a list of credit checks doesn't need these modules
     from console.domain.payments.consistency import PAID_STATES
     from console.domain.payments.records import Order, Payment
@@ -63,15 +63,15 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund", *, derive
         return f"order.{record.state.value}"
     if not isinstance(record, Payment):
         return f"refund.{record.state.value}"
-    if derived and record.refunded_minor and record.state in PAID_STATES:
+    if is_derived and record.refunded_minor and record.state in PAID_STATES:
         in_full = record.refunded_minor >= record.captured_minor
         return "business.refunded" if in_full else "business.partly_refunded"
     return f"payment.{record.state.value}"
 
 
-def _find_check_badge(record: CreditCheck, *, derived: bool) -> str:
+def _find_check_badge(record: CreditCheck, *, is_derived: bool) -> str:
     if record.is_superseded:
         return "credit_check.superseded"
-    if derived and record.incomplete and record.state is CheckState.SUCCESS:
+    if is_derived and record.incomplete and record.state is CheckState.SUCCESS:
         return "credit_check.incomplete"
     return f"credit_check.{record.state.value}"

@@ -33,12 +33,14 @@ def explain_notice(
         "occurred_at": notice.occurred_at,
         "received_at": notice.received_at,
         "case": cases[0].id if cases else None,
-        "other": next((one.provider for one in same_number if isinstance(one, Payment)), None),
+        "other": next((record.provider for record in same_number if isinstance(record, Payment)), None),
     }
-    why = _find_unmatched_reason(notice, same_number)
-    step = _choose_next_step(notice, why, facts, can_import=can_import, asks_by_amount_and_day=asks_by_amount_and_day)
+    reason_key = _find_unmatched_reason(notice, same_number)
+    step = _choose_next_step(
+        notice, reason_key, facts, can_import=can_import, asks_by_amount_and_day=asks_by_amount_and_day
+    )
     work = WorkBadge.SCHEDULED if step.code == "next.notice_wait" else WorkBadge.NEEDS_REVIEW
-    return Explanation("verdict.notice_unmatched", why, step, facts, (APPROVER, OPERATOR), work=work)
+    return Explanation("verdict.notice_unmatched", reason_key, step, facts, (APPROVER, OPERATOR), work=work)
 
 
 def _find_unmatched_reason(notice: UnmatchedNotice, same_number: Sequence[Order | Payment]) -> str:

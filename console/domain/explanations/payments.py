@@ -118,10 +118,10 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
         is_order_still_paid = "state" in at_order.differs and not at_provider.differs
         explanation = _explain_differing_sides(record, explanation.facts, is_order_still_paid=is_order_still_paid)
     certainty = _find_certainty_badge(record, relations, explanation.verdict, now)
-    explained = replace(
+    explanation_with_badges = replace(
         explanation, certainty=certainty, work=_find_payment_work_badge(record, relations, explanation, now)
     )
-    return replace_stopped_next_step(explained, relations.read_only)
+    return replace_stopped_next_step(explanation_with_badges, relations.read_only)
 
 
 def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_paid: bool) -> Explanation:
@@ -140,8 +140,8 @@ def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_pa
 
 
 def _explain_without_badges(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:
-    """Explain a payment, without its badges, by the first circumstance that needs attention: for example an
-    unknown outcome, a refund with an unknown outcome, or a decision that waits for a second person."""
+    """Return the explanation of a payment, without badges, by the first circumstance that needs attention: for
+    example an unknown outcome, a refund with an unknown outcome, or a decision that waits for a second person."""
     order, facts = relations.order, _make_payment_facts(record, relations)
     pending_refund = relations.pending_refund
     if record.certainty is Certainty.UNKNOWN:
@@ -168,10 +168,10 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
     if record.state in WAITING_STATES:
         return _explain_waiting_payment(record, facts)
     if record.state in _FINAL_EXPLANATIONS:
-        verdict, reason, following = _FINAL_EXPLANATIONS[record.state]
+        verdict, reason, next_step_code = _FINAL_EXPLANATIONS[record.state]
         if record.error_code == RESOLVED_BY_PEOPLE_CAUSE:
             reason = "why.payment_decided_by_people"
-        return Explanation(verdict, reason, NextStep(following, facts), facts)
+        return Explanation(verdict, reason, NextStep(next_step_code, facts), facts)
     return _explain_paid_payment(record, relations, facts, now)
 
 
@@ -183,8 +183,8 @@ def _find_certainty_badge(
     record: Payment, relations: PaymentRelations, verdict: str, now: datetime
 ) -> CertaintyBadge:
     """Return the first badge of certainty that applies to the payment: UNKNOWN (its outcome, or that of one of its
-    refunds), SIDES_DISAGREE, UNCONFIRMED by the provider, MAY_BE_REVERSED by the payer's bank, OLD (the
-    provider's last answer), otherwise KNOWN.
+    refunds), SIDES_DISAGREE, UNCONFIRMED by the provider, MAY_BE_REVERSED by the payer's bank, OLD (the provider's
+    last answer), otherwise KNOWN. `verdict` is the verdict of the payment's explanation.
     """
     if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
         return CertaintyBadge.UNKNOWN
@@ -239,8 +239,8 @@ def explain_order(record: Order, now: datetime) -> Explanation:
 
 
 def _explain_alert_of_order(record: Order, relations: OrderRelations, now: datetime) -> Explanation | None:
-    """Explain the open alert about the order; None if there is none, or if the order's facts no longer break the
-    alert's rule.
+    """Return the explanation of the open alert about the order; None if there is none, or if the order's facts no
+    longer break the alert's rule.
     """
     if relations.alert_rule is None or relations.alert_detected_at is None:
         return None
@@ -266,30 +266,30 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
         return _explain_idle_order(record, facts, unpaid=relations.is_cancelled_unpaid)
-    shown = f"payment {record.payment_ids[-1]}" if record.payment_ids else f"order {record.id}"
+    shown_record = f"payment {record.payment_ids[-1]}" if record.payment_ids else f"order {record.id}"
     is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
     verdict, reason = (
         ("verdict.order_paid_late", "why.order_paid_late") if is_paid_late else _make_order_review_codes(record)
     )
     action = "open_payment" if record.payment_ids else None
-    step = NextStep("next.order_open_payment", facts, f"support-console show {shown}", action)
+    step = NextStep("next.order_open_payment", facts, f"support-console show {shown_record}", action)
     return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
 
 
 def _explain_idle_order(record: Order, facts: Facts, *, unpaid: bool) -> Explanation:
-    """Explain an order whose work state is NONE by its business state. `unpaid`: the program cancelled the order
-    because nobody paid in time. The console sets no time limit for an order without a payment: the shop decides
-    how long such an order waits.
+    """Return the explanation of an order whose work state is NONE, by its business state. `unpaid`: the program
+    cancelled the order because nobody paid in time. The console sets no time limit for an order without a payment:
+    the shop decides how long such an order waits.
     """
-    reason, following = f"why.order_{record.state}", "next.nothing"
+    reason, next_step_code = f"why.order_{record.state}", "next.nothing"
     if record.state is OrderState.PENDING:
         has_payment = bool(record.payment_ids)
-        reason, following = (
+        reason, next_step_code = (
             (reason, "next.order_wait") if has_payment else ("why.order_not_begun", "next.order_shop_decides")
         )
     elif unpaid:
         reason = "why.order_cancelled_unpaid"
-    return Explanation(f"verdict.order_{record.state}", reason, NextStep(following, facts), facts)
+    return Explanation(f"verdict.order_{record.state}", reason, NextStep(next_step_code, facts), facts)
 
 
 def _make_order_review_codes(record: Order) -> tuple[str, str]:
@@ -300,7 +300,7 @@ def _make_order_review_codes(record: Order) -> tuple[str, str]:
 
 
 def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
-    captured = _make_money(record.captured_minor, record.currency)
+    captured_amount = _make_money(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
     difference = 0 if order is None else compute_order_difference_minor(record, order)
     paid_minor = sum(payment.captured_minor for payment in list_order_payments(record))
@@ -310,7 +310,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
         "number": record.merchant_payment_id,
         "order": order.merch_txn_id if order else None,
         "order_state": order.state.value if order else None,
-        "amount": captured if record.captured_minor else _make_money(record.asked_minor, record.currency),
+        "amount": captured_amount if record.captured_minor else _make_money(record.asked_minor, record.currency),
         "asked": _make_money(record.asked_minor, record.currency),
         "told": None if record.provider_minor is None else make_stored_money(record.provider_minor, record.currency),
         "refunded": _make_money(record.refunded_minor, record.currency),
@@ -422,7 +422,8 @@ def _make_refund_request_step(
 def _explain_review_of_order(
     record: Payment, relations: PaymentRelations, order: Order, facts: Facts, now: datetime
 ) -> Explanation:
-    """Explain a payment whose order was not moved and that a person must look at, by the order's present state."""
+    """Return the explanation of a payment whose order was not moved and that a person must look at, by the order's
+    present state."""
     if order.state is OrderState.PENDING and record.state in PAID_STATES:
         return _explain_unmoved_order(record, relations, facts, now)
     step = NextStep("next.payment_order_knows", facts, _format_resolve_command(record, "completed"), "resolve")
@@ -430,8 +431,8 @@ def _explain_review_of_order(
 
 
 def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
-    """Explain a paid payment whose order is still pending. If the order's paid payments cover its total, the order
-    can be moved to paid without a call to the provider; otherwise the shop must decide.
+    """Return the explanation of a paid payment whose order is still pending. If the order's paid payments cover its
+    total, the order can be moved to paid without a call to the provider; otherwise the shop must decide.
     """
     order = relations.order
     if order is not None and not is_order_covered(list_order_payments(record), order):
@@ -439,15 +440,15 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
         step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts, now)
         roles = _list_roles_for_refund(relations, now)
         return Explanation(f"verdict.{code}", f"why.{code}", step, facts, roles)
-    scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
-    following = "next.payment_moved_by_itself" if scheduled else "next.payment_move_order"
-    step = NextStep(following, facts, f"support-console payment move-order {record.id}", "move_order")
+    is_scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
+    next_step_code = "next.payment_moved_by_itself" if is_scheduled else "next.payment_move_order"
+    step = NextStep(next_step_code, facts, f"support-console payment move-order {record.id}", "move_order")
     return Explanation("verdict.payment_not_moved", "why.payment_not_moved", step, facts, DECIDING_ROLES)
 
 
 def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
-    """Explain a payment by its pending refund, whose outcome isn't unknown: the refund is requested, approved,
-    being sent, or accepted by the provider."""
+    """Return the explanation of a payment by its pending refund, whose outcome isn't unknown: the refund is
+    requested, approved, being sent, or accepted by the provider."""
     code = f"payment_refund_{refund.state}"
     step = _choose_next_step_of_refund(refund, facts, relations.read_only, now)
     if _is_decision_overdue(refund, now):
@@ -486,8 +487,8 @@ def _choose_next_step_of_refund(
         command = f"support-console show refund {refund.id}"
         return NextStep("next.payment_refund_second_person", facts, command, OPEN_REFUND_ACTION)
     if refund.certainty is Certainty.UNKNOWN:
-        scheduled = refund.work.state is WorkState.SCHEDULED and refund.work.at is not None
-        code = "next.payment_refund_probe_scheduled" if scheduled else "next.payment_refund_unknown"
+        is_scheduled = refund.work.state is WorkState.SCHEDULED and refund.work.at is not None
+        code = "next.payment_refund_probe_scheduled" if is_scheduled else "next.payment_refund_unknown"
         return NextStep(code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND_ACTION)
     code = f"next.payment_refund_{refund.state}"
     if switch is not None and refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
@@ -501,9 +502,9 @@ def _explain_waiting_payment(record: Payment, facts: Facts) -> Explanation:
     has_code = record.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
     reason = "why.payment_waiting" if has_code else "why.payment_starting"
     verdict = "verdict.payment_waiting" if has_code else "verdict.payment_starting"
-    scheduled = record.work.state is WorkState.SCHEDULED
-    following = "next.payment_probe_waiting" if scheduled else "next.payment_wait"
-    step = NextStep(following, facts, _format_probe_command(record), "probe")
+    is_scheduled = record.work.state is WorkState.SCHEDULED
+    next_step_code = "next.payment_probe_waiting" if is_scheduled else "next.payment_wait"
+    step = NextStep(next_step_code, facts, _format_probe_command(record), "probe")
     return Explanation(verdict, reason, step, facts)
 
 
@@ -534,8 +535,8 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
 
 
 def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
-    """Explain a payment that is paid according to a callback only, and for which no probe is scheduled to confirm
-    this. Another application writes such payments."""
+    """Return the explanation of a payment that is paid according to a callback only, and for which no probe is
+    scheduled to confirm this. Another application writes such payments."""
     if relations.can_ask:
         step = NextStep("next.payment_probe", facts, _format_probe_command(record), "probe")
     else:

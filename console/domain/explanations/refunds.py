@@ -49,10 +49,10 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif certainty is CertaintyBadge.KNOWN and record.state is RefundState.SUBMITTING:
         certainty = CertaintyBadge.UNCONFIRMED
-    explained = replace(
+    explanation_with_badges = replace(
         explanation, certainty=certainty, work=_find_refund_work_badge(record, relations, explanation)
     )
-    return replace_stopped_next_step(explained, relations.read_only)
+    return replace_stopped_next_step(explanation_with_badges, relations.read_only)
 
 
 def _find_refund_work_badge(record: Refund, relations: RefundRelations, explanation: Explanation) -> WorkBadge:
@@ -76,9 +76,9 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
             )
         else:
             step = NextStep("next.refund_look", facts, _format_show_command(record))
-        contradicted = record.work.reason == WorkReason.CONTRADICTED
-        verdict = "verdict.refund_contradicted" if contradicted else f"verdict.refund_{record.state}"
-        reason = "why.refund_contradicted" if contradicted else "why.refund_person"
+        is_contradicted = record.work.reason == WorkReason.CONTRADICTED
+        verdict = "verdict.refund_contradicted" if is_contradicted else f"verdict.refund_{record.state}"
+        reason = "why.refund_contradicted" if is_contradicted else "why.refund_person"
         return Explanation(verdict, reason, step, facts, (APPROVER, OPERATOR))
     match record.state:
         case RefundState.REQUESTED:
@@ -182,20 +182,20 @@ def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanatio
 
 
 def _explain_ended(record: Refund, facts: Facts) -> Explanation:
-    """Explain a refund that has ended. Where two people have decided the outcome, the gateway is not named as the
-    source of it."""
-    following = "next.nothing"
+    """Return the explanation of a refund that has ended. If two people have decided the outcome, the explanation
+    names them and not the gateway as the source of the outcome."""
+    next_step_code = "next.nothing"
     if record.state is RefundState.FAILED:
-        following = "next.refund_final" if record.error_code in FINAL_REFUSAL_REASONS else "next.refund_ask_anew"
+        next_step_code = "next.refund_final" if record.error_code in FINAL_REFUSAL_REASONS else "next.refund_ask_anew"
     elif record.state is RefundState.EXPIRED:
-        following = "next.refund_ask_anew"
+        next_step_code = "next.refund_ask_anew"
     is_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
     verdict, reason = f"verdict.refund_{record.state}", f"why.refund_{record.state}"
     if is_by_people and record.state is RefundState.FAILED:
         verdict = "verdict.refund_not_made"
     if is_by_people:
         reason = "why.refund_decided_by_people"
-    return Explanation(verdict, reason, NextStep(following, facts), facts)
+    return Explanation(verdict, reason, NextStep(next_step_code, facts), facts)
 
 
 def _format_show_command(record: Refund) -> str:

@@ -45,8 +45,8 @@ def parse_link(text: str) -> Link | None:
     """
     if len(text) > LONGEST_LINK_CHARACTERS or not text.isascii():
         return None
-    scheme, _, rest = text.partition(":")
-    place, _, path = rest.partition("/")
+    scheme, _, target_text = text.partition(":")
+    place, _, path = target_text.partition("/")
     pattern = _TARGET_PATTERN_BY_KIND.get(place)
     match = pattern.fullmatch(path) if pattern is not None and scheme == LINK_SCHEME else None
     return None if match is None else Link(place, match[2], match[1])  # type: ignore[arg-type]  # a key of _TARGET_PATTERN_BY_KIND

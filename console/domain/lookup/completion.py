@@ -52,8 +52,8 @@ class Completion:
     def apply(self, text: str) -> tuple[str, int]:
         """Return `text` with this completion in place of the typed characters, and the position of the cursor
         after the completion. A space follows a complete condition."""
-        inserted = self.text + (" " if self.value and not text[self.end : self.end + 1].isspace() else "")
-        return text[: self.start] + inserted + text[self.end :], self.start + len(inserted)
+        inserted_text = self.text + (" " if self.value and not text[self.end : self.end + 1].isspace() else "")
+        return text[: self.start] + inserted_text + text[self.end :], self.start + len(inserted_text)
 
 
 def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
@@ -62,25 +62,25 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
     match = _LAST_WORD_PATTERN.search(text[:cursor])
     start = match.start() if match else cursor
     word = text[start:cursor].lower().replace("：", ":")
-    found = (
+    completions = (
         Completion(name, value, start, cursor)
         for name, value in _list_word_completions(word)
         if f"{name}:{value}" != word.strip()
     )
-    return tuple(found)[:MAX_COMPLETIONS]
+    return tuple(completions)[:MAX_COMPLETIONS]
 
 
 def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
     name, colon, values = word.partition(":")
     if not colon:
         if len(name) >= _MIN_NAME_CHARACTERS:
-            yield from ((one, "") for one in OFFERED_VALUES_BY_OPERATOR if one.startswith(name))
+            yield from ((operator, "") for operator in OFFERED_VALUES_BY_OPERATOR if operator.startswith(name))
         return
-    earlier, comma, partial = values.rpartition(",")
-    offered = list_known_providers() if name == "provider" else OFFERED_VALUES_BY_OPERATOR.get(name, ())
-    if partial in offered:
+    earlier, comma, partial_value = values.rpartition(",")
+    offered_values = list_known_providers() if name == "provider" else OFFERED_VALUES_BY_OPERATOR.get(name, ())
+    if partial_value in offered_values:
         return
-    chosen = earlier.split(",")
-    for value in offered:
-        if value.startswith(partial) and value not in chosen:
+    earlier_values = earlier.split(",")
+    for value in offered_values:
+        if value.startswith(partial_value) and value not in earlier_values:
             yield name, f"{earlier}{comma}{value}"

@@ -26,7 +26,8 @@ class InvalidCorporationNumber(ConsoleError):
 
 def parse_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber:
     """Return the corporation number that a person typed, normalised and checked as by `read_number`. Raises
-    InvalidCorporationNumber with the first broken rule.
+    InvalidCorporationNumber with the first broken rule. With `allow_dummies`, the provider's TEST_NUMBERS are
+    accepted too.
     """
     number = read_number(text, allow_dummies=allow_dummies)
     if isinstance(number, RejectedNumber):

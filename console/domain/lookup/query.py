@@ -88,29 +88,31 @@ class DayRange:
 
     def compute_instants(self) -> tuple[datetime, datetime]:
         """Return the first instant of the range and the first instant after it (UTC)."""
-        return get_start_of_day(max(self.first, _FIRST_DAY)), get_end_of_day(min(self.last, _LAST_DAY))
+        return get_start_of_day(max(self.first, _EARLIEST_SEARCHED_DAY)), get_end_of_day(
+            min(self.last, _LATEST_SEARCHED_DAY)
+        )
 
 
-_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
+_EARLIEST_SEARCHED_DAY, _LATEST_SEARCHED_DAY = date(1970, 1, 1), date(2999, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     """A typed search. `text` is the whole text without invisible characters; `words` is the text without the
-    conditions. `chosen` is the filter made from the typed operators and amounts, `days` the condition on the
+    conditions. `record_filter` is the filter made from the typed operators and amounts, `days` the condition on the
     day (None: any day); `problems` are the parts that are not used as a condition, with the reason.
     """
 
     text: str = ""
     words: str = ""
-    chosen: RecordFilter = NO_FILTER
+    record_filter: RecordFilter = NO_FILTER
     days: DayRange | None = None
     problems: tuple[SearchProblem, ...] = ()
 
     @property
     def has_conditions(self) -> bool:
         """True if the search text has a condition on the records: an operator, an amount or a day."""
-        return bool(self.chosen) or self.days is not None
+        return bool(self.record_filter) or self.days is not None
 
 
 @dataclass(slots=True)
@@ -120,7 +122,7 @@ class _SearchBuilder:
 
     today: date
     person: str
-    chosen: RecordFilter = NO_FILTER
+    record_filter: RecordFilter = NO_FILTER
     days: DayRange | None = None
     words: list[str] = field(default_factory=list)
     problems: list[SearchProblem] = field(default_factory=list)
@@ -134,29 +136,31 @@ class _SearchBuilder:
 
 
 def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
-    """Parse a typed text into a search. `today` is the present day in Japan; `person` is the acting person, whose
-    name replaces `me` in `owner:me`. Any text is accepted; characters after the first LONGEST_SEARCH_CHARACTERS
+    """Return the search that a typed text means. `today` is the present day in Japan; `person` is the acting person,
+    whose name replaces `me` in `owner:me`. Any text is accepted; characters after the first LONGEST_SEARCH_CHARACTERS
     are cut off.
     """
-    seen = clean_search_text(text[:LONGEST_SEARCH_CHARACTERS])
+    clean_text = clean_search_text(text[:LONGEST_SEARCH_CHARACTERS])
     builder = _SearchBuilder(today, person)
     if len(text) > LONGEST_SEARCH_CHARACTERS:
         builder.report(SearchProblemKind.TOO_LONG, "")
-    typed_words = _SEPARATED_CURRENCY_SIGN_PATTERN.sub(r"\1", seen).split()
+    typed_words = _SEPARATED_CURRENCY_SIGN_PATTERN.sub(r"\1", clean_text).split()
     for word in typed_words:
         _read_word(builder, word, is_alone=len(typed_words) == 1)
     _read_days_without_operator(builder)
-    return SearchQuery(seen, " ".join(builder.words), builder.chosen, builder.days, tuple(builder.problems))
+    return SearchQuery(
+        clean_text, " ".join(builder.words), builder.record_filter, builder.days, tuple(builder.problems)
+    )
 
 
 def clean_search_text(text: str) -> str:
     """Return the text without control characters, marks of direction and surrogates, each white space as a space."""
-    shown = (
-        " " if one.isspace() else one
-        for one in text
-        if one.isspace() or unicodedata.category(one) not in _INVISIBLE_UNICODE_CATEGORIES
+    visible_characters = (
+        " " if character.isspace() else character
+        for character in text
+        if character.isspace() or unicodedata.category(character) not in _INVISIBLE_UNICODE_CATEGORIES
     )
-    return "".join(shown).strip()
+    return "".join(visible_characters).strip()
 
 
 def _read_word(builder: _SearchBuilder, typed_word: str, *, is_alone: bool) -> None:
@@ -200,26 +204,28 @@ def _read_operator(builder: _SearchBuilder, name: str, value: str, typed_word: s
     if (name, value.lower()) in (("owner", "me"), ("taken", "me")) and builder.person:
         value = builder.person
     try:
-        chosen = add_operator(builder.chosen, f"{name}:{value or ':'}")
+        record_filter = add_operator(builder.record_filter, f"{name}:{value or ':'}")
     except InvalidFilterValue:
         builder.report(SearchProblemKind.UNKNOWN_VALUE, typed_word)
         return True
-    if chosen is None:
+    if record_filter is None:
         builder.report(SearchProblemKind.UNKNOWN_OPERATOR, typed_word)
         return False
-    if builder.chosen.amount not in (None, chosen.amount):
+    if builder.record_filter.amount not in (None, record_filter.amount):
         builder.report(SearchProblemKind.SECOND_AMOUNT, typed_word)
-    elif _replaces_condition(builder.chosen, chosen):
+    elif _replaces_condition(builder.record_filter, record_filter):
         builder.report(SearchProblemKind.SECOND_VALUE, typed_word)
     else:
-        builder.chosen = chosen
+        builder.record_filter = record_filter
     return True
 
 
-def _replaces_condition(former: RecordFilter, new: RecordFilter) -> bool:
-    """True if a condition of the filter `former` has another value in the filter `new`."""
-    names = [each.name for each in fields(RecordFilter)]
-    return any(getattr(NO_FILTER, name) != getattr(former, name) != getattr(new, name) for name in names)
+def _replaces_condition(former_filter: RecordFilter, new_filter: RecordFilter) -> bool:
+    """True if a condition of the filter `former_filter` has another value in the filter `new_filter`."""
+    names = [filter_field.name for filter_field in fields(RecordFilter)]
+    return any(
+        getattr(NO_FILTER, name) != getattr(former_filter, name) != getattr(new_filter, name) for name in names
+    )
 
 
 def _read_amount(builder: _SearchBuilder, word: str, typed_word: str) -> None:
@@ -228,12 +234,12 @@ def _read_amount(builder: _SearchBuilder, word: str, typed_word: str) -> None:
     except InvalidFilterValue:
         builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
         return
-    if builder.chosen.amount not in (None, amount):
+    if builder.record_filter.amount not in (None, amount):
         builder.report(SearchProblemKind.SECOND_AMOUNT, typed_word)
     elif _has_too_many_decimals(amount):
         builder.report(SearchProblemKind.UNCLEAR_AMOUNT, typed_word)
     else:
-        builder.chosen = replace(builder.chosen, amount=amount)
+        builder.record_filter = replace(builder.record_filter, amount=amount)
 
 
 def _has_too_many_decimals(amount: AmountRange) -> bool:
@@ -251,16 +257,16 @@ def _read_days_without_operator(builder: _SearchBuilder) -> None:
     """Decide which dates without an operator are conditions. If the text has another condition, each such date
     becomes a condition on the day, or a problem. If it has none, the dates stay words; for a date longer than `11/20`
     a problem then tells the person how to search for the day."""
-    has_condition = bool(builder.chosen) or builder.days is not None
+    has_condition = bool(builder.record_filter) or builder.days is not None
     for place, word in builder.days_without_operator:
-        day, typed = _parse_day(word, builder.today), builder.words[place]
+        day, day_text = _parse_day(word, builder.today), builder.words[place]
         if not has_condition:
             if day is not None and len(word) > len("11/20"):
-                builder.report(SearchProblemKind.DAY_ALONE, typed)
+                builder.report(SearchProblemKind.DAY_ALONE, day_text)
         elif day is None:
-            builder.report(SearchProblemKind.UNCLEAR_DAY, typed)
+            builder.report(SearchProblemKind.UNCLEAR_DAY, day_text)
         elif builder.days not in (None, DayRange(day, day)):
-            builder.report(SearchProblemKind.SECOND_DAY, typed)
+            builder.report(SearchProblemKind.SECOND_DAY, day_text)
         else:
             builder.days = DayRange(day, day)
     if has_condition:
@@ -315,7 +321,10 @@ def _make_day_of_match(match: re.Match[str], number: int, today: date) -> date |
     month = read_part("month") or read_part("kanji_month") or read_part("short_month") or 0
     day = read_part("day") or read_part("kanji_day") or read_part("short_day") or 0
     years = (year,) if year is not None else range(today.year, today.year - _YEARS_BETWEEN_LEAP_DAYS, -1)
-    return next((found for found in _list_valid_days(years, month, day) if year is not None or found <= today), None)
+    return next(
+        (valid_day for valid_day in _list_valid_days(years, month, day) if year is not None or valid_day <= today),
+        None,
+    )
 
 
 def _list_valid_days(years: "tuple[int, ...] | range", month: int, day: int) -> Iterator[date]:

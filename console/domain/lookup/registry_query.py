@@ -86,22 +86,23 @@ class RegistryQuery:
 
 
 def parse_query(text: str) -> RegistryQuery:
-    """Parse a typed text into a query. Any text is accepted; characters after the first 500 are ignored."""
-    typed = _clean_query_text(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
-    number = find_number(typed)
-    words = tuple(map(_read_word_of_several, typed.split()))
-    whole = _read_word(typed)
-    digits = "".join(typed.translate(_HYPHEN_FOLDING).replace("-", "").split())
+    """Return the query of the corporation registry that a typed text means. Any text is accepted; characters after
+    the first 500 are ignored."""
+    query_text = _clean_query_text(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
+    number = find_number(query_text)
+    words = tuple(map(_read_word_of_several, query_text.split()))
+    whole_word = _read_word(query_text)
+    digits = "".join(query_text.translate(_HYPHEN_FOLDING).replace("-", "").split())
     is_digits = digits.isascii() and digits.isdecimal()
-    post_code = _read_post_code(typed.strip())
+    post_code = _read_post_code(query_text.strip())
     return RegistryQuery(
-        _find_kind(whole, number, post_code, len(digits) if is_digits else 0),
+        _find_kind(whole_word, number, post_code, len(digits) if is_digits else 0),
         number,
         digits if number is None and is_digits and _MIN_SEARCHED_DIGITS <= len(digits) < DIGIT_COUNT else "",
         post_code,
-        whole,
+        whole_word,
         tuple(word for word in words if word.names != ("",)) if len(words) > 1 else (),
-        tuple(map(_read_word, _divide_by_script(typed))) if number is None else (),
+        tuple(map(_read_word, _divide_by_script(query_text))) if number is None else (),
     )
 
 
@@ -121,8 +122,8 @@ def find_number(text: str) -> str | None:
         return number.value
     if number.normalized is not None and len(number.normalized) == DIGIT_COUNT - 1:
         return compute_check_digit(number.normalized) + number.normalized
-    for found in _NUMBER_AMONG_WORDS_PATTERN.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHEN_FOLDING)):
-        part = read_number(found[1])
+    for match in _NUMBER_AMONG_WORDS_PATTERN.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHEN_FOLDING)):
+        part = read_number(match[1])
         if isinstance(part, CorporationNumber):
             return part.value
     return None
@@ -132,8 +133,8 @@ def _divide_by_script(typed_text: str) -> list[str]:
     """Return the words, divided before and after two or more kana of one kind (hiragana or katakana), without
     pieces of one character. Return an empty list if no word is divided, or if fewer than two pieces remain."""
     pieces = [piece for word in typed_text.split() for piece in _KANA_RUN_PATTERN.split(word) if piece]
-    longest = [piece for piece in pieces if len(piece) >= _MIN_SEARCHED_CHARACTERS]
-    return longest if len(longest) > 1 and len(pieces) > len(typed_text.split()) else []
+    long_pieces = [piece for piece in pieces if len(piece) >= _MIN_SEARCHED_CHARACTERS]
+    return long_pieces if len(long_pieces) > 1 and len(pieces) > len(typed_text.split()) else []
 
 
 def _find_kind(whole_query: SearchWord, number: str | None, post_code: str, digits: int) -> QueryKind:
@@ -145,9 +146,9 @@ def _find_kind(whole_query: SearchWord, number: str | None, post_code: str, digi
         return QueryKind.MISTYPED_NUMBER
     if _MIN_SEARCHED_DIGITS <= digits < DIGIT_COUNT:
         return QueryKind.NUMBER_PART
-    longest = max(map(len, whole_query.names))
-    if longest < _MIN_SEARCHED_CHARACTERS:
-        return QueryKind.ONE_CHARACTER if longest else QueryKind.EMPTY
+    longest_length = max(map(len, whole_query.names))
+    if longest_length < _MIN_SEARCHED_CHARACTERS:
+        return QueryKind.ONE_CHARACTER if longest_length else QueryKind.EMPTY
     return QueryKind.WORDS
 
 
@@ -156,9 +157,9 @@ def _clean_query_text(text: str) -> str:
     and with abbreviated legal forms written out."""
     return write_out_legal_forms(
         "".join(
-            " " if one.isspace() else one
-            for one in text
-            if one.isspace() or unicodedata.category(one) not in _INVISIBLE_UNICODE_CATEGORIES
+            " " if character.isspace() else character
+            for character in text
+            if character.isspace() or unicodedata.category(character) not in _INVISIBLE_UNICODE_CATEGORIES
         )
     )
 
@@ -168,22 +169,27 @@ _HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")
 
 def _read_word(word: str) -> SearchWord:
     # list_readings looks for no second reading of か, because the terms of indexed rows have none.
-    first, *others = list_readings(word.translate(_HIRAGANA_KA_FOLDING))
-    names = (first, *filter(None, others))  # "－々" also reads as two symbols: nothing, which every text contains
+    first, *other_readings = list_readings(word.translate(_HIRAGANA_KA_FOLDING))
+    names = (
+        first,
+        *filter(None, other_readings),
+    )  # "－々" also reads as two symbols: nothing, which every text contains
     return SearchWord(names, tuple(map(remove_legal_form, names)), fold_address(word), _read_post_code(word))
 
 
 def _read_word_of_several(word: str) -> SearchWord:
     """Return the comparison forms of one of several typed words. A word of 3 digits also counts as the first half
     of a post code."""
-    read = _read_word(word)
-    half = unicodedata.normalize("NFKC", word)
-    return replace(read, post_code=half) if re.fullmatch("[0-9]{3}", half) else read
+    search_word = _read_word(word)
+    half_width_word = unicodedata.normalize("NFKC", word)
+    return (
+        replace(search_word, post_code=half_width_word) if re.fullmatch("[0-9]{3}", half_width_word) else search_word
+    )
 
 
 def _read_post_code(word: str) -> str:
     plain = unicodedata.normalize("NFKC", word).translate(_HYPHEN_FOLDING)
     if len(plain) == 7 and plain.isascii() and plain.isdecimal():
         return plain
-    found = _POST_CODE_PATTERN.fullmatch(plain)
-    return "".join(part or "" for part in found.groups()) if found else ""
+    match = _POST_CODE_PATTERN.fullmatch(plain)
+    return "".join(part or "" for part in match.groups()) if match else ""

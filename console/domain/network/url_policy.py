@@ -55,11 +55,11 @@ class BaseUrl:
         For a loopback URL only addresses of this machine are allowed; for any other URL only public addresses and
         those in the networks of `private_networks`.
         """
-        parsed = ip_address(address.partition("%")[0])
+        parsed_address = ip_address(address.partition("%")[0])
         if self.is_loopback:
-            return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
-        return is_public(parsed) or any(
-            extract_embedded_address(parsed) in network for network in self.private_networks
+            return (getattr(parsed_address, "ipv4_mapped", None) or parsed_address).is_loopback
+        return is_public(parsed_address) or any(
+            extract_embedded_address(parsed_address) in network for network in self.private_networks
         )
 
 
@@ -71,13 +71,13 @@ def check_base_url(url: str, variable: str = "provider_url") -> None:
 
 
 def parse_private_network(text: str) -> Network:
-    """Parse the text of a private network that the settings allow. Raises ValueError for a network that isn't within
+    """Return the private network that a text of the settings names. Raises ValueError for a network that isn't within
     one of `_PRIVATE_NETWORKS`.
     """
     network = ip_network(text)
     if not any(
-        network.version == permitted.version and network.subnet_of(permitted)  # type: ignore[arg-type]  # of one version
-        for permitted in _PRIVATE_NETWORKS
+        network.version == private_network.version and network.subnet_of(private_network)  # type: ignore[arg-type]  # of one version
+        for private_network in _PRIVATE_NETWORKS
     ):
         raise ValueError("not within a private network")
     return network

@@ -158,19 +158,19 @@ def compute_order_difference_minor(payment: Payment, order: Order) -> int:
     negative if they fall short of it. If an excess was refunded, the difference is 0. The other payments of the order
     are those of `payment.relations`; without them only this payment counts.
     """
-    paid = list_order_payments(payment)
-    captured = sum(one.captured_minor for one in paid)
-    left = captured - sum(one.refunded_minor for one in paid)
-    is_excess_refunded = captured > order.total_minor >= left
-    return 0 if is_excess_refunded else captured - order.total_minor
+    paid_payments = list_order_payments(payment)
+    captured_minor = sum(paid_payment.captured_minor for paid_payment in paid_payments)
+    remaining_minor = captured_minor - sum(paid_payment.refunded_minor for paid_payment in paid_payments)
+    is_excess_refunded = captured_minor > order.total_minor >= remaining_minor
+    return 0 if is_excess_refunded else captured_minor - order.total_minor
 
 
 def list_order_payments(payment: Payment) -> list[Payment]:
     """Return the payments of the payment's order that are in a paid state. `payment` itself is one of them if it
     is paid."""
     of_order = payment.relations.order_payments if payment.relations is not None else ()
-    others = [one for one in of_order if one.id != payment.id]
-    return [one for one in (payment, *others) if one.state in PAID_STATES]
+    other_payments = [other_payment for other_payment in of_order if other_payment.id != payment.id]
+    return [other_payment for other_payment in (payment, *other_payments) if other_payment.state in PAID_STATES]
 
 
 def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
@@ -188,7 +188,7 @@ def compare_refund_sides(
     state for the provider's own word, None if the word is unknown.
     """
     minor = -refund.amount_minor
-    ours = ComparedSide(
+    our_side = ComparedSide(
         name="ours",
         state=refund.state.value,
         word=refund.state.value,
@@ -217,7 +217,7 @@ def compare_refund_sides(
         differs=("state",) if contradicts else (),
     )
     order_side = _make_order_side(payment, order, now)
-    return ours, provider, replace(order_side, differs=())
+    return our_side, provider, replace(order_side, differs=())
 
 
 _CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
@@ -248,9 +248,9 @@ def is_final(payment: Payment) -> bool:
 
 
 def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
-    """Split the captured amount of a payment into its parts. Of the reserved amount, the refunds that the provider
-    has accepted, the sent refunds with an unknown outcome, and the rest (refunds that wait or are being sent) are
-    separate parts. `refunds` are all refunds of the payment.
+    """Return the captured amount of a payment, split into its parts. Of the reserved amount, the refunds that the
+    provider has accepted, the sent refunds with an unknown outcome, and the rest (refunds that wait or are being
+    sent) are separate parts. `refunds` are all refunds of the payment.
     """
     on_its_way = _sum_refunds(
         refund for refund in refunds if refund.state is RefundState.SUBMITTED and refund.certainty is Certainty.KNOWN

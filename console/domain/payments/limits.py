@@ -95,13 +95,15 @@ def find_second_checker_reasons(
         CHECKER_TODAY: facts.today_minor + facts.amount_minor,
         CHECKER_PAYER: facts.payer_refunds,
     }
-    exceeded = [name for name, amount in compared_values.items() if name in conditions and amount > conditions[name]]
+    exceeded_names = [
+        name for name, amount in compared_values.items() if name in conditions and amount > conditions[name]
+    ]
     if facts.amount_minor > above_minor:
-        exceeded.insert(0, CHECKER_AMOUNT)
+        exceeded_names.insert(0, CHECKER_AMOUNT)
     days = conditions.get(CHECKER_AGE)
     if days is not None and (facts.paid_for is None or facts.paid_for > timedelta(days=days)):
-        exceeded.append(CHECKER_AGE)
-    return tuple(exceeded)
+        exceeded_names.append(CHECKER_AGE)
+    return tuple(exceeded_names)
 
 
 def list_condition_names() -> tuple[str, ...]:
@@ -111,7 +113,7 @@ def list_condition_names() -> tuple[str, ...]:
 
 
 def make_limit_subject(name: str, currency: str, value: int | None) -> str:
-    """Return the id under which decisions about a limit are stored. The id contains the present `value`, so a
-    decision counts only while the limit has this value.
+    """Return the id under which decisions about the limit `name` in this currency are stored. The id contains the
+    present `value`, so a decision counts only while the limit has this value.
     """
     return f"{name} {currency} {'none' if value is None else value}"

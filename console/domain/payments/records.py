@@ -188,7 +188,7 @@ class Refund:
 @dataclass(frozen=True, slots=True)
 class PaymentRelations:
     """The related records of a payment, and the possible actions of this desk on it. Lists and screens read them
-    together with the payment, so that all of them explain it alike.
+    together with the payment, so that all of them give the same explanation.
 
     `order_payments` are all payments of the order, `refunds` those of this payment, newest first. `refund_refusal`
     is the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None
@@ -354,8 +354,8 @@ class PostedNotice:
 
 
 def mask_payer(text: str | None) -> str | None:
-    """Mask the text by which a provider identifies a payer, such as an e-mail address, for display: `****` and its
-    last four characters; only `****` for a text of fewer than eight characters. None for no text."""
+    """Return the display form of the text by which a provider identifies a payer, such as an e-mail address: `****`
+    and its last four characters; only `****` for a text of fewer than eight characters. None for no text."""
     if not text:
         return None
     return "****" + (text[-SHOWN_PAYER_SUFFIX_LENGTH:] if len(text) >= MIN_PARTLY_SHOWN_PAYER_LENGTH else "")

@@ -54,10 +54,10 @@ def compute_report_effect(
 ) -> ReportEffect:
     """Return the effect of a provider's report on the payment. `at` is the instant at which the report was true,
     `source` its source."""
-    newer = payment.told_at is None or at >= payment.told_at
+    is_newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
-        return _compute_success_effect(payment, report, source, newer=newer)
-    if not newer:
+        return _compute_success_effect(payment, report, source, newer=is_newer)
+    if not is_newer:
         return ReportEffect(is_newest=False)
     if report.state is PaymentState.PAYMENT_FAILED:
         return _compute_failure_effect(payment, report, source)
@@ -113,8 +113,8 @@ def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
 
 
 def _list_states_after_success(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
-    paid = find_payment_path(state, PaymentState.PAYMENT_SUCCESS)
-    return paid + _list_states_after_paid(PaymentState.PAYMENT_SUCCESS, source)
+    paid_path = find_payment_path(state, PaymentState.PAYMENT_SUCCESS)
+    return paid_path + _list_states_after_paid(PaymentState.PAYMENT_SUCCESS, source)
 
 
 def _list_states_after_paid(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
@@ -177,5 +177,5 @@ def _format_report(report: PaymentReport) -> str:
 def is_end_of_unknown_outcome(effect: ReportEffect, payment: Payment) -> bool:
     """True if the payment's outcome is unknown and the report makes it known: the report leaves nothing unknown
     (`effect.unknown` is None), and it is newer than the stored statement or changes the payment's state."""
-    usable = effect.unknown is None and (effect.is_newest or bool(effect.path))
-    return usable and payment.certainty is Certainty.UNKNOWN
+    is_usable = effect.unknown is None and (effect.is_newest or bool(effect.path))
+    return is_usable and payment.certainty is Certainty.UNKNOWN

@@ -58,5 +58,5 @@ def parse_draft(stored_draft: Any, now: datetime) -> Draft | None:
 def list_drafts(entries: Mapping[str, Any], now: datetime) -> tuple[Draft, ...]:
     """Return the readable drafts among the values that are stored for a person, oldest first. `entries` has the
     values by name."""
-    found = (parse_draft(entry, now) for name, entry in entries.items() if name.startswith(DRAFT_PREFIX))
-    return tuple(sorted((draft for draft in found if draft is not None), key=lambda draft: draft.at))
+    drafts = (parse_draft(entry, now) for name, entry in entries.items() if name.startswith(DRAFT_PREFIX))
+    return tuple(sorted((draft for draft in drafts if draft is not None), key=lambda draft: draft.at))

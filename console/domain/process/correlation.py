@@ -59,8 +59,8 @@ def start_new_correlation(**facts: str) -> Iterator[str]:
     """Run the block with `facts` added and with a new correlation id, and yield the new id. Inside the block the
     fact `run` is the correlation id that was present before, if there was one."""
     outer_id = find_correlation_id()
-    outer = {"run": outer_id} if outer_id else {}
-    with add_log_facts(**{**outer, CORRELATION_FACT_NAME: _make_correlation_id(), **facts}):
+    outer_facts = {"run": outer_id} if outer_id else {}
+    with add_log_facts(**{**outer_facts, CORRELATION_FACT_NAME: _make_correlation_id(), **facts}):
         yield find_correlation_id() or ""
 
 

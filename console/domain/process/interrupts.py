@@ -158,9 +158,9 @@ def ignore_signals() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, was in earlier.items():
-            if was is not None:
-                signal.signal(number, was)
+        for number, earlier_handler in earlier.items():
+            if earlier_handler is not None:
+                signal.signal(number, earlier_handler)
 
 
 @contextmanager
@@ -196,9 +196,9 @@ def _is_main_thread() -> bool:
 
 
 def _end_calls_of_thread(thread: int | None = None) -> None:
-    for of, cut in tuple(_signal_state.calls.values()):
+    for of, end_call in tuple(_signal_state.calls.values()):
         if thread in (None, of):
-            cut()
+            end_call()
 
 
 def _handle_signal(number: int, _frame: FrameType | None) -> None:
@@ -231,9 +231,9 @@ def _install_handlers(*, raise_again: bool, ignore_later: bool = False) -> Itera
     earlier: dict[int, Callable[[int, FrameType | None], object] | int] = {}
     try:
         for number in _HANDLED_SIGNALS:
-            was = signal.getsignal(number)
-            if was is not None and was is not signal.SIG_IGN:
-                earlier[number] = was
+            earlier_handler = signal.getsignal(number)
+            if earlier_handler is not None and earlier_handler is not signal.SIG_IGN:
+                earlier[number] = earlier_handler
                 signal.signal(number, _handle_signal)
         yield
     finally:
@@ -244,7 +244,7 @@ def _install_handlers(*, raise_again: bool, ignore_later: bool = False) -> Itera
                 if number in earlier:
                     signal.signal(number, signal.SIG_IGN if ignore_later else earlier[number])
         finally:
-            noted, _signal_state.received_signals = _signal_state.received_signals, []
+            received_numbers, _signal_state.received_signals = _signal_state.received_signals, []
         if raise_again:
-            for came in dict.fromkeys(noted):
-                signal.raise_signal(came)
+            for received_number in dict.fromkeys(received_numbers):
+                signal.raise_signal(received_number)

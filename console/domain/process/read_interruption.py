@@ -52,9 +52,12 @@ class ReadInterruption:
         """End the running statement of the innermost open read, and repeat this until that read has ended, because
         the first attempt may come between two statements. Then do the same for the read that contains it."""
         try:
-            while read := self._get_running_read():
-                with read() as end_statement, self._lock:  # the lock: another read must not get the connection
-                    while self._get_running_read() is read:
+            while running_read := self._get_running_read():
+                with (
+                    running_read() as end_statement,
+                    self._lock,
+                ):  # the lock: another read must not get the connection
+                    while self._get_running_read() is running_read:
                         end_statement()
                         self._lock.wait(_REPEAT_INTERVAL_SECONDS)
         except Exception as error:

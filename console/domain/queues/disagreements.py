@@ -37,8 +37,8 @@ def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: dat
     the reason of the record's work is used, otherwise the oldest about a disagreement.
     """
     reason = getattr(getattr(record, "work", None), "reason", None)
-    found = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]
-    alert = min(found, key=lambda one: (one.rule_id != reason, one.id), default=None)
+    disagreement_alerts = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]
+    alert = min(disagreement_alerts, key=lambda candidate: (candidate.rule_id != reason, candidate.id), default=None)
     sides = _compare_answered_sides(record, now) if isinstance(record, Payment) else ()
     if alert is None:
         return Disagreement(sides)

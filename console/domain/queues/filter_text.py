@@ -60,27 +60,27 @@ class ParsedFilter:
     a known name and an invalid value; they add no condition.
     """
 
-    chosen: RecordFilter
+    record_filter: RecordFilter
     words: str = ""
     problems: tuple[str, ...] = ()
 
 
 def parse_filter(text: str) -> ParsedFilter:
-    """Parse a typed text into a filter and the words that are no operator. If an operator is typed twice, its last
+    """Return the filter of a typed text, and its words that are no operator. If an operator is typed twice, its last
     value counts.
     """
-    chosen, words, problems = RecordFilter(), list[str](), list[str]()
+    record_filter, words, problems = RecordFilter(), list[str](), list[str]()
     for word in unicodedata.normalize("NFKC", text[:LONGEST_FILTER_CHARACTERS]).split():
         try:
-            with_condition = add_operator(chosen, word)
+            with_condition = add_operator(record_filter, word)
         except InvalidFilterValue:
             problems.append(word)
         else:
             if with_condition is None:
                 words.append(word)
             else:
-                chosen = with_condition
-    return ParsedFilter(chosen, " ".join(words), tuple(problems))
+                record_filter = with_condition
+    return ParsedFilter(record_filter, " ".join(words), tuple(problems))
 
 
 def add_operator(record_filter: RecordFilter, word: str) -> RecordFilter | None:
@@ -113,10 +113,10 @@ def _format_operators(record_filter: RecordFilter) -> Iterator[str]:
         yield f"client:{record_filter.client}"
 
 
-def _parse_codes(text: str, allowed: frozenset[str] | None = None) -> frozenset[str]:
+def _parse_codes(text: str, allowed_codes: frozenset[str] | None = None) -> frozenset[str]:
     codes = frozenset(text.lower().split(","))
     if any(
-        _CODE_IN_FILTER_PATTERN.fullmatch(code) is None or (allowed is not None and code not in allowed)
+        _CODE_IN_FILTER_PATTERN.fullmatch(code) is None or (allowed_codes is not None and code not in allowed_codes)
         for code in codes
     ):
         raise InvalidFilterValue
@@ -190,16 +190,16 @@ def parse_amount(text: str) -> AmountRange:
     match = _AMOUNT_PATTERN.fullmatch(plain)
     if match is None:
         raise InvalidFilterValue
-    comparison, sign, bound, lowest, highest, suffix = match.groups()
+    comparison, sign, bound_text, lowest, highest, suffix = match.groups()
     currency = _CURRENCY_BY_SIGN.get(sign, sign) or suffix
     if (sign and suffix) or (currency is not None and currency not in MINOR_DIGITS_BY_CURRENCY):
         raise InvalidFilterValue
-    if bound is None:
-        low, high = Decimal(lowest), Decimal(highest)
-        if low > high or comparison:
+    if bound_text is None:
+        low_bound, high_bound = Decimal(lowest), Decimal(highest)
+        if low_bound > high_bound or comparison:
             raise InvalidFilterValue
-        return AmountRange(low, high, currency)
-    value = Decimal(bound)
+        return AmountRange(low_bound, high_bound, currency)
+    value = Decimal(bound_text)
     return AmountRange(
         value if comparison in (">", ">=", "=", None) else None,
         value if comparison in ("<", "<=", "=", None) else None,
@@ -213,9 +213,9 @@ def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
     match = _AGE_PATTERN.fullmatch(text.lower())
     if match is None:
         raise InvalidFilterValue
-    comparison, number, unit, low, low_unit, high, high_unit = match.groups()
+    comparison, number, unit, low_text, low_unit, high_text, high_unit = match.groups()
     if number is None:
-        youngest, oldest = int(low) * _DURATION_BY_UNIT[low_unit], int(high) * _DURATION_BY_UNIT[high_unit]
+        youngest, oldest = int(low_text) * _DURATION_BY_UNIT[low_unit], int(high_text) * _DURATION_BY_UNIT[high_unit]
         if youngest > oldest:
             raise InvalidFilterValue
         return replace(record_filter, age=AgeRange(youngest, oldest))
@@ -276,12 +276,14 @@ _FIELD_BY_SET_OPERATOR: Mapping[str, str] = {
 
 def _format_amount(amount: AmountRange) -> str:
     currency = amount.currency or ""
-    low, high = (None if bound is None else f"{bound.normalize():f}" for bound in (amount.lowest, amount.highest))
-    if low is not None and high is not None:
-        return f"={low}{currency}" if low == high else f"{low}..{high}{currency}"
-    if low is not None:
-        return f">{'' if amount.is_above_strict else '='}{low}{currency}"
-    return f"<{'' if amount.is_below_strict else '='}{high}{currency}"
+    low_text, high_text = (
+        None if bound is None else f"{bound.normalize():f}" for bound in (amount.lowest, amount.highest)
+    )
+    if low_text is not None and high_text is not None:
+        return f"={low_text}{currency}" if low_text == high_text else f"{low_text}..{high_text}{currency}"
+    if low_text is not None:
+        return f">{'' if amount.is_above_strict else '='}{low_text}{currency}"
+    return f"<{'' if amount.is_below_strict else '='}{high_text}{currency}"
 
 
 def _format_age(age: AgeRange) -> str:
@@ -300,5 +302,12 @@ def _format_since(days: SinceDays) -> str:
 
 def _format_duration(length: timedelta) -> str:
     """Return a length of time with the largest unit of which it is a multiple: `2d`, `36h`."""
-    unit = next((unit for unit, one in _DURATION_BY_UNIT.items() if length >= one and not length % one), "m")
+    unit = next(
+        (
+            unit
+            for unit, unit_length in _DURATION_BY_UNIT.items()
+            if length >= unit_length and not length % unit_length
+        ),
+        "m",
+    )
     return f"{length // _DURATION_BY_UNIT[unit]}{unit}"

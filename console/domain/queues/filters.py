@@ -52,13 +52,13 @@ class AmountRange:
         scale = 10 ** MINOR_DIGITS_BY_CURRENCY[currency]
         lowest, highest = 0, LARGEST_AMOUNT_MINOR
         if self.lowest is not None:
-            exact = self.lowest * scale
-            lowest = int(exact.to_integral_value(ROUND_CEILING))
-            lowest += self.is_above_strict and lowest == exact
+            exact_bound = self.lowest * scale
+            lowest = int(exact_bound.to_integral_value(ROUND_CEILING))
+            lowest += self.is_above_strict and lowest == exact_bound
         if self.highest is not None:
-            exact = self.highest * scale
-            highest = int(exact.to_integral_value(ROUND_FLOOR))
-            highest -= self.is_below_strict and highest == exact
+            exact_bound = self.highest * scale
+            highest = int(exact_bound.to_integral_value(ROUND_FLOOR))
+            highest -= self.is_below_strict and highest == exact_bound
         return (lowest, highest) if lowest <= highest else None
 
     def contains(self, amount_minor: int, currency: str) -> bool:
@@ -146,7 +146,7 @@ class RecordFilter:
 
     @cached_property
     def _has_condition(self) -> bool:
-        return any(getattr(self, one.name) for one in fields(self))
+        return any(getattr(self, field.name) for field in fields(self))
 
 
 NO_FILTER = RecordFilter()
@@ -161,14 +161,22 @@ def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: dat
         is_met(record)
         for is_met in (
             _make_value_check(record_filter.kinds, get_record_kind),
-            lambda one: not record_filter.states or not record_filter.states.isdisjoint(_list_state_words(one)),
+            lambda candidate: (
+                not record_filter.states or not record_filter.states.isdisjoint(_list_state_words(candidate))
+            ),
             _make_value_check(record_filter.certainties, get_certainty),
-            _make_value_check(record_filter.work_states, lambda one: one.work.state),
-            _make_value_check(record_filter.causes, lambda one: find_cause(one) or NO_CAUSE),
-            lambda one: not record_filter.providers or bool(record_filter.providers & list_providers_of_record(one)),
-            lambda one: record_filter.client in (None, one.client_id if isinstance(one, CreditCheck) else ""),
-            lambda one: record_filter.amount is None or _is_amount_in(one, record_filter.amount),
-            lambda one: not record_filter.restricts_since or _is_since_in(one.state_since, record_filter, now),
+            _make_value_check(record_filter.work_states, lambda candidate: candidate.work.state),
+            _make_value_check(record_filter.causes, lambda candidate: find_cause(candidate) or NO_CAUSE),
+            lambda candidate: (
+                not record_filter.providers or bool(record_filter.providers & list_providers_of_record(candidate))
+            ),
+            lambda candidate: (
+                record_filter.client in (None, candidate.client_id if isinstance(candidate, CreditCheck) else "")
+            ),
+            lambda candidate: record_filter.amount is None or _is_amount_in(candidate, record_filter.amount),
+            lambda candidate: (
+                not record_filter.restricts_since or _is_since_in(candidate.state_since, record_filter, now)
+            ),
         )
     ) and fulfils_owner_condition(record_filter.owner, owner)
 

@@ -40,8 +40,8 @@ DEFAULT_ORDER = QueueOrder()
 
 
 def parse_order(text: str) -> QueueOrder | None:
-    """Parse the text form of a sort order: the name of a column, with `-` before it for the descending order. None
-    if there is no such column."""
+    """Return the sort order that a text means: the name of a column, with `-` before it for the descending order.
+    None if there is no such column."""
     with suppress(ValueError):
         return QueueOrder(SortColumn(text.removeprefix("-")), text.startswith("-"))
     return None

@@ -103,13 +103,13 @@ def clean_view_name(text: str) -> str:
     InvalidViewName if the name is empty or too long, or has control characters, marks of direction, other
     invisible characters, three combining marks in a row, or a combining mark without a letter before it.
     """
-    composed = unicodedata.normalize("NFC", text)
-    categories = [unicodedata.category(character) for character in composed]
+    composed_text = unicodedata.normalize("NFC", text)
+    categories = [unicodedata.category(character) for character in composed_text]
     if _REFUSED_UNICODE_CATEGORIES.intersection(categories) or _PILED_MARKS_PATTERN.search(
-        "".join(one[0] for one in categories)
+        "".join(category[0] for category in categories)
     ):
         raise InvalidViewName
-    name = " ".join(composed.split())
+    name = " ".join(composed_text.split())
     if not 0 < len(name) <= LONGEST_NAME_CHARACTERS:
         raise InvalidViewName
     return name
@@ -117,8 +117,8 @@ def clean_view_name(text: str) -> str:
 
 def fold_view_name(name: str) -> str:
     """Return the text by which names are compared: full-width and half-width, upper and lower case are equal."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join(folded.split())
+    folded_name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(folded_name.split())
 
 
 def make_name_claim(name: str, person: str | None) -> str:
@@ -146,19 +146,21 @@ def _is_printable(text: str) -> bool:
 
 
 def parse_view(content: ViewContent, person: str | None) -> ParsedView:
-    """Parse the content of a view for the person who opens it. In the stored filter, a word that is no operator is
-    a problem: it isn't searched, because a newer program may have meant it as a condition. The condition
-    `owner:me` is a problem if `person` is None.
+    """Return the filter and the sort order of a view's content, for the person who opens the view, and the problems
+    of the content. In the stored filter, a word that is no operator is a problem: it isn't searched, because a newer
+    program may have meant it as a condition. The condition `owner:me` is a problem if `person` is None.
     """
     parts = content.filter.split()
     of_person = [part for part in parts if part.casefold() == OWN_RECORDS_OPERATOR]
-    others = [part for part in parts if part.casefold() != OWN_RECORDS_OPERATOR]
-    parsed = parse_filter(" ".join([*others, *(f"owner:{person}" for _ in of_person if person is not None)]))
+    other_parts = [part for part in parts if part.casefold() != OWN_RECORDS_OPERATOR]
+    parsed_filter = parse_filter(
+        " ".join([*other_parts, *(f"owner:{person}" for _ in of_person if person is not None)])
+    )
     order = parse_order(content.sort) if content.sort else DEFAULT_ORDER
-    problems = [*parsed.words.split(), *parsed.problems, *(of_person if person is None else ())]
+    problems = [*parsed_filter.words.split(), *parsed_filter.problems, *(of_person if person is None else ())]
     problems += [content.sort] if order is None else []
     words = " ".join(content.words.split())
-    return ParsedView(ParsedFilter(parsed.chosen, words), order or DEFAULT_ORDER, tuple(problems))
+    return ParsedView(ParsedFilter(parsed_filter.record_filter, words), order or DEFAULT_ORDER, tuple(problems))
 
 
 def split_filter(text: str) -> tuple[str, str]:
@@ -171,6 +173,6 @@ def split_filter(text: str) -> tuple[str, str]:
 def find_view_by_name(views: Iterable[SavedView], name: str) -> SavedView | None:
     """Return the view with this name, without regard to width and case; a person's own view comes before a view of
     the team. None if there is none."""
-    folded = fold_view_name(name)
-    named = [view for view in views if fold_view_name(view.name) == folded]
-    return min(named, key=lambda view: view.is_team, default=None)
+    folded_name = fold_view_name(name)
+    matching_views = [view for view in views if fold_view_name(view.name) == folded_name]
+    return min(matching_views, key=lambda view: view.is_team, default=None)

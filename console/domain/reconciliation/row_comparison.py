@@ -45,7 +45,8 @@ class Consequence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComparedRow:
-    """Result of the comparison of one row of a provider's history: a verdict, and the act that follows from it."""
+    """Result of the comparison of one row of a provider's history: a verdict, and how the reconciliation must act on
+    it."""
 
     verdict: ReconciliationVerdict
     consequence: Consequence = Consequence.NOTHING
@@ -89,9 +90,9 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
 
 
 def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
-    """Compare the stored payment with a row of a provider's history which states that the payment is unpaid. A row
-    is true for its own time only: it doesn't contradict a payment that was paid later or, if the payment is still
-    waiting, a newer statement of the provider.
+    """Compare the stored payment with a row of a provider's history which states that the payment is unpaid, and
+    return the result of the comparison. A row is true for its own time only: it doesn't contradict a payment that was
+    paid later or, if the payment is still waiting, a newer statement of the provider.
     """
     if payment.state in ENDED_UNPAID_STATES or payment.state is PaymentState.REVERSED:
         return MATCHED_ROW
@@ -120,19 +121,19 @@ def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, sourc
 
 
 def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mapping[datetime, Refund]:
-    """Match rows about refunds with stored refunds. Return the refund for each row's time; the time of a row without
+    """Match rows about refunds with stored refunds. Return the matching refund by the time of the row; a row without
     a match is missing in the result.
 
     `times` are the times of rows about one payment and one amount, because a row has no id of a refund; `refunds` are
     the stored refunds of the same payment and amount. A refund fits a row if it was sent before the row's time and
     wasn't known as completed before that time. Each refund is used once, the oldest first.
     """
-    unmatched, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
+    unmatched_refunds, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
     for at in sorted(times):
-        match = next((refund for refund in unmatched if _could_row_be_about_refund(refund, at)), None)
+        match = next((refund for refund in unmatched_refunds if _could_row_be_about_refund(refund, at)), None)
         if match is not None:
             matches[at] = match
-            unmatched.remove(match)
+            unmatched_refunds.remove(match)
     return matches
 
 

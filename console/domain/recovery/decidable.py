@@ -60,8 +60,8 @@ def is_decidable_refund(refund: Refund) -> bool:
     """True if people may decide the outcome of a refund: the outcome is unknown, or the provider has accepted the
     refund but doesn't report its outcome any more.
     """
-    stuck = refund.state is RefundState.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
-    return refund.certainty is Certainty.UNKNOWN or stuck
+    is_stuck = refund.state is RefundState.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
+    return refund.certainty is Certainty.UNKNOWN or is_stuck
 
 
 def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, is_approval: bool) -> str | None:
@@ -110,8 +110,8 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
 
 
 def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:
-    """Return the reason for which people have nothing to decide about a record whose outcome isn't unknown: the
-    outcome is known, or the program still expects it.
+    """Return the reason for which people have nothing to decide about a record: its outcome is known, or the program
+    still expects it.
     """
     match record:
         case CreditCheck():
@@ -131,9 +131,11 @@ def make_undecidable_error(record: CreditCheck | Payment | Refund) -> ConsoleErr
     return ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record})
 
 
-def find_order_move_refusal(payment: Payment, order: Order | None, *, covered: bool) -> NothingToResolveReason | None:
+def find_order_move_refusal(
+    payment: Payment, order: Order | None, *, is_covered: bool
+) -> NothingToResolveReason | None:
     """Return the reason for which an order can't be moved to paid because of its payment; None if it can be.
-    `covered`: the paid payments of the order cover the order's total.
+    `is_covered`: the paid payments of the order cover the order's total.
     """
     if order is None:
         return NothingToResolveReason.PAYMENT_WITHOUT_ORDER
@@ -143,4 +145,4 @@ def find_order_move_refusal(payment: Payment, order: Order | None, *, covered: b
         return NothingToResolveReason.PAYMENT_NOT_PAID
     if order.state is not OrderState.PENDING:
         return NothingToResolveReason.ORDER_NOT_PENDING
-    return None if covered else NothingToResolveReason.ORDER_NOT_COVERED
+    return None if is_covered else NothingToResolveReason.ORDER_NOT_COVERED

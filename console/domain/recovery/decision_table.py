@@ -136,20 +136,20 @@ def _make_proposed_already_rule(target: str) -> RefusalFinder:
     replaces the open proposal.
     """
 
-    def check(facts: ChoiceFacts) -> str | None:
+    def find_own_proposal_reason(facts: ChoiceFacts) -> str | None:
         if facts.proposed is None or facts.person is None or not _needs_document(facts):
             return None
         is_own = facts.proposed.state == target and is_same_person(facts.person.name, facts.proposed.person)
         return "own_first_half" if is_own else None
 
-    return check
+    return find_own_proposal_reason
 
 
 def _find_not_movable_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes setting the payment's order to paid; None if it is possible."""
     if facts.payment is None:
         return "no_payment"
-    return find_order_move_refusal(facts.payment, facts.order, covered=facts.covered)
+    return find_order_move_refusal(facts.payment, facts.order, is_covered=facts.covered)
 
 
 def _find_no_payment_reason(facts: ChoiceFacts) -> str | None:
@@ -417,8 +417,8 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
         )
     if facts.person is None or has_right(facts.person, right):
         return _exclude_stopped_choice(plain, facts)
-    lacks = "may_not_buy" if right == "purchase" and facts.person.roles & ROLES_BY_RIGHT[right] else "role"
-    return replace(plain, allowed=False, reason=f"reason.{lacks}", facts={"needs": plain.who})
+    missing_right = "may_not_buy" if right == "purchase" and facts.person.roles & ROLES_BY_RIGHT[right] else "role"
+    return replace(plain, allowed=False, reason=f"reason.{missing_right}", facts={"needs": plain.who})
 
 
 def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoice:
@@ -457,23 +457,23 @@ def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     - the outcome is still expected, or is known
     - the reason that excludes the first decision of the table
     """
-    every = CHOICE_RULES_BY_KIND[get_record_kind(facts.record)]
-    rows = [row for row in every if row.what == name or row.what.startswith(f"{name}.")]
+    all_rules = CHOICE_RULES_BY_KIND[get_record_kind(facts.record)]
+    rows = [row for row in all_rules if row.what == name or row.what.startswith(f"{name}.")]
     choices = [_make_choice(row, facts) for row in rows]
-    possible = next((choice for choice in choices if choice.allowed), None)
-    if possible is not None:
+    possible_choice = next((choice for choice in choices if choice.allowed), None)
+    if possible_choice is not None:
         return AllowedAction(name, True)
     if name == "probe" and choices[0].reason in _UNANSWERABLE_PROBE_REASONS:
         if facts.person is not None and not has_right(facts.person, "probe"):
             return AllowedAction(name, False, "reason.role", {"needs": choices[0].who})
         return AllowedAction(name, True)  # a probe costs nothing; its answer says that the provider can't be asked
     by_reason = {choice.reason: choice for choice in reversed(choices)}
-    telling = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}")
+    telling_reasons = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}")
     target = facts.proposed.state if facts.proposed is not None else None
-    proposed = [choice for row, choice in zip(rows, choices, strict=True) if target and row.target == target]
+    proposed_choices = [choice for row, choice in zip(rows, choices, strict=True) if target and row.target == target]
     refused = next(
-        (by_reason[reason] for reason in telling if reason in by_reason),
-        proposed[0] if proposed else _find_choice_without_decision(by_reason) or choices[0],
+        (by_reason[reason] for reason in telling_reasons if reason in by_reason),
+        proposed_choices[0] if proposed_choices else _find_choice_without_decision(by_reason) or choices[0],
     )
     return AllowedAction(name, False, refused.reason, refused.facts)
 

@@ -44,7 +44,7 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     )
     news = facts.statement is not ProviderStatement.PAID or record.state is not PaymentState.COMPLETED
     order = (
-        _find_order_change(facts.order, payment_after, covered=facts.covered)
+        _find_order_change(facts.order, payment_after, is_covered=facts.covered)
         if news
         else _get_unchanged_order(facts.order)
     )
@@ -61,17 +61,17 @@ def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEf
     """Return the effect of a decision that a refund has the state `target`: its amount is refunded, or isn't reserved
     any more. None if the record isn't a refund.
     """
-    record, paid = facts.record, facts.payment
-    if not isinstance(record, Refund) or paid is None:
+    record, payment = facts.record, facts.payment
+    if not isinstance(record, Refund) or payment is None:
         return None
     refund_after = replace(record, state=target, certainty=_CERTAINTY_AFTER_DECISION)
-    payment_after = replace(paid, reserved_minor=paid.reserved_minor - record.amount_minor)
+    payment_after = replace(payment, reserved_minor=payment.reserved_minor - record.amount_minor)
     if target is RefundState.COMPLETED:
-        payment_after = replace(payment_after, refunded_minor=paid.refunded_minor + record.amount_minor)
+        payment_after = replace(payment_after, refunded_minor=payment.refunded_minor + record.amount_minor)
     elif record.set_aside_id is not None:
-        payment_after = replace(payment_after, set_aside_minor=paid.set_aside_minor + record.amount_minor)
+        payment_after = replace(payment_after, set_aside_minor=payment.set_aside_minor + record.amount_minor)
     money = (
-        compute_money_parts(paid, facts.refunds),
+        compute_money_parts(payment, facts.refunds),
         compute_money_parts(payment_after, tuple(_replace_refund(facts.refunds, refund_after))),
     )
     return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), money=money)
@@ -83,23 +83,28 @@ def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
     """
     if facts.payment is None or facts.order is None:
         return None
-    paid, order = facts.payment, facts.order
+    payment, order = facts.payment, facts.order
     if facts.record is order:
         return DecisionEffect((order.state, OrderState.PAID), (_CERTAINTY_AFTER_DECISION, _CERTAINTY_AFTER_DECISION))
-    strip = compute_money_parts(paid, facts.refunds)
+    strip = compute_money_parts(payment, facts.refunds)
     return DecisionEffect(
-        (paid.state, paid.state), (paid.certainty, paid.certainty), (order.state, OrderState.PAID), (strip, strip)
+        (payment.state, payment.state),
+        (payment.certainty, payment.certainty),
+        (order.state, OrderState.PAID),
+        (strip, strip),
     )
 
 
-def _find_order_change(order: Order | None, paid: Payment, *, covered: bool) -> tuple[str, str] | None:
+def _find_order_change(order: Order | None, paid_payment: Payment, *, is_covered: bool) -> tuple[str, str] | None:
     """Return the order's state before and after the payment's change: a pending order becomes paid if the paid
     amounts cover its total. None without an order.
     """
     if order is None:
         return None
-    enough = covered or (paid.currency == order.currency and paid.captured_minor >= order.total_minor)
-    follows = order.state is OrderState.PENDING and paid.state in PAID_STATES and enough
+    is_total_paid = is_covered or (
+        paid_payment.currency == order.currency and paid_payment.captured_minor >= order.total_minor
+    )
+    follows = order.state is OrderState.PENDING and paid_payment.state in PAID_STATES and is_total_paid
     return order.state, OrderState.PAID if follows else order.state
 
 

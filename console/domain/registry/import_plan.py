@@ -50,27 +50,27 @@ def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None)
     the first of them: its import fails, and the error has the missing days.
     """
     differences = sorted(file for file in files if file.is_difference)
-    following = _list_following_differences(differences, status.registry_date) if status else []
-    reached = following[-1].day if following else status.registry_date if status else date.min
+    following_files = _list_following_differences(differences, status.registry_date) if status else []
+    reached_day = following_files[-1].day if following_files else status.registry_date if status else date.min
     wholes = _choose_whole_files(files)
-    if wholes and (wholes[0].day > reached or _can_complete_whole(wholes, status)):
+    if wholes and (wholes[0].day > reached_day or _can_complete_whole(wholes, status)):
         return (*wholes, *_list_following_differences(differences, wholes[0].day))
-    if following or status is None:
-        return tuple(following)
+    if following_files or status is None:
+        return tuple(following_files)
     return tuple(file for file in differences if file.day > status.registry_date)[:1]
 
 
 def _list_following_differences(differences: Sequence[PublishedFile], complete_until: date) -> list[PublishedFile]:
     """Return the differences of the days after `complete_until` (the day of the registry's contents), oldest first,
     up to the first missing day."""
-    following: list[PublishedFile] = []
+    following_files: list[PublishedFile] = []
     for file in differences:
         if file.day > complete_until:
             if list_publication_days_between(complete_until, file.day):
                 break
-            following.append(file)
+            following_files.append(file)
             complete_until = file.day
-    return following
+    return following_files
 
 
 def _choose_whole_files(files: Collection[PublishedFile]) -> list[PublishedFile]:

@@ -89,8 +89,8 @@ _OPENING_BRACKETS = frozenset("[【〔<")
 
 
 def _write_out_abbreviation(match: re.Match[str]) -> str:
-    folded = fold_text(match[1])
-    return _LEGAL_FORM_BY_ABBREVIATION.get(folded, match[0])
+    folded_text = fold_text(match[1])
+    return _LEGAL_FORM_BY_ABBREVIATION.get(folded_text, match[0])
 
 
 def remove_english_legal_form(text: str) -> str:
@@ -104,16 +104,16 @@ def remove_english_legal_form(text: str) -> str:
 def remove_legal_form(folded_name: str) -> str:
     """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return
     the text unchanged if nothing would remain."""
-    bare = folded_name
+    bare_name = folded_name
     for form in _FORMS_BY_FIRST_CHARACTER.get(folded_name[:1], ()):
         if folded_name.startswith(form):
-            bare = folded_name[len(form) :]
+            bare_name = folded_name[len(form) :]
             break
-    for form in _FORMS_BY_LAST_CHARACTERS.get(bare[-2:], ()):
-        if bare.endswith(form):
-            bare = bare[: -len(form)]
+    for form in _FORMS_BY_LAST_CHARACTERS.get(bare_name[-2:], ()):
+        if bare_name.endswith(form):
+            bare_name = bare_name[: -len(form)]
             break
-    return bare or folded_name
+    return bare_name or folded_name
 
 
 def is_legal_form(folded_name: str) -> bool:

@@ -33,24 +33,28 @@ def list_other_spellings(text: str) -> Iterator[str]:
     """Yield other spellings of a text, the most probable first: long vowel marks as vowels, another particle
     between kanji (乃, 之, ノ), kanji for digits. Yield nothing if the text has no other spelling."""
     plain = unicodedata.normalize("NFKC", text)
-    others = (*_list_long_vowel_spellings(plain), *_list_particle_spellings(plain), plain.translate(_KANJI_BY_DIGIT))
-    known = {fold_text(plain)}
-    for other in others:
-        form = fold_text(other)
-        if form not in known:
-            known.add(form)
-            yield other
+    candidate_spellings = (
+        *_list_long_vowel_spellings(plain),
+        *_list_particle_spellings(plain),
+        plain.translate(_KANJI_BY_DIGIT),
+    )
+    known_forms = {fold_text(plain)}
+    for spelling in candidate_spellings:
+        form = fold_text(spelling)
+        if form not in known_forms:
+            known_forms.add(form)
+            yield spelling
 
 
 def _list_long_vowel_spellings(plain: str) -> Iterator[str]:
     """Yield the text in katakana with its long vowel marks (ー) replaced by vowels: first all marks, then fewer of
     them; at most `_MAX_LONG_VOWEL_SPELLINGS` texts, the last of which may have no mark replaced."""
     kana = plain.translate(_HIRAGANA_TO_KATAKANA)
-    first, *others = _LONG_MARK_PATTERN.split(kana)
-    vowels = [_VOWEL_BY_KANA.get(part[-1:], "") for part in (first, *others)[:-1]]
-    for choice in islice(product((True, False), repeat=len(others)), _MAX_LONG_VOWEL_SPELLINGS):
-        written = (vowel if is_vowel else "ー" for vowel, is_vowel in zip(vowels, choice, strict=True))
-        yield first + "".join(f"{vowel}{part}" for vowel, part in zip(written, others, strict=True))
+    first, *other_parts = _LONG_MARK_PATTERN.split(kana)
+    vowels = [_VOWEL_BY_KANA.get(part[-1:], "") for part in (first, *other_parts)[:-1]]
+    for choice in islice(product((True, False), repeat=len(other_parts)), _MAX_LONG_VOWEL_SPELLINGS):
+        written_vowels = (vowel if is_vowel else "ー" for vowel, is_vowel in zip(vowels, choice, strict=True))
+        yield first + "".join(f"{vowel}{part}" for vowel, part in zip(written_vowels, other_parts, strict=True))
 
 
 def _list_particle_spellings(plain: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ def find_prefecture_code(text: str) -> str | None:
     """Return the code of a prefecture that a person typed: its code, its name with or without 都, 府 or 県, or its
     English name; None if there is no such prefecture.
     """
-    typed = (
+    clean_name = (
         text.strip().lower().removesuffix(" prefecture").removesuffix("-ken").removesuffix("-to").removesuffix("-fu")
     )
-    return _CODE_BY_SPELLING.get(typed)
+    return _CODE_BY_SPELLING.get(clean_name)

@@ -37,14 +37,14 @@ def is_publication_day(day: date) -> bool:
 @cache
 def _list_national_holidays(year: int) -> frozenset[date]:
     """Return the national holidays of a year, with the substitutes for Sundays and the days between two holidays."""
-    named = {
+    fixed_holidays = {
         *_FIXED_HOLIDAYS,
-        *(_find_nth_monday(year, *which) for which in _MONDAY_HOLIDAYS),
+        *(_find_nth_monday(year, *month_and_number) for month_and_number in _MONDAY_HOLIDAYS),
         (3, _compute_equinox_day(year, 20.8431)),
     }
-    named.add((9, _compute_equinox_day(year, 23.2488)))
+    fixed_holidays.add((9, _compute_equinox_day(year, 23.2488)))
     moved = _MOVED_HOLIDAYS.get(year, {})
-    holidays = {date(year, *moved.get(day, day)) for day in named}
+    holidays = {date(year, *moved.get(day, day)) for day in fixed_holidays}
     substitutes = {_find_next_free_day(day, holidays) for day in holidays if day.weekday() == _SUNDAY}
     between = {day + _ONE_DAY for day in holidays if day + 2 * _ONE_DAY in holidays}
     return frozenset(holidays | substitutes | between)

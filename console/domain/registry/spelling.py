@@ -29,9 +29,9 @@ class _FoldingTable(dict[int, str]):
     when its character first occurs."""
 
     def __missing__(self, code: int) -> str:
-        composed = unicodedata.normalize("NFKC", chr(code))
-        folded = self[code] = "".join(map(_fold_character, composed))
-        return folded
+        composed_characters = unicodedata.normalize("NFKC", chr(code))
+        folded_text = self[code] = "".join(map(_fold_character, composed_characters))
+        return folded_text
 
 
 def _fold_character(character: str) -> str:
@@ -39,7 +39,7 @@ def _fold_character(character: str) -> str:
         return ""
     plain = unicodedata.normalize("NFKD", character.lower())
     if "LATIN" in unicodedata.name(plain[0], ""):
-        return "".join(one for one in plain if one.isalnum())
+        return "".join(plain_character for plain_character in plain if plain_character.isalnum())
     return (
         character.lower().translate(_HIRAGANA_TO_KATAKANA).translate(_KANA_FORMS).translate(COMPARISON_FORM_BY_KANJI)
     )
@@ -62,8 +62,8 @@ class _LineFoldingTable(dict[int, str]):
     that many texts can be translated as lines of one text."""
 
     def __missing__(self, code: int) -> str:
-        folded = self[code] = "\n" if code == ord("\n") else _CHARACTER_FOLDING[code]
-        return folded
+        folded_text = self[code] = "\n" if code == ord("\n") else _CHARACTER_FOLDING[code]
+        return folded_text
 
 
 _FOLDING_OF_LINES = _LineFoldingTable()
@@ -72,10 +72,10 @@ _FOLDING_OF_LINES = _LineFoldingTable()
 def _fold_texts(texts: Sequence[str]) -> list[str]:
     """Return the comparison form of each of the texts. One translation of all texts together is faster than
     `fold_text` for each."""
-    together = "\n".join(texts)
-    if not _VOICING_MARKS.isdisjoint(together) or together.count("\n") >= len(texts):
+    joined_texts = "\n".join(texts)
+    if not _VOICING_MARKS.isdisjoint(joined_texts) or joined_texts.count("\n") >= len(texts):
         return list(map(fold_text, texts))
-    return together.translate(_FOLDING_OF_LINES).split("\n")
+    return joined_texts.translate(_FOLDING_OF_LINES).split("\n")
 
 
 # Other characters than katakana, and the edge of a text, because a part of a name may have been cut beside a kanji.
@@ -94,25 +94,25 @@ _SECOND_READING_PATTERN = re.compile(
 def list_readings(text: str) -> tuple[str, ...]:
     """Return the comparison form of the text and, if the reading of a character depends on its neighbours, the
     comparison form of the second reading."""
-    folded = fold_text(text)
+    folded_text = fold_text(text)
     if not has_second_reading(text) or _SECOND_READING_PATTERN.search(text) is None:
-        return (folded,)
+        return (folded_text,)
     second = _make_second_reading(text)
-    return (folded,) if second == folded else (folded, second)
+    return (folded_text,) if second == folded_text else (folded_text, second)
 
 
 def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
     """Return, for each of the texts, the forms by which the search compares it: one form, or two if a character can
     be read in two ways (see `list_readings`). This is faster than one call of `list_readings` for each text."""
     return [
-        list_readings(text) if has_second_reading(text) and _SECOND_READING_PATTERN.search(text) else (folded,)
-        for text, folded in zip(texts, _fold_texts(texts), strict=True)
+        list_readings(text) if has_second_reading(text) and _SECOND_READING_PATTERN.search(text) else (folded_text,)
+        for text, folded_text in zip(texts, _fold_texts(texts), strict=True)
     ]
 
 
 def _make_second_reading(text: str) -> str:
     kana = unicodedata.normalize("NFKC", text).translate(_HIRAGANA_TO_KATAKANA)
-    kana = _VU_SYLLABLE_PATTERN.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
+    kana = _VU_SYLLABLE_PATTERN.sub(lambda match: _VU_SYLLABLES[match[0]], kana)
     kana = _ITERATION_MARK_PATTERN.sub(_repeat_kana, _ITERATION_MARK_PATTERN.sub(_repeat_kana, kana))
     return fold_text(_KA_BETWEEN_KANJI_PATTERN.sub("ガ", kana))
 
@@ -126,8 +126,8 @@ def has_second_reading(text: str) -> bool:
 
 
 def _repeat_kana(match: re.Match[str]) -> str:
-    voicing = "\u3099" if match[2] == "ヾ" else ""
-    return match[1] + unicodedata.normalize("NFC", match[1] + voicing)
+    voicing_mark = "\u3099" if match[2] == "ヾ" else ""
+    return match[1] + unicodedata.normalize("NFC", match[1] + voicing_mark)
 
 
 _KANJI_DIGITS = {kanji: str(digit) for digit, kanji in enumerate("〇一二三四五六七八九")}

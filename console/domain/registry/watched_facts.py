@@ -82,8 +82,8 @@ def find_changes(before: WatchedFacts, after: WatchedFacts) -> frozenset[Changed
     for one that is deleted in both, nothing."""
     if after.is_deleted:
         return frozenset() if before.is_deleted else frozenset({ChangedFact.DELETED})
-    restored = {ChangedFact.REOPENED} if before.is_deleted else set()
-    return find_changed_facts(before, after) | restored
+    restored_facts = {ChangedFact.REOPENED} if before.is_deleted else set()
+    return find_changed_facts(before, after) | restored_facts
 
 
 def clear_closure(facts: WatchedFacts) -> WatchedFacts:
@@ -109,19 +109,22 @@ def format_number_of_subject(subject_id: int) -> str:
 
 def make_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
     """Return the facts as a JSON object. The image ids and the deletion are left out if the corporation has none."""
-    closed = facts.closure and {"date": facts.closure.day.isoformat(), "cause": facts.closure.cause.name.lower()}
-    stored: dict[str, object] = {
+    closure_object = facts.closure and {
+        "date": facts.closure.day.isoformat(),
+        "cause": facts.closure.cause.name.lower(),
+    }
+    facts_object: dict[str, object] = {
         "name": facts.name,
         "address": facts.address,
-        "closed": closed,
+        "closed": closure_object,
         "successor": facts.successor,
     }
-    seldom = {
+    optional_facts = {
         "name_image_id": facts.name_image_id,
         "address_image_id": facts.address_image_id,
         "deleted": facts.is_deleted,
     }
-    return stored | {name: value for name, value in seldom.items() if value}
+    return facts_object | {name: value for name, value in optional_facts.items() if value}
 
 
 def format_facts(facts: WatchedFacts) -> str:
@@ -133,21 +136,23 @@ def parse_facts(text: str) -> WatchedFacts:
     """Return the facts that a JSON text contains. Raises ValueError, KeyError, TypeError or AttributeError for a
     text that `format_facts` didn't write.
     """
-    stored = json.loads(text)
-    closed, successor = stored["closed"], stored["successor"]
+    facts_object = json.loads(text)
+    closure_object, successor = facts_object["closed"], facts_object["successor"]
     closure = (
         None
-        if closed is None
-        else Closure(date.fromisoformat(closed["date"]), CloseCause[_require_text(closed["cause"]).upper()])
+        if closure_object is None
+        else Closure(
+            date.fromisoformat(closure_object["date"]), CloseCause[_require_text(closure_object["cause"]).upper()]
+        )
     )
     return WatchedFacts(
-        _require_text(stored["name"]),
-        _require_text(stored["address"]),
+        _require_text(facts_object["name"]),
+        _require_text(facts_object["address"]),
         closure,
         None if successor is None else _require_text(successor),
-        _require_text(stored.get("name_image_id", "")),
-        _require_text(stored.get("address_image_id", "")),
-        stored.get("deleted", False) is True,
+        _require_text(facts_object.get("name_image_id", "")),
+        _require_text(facts_object.get("address_image_id", "")),
+        facts_object.get("deleted", False) is True,
     )
 
 
@@ -162,21 +167,21 @@ def _require_text(value: object) -> str:
 
 def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
     """Return the changes as the text `observed` of an alert: parts with codes, dates and names, that about the
-    closure first. `successor_name` is the name of the corporation into which the changed one was merged. Names
-    and addresses are cut if the text would be too long for its column.
+    closure first. `successor_name` is the name of the corporation into which the changed corporation was merged.
+    Names and addresses are cut if the text would be too long for its column.
     """
     texts = (_join_changes(before, after, successor_name, length) for length in _TRIED_NAME_LENGTHS)
     return next((text for text in texts if len(text) <= _LONGEST_OBSERVED_CHARACTERS), "")
 
 
 def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str, length: int) -> str:
-    changed = find_changes(before, after)
-    parts = [_format_closing_part(changed, after, _shorten_part(successor_name, length))]
-    if ChangedFact.NAME in changed:
+    changed_facts = find_changes(before, after)
+    parts = [_format_closing_part(changed_facts, after, _shorten_part(successor_name, length))]
+    if ChangedFact.NAME in changed_facts:
         parts.append(
             f"company renamed {_shorten_part(before.name, length)}{PAIR_SEPARATOR}{_shorten_part(after.name, length)}"
         )
-    if ChangedFact.ADDRESS in changed:
+    if ChangedFact.ADDRESS in changed_facts:
         old_address, new_address = _shorten_part(before.address, length), _shorten_part(after.address, length)
         parts.append(f"company moved {old_address}{PAIR_SEPARATOR}{new_address}")
     return PART_SEPARATOR.join(part for part in parts if part)

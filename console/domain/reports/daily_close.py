@@ -183,24 +183,24 @@ def format_reconciliation(run: CloseReconciliation) -> str:
     return f"{run.matched} / {run.difference_count}"
 
 
-def compare_close_facts(first: Facts, now: Facts) -> tuple[DailyCloseChange, ...]:
-    """Return the changes from the facts `first` of the day's first close to the facts `now` of a later close: the
-    changed sums per currency, then the removed and added records with an unknown outcome, then the
+def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[DailyCloseChange, ...]:
+    """Return the changes from the facts `first_facts` of the day's first close to the facts `present_facts` of a
+    later close: the changed sums per currency, then the removed and added records with an unknown outcome, then the
     reconciliation.
     """
     changes = []
-    before, after = (_read_sums(facts) for facts in (first, now))
+    before, after = (_read_sums(facts) for facts in (first_facts, present_facts))
     for currency, name in sorted(
         before.keys() | after.keys(), key=lambda key: (key[0], DAILY_SUM_NAMES.index(key[1]))
     ):
         old, new = before.get((currency, name), CountAndSum()), after.get((currency, name), CountAndSum())
         if old != new:
             changes.append(DailyCloseChange(name, currency, old, new))
-    old_unknown, new_unknown = (_list_texts(facts.get("unknown")) for facts in (first, now))
+    old_unknown, new_unknown = (_list_texts(facts.get("unknown")) for facts in (first_facts, present_facts))
     changes += [DailyCloseChange("unknown", before=name) for name in old_unknown if name not in new_unknown]
     changes += [DailyCloseChange("unknown", after=name) for name in new_unknown if name not in old_unknown]
-    if first.get("reconciliation") != now.get("reconciliation"):
-        old_run, new_run = (facts.get("reconciliation") for facts in (first, now))
+    if first_facts.get("reconciliation") != present_facts.get("reconciliation"):
+        old_run, new_run = (facts.get("reconciliation") for facts in (first_facts, present_facts))
         changes.append(
             DailyCloseChange(
                 "reconciliation",

@@ -27,8 +27,8 @@ class ProviderDay:
     @property
     def percent(self) -> float | None:
         """The paid share of the payments that have ended, in percent; None if none has ended."""
-        ended = self.paid + self.unpaid
-        return 100 * self.paid / ended if ended else None
+        ended_count = self.paid + self.unpaid
+        return 100 * self.paid / ended_count if ended_count else None
 
 
 @dataclass(frozen=True, slots=True)

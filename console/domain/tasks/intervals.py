@@ -27,8 +27,8 @@ SHORT_BATCH_SIZE = 100
 @dataclass(frozen=True, slots=True)
 class TaskInterval:
     """Interval of a task: the seconds from the end of a run to the start of the next run, and the reason for this
-    number. A run that worked on `batch` records has probably left some, so the next run starts after
-    FULL_BATCH_INTERVAL.
+    number. A run that worked on `batch` records has probably left more records for the next run, which therefore
+    starts after FULL_BATCH_INTERVAL.
     """
 
     seconds: int

@@ -15,9 +15,9 @@ undoes its steps. UNDONE_FACT: the times at which steps were undone.
 
 
 class StepState(StrEnum):
-    """State of one step of a saga, for display. CURRENT: the saga does this step next; WAITING: it does it at a
-    later instant; OPEN: it does it after other steps; STUCK: it can't do it until a person has removed the
-    cause; SKIPPED: it will not do it; DONE and UNDONE: it has done it, or undone it again.
+    """State of one step of a saga, for display. CURRENT: the saga does this step next; WAITING: the saga does the
+    step at a later instant; OPEN: the saga does the step after other steps; STUCK: it can't do it until a person has
+    removed the cause; SKIPPED: it will not do it; DONE and UNDONE: it has done it, or undone it again.
     """
 
     DONE = "done"
@@ -43,7 +43,7 @@ class SagaStep:
 
 @dataclass(frozen=True, slots=True)
 class SagaProgress:
-    """A saga (`record`) with its steps in the sequence in which it does them, for display."""
+    """A saga (`record`) with its steps in the sequence in which the saga does them, for display."""
 
     record: Saga
     steps: tuple[SagaStep, ...]
@@ -65,9 +65,9 @@ def make_saga_progress(saga: Saga, names: Sequence[str], now: datetime) -> SagaP
 def _make_step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaStep:
     """Return the step `name` of the saga with its state, for display. `is_later` is True if the step comes after
     the saga's present step."""
-    done_at, undone = read_step_times(saga, DONE_FACT), read_step_times(saga, UNDONE_FACT)
-    if name in undone:
-        return SagaStep(name, StepState.UNDONE, undone[name])
+    done_at, undone_at = read_step_times(saga, DONE_FACT), read_step_times(saga, UNDONE_FACT)
+    if name in undone_at:
+        return SagaStep(name, StepState.UNDONE, undone_at[name])
     if saga.state is SagaState.STUCK and name == saga.step:
         return SagaStep(name, StepState.STUCK, saga.changed_at, saga.reason)
     if saga.ended_at is None and name == saga.step:
@@ -86,6 +86,6 @@ def read_step_times(saga: Saga, fact_key: str) -> dict[str, datetime]:
     """Return the times that the saga's facts have under `fact_key` (DONE_FACT or UNDONE_FACT), by the name of the
     step.
     """
-    stored = saga.facts.get(fact_key)
-    by_name = stored if isinstance(stored, dict) else {}
+    stored_times = saga.facts.get(fact_key)
+    by_name = stored_times if isinstance(stored_times, dict) else {}
     return {str(name): datetime.fromisoformat(str(at)) for name, at in by_name.items()}

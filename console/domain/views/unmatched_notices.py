@@ -24,7 +24,7 @@ class NoticeProof(StrEnum):
 
 
 class SharedFact(StrEnum):
-    """A fact of a notice that a candidate (a payment or order here) has exactly alike."""
+    """A fact of a notice that is equal in a candidate (a payment or order here)."""
 
     NUMBER = "number"
     AMOUNT = "amount"

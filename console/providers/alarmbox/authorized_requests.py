@@ -91,14 +91,14 @@ class AlarmBoxRequestSender:
 
 
 def _make_request_headers(request: SingleRequest, token_pair: TokenPair) -> dict[str, str]:
-    always = {"Authorization": f"Bearer {token_pair.access_token}", "Accept": "application/json"}
-    return always if request.body is None else {**always, "Content-Type": "application/json"}
+    common_headers = {"Authorization": f"Bearer {token_pair.access_token}", "Accept": "application/json"}
+    return common_headers if request.body is None else {**common_headers, "Content-Type": "application/json"}
 
 
 def _make_missing_token_outcome(error: Exception, *, has_effect: bool) -> Outcome[T]:
     """Return the outcome of a request that wasn't sent, because `error` left it without an access token: AUTH for
-    refused credentials, RATE_LIMITED if AlarmBox gave no token because of too many requests, otherwise the
-    outcome of `make_unsent_outcome`.
+    refused credentials, RATE_LIMITED if AlarmBox gave no token because of too many requests, otherwise the outcome of
+    `make_unsent_outcome`. `has_effect` is True if the request would have cost money.
     """
     if isinstance(error, CredentialsRefused):
         return Outcome(OutcomeClass.AUTH, error.reason, SendingCertainty.NO)

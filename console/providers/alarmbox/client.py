@@ -60,8 +60,8 @@ class AlarmBoxReader:
         return self._sender.oauth
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        """Read the current report of a credit check by AlarmBox's id. The outcome has the reason `bad_id` if no such
-        id is possible; then nothing is sent.
+        """Read the current report of a credit check by AlarmBox's id, and return the outcome with the report. The
+        outcome has the reason `bad_id` if no such id is possible; then nothing is sent.
         """
         if not _is_valid_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
@@ -69,8 +69,8 @@ class AlarmBoxReader:
         return self._sender.send(request, make_detail_converter(credit_check_id))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        """Read the current report of a credit check together with its PDF, by AlarmBox's id. The outcome has the
-        reason `bad_id` if no such id is possible; then nothing is sent.
+        """Read the current report of a credit check together with its PDF, by AlarmBox's id, and return the outcome
+        with both. The outcome has the reason `bad_id` if no such id is possible; then nothing is sent.
         """
         if not _is_valid_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
@@ -79,8 +79,8 @@ class AlarmBoxReader:
         return self._sender.send(request, make_pdf_converter(credit_check_id))
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        """Read the list of purchases for a corporation number. If the settings say that AlarmBox offers no list call,
-        nothing is sent and the outcome has the reason `no_list_call`.
+        """Read the list of purchases for a corporation number, and return the outcome with their reports. If the
+        settings say that AlarmBox offers no list call, nothing is sent and the outcome has the reason `no_list_call`.
         """
         if not self._has_list_call:
             return make_unsent_outcome("no_list_call", has_effect=False)
@@ -120,9 +120,8 @@ def make_alarmbox_adapter(
 
 
 def _make_purchase_request(request: PurchaseRequest) -> SingleRequest:
-    """Build the HTTP request of a purchase. Fields without a value are left out, so that AlarmBox uses its
-    defaults.
-    """
+    """Return the HTTP request of a purchase. Fields without a value are left out; AlarmBox uses its defaults for
+    them."""
     fields = {
         "corporation_number": request.corporation_number,
         "deal": request.deal,

@@ -53,7 +53,8 @@ class AlarmBoxOAuth:
 
     @property
     def returns_state(self) -> bool:
-        """True if AlarmBox sends the code to a redirect address, False if it shows the code on its own page."""
+        """True if AlarmBox sends the authorisation code and the `state` to a redirect address, False if it shows the
+        code on its own page."""
         return self._config.redirect_uri != OUT_OF_BAND_REDIRECT_URI
 
     def make_authorize_url(self, state: str | None = None) -> str:
@@ -71,8 +72,8 @@ class AlarmBoxOAuth:
         return f"{self._config.base_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"
 
     def exchange_code(self, code: str) -> TokenPair:
-        """Exchange an authorisation code for the first token pair. A code can be used only once, so the request
-        isn't repeated.
+        """Exchange an authorisation code for the first token pair, and return the pair. A code can be used only once,
+        so the request isn't repeated.
 
         Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if
         AlarmBox gives no token now or no usable answer arrives.

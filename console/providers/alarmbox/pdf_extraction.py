@@ -30,7 +30,7 @@ class PdfTextPosition:
 
     @property
     def decoded_bytes(self) -> int:
-        """Number of bytes that the Base64 text contains after decoding. If the text has JSON escapes, the true
+        """The number of bytes that the Base64 text contains after decoding. If the text has JSON escapes, the true
         number is smaller."""
         padding = self.body.count(b"=", max(self.start, self.end - 2), self.end)
         return (self.end - self.start) // 4 * 3 - padding
@@ -91,8 +91,8 @@ def decode_pdf(pdf: PdfTextPosition) -> bytes:
 
 
 def _join_pdf(decoded: Iterator[bytes]) -> bytes:
-    """Join the decoded pieces of a PDF. Raises UnusableAnswer if the first piece doesn't begin like a PDF, or as soon
-    as the pieces exceed the size limit.
+    """Return the PDF that consists of the decoded pieces. Raises UnusableAnswer if the first piece doesn't begin like
+    a PDF, or as soon as the pieces exceed the size limit.
     """
     pieces: list[bytes] = []
     size = 0

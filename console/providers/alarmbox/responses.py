@@ -26,30 +26,30 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
     """Return the function that converts AlarmBox's answer to a purchase into an outcome. A success without
     AlarmBox's id, or with another corporation number than `corporation_number`, is UNKNOWN."""
 
-    def read(body: bytes) -> CheckReport:
+    def read_purchased_check(body: bytes) -> CheckReport:
         report = _read_report(_get_credit_check(split_pdf(body)[0]))
         if report.corporation_number not in (None, corporation_number):
             raise UnusableAnswer("other_number")
         return report
 
-    return make_answer_converter(PURCHASE_STATUS_CLASSES, read, make_evidence_text)
+    return make_answer_converter(PURCHASE_STATUS_CLASSES, read_purchased_check, make_evidence_text)
 
 
 def make_detail_converter(credit_check_id: int) -> AnswerConverter[CheckReport]:
     """Return the function that converts AlarmBox's answer with the report of a credit check into an outcome. A
     report with another id than `credit_check_id` is UNKNOWN; a PDF in the answer is ignored."""
 
-    def read(body: bytes) -> CheckReport:
+    def read_check_detail(body: bytes) -> CheckReport:
         return _read_own_report(credit_check_id, _get_credit_check(split_pdf(body)[0]))
 
-    return make_answer_converter(READ_STATUS_CLASSES, read, make_evidence_text)
+    return make_answer_converter(READ_STATUS_CLASSES, read_check_detail, make_evidence_text)
 
 
 def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
     """Return the function that converts AlarmBox's answer with a report and its PDF into an outcome. A report with
     another id than `credit_check_id`, or an incomplete PDF, is UNKNOWN."""
 
-    def read(body: bytes) -> PdfAnswer:
+    def read_pdf_answer(body: bytes) -> PdfAnswer:
         body_without_pdf, pdf = split_pdf(body)
         check = _get_credit_check(body_without_pdf)
         report = _read_own_report(credit_check_id, check)
@@ -58,7 +58,7 @@ def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
             return PdfAnswer(report, decode_pdf(pdf))
         raise UnusableAnswer("pdf_not_base64" if isinstance(file_data, str) else "pdf_missing")
 
-    return make_answer_converter(READ_STATUS_CLASSES, read, make_evidence_text)
+    return make_answer_converter(READ_STATUS_CLASSES, read_pdf_answer, make_evidence_text)
 
 
 def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckReport, ...]]:
@@ -67,7 +67,7 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
     number.
     """
 
-    def read(body: bytes) -> tuple[CheckReport, ...]:
+    def read_check_list(body: bytes) -> tuple[CheckReport, ...]:
         rows = parse_object(body).get("credit_checks")
         if not isinstance(rows, list):
             raise UnreadableJson("no list")
@@ -76,7 +76,7 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
             raise UnusableAnswer("no_number")
         return tuple(report for report in reports if report.corporation_number == corporation_number)
 
-    return make_answer_converter(LIST_STATUS_CLASSES, read, make_evidence_text)
+    return make_answer_converter(LIST_STATUS_CLASSES, read_check_list, make_evidence_text)
 
 
 def make_evidence_text(body: bytes) -> str:
@@ -102,9 +102,9 @@ def _read_own_report(credit_check_id: int, check: dict[str, object]) -> CheckRep
 
 
 def _read_report(check: object) -> CheckReport:
-    """Read the report of a credit check from a JSON object of AlarmBox. Only the id is required. The corporation
-    number is read unchecked; any other field with a wrong type or form counts as missing. Raises UnusableAnswer for
-    a missing or wrong id, UnreadableJson if `check` is no JSON object.
+    """Return the report of a credit check that is read from a JSON object of AlarmBox. Only the id is required. The
+    corporation number is read unchecked; any other field with a wrong type or form counts as missing. Raises
+    UnusableAnswer for a missing or wrong id, UnreadableJson if `check` is no JSON object.
     """
     if not isinstance(check, dict):
         raise UnreadableJson("no credit check")

@@ -27,8 +27,8 @@ class DecryptionFailed(Exception):
 
 @lru_cache(maxsize=16)
 def derive_key(key: str, salt: str) -> bytes:
-    """Derive the AES key (PBKDF2-HMAC-SHA512) from a key text and a salt text. Both texts look like hex, but their
-    characters are used and not decoded.
+    """Return the AES key that is derived (PBKDF2-HMAC-SHA512) from a key text and a salt text. Both texts look like
+    hex, but their characters are used and not decoded.
 
     The derivation takes tens of milliseconds; the last 16 results are cached.
     """
@@ -52,9 +52,10 @@ def encrypt_text(text: str, key: bytes) -> str:
     )
 
 
-def decrypt_text(encrypted: str, key: bytes) -> str:
-    """Decrypt a ciphertext given as hex in upper or lower case. Raises DecryptionFailed for every fault."""
-    plaintext, is_valid = decrypt_padded(encrypted, key)
+def decrypt_text(encrypted_text: str, key: bytes) -> str:
+    """Return the plaintext of a ciphertext, which is hex in upper or lower case. Raises DecryptionFailed for every
+    fault."""
+    plaintext, is_valid = decrypt_padded(encrypted_text, key)
     try:
         text = plaintext.decode()
     except UnicodeDecodeError:
@@ -64,14 +65,14 @@ def decrypt_text(encrypted: str, key: bytes) -> str:
     return text
 
 
-def decrypt_padded(encrypted: str, key: bytes) -> tuple[bytes, bool]:
+def decrypt_padded(encrypted_text: str, key: bytes) -> tuple[bytes, bool]:
     """Return the decrypted bytes without padding, and True if the padding was valid. An invalid padding isn't
     removed. For a ciphertext that can't be decrypted return empty bytes and False.
 
     The function raises no exception, so that a caller can do all its other checks even after a fault.
     """
     try:
-        data = unhexlify(encrypted)
+        data = unhexlify(encrypted_text)
     except ValueError:
         return b"", False
     if not data or len(data) % BLOCK_BYTES:

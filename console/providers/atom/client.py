@@ -84,8 +84,9 @@ class AtomReader:
         self._retry_limits = retry_limits
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """Read a payment by our payment id. Atom also needs the payment's amount and its calendar day in India. If
-        one of these values is missing or invalid, nothing is sent and the reason names the fault.
+        """Read a payment by our payment id, and return the outcome with Atom's report. Atom also needs the payment's
+        amount and its calendar day in India. If one of these values is missing or invalid, nothing is sent and the
+        reason names the fault.
         """
         merchant, amount, day = self._sender.merchant, question.amount, _find_india_day(question)
         if not is_id(question.merchant_payment_id):
@@ -95,15 +96,16 @@ class AtomReader:
         if not _is_payable(amount):
             return make_unsent_outcome("bad_amount", has_effect=False)
         text = make_verification_text(merchant, question.merchant_payment_id, amount, day)
-        read = make_payment_reader(merchant.merch_id, question)
-        return self._ask_with_retries(lambda: self._sender.send(AtomCall.PAYMENT, text, read))
+        read_content = make_payment_reader(merchant.merch_id, question)
+        return self._ask_with_retries(lambda: self._sender.send(AtomCall.PAYMENT, text, read_content))
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Ask Atom for the state of one of our refunds. The answer has the state as words in its field `remarks`."""
+        """Ask Atom for the state of one of our refunds, and return the outcome with Atom's report. The answer has the
+        state as words in its field `remarks`."""
         if not _has_valid_ids(order):
             return make_unsent_outcome("bad_id", has_effect=False)
-        text, read = make_refund_status_text(self._sender.merchant, order), make_refund_status_reader(order)
-        return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read))
+        text, read_content = make_refund_status_text(self._sender.merchant, order), make_refund_status_reader(order)
+        return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
 
     def parse_callback(self, body: bytes) -> SignedCallback:
         """Parse the form that Atom has sent to our return address or callback address, and check its signature. Sends
@@ -133,8 +135,8 @@ class Atom(AtomReader):
         return self._sender.merchant.merch_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Request the token of a payment page. Each attempt of a payer needs a payment id of its own
-        (`merchant_payment_id`).
+        """Request the token of a payment page, and return the outcome with the token. Each attempt of a payer needs a
+        payment id of its own (`merchant_payment_id`).
         """
         if not is_id(request.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
@@ -145,7 +147,8 @@ class Atom(AtomReader):
         )
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Request a refund. The outcome of a request that Atom accepts is PENDING."""
+        """Request a refund, and return the outcome with Atom's report. The outcome of a request that Atom accepts is
+        PENDING."""
         if not _has_valid_ids(order):
             return make_unsent_outcome("bad_id", has_effect=True)
         if not _is_payable(order.amount):

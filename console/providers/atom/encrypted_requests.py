@@ -109,11 +109,11 @@ class AtomRequestSender:
         merchant = self.merchant
         origin, path = self._addresses[call]
         try:
-            sealed = encrypt_text(text, derive_key(merchant.request_key, merchant.request_salt))
+            encrypted_text = encrypt_text(text, derive_key(merchant.request_key, merchant.request_salt))
             answer_judge = make_atom_converter(
                 call, derive_key(merchant.response_key, merchant.response_salt), read_content
             )
-            body = urlencode({"merchId": merchant.merch_id, "encData": sealed}).encode()
+            body = urlencode({"merchId": merchant.merch_id, "encData": encrypted_text}).encode()
         except Exception:  # the encryption failed: nothing was sent
             return make_unsent_outcome("not_prepared", has_effect=has_effect)
         return send_once(

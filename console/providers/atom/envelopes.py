@@ -27,8 +27,8 @@ def extract_ciphertext(body: bytes) -> str:
     try:
         text = body.decode("ascii").strip()
         if text.startswith("{"):
-            sealed = parse_object(body).get("encData")
-            return sealed if isinstance(sealed, str) else ""
+            ciphertext = parse_object(body).get("encData")
+            return ciphertext if isinstance(ciphertext, str) else ""
         values = parse_qs(text, max_num_fields=_MAX_FORM_FIELDS).get("encData", [])
         return values[0] if len(values) == 1 else ""
     except (ValueError, UnreadableJson):

@@ -123,7 +123,7 @@ def _get_reported_payment_id(attempt: AttemptVerdict) -> str | None:
 
 
 def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
-    """Read the report of an attempt whose status code is in PAYMENT_CODE_MEANINGS. Raises UnusableAnswer or
+    """Return the report of a payment attempt whose status code is in PAYMENT_CODE_MEANINGS. Raises UnusableAnswer or
     UnreadableJson for wrong contents."""
     code, pay_details, payment_mode = (
         get_code(attempt),

@@ -19,9 +19,9 @@ _TEMPORARY_REASONS = frozenset({"connection_broken", "answer_cut", "not_connecte
 @dataclass(frozen=True, slots=True)
 class RetryLimits:
     """Limits for the repetitions of a read; all durations are real seconds. `most_requests`: largest number of
-    requests. The first pause takes `first_pause`; each later pause takes twice as long as the one before, at most
-    `longest_pause`. Each pause is shortened by a random part of up to a quarter. `longest_total`: time from the first
-    request to the start of the last one.
+    requests. The first pause takes `first_pause`; each later pause takes twice as long as the pause before it, at
+    most `longest_pause`. Each pause is shortened by a random part of up to a quarter. `longest_total`: time from the
+    first request to the start of the last one.
     """
 
     most_requests: int = 3

@@ -43,8 +43,8 @@ class AtomMerchant:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Secret values that are removed from texts before these are stored; a secret that is sent in two forms is
-        included in both."""
+        """The secret values that are removed from texts before these are stored; a secret that is sent in two forms
+        is included in both."""
         keys = (self.request_key, self.request_salt, self.response_key, self.response_salt)
         hashes = (self.request_hash_key, self.response_hash_key)
         return (*keys, *hashes, encode_base64(self.password), self.password)
@@ -88,7 +88,7 @@ def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Mo
     payment in India.
     """
     amount_text = merchant.amounts.format_amount(amount)
-    own = {"merchTxnId": merch_txn_id, "merchTxnDate": day.isoformat()}
+    payment_fields = {"merchTxnId": merch_txn_id, "merchTxnDate": day.isoformat()}
     pay_details = {"amount": ExactNumber(amount_text), "txnCurrency": CURRENCY}
     if merchant.verification is Verification.V2:
         request_signature = compute_signature(
@@ -101,7 +101,7 @@ def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Mo
         header, password = _make_header("TXNVERIFICATION"), {"password": merchant.password}
     return _make_request_text(
         headDetails=header,
-        merchDetails={"merchId": _make_id_value(merchant.merch_id), **password, **own},
+        merchDetails={"merchId": _make_id_value(merchant.merch_id), **password, **payment_fields},
         payDetails={**pay_details, "signature": request_signature},
     )
 

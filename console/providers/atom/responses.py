@@ -108,7 +108,7 @@ def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
     """Return the function that reads an AUTH answer, which has the token of the payment page. The payer needs the
     token to open the page, so without a token no payment can exist."""
 
-    def read(message: Fields) -> VerdictAndContent[StartedPayment]:
+    def read_started_payment(message: Fields) -> VerdictAndContent[StartedPayment]:
         fields = message if "responseDetails" in message else get_object(message, "payInstrument")
         details = get_object(fields, "responseDetails")
         code = get_code(fields, "txnStatusCode" if "txnStatusCode" in details else "statusCode")
@@ -119,7 +119,7 @@ def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
             raise UnusableAnswer("no_id")
         return ANSWERED_VERDICT, StartedPayment(request.merchant_payment_id, token)
 
-    return read
+    return read_started_payment
 
 
 def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReader[PaymentReport]:
@@ -127,7 +127,7 @@ def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReade
     the outcome is NOT_FOUND. If all attempts belong to other payments, the answer is unusable.
     """
 
-    def read(message: Fields) -> VerdictAndContent[PaymentReport]:
+    def read_payment_report(message: Fields) -> VerdictAndContent[PaymentReport]:
         rows = read_attempts(message.get("payInstrument"))
         if not rows:
             return find_verdict(AtomCall.PAYMENT, "OTS0401"), None
@@ -137,7 +137,7 @@ def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReade
             raise UnusableAnswer("other_id")
         return choose_deciding_attempt(own_attempts, question)
 
-    return read
+    return read_payment_report
 
 
 def make_refund_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
@@ -145,7 +145,7 @@ def make_refund_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
     with our idempotency key confirms it, for our payment and our amount.
     """
 
-    def read(message: Fields) -> VerdictAndContent[RefundReport]:
+    def read_refund_report(message: Fields) -> VerdictAndContent[RefundReport]:
         fields = _require_only_payment(message)
         code = get_code(fields)
         if code != SUCCESS_CODE:
@@ -160,7 +160,7 @@ def make_refund_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
             order, own_entries[0], "REFUND INITIATED", RefundState.SUBMITTED
         )
 
-    return read
+    return read_refund_report
 
 
 def _find_refund_verdict(pay_details: Fields, own_entry: Fields, order: RefundOrder) -> CodeOutcome:
@@ -181,16 +181,16 @@ def make_refund_status_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
     code of the whole answer has no information about the refund.
     """
 
-    def read(message: Fields) -> VerdictAndContent[RefundReport]:
+    def read_refund_status(message: Fields) -> VerdictAndContent[RefundReport]:
         fields = _require_only_payment(message)
         code = get_code(fields)
         if code != SUCCESS_CODE:
             return find_verdict(AtomCall.REFUND_STATUS, code), None
         if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, order.provider_payment_id):
             raise UnusableAnswer("other_payment")
-        listed = list(_iterate_refunds(fields.get("refundStatusDetails")))
-        own_entries = [row for row in listed if _read_refund_key(row) == order.key]
-        if not own_entries and not all(map(_read_refund_key, listed)):
+        refund_entries = list(_iterate_refunds(fields.get("refundStatusDetails")))
+        own_entries = [row for row in refund_entries if _read_refund_key(row) == order.key]
+        if not own_entries and not all(map(_read_refund_key, refund_entries)):
             raise UnusableAnswer("no_id")  # a refund without a key may be ours
         if not own_entries:
             return find_verdict(AtomCall.REFUND_STATUS, "OTS0401"), None
@@ -201,7 +201,7 @@ def make_refund_status_reader(order: RefundOrder) -> AnswerReader[RefundReport]:
             raise UnusableAnswer("listed_twice")
         return _read_remark_verdict(own_entries[0], order)
 
-    return read
+    return read_refund_status
 
 
 def _read_remark_verdict(own_entry: Fields, order: RefundOrder) -> VerdictAndContent[RefundReport]:

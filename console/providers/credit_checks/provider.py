@@ -46,20 +46,20 @@ class CreditCheckReader(Protocol):
     def capabilities(self) -> CreditCheckCapabilities: ...
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        """Read the report of one credit check. The outcome is FAILED_DEFINITE with status 403 if this console may not
-        see the report, or may not see it any more.
+        """Read the report of one credit check, and return the outcome with the report. The outcome is FAILED_DEFINITE
+        with status 403 if this console may not see the report, or may not see it any more.
         """
         ...
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        """Read the report of one credit check with its PDF file. A reason that begins with `pdf_` names a fault of
-        the file.
+        """Read the report of one credit check with its PDF file, and return the outcome with both. A reason that
+        begins with `pdf_` names a fault of the file.
         """
         ...
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        """Read the list of purchases for a corporation number. If the provider has no such call, nothing is sent and
-        the outcome is UNKNOWN with the reason `no_list_call`.
+        """Read the list of purchases for a corporation number, and return the outcome with their reports. If the
+        provider has no such call, nothing is sent and the outcome is UNKNOWN with the reason `no_list_call`.
         """
         ...
 
@@ -68,7 +68,8 @@ class CreditCheckProvider(CreditCheckReader, Protocol):
     """All calls to a provider of credit checks, also the purchase."""
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
-        """Buy one credit check. This is the only call that costs money, and it isn't repeated automatically.
+        """Buy one credit check, and return the outcome with the provider's report. This is the only call that costs
+        money, and it isn't repeated automatically.
 
         Raises no Exception. `sent` is NO only if certainly no byte of the request was sent. FAILED_DEFINITE, AUTH and
         RATE_LIMITED mean that nothing was bought; every other outcome except SUCCEEDED is UNKNOWN.

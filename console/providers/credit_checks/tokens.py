@@ -103,11 +103,11 @@ class AuthorisationCalls(Protocol):
 
     def make_authorize_url(self, state: str | None = None) -> str:
         """Return the URL of the page on which a person authorises this console. The provider returns `state`
-        unchanged with the code; None: the URL has no state."""
+        unchanged with the authorisation code; None: the URL has no state."""
         ...
 
     def exchange_code(self, code: str) -> TokenPair:
-        """Exchange an authorisation code for the first token pair. The request isn't repeated.
+        """Exchange an authorisation code for the first token pair, and return the pair. The request isn't repeated.
 
         Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if the
         provider gives no token now or no usable answer arrives.

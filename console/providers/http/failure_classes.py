@@ -15,11 +15,13 @@ class TransportFailure(Exception):
     `kind`.
     """
 
-    def __init__(self, kind: OutcomeClass, reason: str, sent: SendingCertainty, status: int | None = None) -> None:
-        super().__init__(f"{kind}: {reason} (sent: {sent})")
+    def __init__(
+        self, kind: OutcomeClass, reason: str, sending_certainty: SendingCertainty, status: int | None = None
+    ) -> None:
+        super().__init__(f"{kind}: {reason} (sent: {sending_certainty})")
         self.kind = kind
         self.reason = reason
-        self.sent = sent
+        self.sent = sending_certainty
         self.status = status
 
 
@@ -45,10 +47,10 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sending
     the causes of such failures.
     """
     chain = tuple(_list_causes(error))
-    for reason, sent, types, words in _make_failure_rows():
+    for reason, sending_certainty, types, words in _make_failure_rows():
         if any(isinstance(exception, types) and (not words or words in str(exception)) for exception in chain):
-            kind = OutcomeClass.FAILED_DEFINITE if sent is SendingCertainty.NO else OutcomeClass.UNKNOWN
-            return kind, reason, sent
+            kind = OutcomeClass.FAILED_DEFINITE if sending_certainty is SendingCertainty.NO else OutcomeClass.UNKNOWN
+            return kind, reason, sending_certainty
     return OutcomeClass.UNKNOWN, "unclassified", SendingCertainty.MAYBE
 
 

@@ -78,7 +78,7 @@ def _list_forms(secret: str) -> list[str]:
     """Return the secret as its characters and as its bytes in UTF-8 (a URL escapes bytes, JSON and HTML characters),
     each also with the plus signs that a URL has for spaces."""
     forms = (secret, secret.encode("utf-8", "surrogatepass").decode("latin-1"))
-    return [written for form in forms for written in (form, form.replace(" ", "+"))]
+    return [written_form for form in forms for written_form in (form, form.replace(" ", "+"))]
 
 
 def _find_secrets(text: str, forms: Collection[str]) -> Iterator[tuple[int, int]]:
@@ -115,13 +115,13 @@ def _unescape(text: str, positions: Sequence[int]) -> tuple[str, list[int]]:
 
 def _merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the sorted spans with those that overlap as one."""
-    merged: list[tuple[int, int]] = []
+    merged_spans: list[tuple[int, int]] = []
     for start, end in spans:
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        if merged_spans and start < merged_spans[-1][1]:
+            merged_spans[-1] = (merged_spans[-1][0], max(end, merged_spans[-1][1]))
         else:
-            merged.append((start, end))
-    return merged
+            merged_spans.append((start, end))
+    return merged_spans
 
 
 @cache
@@ -139,8 +139,8 @@ def send_once(
     secrets: Iterable[str] = (),
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
-    """Wait for the rate limiter `gate`, send the request, and convert the answer into an outcome with
-    `convert_answer`. Raises no Exception.
+    """Wait for the rate limiter `gate`, send the request, and return the outcome into which `convert_answer` converts
+    the answer. Raises no Exception.
 
     `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call
     without an answer is UNKNOWN, unless the transport knows that no byte was sent.

@@ -93,8 +93,8 @@ class SocketGuard:
     def _await_result(
         self, answer: "Future[Sequence[tuple[Any, ...]]]", deadline: float
     ) -> Sequence[tuple[Any, ...]]:
-        """Wait for the resolver's addresses in short steps, so that an interrupt ends the wait. Raises
-        TimeoutError after `deadline` (monotonic seconds), or the resolver's own error."""
+        """Wait for the resolver's addresses and return them. The wait has short steps, so that an interrupt ends the
+        wait. Raises TimeoutError after `deadline` (monotonic seconds), or the resolver's own error."""
         while True:
             seconds_left = deadline - self._clock.monotonic()
             try:

@@ -66,7 +66,7 @@ class HttpTransport:
         resolve: Resolver | None = None,
         private: Sequence[Network] = (),
     ) -> None:
-        self._base = parse_base_url(base_url, private=private)
+        self._base_url = parse_base_url(base_url, private=private)
         self._clock = clock
         self._scale = scale or TimeScale()
         self._connect_timeout = connect_timeout
@@ -100,8 +100,10 @@ class HttpTransport:
         except Exception as error:
             raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", SendingCertainty.NO) from error
         status: int | None = None
-        cutting = interrupts.register_call_ending(socket_guard.interrupt) if may_be_interrupted else nullcontext()
-        with socket_guard, closing(adapter), cutting:
+        interruption_block = (
+            interrupts.register_call_ending(socket_guard.interrupt) if may_be_interrupted else nullcontext()
+        )
+        with socket_guard, closing(adapter), interruption_block:
             try:
                 if interrupts.is_interrupt_pending():
                     socket_guard.interrupt()
@@ -120,7 +122,7 @@ class HttpTransport:
         aren't allowed, or if the library `requests` would change the URL."""
         from requests import Request
 
-        url = f"{self._base}{path}"
+        url = f"{self._base_url}{path}"
         default_headers = {
             "User-Agent": f"support-console/{__version__}",
             "Accept-Encoding": "identity",
@@ -134,7 +136,7 @@ class HttpTransport:
     def _make_adapter(self, budget: float) -> "tuple[SingleCallAdapter, SocketGuard]":
         from console.providers.http.requests_session import SingleCallAdapter, load_system_trust
 
-        if self._trust is None and self._base.scheme == "https":
+        if self._trust is None and self._base_url.scheme == "https":
             self._trust = load_system_trust()
         socket_guard = SocketGuard(self._clock, budget, self._is_allowed, self._resolve)
         return SingleCallAdapter(socket_guard, self._trust), socket_guard
@@ -142,16 +144,16 @@ class HttpTransport:
     def _is_allowed(self, address: str) -> bool:
         """True if the program may connect to this IP address. With a configured proxy every address is allowed,
         because the proxy is trusted; otherwise only the addresses that `BaseUrl.admits_address` allows."""
-        return self._proxy is not None or self._base.admits_address(address)
+        return self._proxy is not None or self._base_url.admits_address(address)
 
-    def _make_timeouts(self, read: float) -> tuple[float, float]:
-        return self._scale.scale_seconds(self._connect_timeout), self._scale.scale_seconds(read)
+    def _make_timeouts(self, read_seconds: float) -> tuple[float, float]:
+        return self._scale.scale_seconds(self._connect_timeout), self._scale.scale_seconds(read_seconds)
 
 
 def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) -> HttpAnswer:
-    """Read the complete body of an answer. Raises AnswerTooLarge for a body of more than `limit` bytes. Raises
-    TimeoutError if the guard shut the socket down and the answer doesn't state the length of its body, because
-    the body may be incomplete.
+    """Read the complete body of an answer, and return the answer with it. Raises AnswerTooLarge for a body of more
+    than `limit` bytes. Raises TimeoutError if the guard shut the socket down and the answer doesn't state the length
+    of its body, because the body may be incomplete.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
     has_length = response.raw.chunked or response.raw.length_remaining is not None
@@ -177,7 +179,7 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
     permission to send, replaces the reason. Otherwise the class is UNKNOWN for every exception, and an interrupt or
     the end of the time budget replaces the reason. Once an answer has begun, `sent` is YES.
     """
-    kind, reason, sent = classify_exception(error)
+    kind, reason, sending_certainty = classify_exception(error)
     cause = (
         interrupts.INTERRUPT_REASON
         if socket_guard.is_interrupted
@@ -186,12 +188,15 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
         else None
     )
     if not socket_guard.has_begun:
-        kind, sent = OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO
+        kind, sending_certainty = OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO
         if socket_guard.is_forbidden:
             reason = sending_permission.STOPPED_BEFORE_SENDING_REASON
         elif socket_guard.is_interrupted:
             reason = interrupts.INTERRUPT_REASON
-    elif status is not None or cause or sent is SendingCertainty.NO:
-        kind, sent = OutcomeClass.UNKNOWN, SendingCertainty.MAYBE if status is None else SendingCertainty.YES
+    elif status is not None or cause or sending_certainty is SendingCertainty.NO:
+        kind, sending_certainty = (
+            OutcomeClass.UNKNOWN,
+            SendingCertainty.MAYBE if status is None else SendingCertainty.YES,
+        )
         reason = cause or reason
-    return TransportFailure(kind, reason, sent, status)
+    return TransportFailure(kind, reason, sending_certainty, status)

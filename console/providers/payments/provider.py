@@ -81,8 +81,8 @@ class PaymentReader(Protocol):
         ...
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Read the state of one of our refunds by its idempotency key. The caller, a service, decides the meaning of
-        NOT_FOUND.
+        """Read the state of one of our refunds by its idempotency key, and return the outcome with the provider's
+        report. The caller, a service, decides the meaning of NOT_FOUND.
         """
         ...
 
@@ -115,16 +115,18 @@ class PaymentProvider(PaymentReader, Protocol):
         ...
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Request the code or the token with which the payer pays. No money moves until the payer pays."""
+        """Request the code or the token with which the payer pays, and return the outcome with it. No money moves
+        until the payer pays."""
         ...
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Refund the amount of `order` under the idempotency key `order.key`."""
+        """Refund the amount of `order` under the idempotency key `order.key`, and return the outcome with the
+        provider's report."""
         ...
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
-        """Cancel a payment. If the provider has no such call, nothing is sent and the outcome is FAILED_DEFINITE with
-        the reason `not_supported`.
+        """Cancel a payment, and return the outcome of the call. If the provider has no such call, nothing is sent and
+        the outcome is FAILED_DEFINITE with the reason `not_supported`.
         """
         ...
 

@@ -100,8 +100,8 @@ class PayPayRequestSender:
             return self._send_signed(request, convert_answer)
 
     def _send_signed(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
-        """Sign the request and send it without a wait. The caller has already waited for the rate limiter, because
-        the signature contains the time."""
+        """Sign the request, send it without a wait, and return the outcome. The caller has already waited for the
+        rate limiter, because the signature contains the time."""
         key = self.config.key
         try:
             headers = self._make_headers(request)
@@ -181,7 +181,7 @@ class PayPayReader:
         )
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Read the details of one refund by our idempotency key."""
+        """Read the details of one refund by our idempotency key, and return the outcome with PayPay's report."""
         if not (is_id(order.key) and is_id(order.provider_payment_id)):
             return make_unsent_outcome("bad_id", has_effect=False)
         status_question = _make_bodyless_request(
@@ -211,7 +211,8 @@ class PayPay(PayPayReader):
         return self._sender.config.merchant_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Create a payment code at PayPay, with which the payer can pay once."""
+        """Create a payment code at PayPay, with which the payer can pay once, and return the outcome with the
+        code."""
         if not is_id(request.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
         if not is_valid_amount(request.amount):
@@ -230,7 +231,8 @@ class PayPay(PayPayReader):
         )
 
     def delete_code(self, handle: str) -> Outcome[None]:
-        """Delete an unpaid code, so that nobody can pay with it any more. `handle` is PayPay's id of the code."""
+        """Delete an unpaid code, so that nobody can pay with it any more, and return the outcome of the call.
+        `handle` is PayPay's id of the code."""
         if not is_id(handle):
             return make_unsent_outcome("bad_id", has_effect=True)
         return self._sender.send(
@@ -239,8 +241,8 @@ class PayPay(PayPayReader):
         )
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Request a refund. The outcome of a request that PayPay accepts is PENDING, or SUCCEEDED if PayPay reports
-        the refund as completed.
+        """Request a refund, and return the outcome with PayPay's report. The outcome of a request that PayPay accepts
+        is PENDING, or SUCCEEDED if PayPay reports the refund as completed.
         """
         if not (is_id(order.key) and is_id(order.provider_payment_id)):
             return make_unsent_outcome("bad_id", has_effect=True)
@@ -259,8 +261,8 @@ class PayPay(PayPayReader):
         )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
-        """Ask PayPay to cancel a payment. The outcome of a request that PayPay accepts is PENDING; the payment
-        becomes FAILED at PayPay later.
+        """Ask PayPay to cancel a payment, and return the outcome of the request. The outcome of a request that PayPay
+        accepts is PENDING; the payment becomes FAILED at PayPay later.
         """
         if not is_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
@@ -281,8 +283,8 @@ def make_paypay_adapter(config: PayPayConfig, *, gate: RateLimiter, clock: Clock
 
 
 def _make_post_request(path: str, fields: Mapping[str, object]) -> SingleRequest:
-    """Build a POST request with the fields as JSON; fields with the value None are left out. The signature covers the
-    exact bytes of the body, so the body is encoded only here.
+    """Return a POST request with the fields as JSON; fields with the value None are left out. The signature covers
+    the exact bytes of the body, so the body is encoded only here.
     """
     text = json.dumps({k: v for k, v in fields.items() if v is not None}, ensure_ascii=False, separators=(",", ":"))
     body = text.encode("utf-8", "replace")  # half a surrogate pair is possible in a reason but can't be encoded

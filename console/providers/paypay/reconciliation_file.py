@@ -70,7 +70,7 @@ class DailyFileName:
 
 
 def parse_file_name(url: str) -> DailyFileName | None:
-    """Parse the name of the daily file in a URL; None for a URL without such a name."""
+    """Return the parts of the daily file's name in a URL; None for a URL without such a name."""
     try:
         match = _FILE_NAME_PATTERN.fullmatch(urlsplit(url).path.rpartition("/")[2])
         return DailyFileName(match[1], _parse_day(match[2]), _parse_day(match[3])) if match else None
@@ -198,7 +198,7 @@ def fetch_daily_file(
     url: str, *, hosts: Sequence[str], gate: RateLimiter, clock: Clock, scale: TimeScale
 ) -> Outcome[bytes]:
     """Download the daily file from the URL of a notice, only from one of the allowed origins `hosts`
-    (`https://host[:port]`).
+    (`https://host[:port]`), and return the outcome with the bytes of the file.
 
     The request has no credentials: the URL contains its own signature. The download is a read; its outcome decides
     nothing about money.

@@ -110,7 +110,7 @@ def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPa
     payment and amount.
     """
 
-    def read(value: object) -> tuple[StartedPayment, CodeOutcome]:
+    def read_started_payment(value: object) -> tuple[StartedPayment, CodeOutcome]:
         data = _require_object(value)
         _require_equal(data.get("merchantPaymentId"), request.merchant_payment_id, "other_id")
         if _parse_amount(data.get("amount")) != request.amount:
@@ -124,7 +124,7 @@ def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPa
         )
         return started_payment, ANSWERED_VERDICT
 
-    return read
+    return read_started_payment
 
 
 def read_no_content(_: object) -> tuple[None, CodeOutcome]:
@@ -137,7 +137,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
     ids), but must not differ from those of `question`.
     """
 
-    def read(value: object) -> tuple[PaymentReport, CodeOutcome]:
+    def read_payment_report(value: object) -> tuple[PaymentReport, CodeOutcome]:
         data = _require_object(value)
         row = PAYMENT_STATE_MEANINGS.get(_require_text(data.get("status")))
         if row is None:
@@ -163,7 +163,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
         has_other_amount = question.amount is not None and amount not in (None, question.amount)
         return report, make_unknown_verdict("other_amount") if has_other_amount else row.verdict
 
-    return read
+    return read_payment_report
 
 
 def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
@@ -171,7 +171,7 @@ def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
     payment's id and the amount of `order`.
     """
 
-    def read(value: object) -> tuple[RefundReport, CodeOutcome]:
+    def read_refund_report(value: object) -> tuple[RefundReport, CodeOutcome]:
         data = _require_object(value)
         report = _read_refund_report(data)
         _require_equal(report.key, order.key, "other_id")
@@ -179,7 +179,7 @@ def make_refund_reader(order: RefundOrder) -> DataReader[RefundReport]:
         verdict, _ = REFUND_STATE_MEANINGS[report.provider_state]
         return report, verdict if report.amount == order.amount else make_unknown_verdict("other_amount")
 
-    return read
+    return read_refund_report
 
 
 def _read_refund_report(refund_fields: Fields) -> RefundReport:
@@ -237,16 +237,16 @@ def _require_id(value: object) -> str:
     return value
 
 
-def _require_equal(value: object, expected: str, reason: str) -> None:
+def _require_equal(value: object, expected_value: str, reason: str) -> None:
     if value is None:
         raise UnusableAnswer("no_id")
-    if value != expected:
+    if value != expected_value:
         raise UnusableAnswer(reason)
 
 
 def _parse_amount(value: object) -> Money:
-    """Read an amount in whole yen from a PayPay answer. Raises UnusableAnswer for any other value, also for
-    3300.0, "3300" and true."""
+    """Return an amount in whole yen that a PayPay answer contains. Raises UnusableAnswer for any other value, also
+    for 3300.0, "3300" and true."""
     fields = value if isinstance(value, dict) else {}
     minor = fields.get("amount")
     if type(minor) is not int or minor > LARGEST_AMOUNT:
@@ -260,8 +260,8 @@ def _parse_amount(value: object) -> Money:
 
 
 def parse_instant(value: object) -> datetime | None:
-    """Convert PayPay's time, in seconds since 1970, to an instant (UTC). None for 0, by which PayPay means "not
-    yet", and for invalid values."""
+    """Return the instant (UTC) of PayPay's time, which is in seconds since 1970. None for 0, by which PayPay means
+    "not yet", and for invalid values."""
     if type(value) is not int or not 0 < value <= _LATEST_EPOCH_SECONDS:
         return None
     return datetime.fromtimestamp(value, UTC)
@@ -281,8 +281,8 @@ def _join_methods(methods: object) -> str | None:
 
 def _parse_link(value: object, scheme: str) -> str | None:
     """Return a link that the screens may show; None if the text isn't a safe link that begins with `scheme`."""
-    fits = isinstance(value, str) and value.startswith(scheme) and len(value) <= 2_048 and value.isprintable()
-    return value if fits and isinstance(value, str) else None
+    is_link = isinstance(value, str) and value.startswith(scheme) and len(value) <= 2_048 and value.isprintable()
+    return value if is_link and isinstance(value, str) else None
 
 
 def is_id(text: str) -> bool:

@@ -109,8 +109,8 @@ def find_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
 
 
 def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
-    """Convert an outcome of VERDICTS_OF_ALL_CALLS for a read. FAILED_DEFINITE and "accepted" become UNKNOWN, because
-    they have no information about the record; other classes stay."""
+    """Return the form of an outcome of VERDICTS_OF_ALL_CALLS that applies to a read. FAILED_DEFINITE and "accepted"
+    become UNKNOWN, because they have no information about the record; other classes stay."""
     if common_verdict.kind is OutcomeClass.FAILED_DEFINITE:
         return make_unknown_verdict("bad_question" if common_verdict.reason == "bad_request" else "provider_error")
     return UNLISTED_VERDICT if common_verdict is ACCEPTED_VERDICT else common_verdict

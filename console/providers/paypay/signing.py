@@ -23,9 +23,9 @@ def make_authorization(
     the query; `epoch` is the time in seconds since 1970 (UTC).
     """
     kind = content_type if body and content_type else EMPTY_BODY_MARK
-    hashed = compute_body_hash(kind, body)
-    mac = _compute_hmac(key.secret, make_string_to_sign(method, path, nonce, epoch, kind, hashed))
-    return f"hmac OPA-Auth:{key.api_key}:{mac}:{nonce}:{epoch}:{hashed}"
+    body_hash = compute_body_hash(kind, body)
+    mac = _compute_hmac(key.secret, make_string_to_sign(method, path, nonce, epoch, kind, body_hash))
+    return f"hmac OPA-Auth:{key.api_key}:{mac}:{nonce}:{epoch}:{body_hash}"
 
 
 def compute_body_hash(content_type: str, body: bytes | None) -> str:

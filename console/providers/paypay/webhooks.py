@@ -16,7 +16,8 @@ _INSTANT_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-
 
 
 def read_notice(body: bytes) -> Hint:
-    """Parse the body of a PayPay webhook. Raises UnreadableJson if the body isn't a notice of PayPay."""
+    """Return the notice that the body of a PayPay webhook contains. Raises UnreadableJson if the body isn't a notice
+    of PayPay."""
     if len(body) > LARGEST_NOTICE_BYTES:
         raise UnreadableJson("too large")
     fields = parse_object(body)
@@ -66,7 +67,7 @@ def _parse_id(value: object) -> str | None:
 
 
 def _parse_amount(value: object) -> Money | None:
-    """Read the amount of a PayPay notice; None if it is invalid. PayPay sends the amount as text; a whole number is
+    """Return the amount of a PayPay notice; None if it is invalid. PayPay sends the amount as text; a whole number is
     accepted, too.
     """
     try:

@@ -58,8 +58,8 @@ class RegistryApi:
         self._gate = gate
 
     def read_difference(self, day: date, divide: int = 1) -> Outcome[DifferencePart]:
-        """Read the part number `divide` (from 1) of the rows that were updated on the day. The outcome has the
-        number of all parts."""
+        """Read the part number `divide` (from 1) of the rows that were updated on the day, and return the outcome
+        with them. The outcome has the number of all parts."""
         period = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(divide)}
         request = self._make_request("diff", period, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
         convert = make_answer_converter(
@@ -72,9 +72,9 @@ class RegistryApi:
         corporations. A number that isn't assigned or was deleted is missing in the result."""
         parameters = {"number": ",".join(numbers), "history": "0"}
         request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
-        wanted = frozenset(numbers)
+        requested_numbers = frozenset(numbers)
         convert = make_answer_converter(
-            _OUTCOME_CLASS_BY_STATUS, lambda body: read_corporations(body, wanted), _make_empty_evidence
+            _OUTCOME_CLASS_BY_STATUS, lambda body: read_corporations(body, requested_numbers), _make_empty_evidence
         )
         return send_once(self._transport, self._gate, request, convert, headers={})
 

@@ -34,9 +34,9 @@ class DifferencePart:
 
 
 def read_part(body: bytes, divide: int) -> DifferencePart:
-    """Read the answer to a request for the part number `divide` of a day's rows. Raises UnusableAnswer if the
-    answer is another part, has too many parts, or its counts contradict each other, UnreadableJson if it can't be
-    read."""
+    """Return the rows in the answer to a request for the part number `divide` of a day's rows. Raises UnusableAnswer
+    if the answer is another part, has too many parts, or its counts contradict each other, UnreadableJson if it can't
+    be read."""
     head, lines = _read_lines(body)
     updated_on, rows, number, parts = _read_first_line(head)
     if number != divide:
@@ -51,20 +51,21 @@ def read_part(body: bytes, divide: int) -> DifferencePart:
 
 
 def read_corporations(body: bytes, numbers: Collection[str]) -> tuple[Corporation, ...]:
-    """Read the answer to a request for the corporation `numbers`. Deleted corporations are left out. Raises
-    UnusableAnswer if a row has another number or a count is wrong, UnreadableJson if the answer can't be read."""
+    """Return the corporations in the answer to a request for the corporation numbers `numbers`. Deleted corporations
+    are left out. Raises UnusableAnswer if a row has another number or a count is wrong, UnreadableJson if the answer
+    can't be read."""
     head, lines = _read_lines(body)
     _, rows, _, _ = _read_first_line(head)
     if rows != len(lines):
         raise UnusableAnswer("other_count")
-    found: dict[str, Corporation] = {}
+    corporations_by_number: dict[str, Corporation] = {}
     for line in lines:
         fields = _split_line(line)
-        if fields[1] not in numbers or fields[1] in found:
+        if fields[1] not in numbers or fields[1] in corporations_by_number:
             raise UnusableAnswer("other_number")
         if fields[2] != ProcessCode.DELETED:
-            found[fields[1]] = _read_corporation(fields)
-    return tuple(found.values())
+            corporations_by_number[fields[1]] = _read_corporation(fields)
+    return tuple(corporations_by_number.values())
 
 
 def _read_lines(body: bytes) -> tuple[list[str], list[str]]:
@@ -111,7 +112,7 @@ def _read_corporation(fields: list[str]) -> Corporation:
     specification doesn't allow."""
     if not is_well_formed(fields[1]) or not (fields[6] or fields[7]):
         raise UnreadableJson("not a corporation")
-    closed = fields[18]
+    close_date = fields[18]
     try:
         return Corporation(
             number=fields[1],
@@ -129,7 +130,9 @@ def _read_corporation(fields: list[str]) -> Corporation:
             city_code=fields[14],
             post_code=fields[15],
             address_outside=fields[16],
-            closure=Closure(_read_day(closed), CloseCause(fields[19] or CloseCause.OTHER)) if closed else None,
+            closure=Closure(_read_day(close_date), CloseCause(fields[19] or CloseCause.OTHER))
+            if close_date
+            else None,
             successor=fields[20] or None,
             change_cause=fields[21],
             assigned_on=_read_day(fields[22]),

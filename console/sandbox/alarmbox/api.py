@@ -89,19 +89,19 @@ class SimulatedAlarmBox:
     # -- credit checks
 
     def register_check(self, fields: JsonObject) -> StoredCreditCheck:
-        """Add a credit check as if another program had purchased it: the ledger gets no charge.
+        """Add a credit check as if another program had purchased it, and return it: the ledger gets no charge.
 
         Raises `ValueError` or `KeyError` for invalid fields.
         """
         number = str(fields["corporation_number"])
-        purchased = date.fromisoformat(fields.get("purchase_date") or self._state.clock.today().isoformat())
-        expires = date.fromisoformat(fields.get("expiration_date") or add_one_year(purchased).isoformat())
+        purchase_day = date.fromisoformat(fields.get("purchase_date") or self._state.clock.today().isoformat())
+        expires = date.fromisoformat(fields.get("expiration_date") or add_one_year(purchase_day).isoformat())
         name = fields.get("corporation_name") or content.make_company_name(number)
         result = fields.get("result", content.get_credit_verdict(number))
         with self._lock:
             check_id = int(fields.get("credit_check_id") or self._find_next_free_id())
             check = StoredCreditCheck(
-                check_id, number, purchased, expires, name, result, int(fields.get("revision", 1))
+                check_id, number, purchase_day, expires, name, result, int(fields.get("revision", 1))
             )
             self._checks[check_id] = check
         return check
@@ -140,24 +140,24 @@ class SimulatedAlarmBox:
             raise make_oauth_refusal(400, "unsupported_response_type")
         redirect_uri = query.get("redirect_uri", OUT_OF_BAND_REDIRECT_URI)
 
-        def act() -> HttpReply:
+        def redirect_to_caller() -> HttpReply:
             code = self._state.tokens.issue_code(query.get("client_id", ""), redirect_uri, query.get("scope", ""))
             return _make_authorization_code_reply(request, redirect_uri, code)
 
-        return ProviderCall(PROVIDER_NAME, "authorize", act)
+        return ProviderCall(PROVIDER_NAME, "authorize", redirect_to_caller)
 
     def _make_token_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         if request.read_media_type() != "application/x-www-form-urlencoded":
             raise make_oauth_refusal(400, "invalid_request")
         form = request.read_form()
 
-        def act() -> HttpReply:
+        def issue_tokens() -> HttpReply:
             pair = self._state.tokens.issue_token_pair(form)
             return replace(
                 make_json_reply(self._state.tokens.make_token_answer(pair)), headers=(("Cache-Control", "no-store"),)
             )
 
-        return ProviderCall(PROVIDER_NAME, "token", act)
+        return ProviderCall(PROVIDER_NAME, "token", issue_tokens)
 
     def _make_purchase_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         pair = self._require_token_pair(request)
@@ -165,13 +165,13 @@ class SimulatedAlarmBox:
             raise RequestRefused(make_error_reply(403, "the scope credit_check:create is missing"))
         number = _read_requested_corporation_number(request)
 
-        def act() -> HttpReply:
+        def purchase_check() -> HttpReply:
             check = self._purchase_check(number)
             return make_json_reply(
                 {"credit_check": make_credit_check_fields(check)}, self._state.settings.purchase_status, check.id
             )
 
-        return ProviderCall(PROVIDER_NAME, "purchase", act, number, access_token=pair.access_token)
+        return ProviderCall(PROVIDER_NAME, "purchase", purchase_check, number, access_token=pair.access_token)
 
     def _make_detail_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         pair = self._require_token_pair(request)
@@ -184,7 +184,7 @@ class SimulatedAlarmBox:
         )
 
     def _make_detail_answer(self, check: StoredCreditCheck, with_pdf: bool) -> Callable[[], HttpReply]:
-        def act() -> HttpReply:
+        def answer_with_detail() -> HttpReply:
             is_expired = self._state.clock.today() > check.expires
             if is_expired and self._state.settings.expired_is_forbidden:
                 return make_error_reply(403, "閲覧期限が切れています")
@@ -196,7 +196,7 @@ class SimulatedAlarmBox:
                 answer["pdf_file_data"] = base64.b64encode(_make_pdf_content(check)).decode("ascii")
             return make_json_reply({"credit_check": answer})
 
-        return act
+        return answer_with_detail
 
     def _make_list_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         pair = self._require_token_pair(request)
@@ -204,12 +204,12 @@ class SimulatedAlarmBox:
             raise RequestRefused(make_error_reply(404, "no such address"))
         number = request.query.get("corporation_number", "")
 
-        def act() -> HttpReply:
+        def answer_with_list() -> HttpReply:
             return make_json_reply(
                 {"credit_checks": [make_credit_check_fields(check) for check in self.list_checks_of_number(number)]}
             )
 
-        return ProviderCall(PROVIDER_NAME, "list", act, number, access_token=pair.access_token)
+        return ProviderCall(PROVIDER_NAME, "list", answer_with_list, number, access_token=pair.access_token)
 
     def _require_token_pair(self, request: HttpRequest) -> TokenPair:
         return self._state.tokens.require_valid_token(request.headers.get("authorization", ""))

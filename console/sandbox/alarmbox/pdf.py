@@ -9,15 +9,15 @@ LINES_PER_PDF_PAGE = 40
 ZERO_BLOCK_BYTES = 1 << 20
 
 
-def make_report_pdf(number: str, check_id: int, revision: int, purchased: str, result: str) -> bytes:
-    """Return the report of a credit check as a two-page PDF in ASCII. Another revision has another text and so
-    another hash.
+def make_report_pdf(number: str, check_id: int, revision: int, purchase_time_text: str, result: str) -> bytes:
+    """Return the report of the credit check with the id `check_id` as a two-page PDF in ASCII: the corporation
+    number, the time of the purchase and the result. Another revision has another text and so another hash.
     """
     cover = [
         "CREDIT CHECK (invented sample)",
         f"Corporation number {number}",
         f"Credit check {check_id}",
-        f"Purchased {purchased}",
+        f"Purchased {purchase_time_text}",
         f"Result {result}",
         f"Revision {revision}",
     ]
@@ -83,8 +83,8 @@ def _escape_text(text: str) -> str:
 
 def make_pdf_bomb(inflated_bytes: int = 1 << 30) -> bytes:
     """Return a PDF of a few kilobytes (compressed twice) whose page content inflates to `inflated_bytes`."""
-    compressed = zlib.compress(b"".join(make_deflated_zeros(inflated_bytes)), 9)
-    return make_pdf_of_streams([make_stream_object(compressed, "/Filter [/FlateDecode /FlateDecode] ")])
+    compressed_zeros = zlib.compress(b"".join(make_deflated_zeros(inflated_bytes)), 9)
+    return make_pdf_of_streams([make_stream_object(compressed_zeros, "/Filter [/FlateDecode /FlateDecode] ")])
 
 
 def make_deflated_zeros(size: int) -> Iterator[bytes]:

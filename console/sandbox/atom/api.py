@@ -106,7 +106,7 @@ class SimulatedAtom:
         return self._make_payment_status_call(merchant, read_payment_query(merchant, data, v2=True))
 
     def _make_payment_status_call(self, merchant: AtomMerchant, query: PaymentQuery) -> ProviderCall:
-        def act() -> HttpReply:
+        def answer_with_payment_status() -> HttpReply:
             with self._payment_ledger.lock:
                 payment = self._get_payment_if_own(
                     merchant, self._payment_ledger.find_payment(PROVIDER_NAME, query.number)
@@ -120,14 +120,14 @@ class SimulatedAtom:
             is_list = self._state.settings.atom_list or len(attempts) > 1
             return merchant.make_encrypted_reply({"payInstrument": attempts if is_list else attempts[0]})
 
-        return self._make_call(merchant, "verification", act, query.number)
+        return self._make_call(merchant, "verification", answer_with_payment_status, query.number)
 
     def _make_refund_status_call(self, merchant: AtomMerchant, payment_id: str) -> ProviderCall:
         payment = self._get_payment_if_own(
             merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
         )
 
-        def act() -> HttpReply:
+        def answer_with_refund_status() -> HttpReply:
             with self._payment_ledger.lock:
                 current_payment = self._get_payment_if_own(
                     merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
@@ -140,7 +140,12 @@ class SimulatedAtom:
                 )
             return merchant.make_encrypted_reply(answer)
 
-        return self._make_call(merchant, "refund_status", act, payment.merchant_payment_id if payment else payment_id)
+        return self._make_call(
+            merchant,
+            "refund_status",
+            answer_with_refund_status,
+            payment.merchant_payment_id if payment else payment_id,
+        )
 
     # -- REFUNDINIT
 
@@ -157,7 +162,7 @@ class SimulatedAtom:
         """Return a function that executes a refund request and returns Atom's answer. Each accepted request makes
         new refunds, even if its `prodRefundId` was used before."""
 
-        def act() -> HttpReply:
+        def refund_payment() -> HttpReply:
             with self._payment_ledger.lock:
                 payment = self._get_payment_if_own(
                     merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
@@ -166,15 +171,16 @@ class SimulatedAtom:
                     raise merchant.make_refusal("OTS0401")
                 if new_refund.amount > payment.remaining_minor and not self._state.settings.over_refunds:
                     raise merchant.make_refusal("OTS0509")
-                accepted = [
+                accepted_refunds = [
                     self._payment_ledger.accept_refund(payment, key, amount, product=name)
                     for name, key, amount in new_refund.products
                 ]
                 return merchant.make_encrypted_reply(
-                    make_refund_answer(payment, accepted, new_refund.amount), charge=accepted[0].serial
+                    make_refund_answer(payment, accepted_refunds, new_refund.amount),
+                    charge=accepted_refunds[0].serial,
                 )
 
-        return act
+        return refund_payment
 
     def _get_payment_if_own(self, merchant: AtomMerchant, payment: Payment | None) -> Payment | None:
         return payment if payment and payment.merchant == merchant.merch_id else None
@@ -203,13 +209,13 @@ def _make_code_reply_function(merchant: AtomMerchant, name: str) -> Callable[[st
     """Return a function that makes an answer to the call `name` with a given status code of Atom. Faults call it.
     Its second argument has the `fields` of the fault's rule; the field `status` sets the HTTP status."""
 
-    def answer(code: str, more: JsonObject) -> HttpReply:
+    def make_code_reply(code: str, more_fields: JsonObject) -> HttpReply:
         if name == "auth":
             status = {"OTS0000": 200, "OTS0451": 401}.get(code, 400)
-            return merchant.make_token_result_reply(code, int(more.get("status", status)), "SIMULATED")
-        return merchant.make_result_reply(code, int(more.get("status", 200)))
+            return merchant.make_token_result_reply(code, int(more_fields.get("status", status)), "SIMULATED")
+        return merchant.make_result_reply(code, int(more_fields.get("status", 200)))
 
-    return answer
+    return make_code_reply
 
 
 def _matches_query(payment: Payment, query: PaymentQuery) -> bool:

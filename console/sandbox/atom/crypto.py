@@ -18,8 +18,8 @@ class DecryptionFailed(ValueError):
 
 @lru_cache(maxsize=256)
 def derive_key(key: str, salt: str) -> bytes:
-    """Derive the AES key from a key text and a salt text. Both are used as UTF-8 text, not decoded from hex or
-    Base64. The derivation takes tens of milliseconds; the results are cached."""
+    """Return the AES key that is derived from a key text and a salt text. Both are used as UTF-8 text, not decoded
+    from hex or Base64. The derivation takes tens of milliseconds; the results are cached."""
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
@@ -40,7 +40,7 @@ def encrypt_text(text: str, key: str, salt: str) -> str:
 
 
 def decrypt_text(encrypted_text: str, key: str, salt: str) -> str:
-    """Decrypt a ciphertext given as hex in upper or lower case.
+    """Return the plaintext of a ciphertext, which is hex in upper or lower case.
 
     Raises `DecryptionFailed` for every fault.
     """

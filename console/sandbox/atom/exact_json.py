@@ -35,7 +35,7 @@ def encode_exact_json(data: object) -> str:
 
 
 def decode_exact_json(text: str) -> JsonObject:
-    """Parse a JSON object; its numbers become `ExactNumber`.
+    """Return the JSON object in `text`; its numbers are objects of the class `ExactNumber`.
 
     Raises `ValueError` for any other text.
     """

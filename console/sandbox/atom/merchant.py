@@ -122,12 +122,12 @@ class RegisteredAtomMerchants:
 
     @property
     def newest_merchant_id(self) -> str:
-        """Id of the merchant that was registered last."""
+        """The id of the merchant that was registered last."""
         return list(self._merchants)[-1]
 
     def find_merchant_of_form(self, body: bytes) -> AtomMerchant | None:
-        """Return the merchant whose id is in the form of an encrypted answer (`merchId=…`); None if the form has
-        no id or an unknown one."""
+        """Return the merchant whose id is in the form of an encrypted answer (`merchId=…`); None if the form has no
+        id, or the id of no registered merchant."""
         match = re.match(rb"merchId=([^&]+)&", body)
         return self.find_merchant(match[1].decode("ascii", "replace")) if match else None
 

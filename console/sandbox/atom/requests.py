@@ -63,7 +63,7 @@ def read_message_contents(data: JsonObject) -> JsonObject:
 
 
 def read_payment_token_request(merchant: AtomMerchant, data: JsonObject) -> PaymentTokenRequest:
-    """Read and check an AUTH request, which requests the token of a payment page.
+    """Check an AUTH request, which requests the token of a payment page, and return its fields.
 
     Raises `RequestRefused`: 401 for wrong credentials, 400 for wrong contents.
     """
@@ -109,8 +109,8 @@ def has_matching_product_sum(merchant: AtomMerchant, products: Any, amount: int 
 
 
 def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) -> PaymentQuery:
-    """Read and check a TXNVERIFICATION request, which requests the state of a payment. In version 2 (`v2`) such a
-    request has neither header nor password, and its signature covers fewer fields.
+    """Check a TXNVERIFICATION request, which requests the state of a payment, and return its fields. In version 2
+    (`v2`) such a request has neither header nor password, and its signature covers fewer fields.
 
     Raises `RequestRefused` with Atom's status code for wrong credentials, signature or contents.
     """
@@ -138,7 +138,7 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
 
 
 def read_refund_request(merchant: AtomMerchant, data: JsonObject) -> RefundRequest:
-    """Read and check a REFUNDINIT request, which requests a refund of a payment.
+    """Check a REFUNDINIT request, which requests a refund of a payment, and return its fields.
 
     Raises `RequestRefused` with Atom's status code for wrong credentials, signature or contents.
     """

@@ -123,10 +123,10 @@ class ControlApi:
         calls, charges, requests, refunds, notices = (int(query.get(name, "0")) for name in names)
 
         def has_reached_counts() -> bool:
-            charged = state.ledger.count_charges_of_number(number) if number else state.ledger.charge_count
+            charge_count = state.ledger.count_charges_of_number(number) if number else state.ledger.charge_count
             return (
                 state.holds.count_held_calls(call, number) >= calls
-                and charged >= charges
+                and charge_count >= charges
                 and state.call_log.count_calls(call) >= requests
                 and state.payment_ledger.refund_count >= refunds
                 and state.notices_ended >= notices

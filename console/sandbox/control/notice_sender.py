@@ -164,8 +164,8 @@ class NoticeSender:
 
     def export_json(self) -> JsonObject:
         with self._lock:
-            sent = [asdict(each) for each in self._sent_notices]
-            return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": sent}
+            notice_objects = [asdict(sent_notice) for sent_notice in self._sent_notices]
+            return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": notice_objects}
 
     def _apply_fault(self, exchange: CallInProgress) -> None:
         try:
@@ -177,8 +177,8 @@ class NoticeSender:
             self._state.holds.notify_waiters()
 
     def _deliver_notice(self, notice: SimulatedNotice) -> HttpReply:
-        """Send a notice and record the HTTP statuses. A notice of PayPay is sent again if it isn't answered
-        with 200.
+        """Send a notice, record the HTTP statuses, and return a reply whose status is the last one of these (0 if no
+        notice was answered). A notice of PayPay is sent again if it isn't answered with 200.
         """
         body = notice.body
         address = self.addresses.get(notice.provider)

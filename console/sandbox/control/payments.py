@@ -65,16 +65,16 @@ class PaymentControl:
     # -- payments
 
     def _register_payment(self, request: HttpRequest) -> HttpReply:
-        """Register a payment that was begun outside of the sandbox.
+        """Register a payment that was begun outside of the sandbox, and reply with it.
 
         Raises `ValueError`, which is answered with 400, if the merchant's payment id exists already.
         """
         body = request.read_json()
         provider = body["provider"]
         merchant = str(body.get("merchant") or self._find_newest_merchant(provider))
-        created = _parse_instant(body["at"]) if body.get("at") else self._state.clock.now()
+        created_at = _parse_instant(body["at"]) if body.get("at") else self._state.clock.now()
         payment = Payment(provider, merchant, str(body["number"]), _require_amount(body["amount_minor"]),
-                          "JPY" if provider == "paypay" else "INR", "NONE", created,
+                          "JPY" if provider == "paypay" else "INR", "NONE", created_at,
                           details=_make_provider_details(provider, body))  # fmt: skip
         payment.state = payment.provider_words.payment_words["created"]
         with self._payment_ledger.lock:
@@ -109,8 +109,8 @@ class PaymentControl:
         }[provider]
 
     def _move_payment(self, request: HttpRequest) -> HttpReply:
-        """Change the state of a payment in place of the payer, the bank or a timeout, and send the provider's notice
-        about the new state.
+        """Change the state of a payment in place of the payer, the bank or a timeout, send the provider's notice
+        about the new state, and reply with the payment.
         """
         body = request.read_json()
         payment = self._find_payment(body)
@@ -173,8 +173,8 @@ class PaymentControl:
         return make_json_reply(self._notice_sender.export_json())
 
     def _send_notice(self, request: HttpRequest) -> HttpReply:
-        """Send notices about a payment's current state, even if the state hasn't changed. The request's field
-        `times` is their number."""
+        """Send notices about a payment's current state, even if the state hasn't changed, and reply with the number
+        of notices that are being sent. The request's field `times` is their number."""
         body = request.read_json()
         notice = self._notice_sender.compose_notice(self._find_payment(body))
         are_sent = [self._notice_sender.send_in_thread(notice) for _ in range(int(body.get("times", 1)))]

@@ -41,13 +41,13 @@ def _register_changed_notice_fault(
     the changed contents. `answer_description` describes the notice that the receiver gets.
     """
 
-    def perform(exchange: CallInProgress) -> None:
+    def send_changed_notice(exchange: CallInProgress) -> None:
         notice, deliver = _get_notice_and_sender(exchange)
         data = deepcopy(notice.data)
         change(data)
         deliver(notice.replace_fields(data=data))
 
-    register_fault(name, answer_description, "happens", NOTICE_CALLS)(perform)
+    register_fault(name, answer_description, "happens", NOTICE_CALLS)(send_changed_notice)
 
 
 def _register_wrong_signature_fault(name: str, answer_description: str, manner: str) -> None:
@@ -55,11 +55,11 @@ def _register_wrong_signature_fault(name: str, answer_description: str, manner: 
     `bad_signature`. `answer_description` describes the callback that the receiver gets.
     """
 
-    def perform(exchange: CallInProgress) -> None:
+    def send_wrongly_signed_notice(exchange: CallInProgress) -> None:
         notice, deliver = _get_notice_and_sender(exchange)
         deliver(notice.replace_fields(signature_manner=manner))
 
-    register_fault(name, answer_description, "happens", ATOM_CALLBACK_CALLS)(perform)
+    register_fault(name, answer_description, "happens", ATOM_CALLBACK_CALLS)(send_wrongly_signed_notice)
 
 
 def _make_field_change(names: tuple[str, ...], change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:

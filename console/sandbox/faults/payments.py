@@ -44,12 +44,12 @@ def _register_changed_answer_fault(
     the answer that the caller gets.
     """
 
-    def perform(exchange: CallInProgress) -> None:
+    def send_changed_answer(exchange: CallInProgress) -> None:
         exchange.send_reply(
             exchange.execute_call().change_data(lambda data: change_field_values(data, names, change))
         )
 
-    register_fault(name, answer_description, "happens", calls)(perform)
+    register_fault(name, answer_description, "happens", calls)(send_changed_answer)
 
 
 def _make_increased_amount(value: Any) -> Any:
@@ -145,46 +145,46 @@ def _make_result_reply(exchange: CallInProgress) -> HttpReply:
     option_names=("fields",),
 )
 def answer_with_set_fields(exchange: CallInProgress) -> None:
-    def change(data: JsonObject) -> None:
+    def set_fields(data: JsonObject) -> None:
         for path, value in exchange.instruction.fields.items():
             set_field_at_path(data, path.split("."), value)
 
-    exchange.send_reply(exchange.execute_call().change_data(change))
+    exchange.send_reply(exchange.execute_call().change_data(set_fields))
 
 
 def set_field_at_path(data: Any, path: list[str], value: Any) -> None:
     """Set a field at this path of field names and list indexes. The path ends with the field's name, which may be
     new. Do nothing if another part of the path doesn't exist."""
-    name, *rest = path
-    if isinstance(data, list) and name.isdecimal() and int(name) < len(data) and rest:
-        set_field_at_path(data[int(name)], rest, value)
-    elif isinstance(data, dict) and rest:
-        set_field_at_path(data.get(name), rest, value)
+    name, *further_path = path
+    if isinstance(data, list) and name.isdecimal() and int(name) < len(data) and further_path:
+        set_field_at_path(data[int(name)], further_path, value)
+    elif isinstance(data, dict) and further_path:
+        set_field_at_path(data.get(name), further_path, value)
     elif isinstance(data, dict):
         data[name] = value
 
 
 @register_fault("no_data", "a success without contents", "happens", CALLS_THAT_REPEAT_IDS)
 def remove_contents(exchange: CallInProgress) -> None:
-    def change(data: JsonObject) -> None:
+    def remove_content(data: JsonObject) -> None:
         if "payInstrument" in data:
             data["payInstrument"] = []
         else:
             data["data"] = None
 
-    exchange.send_reply(exchange.execute_call().change_data(change))
+    exchange.send_reply(exchange.execute_call().change_data(remove_content))
 
 
 @register_fault(
     "hidden_refunds", "no refunds, although there are some", "happens", ("paypay_payment", "atom_refund_status")
 )
 def hide_refunds(exchange: CallInProgress) -> None:
-    def change(data: JsonObject) -> None:
+    def empty_refund_lists(data: JsonObject) -> None:
         if data.get("data"):
             data["data"]["refunds"] = None
         set_field_at_path(data, ["payInstrument", "refundStatusDetails"], {"refundDetails": []})
 
-    exchange.send_reply(exchange.execute_call().change_data(change))
+    exchange.send_reply(exchange.execute_call().change_data(empty_refund_lists))
 
 
 @register_fault("refund_twice", "the ordinary answer, but the refund is executed twice", "happens", REFUND_CALLS)

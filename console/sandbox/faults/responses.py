@@ -24,11 +24,11 @@ def list_checks_in_answer(data: JsonObject) -> list[JsonObject]:
 def change_checks_in_answer(exchange: CallInProgress, change: CreditCheckChange) -> None:
     """Send the correct answer after `change` has changed every credit check in it."""
 
-    def apply(data: JsonObject) -> None:
+    def change_checks(data: JsonObject) -> None:
         for check in list_checks_in_answer(data):
             change(check)
 
-    exchange.send_reply(exchange.execute_call().change_data(apply))
+    exchange.send_reply(exchange.execute_call().change_data(change_checks))
 
 
 def _register_changed_answer_fault(
@@ -55,11 +55,11 @@ def _replace_number(check: JsonObject) -> None:
 
 
 def _make_field_removal(*names: str) -> CreditCheckChange:
-    def change(check: JsonObject) -> None:
+    def remove_fields(check: JsonObject) -> None:
         for name in names:
             check.pop(name, None)
 
-    return change
+    return remove_fields
 
 
 def _make_field_replacement(**values: object) -> CreditCheckChange:

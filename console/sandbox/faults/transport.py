@@ -128,9 +128,9 @@ def answer_truncated_body(exchange: CallInProgress) -> None:
 @register_fault("chunked_cut", "a chunked body that ends in the middle of a chunk", "happens")
 def answer_cut_chunk(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    half = reply.body[: len(reply.body) // 2]
+    first_half = reply.body[: len(reply.body) // 2]
     exchange.send_and_close(
-        reply.make_head_bytes(-1, extra=(("Transfer-Encoding", "chunked"),)), b"%x\r\n" % len(reply.body), half
+        reply.make_head_bytes(-1, extra=(("Transfer-Encoding", "chunked"),)), b"%x\r\n" % len(reply.body), first_half
     )
 
 

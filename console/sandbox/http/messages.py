@@ -82,9 +82,9 @@ class HttpReply:
     encoder: Callable[[JsonObject], bytes] = encode_json
 
     def make_head_bytes(self, length: int | None = None, *, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
-        """Return the status line and the headers, with the headers `extra` at the end. `length` is the
-        Content-Length in bytes; None: the body's length. Some faults pass another length; with a negative one
-        there is no Content-Length.
+        """Return the status line and the headers, with the headers `extra` at the end. `length` is the Content-Length
+        in bytes; None: the body's length. Some faults pass another length; with a negative length there is no
+        Content-Length.
         """
         size = len(self.body) if length is None else length
         lines = [

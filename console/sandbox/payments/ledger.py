@@ -81,21 +81,21 @@ class Payment:
 
     @property
     def accepted_refunds_minor(self) -> int:
-        """Total of the accepted refunds in minor units, executed or not."""
+        """The total of the accepted refunds in minor units, executed or not."""
         return sum(
             refund.amount_minor for refund in self.refunds if refund.state not in self.provider_words.void_states
         )
 
     @property
     def refunded_minor(self) -> int:
-        """Total of the executed refunds in minor units."""
+        """The total of the executed refunds in minor units."""
         return sum(
             refund.amount_minor for refund in self.refunds if refund.state in self.provider_words.refunded_states
         )
 
     @property
     def remaining_minor(self) -> int:
-        """Amount in minor units that can still be refunded."""
+        """The amount in minor units that can still be refunded."""
         return self.captured_minor - self.reversed_minor - self.accepted_refunds_minor
 
     @property
@@ -193,8 +193,8 @@ class PaymentLedger:
             return payment
 
     def move_payment(self, payment: Payment, new_state: str) -> Payment:
-        """Change the state of a payment. `new_state` is a common word (`paid`) or the provider's own word for the
-        state.
+        """Change the state of a payment, and return the payment. `new_state` is a common word (`paid`) or the
+        provider's own word for the state.
 
         Raises `ValueError` for an unknown word.
         """
@@ -242,8 +242,8 @@ class PaymentLedger:
         requested_at: int = 0,
         product: str | None = None,
     ) -> Refund:
-        """Record an accepted refund, after the provider's routes have checked the request. `key` is the merchant's
-        refund id; `requested_at` is in seconds since 1970."""
+        """Record an accepted refund and return it, after the provider's routes have checked the request. `key` is the
+        merchant's refund id; `requested_at` is in seconds since 1970."""
         with self.lock:
             provider_words = payment.provider_words
             state = provider_words.get_refund_state("completed" if self._settings.refund_at_once else "accepted")
@@ -265,8 +265,8 @@ class PaymentLedger:
         self._on_change()
 
     def move_refund(self, refund: Refund, new_state: str) -> Refund:
-        """Change the state of a refund. `new_state` is a common word (`completed`) or the provider's own word for the
-        state.
+        """Change the state of a refund, and return the refund. `new_state` is a common word (`completed`) or the
+        provider's own word for the state.
 
         Raises `ValueError` for an unknown word.
         """

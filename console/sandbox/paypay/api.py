@@ -84,7 +84,7 @@ class SimulatedPayPay:
             None,
         )
 
-        def act() -> HttpReply:
+        def delete_code() -> HttpReply:
             with self._payment_ledger.lock:
                 if payment is None or payment.merchant != merchant or payment.state == "GONE":
                     raise make_result_refusal("DYNAMIC_QR_NOT_FOUND")
@@ -93,7 +93,7 @@ class SimulatedPayPay:
                 self._payment_ledger.move_payment(payment, "gone")
             return make_result_reply("SUCCESS")
 
-        return self._make_call("delete_code", act, payment.merchant_payment_id if payment else None)
+        return self._make_call("delete_code", delete_code, payment.merchant_payment_id if payment else None)
 
     # -- payments
 
@@ -101,7 +101,7 @@ class SimulatedPayPay:
         merchant = self._state.paypay_keys.require_merchant(request)
         number = match[1]
 
-        def act() -> HttpReply:
+        def answer_with_code_details() -> HttpReply:
             if not re.fullmatch(MERCHANT_CHOSEN_ID_PATTERN, number):
                 raise make_result_refusal("DYNAMIC_QR_BAD_REQUEST")
             payment = self._find_own_payment(merchant, number)
@@ -109,23 +109,23 @@ class SimulatedPayPay:
                 raise make_result_refusal("DYNAMIC_QR_PAYMENT_NOT_FOUND")
             return make_result_reply("SUCCESS", make_payment_data(payment))
 
-        return self._make_call("payment", act, number)
+        return self._make_call("payment", answer_with_code_details, number)
 
     def _make_payment_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
 
-        def act() -> HttpReply:
+        def answer_with_payment_details() -> HttpReply:
             payment = self._find_own_payment(merchant, match[1])
             if payment is None or payment.id is None or "codeId" in payment.details:
                 raise make_result_refusal("RESOURCE_NOT_FOUND")
             return make_result_reply("SUCCESS", make_payment_data(payment))
 
-        return self._make_call("payment", act, match[1])
+        return self._make_call("payment", answer_with_payment_details, match[1])
 
     def _make_cancel_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
 
-        def act() -> HttpReply:
+        def cancel_payment() -> HttpReply:
             with self._payment_ledger.lock:
                 payment = self._find_own_payment(merchant, match[1])
                 if payment is None:
@@ -133,7 +133,7 @@ class SimulatedPayPay:
                 self._accept_cancellation(payment)
             return make_result_reply("REQUEST_ACCEPTED")
 
-        return self._make_call("cancel", act, match[1])
+        return self._make_call("cancel", cancel_payment, match[1])
 
     def _accept_cancellation(self, payment: Payment) -> None:
         """Accept the request to cancel a payment; a repeated request has no further effect.
@@ -180,13 +180,15 @@ class SimulatedPayPay:
             raise make_result_refusal("MISSING_REQUEST_PARAMS")
         payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
 
-        def act() -> HttpReply:
+        def answer_with_refund_details() -> HttpReply:
             refund = self._refund_intake.find_refund(merchant, match[1], payment_id)
             if refund is None:
                 raise make_result_refusal("NO_SUCH_REFUND_ORDER")
             return make_result_reply("SUCCESS", make_refund_data(*refund))
 
-        return self._make_call("refund_details", act, match[1], payment.merchant_payment_id if payment else None)
+        return self._make_call(
+            "refund_details", answer_with_refund_details, match[1], payment.merchant_payment_id if payment else None
+        )
 
     # -- reconciliation file
 
@@ -208,7 +210,7 @@ class SimulatedPayPay:
         )
 
 
-def _make_code_reply(code: str, more: JsonObject) -> HttpReply:
-    """Return an answer with a given result code; faults call this function. `more` has the `fields` of the fault's
-    rule: `status` sets the HTTP status, `codeId` the code id."""
-    return make_result_reply(code, status=more.get("status"), code_id=more.get("codeId"))
+def _make_code_reply(code: str, more_fields: JsonObject) -> HttpReply:
+    """Return an answer with a given result code; faults call this function. `more_fields` has the `fields` of the
+    fault's rule: `status` sets the HTTP status, `codeId` the code id."""
+    return make_result_reply(code, status=more_fields.get("status"), code_id=more_fields.get("codeId"))

@@ -62,7 +62,7 @@ class RegisteredPayPayKeys:
 
     @property
     def newest_merchant_id(self) -> str:
-        """Id of the merchant that was registered last."""
+        """The id of the merchant that was registered last."""
         return list(self._secret_by_api_key.values())[-1][1]
 
     def require_merchant(self, request: HttpRequest) -> str:

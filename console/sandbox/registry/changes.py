@@ -32,8 +32,8 @@ def close_company(row: RegistryRow, day: date, cause: str = "01") -> RegistryRow
 
 def merge_company(row: RegistryRow, successor: str, day: date) -> RegistryRow:
     """Return the row after the corporation was merged into `successor` on this day."""
-    merged = make_merged_row(row, successor, day)
-    return _change_row(merged, "71", day, close_date=day.isoformat())
+    merged_row = make_merged_row(row, successor, day)
+    return _change_row(merged_row, "71", day, close_date=day.isoformat())
 
 
 def reopen_company(row: RegistryRow, day: date) -> RegistryRow:
@@ -57,27 +57,27 @@ def _change_row(row: RegistryRow, process_code: str, day: date, **values: str) -
 
 
 def invent_changes(
-    registry: InventedRegistry, rows: int, day: date, untouched: frozenset[str] = frozenset()
+    registry: InventedRegistry, rows: int, day: date, untouched_numbers: frozenset[str] = frozenset()
 ) -> Iterator[RegistryRow]:
     """Yield `rows` rows of a difference of this day: new corporations, and changes of corporations of `registry`.
-    Each corporation changes once, and no corporation whose number is in `untouched`. For a quarter of the
+    Each corporation changes once, and no corporation whose number is in `untouched_numbers`. For a quarter of the
     renamed or moved corporations, a superseded row (latest = 0) comes before the changed one.
     """
     source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
-    changed = _draw_positions(registry.rows, rows * 3 // 4, source)
-    made = 0
-    while made < rows:
-        position = next(changed, None) if source.random() < 0.75 else None
+    changed_positions = _draw_positions(registry.rows, rows * 3 // 4, source)
+    row_count = 0
+    while row_count < rows:
+        position = next(changed_positions, None) if source.random() < 0.75 else None
         if position is None:
-            yield _invent_new_row(day, made, source)
-            made += 1
+            yield _invent_new_row(day, row_count, source)
+            row_count += 1
             continue
         row = registry.make_row_at(position)
-        if row.corporate_number in untouched:
+        if row.corporate_number in untouched_numbers:
             continue
-        for told in _draw_change(row, registry, position, day, source)[: rows - made]:
-            yield told
-            made += 1
+        for changed_row in _draw_change(row, registry, position, day, source)[: rows - row_count]:
+            yield changed_row
+            row_count += 1
 
 
 def _draw_positions(total: int, count: int, source: random.Random) -> Iterator[int]:
@@ -96,22 +96,26 @@ def _draw_change(
     """
     if row.close_date:
         return [reopen_company(row, day)]
-    following = registry.make_number_at(position + 1) if position + 1 < registry.rows else None
-    kind = source.choices(range(7), (35, 25, 20, 6 if following else 0, 6, 4, 4))[0]
+    next_number = registry.make_number_at(position + 1) if position + 1 < registry.rows else None
+    kind = source.choices(range(7), (35, 25, 20, 6 if next_number else 0, 6, 4, 4))[0]
     first, second = source.choice(FIRST_WORDS_OF_NAMES), source.choice(SECOND_WORDS_OF_NAMES)
     street = (
         f"{source.choice(TOWN_NAMES)}{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
     )
-    moved = move_company(row, street.translate(FULL_WIDTH_DIGITS_TABLE), day)
-    form = next((each for each in LEGAL_FORMS_OF_NEW_COMPANIES if row.name.startswith(each)), "")
-    renamed = rename_company(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
+    moved_row = move_company(row, street.translate(FULL_WIDTH_DIGITS_TABLE), day)
+    form = next((legal_form for legal_form in LEGAL_FORMS_OF_NEW_COMPANIES if row.name.startswith(legal_form)), "")
+    renamed_row = rename_company(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
     if kind in (0, 1):
-        both = moved._replace(name=renamed.name, furigana=renamed.furigana)
-        return [renamed._replace(latest="0"), both] if source.random() < 0.25 else [(moved, renamed)[kind]]
+        changed_row = moved_row._replace(name=renamed_row.name, furigana=renamed_row.furigana)
+        return (
+            [renamed_row._replace(latest="0"), changed_row]
+            if source.random() < 0.25
+            else [(moved_row, renamed_row)[kind]]
+        )
     if kind == 2:
         return [close_company(row, day, source.choice(("01", "01", "01", "21", "31")))]
-    if kind == 3 and following:
-        return [merge_company(row, following, day)]
+    if kind == 3 and next_number:
+        return [merge_company(row, next_number, day)]
     if kind == 4:
         return [delete_company(row, day)]
     if kind == 5:

@@ -39,7 +39,7 @@ def write_whole_file(
     """
     registry = InventedRegistry(rows, seed, day, prefecture)
     place = next(
-        (f"{each.code}_{each.romaji.lower()}" for each in PREFECTURES if each.code == prefecture), "00_zenkoku"
+        (f"{entry.code}_{entry.romaji.lower()}" for entry in PREFECTURES if entry.code == prefecture), "00_zenkoku"
     )
     blocks = takewhile(lambda _: not should_stop(), _make_whole_blocks(list(first_rows), registry))
     return write_csv_zip(folder, f"{place}_all_{day:%Y%m%d}", blocks, encoding)
@@ -67,10 +67,12 @@ def write_difference_file(
     `console.sandbox.registry.changes`); no invented row is about their corporations.
     """
     registry = InventedRegistry(whole_rows, seed, whole_day or day, prefecture)
-    planted = frozenset(row.corporate_number for row in changes)
-    invented = invent_changes(registry, rows, day, planted)
-    told = chain(islice(invented, rows // 2), changes, invented)
-    return write_csv_zip(folder, f"diff_{day:%Y%m%d}", _split_into_blocks(_format_numbered_lines(told)), encoding)
+    planted_numbers = frozenset(row.corporate_number for row in changes)
+    invented_rows = invent_changes(registry, rows, day, planted_numbers)
+    difference_rows = chain(islice(invented_rows, rows // 2), changes, invented_rows)
+    return write_csv_zip(
+        folder, f"diff_{day:%Y%m%d}", _split_into_blocks(_format_numbered_lines(difference_rows)), encoding
+    )
 
 
 def write_csv_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: Encoding = "utf-8") -> Path:
@@ -109,6 +111,6 @@ def _make_whole_blocks(first_rows: list[RegistryRow], registry: InventedRegistry
     numbers."""
     if not first_rows:
         return registry.iterate_blocks()
-    others = enumerate(registry.iterate_lines(), start=len(first_rows) + 1)
-    renumbered = (f"{position}{line[line.index(',') :]}" for position, line in others)
+    numbered_lines = enumerate(registry.iterate_lines(), start=len(first_rows) + 1)
+    renumbered = (f"{position}{line[line.index(',') :]}" for position, line in numbered_lines)
     return _split_into_blocks(chain(_format_numbered_lines(first_rows), renumbered))

@@ -38,18 +38,20 @@ class PublishedRegistry:
 
     def reset(self) -> None:
         """Publish the first registry (that of the start) again, without differences."""
-        self._current = _WholeAndDifferences(InventedRegistry(FIRST_WHOLE_FILE_ROW_COUNT, 1, FIRST_WHOLE_FILE_DAY))
+        self._current_registry = _WholeAndDifferences(
+            InventedRegistry(FIRST_WHOLE_FILE_ROW_COUNT, 1, FIRST_WHOLE_FILE_DAY)
+        )
 
     @property
     def last_day(self) -> date:
         """The day of the newest publication: of the last difference, or of the whole registry if no difference is
         published."""
-        return self._current.last_day
+        return self._current_registry.last_day
 
     def publish_whole(self, rows: int, seed: int, day: date, first_rows: Iterable[RegistryRow] = ()) -> None:
         """Publish another whole registry: the rows `first_rows`, then `rows` invented corporations, which are the
         same for the same arguments. The differences of the earlier registry are removed."""
-        self._current = _WholeAndDifferences(InventedRegistry(rows, seed, day), tuple(first_rows))
+        self._current_registry = _WholeAndDifferences(InventedRegistry(rows, seed, day), tuple(first_rows))
 
     def publish_difference(self, day: date, rows: int, changes: Sequence[RegistryRow] = ()) -> int:
         """Publish the corporations that changed on `day`: `rows` invented rows, and the rows `changes`. Return the
@@ -58,26 +60,26 @@ class PublishedRegistry:
         Raises ValueError unless `day` is after all days that are published.
         """
         with self._lock:
-            current = self._current
+            current = self._current_registry
             if day <= current.last_day:
                 raise ValueError(f"{day} is not after {current.last_day}")
-            untouched = frozenset(row.corporate_number for row in changes)
-            told = [*invent_changes(current.whole, rows, day, untouched), *changes]
-            current.days[day] = told
-            return len(told)
+            untouched_numbers = frozenset(row.corporate_number for row in changes)
+            difference_rows = [*invent_changes(current.whole, rows, day, untouched_numbers), *changes]
+            current.days[day] = difference_rows
+            return len(difference_rows)
 
-    def iterate_rows_between(self, first: date, last: date) -> Iterator[RegistryRow]:
-        """Yield the rows of the registry's daily difference files from `first` to `last`, both included, the oldest
-        day first.
+    def iterate_rows_between(self, first_day: date, last_day: date) -> Iterator[RegistryRow]:
+        """Yield the rows of the registry's daily difference files from `first_day` to `last_day`, both included, the
+        oldest day first.
         """
-        days = self._current.days
+        days = self._current_registry.days
         for day in sorted(days):
-            if first <= day <= last:
+            if first_day <= day <= last_day:
                 yield from days[day]
 
     def list_rows_of_number(self, number: str) -> list[RegistryRow]:
         """Return the rows about a corporation number, the oldest first; the last one is in force."""
-        current = self._current
+        current = self._current_registry
         position = current.whole.find_position(number)
         rows = [] if position is None else [current.whole.make_row_at(position)]
         rows += [row for row in current.first_rows if row.corporate_number == number]
@@ -86,8 +88,8 @@ class PublishedRegistry:
 
     def iterate_newest_rows(self) -> Iterator[RegistryRow]:
         """Yield the newest row of each corporation, also of a deleted one (its process is 99)."""
-        current = self._current
-        changed = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}
+        current = self._current_registry
+        changed_rows = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}
         for row in chain(current.first_rows, current.whole.iterate_rows()):
-            yield changed.pop(row.corporate_number, row)
-        yield from changed.values()
+            yield changed_rows.pop(row.corporate_number, row)
+        yield from changed_rows.values()

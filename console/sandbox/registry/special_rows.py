@@ -23,16 +23,20 @@ def make_special_row(row: RegistryRow, random_number: int, next_number: str | No
     DRAW_LIMIT_OF_SPECIAL_ROWS) selects the change. `next_number` is the corporation number of the next row, into
     which the corporation can be merged; None for the last row of the registry.
     """
-    choice, rest = random_number % len(_ROW_ALTERATIONS), random_number // len(_ROW_ALTERATIONS)
+    choice, further_number = random_number % len(_ROW_ALTERATIONS), random_number // len(_ROW_ALTERATIONS)
     if choice == 0 and next_number:
         return make_merged_row(row, next_number, day)
-    return _ROW_ALTERATIONS[choice](row, rest, day)
+    return _ROW_ALTERATIONS[choice](row, further_number, day)
 
 
 def make_merged_row(row: RegistryRow, successor: str, day: date) -> RegistryRow:
     """Return the row of a corporation that was merged into the corporation number `successor` on or before `day`."""
-    closed = make_closed_row(row, "11", _compute_day_before(day, int(row.corporate_number[-3:]), row.assignment_date))
-    return closed._replace(process="71", successor_corporate_number=successor, change_cause=make_merger_cause(closed))
+    closed_row = make_closed_row(
+        row, "11", _compute_day_before(day, int(row.corporate_number[-3:]), row.assignment_date)
+    )
+    return closed_row._replace(
+        process="71", successor_corporate_number=successor, change_cause=make_merger_cause(closed_row)
+    )
 
 
 def make_merger_cause(row: RegistryRow) -> str:
@@ -55,8 +59,8 @@ def make_closed_row(row: RegistryRow, cause: str, closing_day: str) -> RegistryR
     )
 
 
-def _compute_day_before(day: date, random_number: int, assigned: str) -> str:
-    return max((day - timedelta(days=random_number * 7 % 3_000)).isoformat(), assigned)
+def _compute_day_before(day: date, random_number: int, assignment_day_text: str) -> str:
+    return max((day - timedelta(days=random_number * 7 % 3_000)).isoformat(), assignment_day_text)
 
 
 def _make_closing_alteration(cause: str) -> "_RowAlteration":
@@ -82,7 +86,7 @@ def _add_english_name(row: RegistryRow, random_number: int, _day: date) -> Regis
         SECOND_WORDS_OF_NAMES[random_number * 7 % len(SECOND_WORDS_OF_NAMES)],
     )
     prefecture = PREFECTURES[int(row.prefecture_code) - 1]
-    city = next(each for each in prefecture.cities if each.code == row.city_code)
+    city = next(city_entry for city_entry in prefecture.cities if city_entry.code == row.city_code)
     city_name = city.romaji.replace("_", " ").replace(",", ", ")
     trade = f'"{second.romaji}"' if random_number % 10 == 0 else second.romaji
     prefix, suffix = ("株式会社", "") if random_number % 2 else ("", "株式会社")
@@ -103,7 +107,7 @@ def _hide_from_search(row: RegistryRow, _random_number: int, _day: date) -> Regi
 def _add_foreign_address(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
     """Return the row of a corporation abroad, without an address in Japan or with one besides the foreign address."""
     name, kana, english, address = FOREIGN_CORPORATION_NAMES[random_number % len(FOREIGN_CORPORATION_NAMES)]
-    abroad = row._replace(
+    foreign_row = row._replace(
         process="13" if row.process == "12" else row.process,
         name=f"{name}{row.corporate_number[-4:]}".translate(FULL_WIDTH_DIGITS_TABLE),
         furigana=kana,
@@ -114,8 +118,8 @@ def _add_foreign_address(row: RegistryRow, random_number: int, _day: date) -> Re
         en_address_outside="1 Harbour Street" if random_number % 3 == 0 else "",
     )
     if random_number % 2:
-        return abroad
-    return abroad._replace(
+        return foreign_row
+    return foreign_row._replace(
         prefecture_name="", city_name="", street_number="", prefecture_code="", city_code="", post_code=""
     )
 

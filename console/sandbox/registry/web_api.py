@@ -30,7 +30,7 @@ MAX_NUMBERS_PER_REQUEST = 10
 MAX_DIFFERENCE_PERIOD = timedelta(days=50)
 FIRST_DIFFERENCE_DAY = date(2015, 12, 1)
 
-_CSV, _XML, _HTML = "application/csv", "application/xml", "text/html"
+_CSV_MEDIA_TYPE, _XML_MEDIA_TYPE, _HTML_MEDIA_TYPE = "application/csv", "application/xml", "text/html"
 _CORPORATION_KINDS_BY_QUERY_CODE: Mapping[str, frozenset[str]] = {
     "01": frozenset({"101"}),
     "02": frozenset({"201"}),
@@ -44,8 +44,8 @@ _REMOVE_NAME_SEPARATORS_TABLE = str.maketrans("", "", "・\u3000 ")
 class SimulatedRegistry:
     """The simulated Web-API, which answers with the rows of a PublishedRegistry."""
 
-    def __init__(self, published: PublishedRegistry) -> None:
-        self._published = published
+    def __init__(self, published_registry: PublishedRegistry) -> None:
+        self._published = published_registry
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         return (
@@ -64,12 +64,12 @@ class SimulatedRegistry:
             "法人番号に誤りがあります。",
         )
 
-        def answer() -> HttpReply:
-            told = [self._published.list_rows_of_number(number) for number in numbers]
-            rows = [row for rows in told for row in (rows if query.get("history") == "1" else rows[-1:])]
+        def answer_number_query() -> HttpReply:
+            rows_by_number = [self._published.list_rows_of_number(number) for number in numbers]
+            rows = [row for rows in rows_by_number for row in (rows if query.get("history") == "1" else rows[-1:])]
             return self._make_reply(query, rows)
 
-        return self._make_call("registry_num", answer, numbers[0])
+        return self._make_call("registry_num", answer_number_query, numbers[0])
 
     def _make_diff_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
@@ -88,11 +88,11 @@ class SimulatedRegistry:
         matches = _make_name_filter(query)
         filters = _make_place_and_kind_filter(query)
 
-        def answer() -> HttpReply:
+        def answer_name_query() -> HttpReply:
             rows = self._published.iterate_newest_rows()
             return self._make_reply(query, (row for row in rows if matches(row) and filters(row)))
 
-        return self._make_call("registry_name", answer)
+        return self._make_call("registry_name", answer_name_query)
 
     def _make_call(self, name: str, make_reply: Callable[[], HttpReply], number: str | None = None) -> ProviderCall:
         return ProviderCall(PROVIDER_NAME, name, make_reply, number, too_fast_reply=_make_error_reply(403))
@@ -102,21 +102,21 @@ class SimulatedRegistry:
         `divide` is the number of the part, from 1. The answer's head has the numbers of all rows and all parts."""
         divide = query.get("divide", "1")
         _refuse_unless(divide.isdecimal() and 1 <= int(divide) <= 99_999, "017", "分割番号に誤りがあります。")
-        found = list(rows)
-        parts = -(-len(found) // MAX_ROWS_PER_ANSWER)
+        row_list = list(rows)
+        parts = -(-len(row_list) // MAX_ROWS_PER_ANSWER)
         _refuse_unless(int(divide) <= max(parts, 1), "018", "分割番号は分割数以下を指定してください。")
         start = (int(divide) - 1) * MAX_ROWS_PER_ANSWER
         part = [
             row._replace(sequence_number=str(number))
-            for number, row in enumerate(islice(found, start, start + MAX_ROWS_PER_ANSWER), start=start + 1)
+            for number, row in enumerate(islice(row_list, start, start + MAX_ROWS_PER_ANSWER), start=start + 1)
         ]
-        head = (self._published.last_day.isoformat(), str(len(found)), divide, str(parts))
+        head = (self._published.last_day.isoformat(), str(len(row_list)), divide, str(parts))
         return _REPLY_MAKER_BY_ANSWER_TYPE[query["type"]](head, part)
 
 
 def _make_csv(header_fields: tuple[str, ...], rows: list[RegistryRow], codec: str) -> HttpReply:
     lines = [",".join(header_fields), *map(format_csv_line, rows), ""]
-    return HttpReply(body="\r\n".join(lines).encode(codec, "replace"), media_type=_CSV)
+    return HttpReply(body="\r\n".join(lines).encode(codec, "replace"), media_type=_CSV_MEDIA_TYPE)
 
 
 def _make_xml(header_fields: tuple[str, ...], rows: list[RegistryRow]) -> HttpReply:
@@ -126,7 +126,7 @@ def _make_xml(header_fields: tuple[str, ...], rows: list[RegistryRow]) -> HttpRe
     for row in rows:
         fields = "".join(_format_xml_element(name, text) for name, text in zip(WEB_API_FIELD_NAMES, row, strict=True))
         parts.append(f"<corporation>{fields}</corporation>")
-    return HttpReply(body="".join((*parts, "</corporations>")).encode(), media_type=_XML)
+    return HttpReply(body="".join((*parts, "</corporations>")).encode(), media_type=_XML_MEDIA_TYPE)
 
 
 def _format_xml_element(name: str, text: str) -> str:
@@ -158,7 +158,7 @@ def _refuse_unless(is_valid: bool, code: str, text: str) -> None:
 
 
 def _make_error_reply(status: int, text: str = "") -> HttpReply:
-    return HttpReply(status, text.encode(), _CSV if text else _HTML)
+    return HttpReply(status, text.encode(), _CSV_MEDIA_TYPE if text else _HTML_MEDIA_TYPE)
 
 
 def _read_query_day(query: Mapping[str, str], name: str) -> date:
@@ -178,13 +178,13 @@ def _make_place_and_kind_filter(query: Mapping[str, str]) -> Callable[[RegistryR
         all(kind in _CORPORATION_KINDS_BY_QUERY_CODE for kind in kinds), "016", "法人種別に誤りがあります。"
     )
     _refuse_unless(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
-    chosen = frozenset[str]().union(*(_CORPORATION_KINDS_BY_QUERY_CODE[kind] for kind in kinds))
+    kind_codes = frozenset[str]().union(*(_CORPORATION_KINDS_BY_QUERY_CODE[kind] for kind in kinds))
 
-    def matches(row: RegistryRow) -> bool:
+    def has_place_and_kind(row: RegistryRow) -> bool:
         code = (row.prefecture_code or "99") + row.city_code
-        return code.startswith(place) and (not chosen or row.kind in chosen)
+        return code.startswith(place) and (not kind_codes or row.kind in kind_codes)
 
-    return matches
+    return has_place_and_kind
 
 
 def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
@@ -196,15 +196,17 @@ def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]
     _refuse_unless(bool(query.get("name")), "020", "商号又は名称を指定してください。")
     _refuse_unless(mode in ("1", "2") and target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。")
     normalize = _NAME_NORMALIZER_BY_SEARCH_MODE[target]
-    wanted = normalize(query["name"])
+    normalized_name = normalize(query["name"])
 
-    def matches(row: RegistryRow) -> bool:
+    def has_matching_name(row: RegistryRow) -> bool:
         if row.hihyoji == "1" or row.process == "99" or (query.get("close") == "0" and row.close_date):
             return False
         names = map(normalize, (row.en_name,) if target == "3" else (row.name, row.furigana))
-        return any(name.startswith(wanted) if mode == "1" else wanted in name for name in names if name)
+        return any(
+            name.startswith(normalized_name) if mode == "1" else normalized_name in name for name in names if name
+        )
 
-    return matches
+    return has_matching_name
 
 
 _NAME_NORMALIZER_BY_SEARCH_MODE: Mapping[str, Callable[[str], str]] = {

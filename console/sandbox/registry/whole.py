@@ -80,19 +80,19 @@ class InventedRegistry:
 
     def __init__(self, rows: int, seed: int, day: date, prefecture: str | None = None) -> None:
         self.rows, self.seed, self.day = rows, seed, day
-        chosen = [each for each in PREFECTURES if prefecture in (None, each.code)]
-        if not chosen:
+        prefectures = [entry for entry in PREFECTURES if prefecture in (None, entry.code)]
+        if not prefectures:
             raise ValueError(f"{prefecture} is no prefecture")
-        shares = [each.weight for each in chosen]
+        shares = [entry.weight for entry in prefectures]
         by_prefecture = _split_total_by_weights(rows, shares)
         self._segments: list[_NumberSegment] = []
         start = 0
-        for each, of_prefecture in zip(chosen, by_prefecture, strict=True):
+        for entry, of_prefecture in zip(prefectures, by_prefecture, strict=True):
             for digit, count in enumerate(_split_total_by_weights(of_prefecture, [1] * 9), start=1):
                 if count > MAX_ROWS_PER_SEGMENT:
                     raise ValueError(f"{rows} rows are too many")
                 if count:
-                    self._segments.append(_NumberSegment(each, digit, start, count))
+                    self._segments.append(_NumberSegment(entry, digit, start, count))
                     start += count
         self._starts = [segment.start for segment in self._segments]
 
@@ -105,9 +105,9 @@ class InventedRegistry:
         """Return the position of the row with this corporation number; None if there is none."""
         for segment in self._segments:
             if number.startswith(f"{segment.check_digit}99{segment.prefecture.code}"):
-                index, rest = divmod(int(number[5:11]), segment.stride)
+                index, offset = divmod(int(number[5:11]), segment.stride)
                 position = segment.start + index
-                if not rest and index < segment.rows and self.make_number_at(position) == number:
+                if not offset and index < segment.rows and self.make_number_at(position) == number:
                     return position
         return None
 
@@ -130,9 +130,9 @@ class InventedRegistry:
         for segment in self._segments:
             first, last = max(start - segment.start, 0), min(end - segment.start, segment.rows)
             while first < last:
-                following = min((first // ROWS_PER_BLOCK + 1) * ROWS_PER_BLOCK, last)
-                yield self._make_block_lines(segment, first, following)
-                first = following
+                next_start = min((first // ROWS_PER_BLOCK + 1) * ROWS_PER_BLOCK, last)
+                yield self._make_block_lines(segment, first, next_start)
+                first = next_start
 
     def _make_block_lines(self, segment: _NumberSegment, start: int, stop: int) -> list[str]:
         """Return the lines of a segment's rows from `start` to before `stop`, which must be in one block. Eight
@@ -173,12 +173,12 @@ class InventedRegistry:
             text_2, kana_2, _ = second_words[b % second_count]
             prefix, suffix, kind = forms[c % form_count]
             place, codes = places[d % place_count]
-            event, assigned = dates[f % date_count]
+            event, assignment_day = dates[f % date_count]
             kana = f'"{kana_1}{kana_2}"' if h > _HIGHEST_DRAW_WITHOUT_FURIGANA else ""
             position += 1
             line = (
                 f'{position},{number},{event},"{prefix}{text_1}{text_2}{suffix}",,{kind},{place}'
-                f'{streets[e % street_count]}",,{codes},,,,,,,{assigned},1,,,,,{kana},0'
+                f'{streets[e % street_count]}",,{codes},,,,,,,{assignment_day},1,,,,,{kana},0'
             )
             if g < DRAW_LIMIT_OF_SPECIAL_ROWS or position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
                 line = self._make_special_line(line, position, g)
@@ -187,11 +187,15 @@ class InventedRegistry:
 
     def _make_special_line(self, line: str, position: int, draw: int) -> str:
         row = RegistryRow(*next(csv.reader((line,))))
-        following = self.make_number_at(position) if position < self.rows else None
+        next_number = self.make_number_at(position) if position < self.rows else None
         if position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
-            is_end = following is None or position % ROWS_PER_MERGER_CHAIN == _MERGER_CHAIN_POSITIONS_IN_GROUP[-1]
-            return line if following is None or is_end else format_csv_line(make_merged_row(row, following, self.day))
-        return format_csv_line(make_special_row(row, draw, following, self.day))
+            is_end = next_number is None or position % ROWS_PER_MERGER_CHAIN == _MERGER_CHAIN_POSITIONS_IN_GROUP[-1]
+            return (
+                line
+                if next_number is None or is_end
+                else format_csv_line(make_merged_row(row, next_number, self.day))
+            )
+        return format_csv_line(make_special_row(row, draw, next_number, self.day))
 
     @cached_property
     def _street_endings(self) -> list[str]:
@@ -209,28 +213,31 @@ class InventedRegistry:
 
     def _draw_date_fields(self, source: random.Random) -> tuple[str, str]:
         days = max((self.day - FIRST_ASSIGNMENT_DAY).days, 1)
-        assigned = (
+        assignment_day = (
             FIRST_ASSIGNMENT_DAY
             if source.random() < 0.6
             else FIRST_ASSIGNMENT_DAY + timedelta(days=source.randrange(days))
         )
         process = source.choices(("01", "11", "12", "22", "81"), (70, 10, 19, 0.5, 0.5))[0]
-        changed = assigned
+        change_day = assignment_day
         if process != "01":
-            changed += timedelta(days=source.randrange(max((self.day - assigned).days, 1)))
-        updated = min(changed + timedelta(days=source.randrange(5)), self.day)
-        correct = int(source.random() < 0.1)
-        return f"{process},{correct},{updated.isoformat()},{changed.isoformat()}", assigned.isoformat()
+            change_day += timedelta(days=source.randrange(max((self.day - assignment_day).days, 1)))
+        update_day = min(change_day + timedelta(days=source.randrange(5)), self.day)
+        correction_flag = int(source.random() < 0.1)
+        return (
+            f"{process},{correction_flag},{update_day.isoformat()},{change_day.isoformat()}",
+            assignment_day.isoformat(),
+        )
 
 
 def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:
-    """Split `total` in proportion to the weights into whole numbers whose sum is `total`."""
-    whole, done, parts = sum(weights), 0, []
-    reached = 0
+    """Return whole numbers in proportion to the weights, whose sum is `total`."""
+    weight_sum, assigned_sum, parts = sum(weights), 0, []
+    reached_weight = 0
     for weight in weights:
-        reached += weight
-        parts.append(total * reached // whole - done)
-        done += parts[-1]
+        reached_weight += weight
+        parts.append(total * reached_weight // weight_sum - assigned_sum)
+        assigned_sum += parts[-1]
     return parts
 
 
@@ -253,10 +260,11 @@ def _make_numbers_of_rows(segment: _NumberSegment, start: int, stop: int) -> lis
     lead = f"{segment.check_digit}99{segment.prefecture.code}"
     pairs, stride = compute_check_digit_weights(), segment.stride
     # The value that the last eight digits must add to the sum (a remainder of 9), so that the check digit is right.
-    needed = 9 - segment.check_digit - pairs[99] - pairs[int(segment.prefecture.code)]
+    needed_remainder = 9 - segment.check_digit - pairs[99] - pairs[int(segment.prefecture.code)]
     endings = _NUMBER_ENDINGS_BY_CHECK_SUM
     return [
-        f"{lead}{middle:06d}{endings[(needed - pairs[high] - pairs[low // 100] - pairs[low % 100]) % 9][choice]}"
+        f"{lead}{middle:06d}"
+        f"{endings[(needed_remainder - pairs[high] - pairs[low // 100] - pairs[low % 100]) % 9][choice]}"
         for middle in range(start * stride, stop * stride, stride)
         for (high, low), choice in ((divmod(middle, 10_000), middle * 7 % 11),)
     ]

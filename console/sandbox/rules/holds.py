@@ -44,7 +44,7 @@ class HeldCalls:
     def __init__(self) -> None:
         self._ids = count(1)
         self._holds: dict[int, HeldBackCall] = {}
-        self._closed = Event()
+        self._closing_event = Event()
         self.change_condition = Condition()
 
     def hold_call(self, call: str, number: str | None, fault: str, seconds: float | None) -> HoldEnding:
@@ -53,7 +53,7 @@ class HeldCalls:
         `number` and the action `fault` that holds it."""
         hold = HeldBackCall(next(self._ids), call, number, fault)
         with self.change_condition:
-            if self._closed.is_set():
+            if self._closing_event.is_set():
                 return HoldEnding.DROPPED
             self._holds[hold.id] = hold
             self.change_condition.notify_all()
@@ -74,7 +74,7 @@ class HeldCalls:
 
     def close(self) -> None:
         """End all held calls. Later calls are not held any more."""
-        self._closed.set()
+        self._closing_event.set()
         self.drop_calls()
 
     def _end_calls(self, ending: HoldEnding, must_end: Callable[[HeldBackCall], bool]) -> int:
@@ -89,7 +89,7 @@ class HeldCalls:
 
     def pause(self, seconds: float) -> bool:
         """Wait `seconds` without being listed as a held call. Return False if the sandbox stops during the wait."""
-        return not (seconds > 0 and self._closed.wait(seconds))
+        return not (seconds > 0 and self._closing_event.wait(seconds))
 
     def notify_waiters(self) -> None:
         """Wake all threads that wait for a change in the sandbox."""
@@ -103,10 +103,10 @@ class HeldCalls:
         deadline = time.monotonic() + seconds
         with self.change_condition:
             while not is_reached():
-                remaining = deadline - time.monotonic()
-                if remaining <= 0 or self._closed.is_set():
+                remaining_seconds = deadline - time.monotonic()
+                if remaining_seconds <= 0 or self._closing_event.is_set():
                     return False
-                self.change_condition.wait(remaining)
+                self.change_condition.wait(remaining_seconds)
         return True
 
     def count_held_calls(self, call: str | None = None, number: str | None = None) -> int:

@@ -46,7 +46,8 @@ FaultFunctionT = TypeVar("FaultFunctionT", bound=FaultFunction)
 class FaultKind:
     """One row of the table of faults. `answer_description` describes the answer that the caller gets. `effect` says
     if and when the charge, token rotation, refund or notice happens. `calls` are the calls to which the fault can be
-    applied; empty means every call except the notices.
+    applied; empty means every call except the notices. `argument_rule` says whether the fault has an argument,
+    `option_names` are the names of its options.
 
     The sandbox itself makes the calls that send notices, so a fault applies to them only if its `calls` name them.
     """
@@ -82,13 +83,13 @@ def register_fault(
     option_names: tuple[str, ...] = (),
 ) -> Callable[[FaultFunctionT], FaultFunctionT]:
     """Return a decorator that adds a function to the table of faults under this name; `answer_description` describes
-    the answer that the caller gets.
+    the answer that the caller gets. The other parameters are the fields of `FaultKind`.
     """
 
-    def register(perform: FaultFunctionT) -> FaultFunctionT:
+    def register_function(perform: FaultFunctionT) -> FaultFunctionT:
         FAULT_BY_NAME[name] = FaultKind(
             name, answer_description, effect, frozenset(calls), argument_rule, option_names, perform
         )
         return perform
 
-    return register
+    return register_function

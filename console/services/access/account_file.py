@@ -165,5 +165,5 @@ def _find_line_of_name(content: str, name: object) -> int:
 
 
 def _find_name_positions(content: str, name: object) -> Iterator[int]:
-    quoted = re.escape(json.dumps(name, ensure_ascii=False))
-    yield from (match.start(1) for match in re.finditer(rf'"name"\s*:\s*({quoted})', content))
+    quoted_name = re.escape(json.dumps(name, ensure_ascii=False))
+    yield from (match.start(1) for match in re.finditer(rf'"name"\s*:\s*({quoted_name})', content))

@@ -133,8 +133,10 @@ class DatabaseAccountService:
         context, server = self._context, self._context.database.is_server
         entries = read_account_entries(content)
         with context.database.read() as conn:
-            stored = people.read_people_by_name(conn)
-        changes = [self._make_account_change(entry, stored.get(entry.person.name), passwords) for entry in entries]
+            stored_people = people.read_people_by_name(conn)
+        changes = [
+            self._make_account_change(entry, stored_people.get(entry.person.name), passwords) for entry in entries
+        ]
         if not dry_run:
             _refuse_implicit_changes(changes)
         statements = self._apply_to_server(changes, dry_run=dry_run) if server else ()
@@ -145,17 +147,17 @@ class DatabaseAccountService:
         )
 
     def _make_account_change(
-        self, entry: AccountEntry, stored: StoredPerson | None, passwords: PasswordReader
+        self, entry: AccountEntry, stored_person: StoredPerson | None, passwords: PasswordReader
     ) -> _AccountChange:
         name, server = entry.person.name, self._context.database.is_server
         entry = entry if server else replace(entry, asks_worker=False)  # no accounts: each person acts directly
         if name == self._context.database.account:
             raise make_account_file_error(UsageProblem.ACCOUNTS_OWNER_OF_SCHEMA, entry.line, name)
         # the audit trail trusts its roots by the role of their writer, so this role must stay
-        if stored and WORKER in stored.person.roles - entry.person.roles:
+        if stored_person and WORKER in stored_person.person.roles - entry.person.roles:
             raise make_account_file_error(UsageProblem.ACCOUNTS_NEW_ROLE_FOR_WORKER, entry.line, name)
         password = passwords(entry.password_env) if server and entry.password_env else None
-        if server and stored is None and not password and not entry.is_disabled:
+        if server and stored_person is None and not password and not entry.is_disabled:
             variable = entry.password_env or "password_env"
             raise ConsoleError(
                 ErrorCode.BAD_PROFILE,
@@ -167,7 +169,7 @@ class DatabaseAccountService:
                 ErrorCode.BAD_PROFILE,
                 {"variable": entry.password_env or "", "problem": SettingProblem.PASSWORD_NOT_ASCII, "name": name},
             )
-        return _AccountChange(entry, stored, password or None)
+        return _AccountChange(entry, stored_person, password or None)
 
     def _write_operator_rows(self, tx: Transaction, changes: Sequence[_AccountChange]) -> None:
         """Write the changed rows of `operators` with their audit entries. The caller has already executed all SQL
@@ -315,13 +317,15 @@ def _require_database_rights(conn: Connection, *, has_asking_people: bool) -> No
     """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a right that
     the creation of accounts needs. `has_asking_people`: True if a worker acts for people of the file."""
     lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
-    missing = [
+    missing_rights = [
         right
         for right, pattern in _list_needed_database_rights(conn, has_asking_people=has_asking_people).items()
         if not any(re.search(pattern, line) for line in lines)
     ]
-    if missing:
-        raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.SCHEMA_RIGHTS, "needs_rights": missing})
+    if missing_rights:
+        raise ConsoleError(
+            ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.SCHEMA_RIGHTS, "needs_rights": missing_rights}
+        )
 
 
 def _run_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> None:

@@ -34,10 +34,10 @@ class LockWatch:
 
         Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right.
         """
-        ended = [
+        ended_sessions = [
             session for node in self._nodes for session in node.end_blocking_sessions(self._context.clock.monotonic())
         ]
-        for account, reason in sorted({(session.account, session.reason) for session in ended}):
+        for account, reason in sorted({(session.account, session.reason) for session in ended_sessions}):
             _log.info("a session of %s that held others up was ended: %s", account or "nobody", reason)
             facts = {"account": account, "reason": reason}
             with act_as(WORKER):
@@ -46,7 +46,7 @@ class LockWatch:
                         tx, AuditAction.LOCK_HOLDER_ENDED, None, facts, kind="session"
                     )
                 )
-        return len(ended)
+        return len(ended_sessions)
 
     def close(self) -> None:
         """Close the connections to all nodes of the server."""
@@ -72,29 +72,31 @@ class _ServerNode:
         MAX_BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back transaction.
         `now` is in monotonic seconds.
         """
-        ended: list[EndedSession] = []
+        ended_sessions: list[EndedSession] = []
         with self.database.read() as conn:
             for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
-                found = lock_holders.end_next_blocking_session(conn)
-                if found is None:
+                blocking_session = lock_holders.end_next_blocking_session(conn)
+                if blocking_session is None:
                     break
-                if found.reason == lock_holders.PREPARED_TRANSACTION_REASON:
+                if blocking_session.reason == lock_holders.PREPARED_TRANSACTION_REASON:
                     ids = lock_holders.list_prepared_transactions(conn)
-                    known = (
+                    known_transactions = (
                         self._detected_at
                         if now - self._last_pass_at <= FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS
                         else {}
                     )
-                    self._detected_at, self._last_pass_at = {id: known.get(id, now) for id in ids}, now
+                    self._detected_at, self._last_pass_at = {id: known_transactions.get(id, now) for id in ids}, now
                     old = [
                         id
                         for id, since in self._detected_at.items()
                         if now - since >= lock_holders.MAX_BLOCKING_SECONDS
                     ]
-                    ended += [found for id in old if lock_holders.roll_back_prepared_transaction(conn, id)]
+                    ended_sessions += [
+                        blocking_session for id in old if lock_holders.roll_back_prepared_transaction(conn, id)
+                    ]
                     break
-                ended.append(found)
-        return ended
+                ended_sessions.append(blocking_session)
+        return ended_sessions
 
 
 def _open_node_databases(database: Database) -> list[Database]:

@@ -37,7 +37,7 @@ class ReadOnlySwitchService:
     def set_switch(self, scope: str, is_on: bool, reason: str, *, request_id: str | None = None) -> ReadOnlySwitch:
         """Set the read-only switch of `scope`, which is EVERYTHING_SCOPE or the name of a provider, and return its
         setting. If the switch already has this value, write nothing and return the stored setting with its earlier
-        reason. A switch that was never set is off; setting it to off writes nothing either.
+        reason. A switch that was never set is off; a call that sets such a switch to off writes nothing either.
 
         Raises not_found for an unknown scope, usage for a reason that is empty or longer than
         LONGEST_REASON_CHARACTERS, and not_allowed.
@@ -63,10 +63,12 @@ class ReadOnlySwitchService:
             )
 
     def _store_switch(self, tx: Transaction, switch: ReadOnlySwitch) -> ReadOnlySwitch:
-        present = {kept.scope: kept for kept in read_only_switches.read_switches(tx.conn)}.get(switch.scope)
-        if present is not None and present.is_on == switch.is_on:
-            return present
-        if present is None and not switch.is_on:
+        present_switch = {
+            stored_switch.scope: stored_switch for stored_switch in read_only_switches.read_switches(tx.conn)
+        }.get(switch.scope)
+        if present_switch is not None and present_switch.is_on == switch.is_on:
+            return present_switch
+        if present_switch is None and not switch.is_on:
             return switch
         read_only_switches.insert_switch(tx.conn, switch)
         action = AuditAction.READ_ONLY_ON if switch.is_on else AuditAction.READ_ONLY_OFF

@@ -27,7 +27,7 @@ from console.store.schema import legacy_table
 
 ROW_IDS_PER_RANGE = 1_000
 ROWS_PER_TRANSACTION = 50
-MAX_PASSES, FEW_ROWS_LEFT = 5, 2_000
+MAX_PASSES, MIN_ROWS_FOR_ANOTHER_PASS = 5, 2_000
 LATE_ROW_ID_MARGIN = 10_000
 """Number of ids by which each further pass over the rows begins before the end of the previous pass, because a row
 with a lower id may be committed later.
@@ -136,17 +136,17 @@ class AdoptionRun:
 
     def _process_all_rows(self) -> None:
         """Process all rows of the table in passes: normalise their corporation numbers, mark unreadable numbers and
-        duplicates, and adopt all other rows. Make at most MAX_PASSES passes, until fewer than FEW_ROWS_LEFT ids
-        were added during one; each further pass processes only the rows from LATE_ROW_ID_MARGIN ids before the end
-        of the previous one. The passes end early because `_process_rows_added_during_adoption`, which processes
-        single rows, is slower than a pass.
+        duplicates, and adopt all other rows. Make at most MAX_PASSES passes, until fewer than
+        MIN_ROWS_FOR_ANOTHER_PASS ids were added during one; each further pass processes only the rows from
+        LATE_ROW_ID_MARGIN ids before the end of the previous one. The passes end early because
+        `_process_rows_added_during_adoption`, which processes single rows, is slower than a pass.
         """
         after_id = 0
         for _ in range(MAX_PASSES):
             upto = self._read_highest_id()
             self._process_id_range(after_id, upto)
             after_id = max(0, upto - LATE_ROW_ID_MARGIN)
-            if self._read_highest_id() - upto < FEW_ROWS_LEFT:
+            if self._read_highest_id() - upto < MIN_ROWS_FOR_ANOTHER_PASS:
                 return
 
     def _read_highest_id(self) -> int:
@@ -337,12 +337,12 @@ def accept_incomplete_rows(context: ServiceContext) -> int:
 
 
 def _accept_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
-    accepted = adopt_rows.accept_incomplete(tx.conn, ids, context.now())
-    facts = {"rows": accepted, "from": ids[0], "to": ids[-1]}
+    accepted_count = adopt_rows.accept_incomplete(tx.conn, ids, context.now())
+    facts = {"rows": accepted_count, "from": ids[0], "to": ids[-1]}
     context.record_audit(
         tx, AuditAction.CREDIT_CHECK_INCOMPLETE_ACCEPTED, None, facts, kind=credit_checks.CREDIT_CHECK_KIND
     )
-    return accepted
+    return accepted_count
 
 
 def _make_claim_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:

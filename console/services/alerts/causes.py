@@ -66,8 +66,8 @@ def _list_subject_ids(some_alerts: Iterable[Alert], kind: str) -> set[int]:
 
 
 def _find_payment_ids(conn: Connection, ids: Collection[int]) -> dict[int, int]:
-    found = (refunds.find(conn, id) for id in ids)
-    return {refund.id: refund.payment_id for refund in found if refund is not None}
+    refund_records = (refunds.find(conn, id) for id in ids)
+    return {refund.id: refund.payment_id for refund in refund_records if refund is not None}
 
 
 def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
@@ -86,10 +86,12 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
     by_kind: dict[str, set[int]] = {}
     for kind, id in subjects:
         by_kind.setdefault(kind, set()).add(id)
-    found = [alerts.find_by_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind]
+    alert_groups = [
+        alerts.find_by_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind
+    ]
     if TASKS_CAUSE in causes:
-        found.append(alerts.list_newest_of_kind(conn, TASKS_CAUSE.kind, MAX_AFFECTED_RECORDS_PER_CAUSE))
-    return tuple(alert for group in found for alert in group)
+        alert_groups.append(alerts.list_newest_of_kind(conn, TASKS_CAUSE.kind, MAX_AFFECTED_RECORDS_PER_CAUSE))
+    return tuple(alert for group in alert_groups for alert in group)
 
 
 class AffectedRecordReader:
@@ -102,25 +104,27 @@ class AffectedRecordReader:
     def read(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, tuple[AffectedRecord, ...]]:
         """Return the records that each of these causes affects. The orders and payments of all causes are read
         together in a few queries."""
-        lapsed = journal.list_lapsed_by_kind(conn)
-        records = _read_order_chains(conn, causes, lapsed.get(refunds.REFUND_KIND, frozenset()))
+        lapsed_ids = journal.list_lapsed_by_kind(conn)
+        records = _read_order_chains(conn, causes, lapsed_ids.get(refunds.REFUND_KIND, frozenset()))
         for cause in causes:
             if cause.kind not in _ORDER_CHAIN_RECORD_KINDS:
-                records[cause] = self._find_records_of_cause(conn, cause, lapsed)
+                records[cause] = self._find_records_of_cause(conn, cause, lapsed_ids)
         return {cause: _make_affected_records(records.get(cause, ())) for cause in causes}
 
-    def _find_records_of_cause(self, conn: Connection, cause: Cause, lapsed: queues.LapsedIds) -> Sequence[Record]:
+    def _find_records_of_cause(
+        self, conn: Connection, cause: Cause, lapsed_ids: queues.LapsedIds
+    ) -> Sequence[Record]:
         match cause.kind:
             case refunds.REFUND_KIND:
-                return _list_present_record(refunds.find(conn, cause.id))
+                return _list_record_if_present(refunds.find(conn, cause.id))
             case credit_checks.CREDIT_CHECK_KIND:
-                return _list_present_record(credit_checks.find(conn, cause.id))
+                return _list_record_if_present(credit_checks.find(conn, cause.id))
             case _ if cause.kind == CORPORATION_KIND:
                 return self._find_records_of_corporation(conn, format_number_of_subject(cause.id))
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUE_BY_SUBJECT_ID:
-                return self._find_records_of_queue(conn, QUEUE_BY_SUBJECT_ID[cause.id], lapsed)
+                return self._find_records_of_queue(conn, QUEUE_BY_SUBJECT_ID[cause.id], lapsed_ids)
             case _ if cause.kind == PROVIDER_KIND:
-                return self._find_records_of_provider(conn, cause.id, lapsed)
+                return self._find_records_of_provider(conn, cause.id, lapsed_ids)
         return ()
 
     def _find_records_of_corporation(self, conn: Connection, number: str) -> Sequence[Record]:
@@ -131,30 +135,34 @@ class AffectedRecordReader:
             if check.superseded_by is None and (check.expired_at is None or check.expired_at > now)
         ]
         order_ids = {order.id for order in orders.find_by_corporation(conn, number)}
-        paid = {payment.id: payment for payment in payments.find_by_orders(conn, order_ids)}
-        paid |= {payment.id: payment for payment in payments.find_by_corporation(conn, number)}
-        open_payments = [payment for payment in paid.values() if _is_open_payment(payment)]
+        payments_by_id = {payment.id: payment for payment in payments.find_by_orders(conn, order_ids)}
+        payments_by_id |= {payment.id: payment for payment in payments.find_by_corporation(conn, number)}
+        open_payments = [payment for payment in payments_by_id.values() if _is_open_payment(payment)]
         open_refunds = [
-            refund for refund in refunds.find_by_payments(conn, paid) if refund.state not in ENDED_REFUND_STATES
+            refund
+            for refund in refunds.find_by_payments(conn, payments_by_id)
+            if refund.state not in ENDED_REFUND_STATES
         ]
         return (*checks, *open_payments, *open_refunds)
 
-    def _find_records_of_queue(self, conn: Connection, name: str, lapsed: queues.LapsedIds) -> Sequence[Record]:
+    def _find_records_of_queue(self, conn: Connection, name: str, lapsed_ids: queues.LapsedIds) -> Sequence[Record]:
         cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[name])
-        page = queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed)
+        page = queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
         return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
 
-    def _find_records_of_provider(self, conn: Connection, number: int, lapsed: queues.LapsedIds) -> Sequence[Record]:
-        waiting = [
+    def _find_records_of_provider(
+        self, conn: Connection, number: int, lapsed_ids: queues.LapsedIds
+    ) -> Sequence[Record]:
+        waiting_records = [
             record
             for name in _QUEUES_WAITING_FOR_PROVIDER
-            for _, record in queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed)
+            for _, record in queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
         ]
         of_refunds = payments.find_by_ids(
-            conn, {record.payment_id for record in waiting if isinstance(record, Refund)}
+            conn, {record.payment_id for record in waiting_records if isinstance(record, Refund)}
         )
         provider_of = {payment.id: payment.provider for payment in of_refunds}
-        unique = {(type(record), record.id): record for record in waiting}
+        unique = {(type(record), record.id): record for record in waiting_records}
         return [
             record
             for record in unique.values()
@@ -178,31 +186,33 @@ def _is_open_payment(payment: Payment) -> bool:
     return payment.state not in FINAL_STATES or payment.certainty is Certainty.UNKNOWN
 
 
-def _list_present_record(record: Record | None) -> Sequence[Record]:
+def _list_record_if_present(record: Record | None) -> Sequence[Record]:
     return () if record is None else (record,)
 
 
 def _read_order_chains(
-    conn: Connection, causes: Collection[Cause], lapsed: AbstractSet[int]
+    conn: Connection, causes: Collection[Cause], lapsed_ids: AbstractSet[int]
 ) -> dict[Cause, Sequence[Record]]:
     """Return, for each cause that is an order or a payment, that order with its payments, or that payment, and the
-    unfinished refunds of these payments. `lapsed` has the ids of the refunds whose operation has lapsed: its
+    unfinished refunds of these payments. `lapsed_ids` has the ids of the refunds whose operation has lapsed: its
     process ended during the call to the provider.
     """
     order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
     found_orders = {order.id: order for order in orders.find_by_ids(conn, order_ids)} if order_ids else {}
-    paid = payments.find_by_orders(conn, order_ids)
-    alone = payments.find_by_ids(conn, payment_ids) if payment_ids else ()
+    order_payments = payments.find_by_orders(conn, order_ids)
+    single_payments = payments.find_by_ids(conn, payment_ids) if payment_ids else ()
     of_payment: dict[int, list[Refund]] = {}
-    for refund in refunds.find_by_payments(conn, {payment.id for payment in (*paid, *alone)}, lapsed):
+    for refund in refunds.find_by_payments(
+        conn, {payment.id for payment in (*order_payments, *single_payments)}, lapsed_ids
+    ):
         if refund.state not in ENDED_REFUND_STATES:
             of_payment.setdefault(refund.payment_id, []).append(refund)
     chains: dict[Cause, list[Record]] = {Cause(orders.ORDER_KIND, id): [order] for id, order in found_orders.items()}
-    for payment in paid:
+    for payment in order_payments:
         chain = chains.setdefault(Cause(orders.ORDER_KIND, payment.order_id or 0), [])
         chain += [payment, *of_payment.get(payment.id, ())]
-    for payment in alone:
+    for payment in single_payments:
         chains[Cause(payments.PAYMENT_KIND, payment.id)] = [payment, *of_payment.get(payment.id, ())]
     return dict(chains)
 

@@ -95,20 +95,21 @@ class ChangedCompanyAlerts:
     def update_alerts(self) -> int:
         """Resolve the alerts about corporations whose credit checks were renewed. If the registry is newer than at
         the last run, compare the watched corporations with it. Search new records for corporations that are not yet
-        watched. Without a registry, or with an older one than at the last run, only resolve alerts. Return the
-        number of alerts that were raised or resolved. Raises not_allowed if the acting person may not run due
-        tasks.
+        watched. Without a registry, or with an older registry than at the last run, only resolve alerts. Return the
+        number of alerts that were raised or resolved. Raises not_allowed if the acting person may not run due tasks.
         """
         self._context.require_right("due_tasks")
-        settled = sum(iterate_until_stopped(self._resolve_renewed()))
+        settled_count = sum(iterate_until_stopped(self._resolve_renewed()))
         registry = self._context.open_registry()
-        return settled if registry is None else settled + self._compare_with_registry(registry)
+        return settled_count if registry is None else settled_count + self._compare_with_registry(registry)
 
     def _compare_with_registry(self, registry: "RegistryReader") -> int:
         status, count = registry.status(), 0
         try:
-            for changed in iterate_until_stopped(self._compare_pages(registry, status.registry_date, status.rows)):
-                count += changed
+            for changed_count in iterate_until_stopped(
+                self._compare_pages(registry, status.registry_date, status.rows)
+            ):
+                count += changed_count
         except _RegistryReplaced:
             _log.info(
                 "task %s: another registry is in use now; the next run compares with it", COMPANY_CHANGES_TASK_NAME
@@ -117,16 +118,16 @@ class ChangedCompanyAlerts:
 
     def _compare_pages(self, registry: "RegistryReader", day: date, rows: int) -> Iterator[int]:
         """Run the due task page by page, and yield the number of raised and resolved alerts of each page. The
-        position of the task is stored after the last page, so that the run after a stopped one starts at the
+        position of the task is stored after the last page, so that the next run after a stopped run starts at the
         same position. `day` and `rows` are date and number of rows of the registry.
         """
         with self._context.database.read() as conn:
             position = _read_position(conn)
             newest_ids = tuple(live_records.find_newest_id(conn, kind) for kind in live_records.LIVE_RECORD_KINDS)
-            reread = 0 if conn.dialect.name == "sqlite" else IDS_READ_AGAIN_PER_RUN
+            reread_id_count = 0 if conn.dialect.name == "sqlite" else IDS_READ_AGAIN_PER_RUN
         if (day, rows) < position.registry:
             return
-        last_ids = [max(0, last_id - reread) for last_id in position.last_ids]
+        last_ids = [max(0, last_id - reread_id_count) for last_id in position.last_ids]
         if (day, rows) > position.registry:
             last_ids = [0] * len(last_ids)
             yield from self._compare_all_watched_corporations(registry, day)
@@ -155,9 +156,13 @@ class ChangedCompanyAlerts:
             last_number = rows[-1].number
             facts = self._read_facts(registry, day, rows)
             names = _read_successor_names(registry, facts.values())
-            stored = {row.number: row.facts for row in rows}
-            differing = {number: present for number, present in facts.items() if present != stored[number]}
-            yield self._write_differing_facts(differing, names, day) if differing else 0
+            stored_facts = {row.number: row.facts for row in rows}
+            differing_facts = {
+                number: present_facts
+                for number, present_facts in facts.items()
+                if present_facts != stored_facts[number]
+            }
+            yield self._write_differing_facts(differing_facts, names, day) if differing_facts else 0
 
     def _read_facts(
         self, registry: "RegistryReader", day: date, rows: Sequence[WatchedCorporation]
@@ -166,12 +171,14 @@ class ChangedCompanyAlerts:
         corporation that is not in the registry is left out, unless a difference file deleted it."""
         corporations = registry.find_many([row.number for row in rows])
         facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
-        missing = {row.number: row for row in rows if row.number not in facts and row.facts is not None}
-        if missing:
-            for change in registry.changes(min(row.registry_date for row in missing.values()), list(missing)):
-                stored = missing[change.number].facts
-                if ChangedFact.DELETED in change.facts and stored is not None:
-                    facts[change.number] = replace(stored, is_deleted=True)
+        missing_rows = {row.number: row for row in rows if row.number not in facts and row.facts is not None}
+        if missing_rows:
+            for change in registry.changes(
+                min(row.registry_date for row in missing_rows.values()), list(missing_rows)
+            ):
+                stored_facts = missing_rows[change.number].facts
+                if ChangedFact.DELETED in change.facts and stored_facts is not None:
+                    facts[change.number] = replace(stored_facts, is_deleted=True)
         _require_same_registry(registry, day)
         return facts
 
@@ -192,14 +199,14 @@ class ChangedCompanyAlerts:
         open_alerts = self._find_open_alerts(tx.conn, facts)
         count = 0
         for number, row in sorted(rows.items()):
-            present = facts[number]
-            if present == row.facts or row.registry_date > day:
+            present_facts = facts[number]
+            if present_facts == row.facts or row.registry_date > day:
                 continue
             if number not in watched_numbers or row.facts is None:
-                watched_corporations.store_facts(tx.conn, row, present, day, now)
+                watched_corporations.store_facts(tx.conn, row, present_facts, day, now)
             else:
-                name = names.get(present.successor or "", "")
-                count += self._store_change(tx, row, present, day, name, open_alerts.get(number))
+                name = names.get(present_facts.successor or "", "")
+                count += self._store_change(tx, row, present_facts, day, name, open_alerts.get(number))
         return count
 
     def _store_change(
@@ -248,19 +255,21 @@ class ChangedCompanyAlerts:
         number. Return the number of raised alerts.
         """
         corporations = registry.find_many(list(beginnings))
-        present = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
+        present_facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         first_days = {
             number: convert_to_local(begun_at, JST).date()
             for number, begun_at in beginnings.items()
-            if begun_at is not None and number in present
+            if begun_at is not None and number in present_facts
         }
-        earlier = _find_earlier_facts(registry, present, first_days)
-        names = _read_successor_names(registry, present.values())
+        earlier = _find_earlier_facts(registry, present_facts, first_days)
+        names = _read_successor_names(registry, present_facts.values())
         _require_same_registry(registry, day)
-        rows = [WatchedCorporation(number, earlier.get(number, facts), day) for number, facts in present.items()]
-        changed = {number: present[number] for number in earlier}
+        rows = [
+            WatchedCorporation(number, earlier.get(number, facts), day) for number, facts in present_facts.items()
+        ]
+        changed_facts = {number: present_facts[number] for number in earlier}
         return (
-            self._context.write(lambda tx: self._insert_watched_corporations(tx, rows, changed, names, day))
+            self._context.write(lambda tx: self._insert_watched_corporations(tx, rows, changed_facts, names, day))
             if rows
             else 0
         )
@@ -273,8 +282,8 @@ class ChangedCompanyAlerts:
         names: Mapping[str, str],
         day: date,
     ) -> int:
-        stored = watched_corporations.find_by_numbers(tx.conn, [row.number for row in rows])
-        new_rows = [row for row in rows if row.number not in stored]
+        stored_rows = watched_corporations.find_by_numbers(tx.conn, [row.number for row in rows])
+        new_rows = [row for row in rows if row.number not in stored_rows]
         watched_corporations.insert_rows(tx.conn, new_rows, self._context.now())
         new_changed = {row.number: facts_by_number[row.number] for row in new_rows if row.number in facts_by_number}
         return self._compare_again_and_write(tx, new_changed, names, day) if new_changed else 0
@@ -332,15 +341,17 @@ class ChangedCompanyAlerts:
             with self._context.database.read() as conn:
                 page = alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, ROWS_PER_PAGE, last_id)
                 detected_at = {format_number_of_subject(alert.subject_id): alert.detected_at for alert in page}
-                renewed = live_records.find_renewed_numbers(conn, detected_at, self._context.now())
+                renewed_numbers = live_records.find_renewed_numbers(conn, detected_at, self._context.now())
             if not page:
                 return
             last_id = page[-1].id
-            settled = [alert for alert in page if format_number_of_subject(alert.subject_id) in renewed]
-            yield self._resolve_alerts(settled) if settled else 0
+            settled_alerts = [
+                alert for alert in page if format_number_of_subject(alert.subject_id) in renewed_numbers
+            ]
+            yield self._resolve_alerts(settled_alerts) if settled_alerts else 0
 
-    def _resolve_alerts(self, settled: Sequence[Alert]) -> int:
-        return self._context.write(lambda tx: sum(self._resolve_alert(tx, alert) for alert in settled))
+    def _resolve_alerts(self, settled_alerts: Sequence[Alert]) -> int:
+        return self._context.write(lambda tx: sum(self._resolve_alert(tx, alert) for alert in settled_alerts))
 
 
 def find_acknowledged_changes(
@@ -351,19 +362,21 @@ def find_acknowledged_changes(
     corporation is still watched, and if neither the corporation's facts were written again nor its credit checks were
     renewed after the alert was raised.
     """
-    acknowledged = {
+    acknowledged_alerts = {
         format_number_of_subject(alert.subject_id): alert
         for alert in sorted(some_alerts, key=lambda alert: alert.id)
         if alert.rule_id == CORPORATION_CHANGE_RULE and alert.acknowledged_by is not None and alert.resolved_at
     }
-    rows = watched_corporations.find_by_numbers(conn, acknowledged)
-    watched = live_records.find_record_beginnings(conn, acknowledged, now)
-    detected_at = {number: alert.detected_at for number, alert in acknowledged.items()}
-    renewed = live_records.find_renewed_numbers(conn, detected_at, now)
+    rows = watched_corporations.find_by_numbers(conn, acknowledged_alerts)
+    beginnings_by_number = live_records.find_record_beginnings(conn, acknowledged_alerts, now)
+    detected_at = {number: alert.detected_at for number, alert in acknowledged_alerts.items()}
+    renewed_numbers = live_records.find_renewed_numbers(conn, detected_at, now)
     current = [
         alert
-        for number, alert in acknowledged.items()
-        if number in watched and number not in renewed and _has_reported_facts(rows.get(number), alert)
+        for number, alert in acknowledged_alerts.items()
+        if number in beginnings_by_number
+        and number not in renewed_numbers
+        and _has_reported_facts(rows.get(number), alert)
     ]
     newest = {
         alert.subject_id: alert.id
@@ -387,18 +400,18 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
     """Raise a new alert about the change that `alert` has reported, because a person reopens it, and return the new
     alert. The resolved alert stays as it is. Return None if `find_acknowledged_changes` doesn't return it.
 
-    The corporation's row gets a new version. A worker that has read the row before, when no alert was open, can't
-    write its result then and compares again. Raises RunAgain if a worker has changed the row meanwhile.
+    The corporation's row gets a new version. A worker that has read the row before this change can't write its
+    result, and compares again. Raises RunAgain if a worker has changed the row meanwhile.
     """
-    found = find_acknowledged_changes(tx.conn, (alert,), context.now())
-    row = watched_corporations.find_by_numbers(tx.conn, [change.number for _, change in found]).get(
+    changes_by_alert = find_acknowledged_changes(tx.conn, (alert,), context.now())
+    row = watched_corporations.find_by_numbers(tx.conn, [change.number for _, change in changes_by_alert]).get(
         format_number_of_subject(alert.subject_id)
     )
-    if not found or row is None or row.facts is None:
+    if not changes_by_alert or row is None or row.facts is None:
         return None
-    change = found[0][1]
+    change = changes_by_alert[0][1]
     watched_corporations.store_facts(tx.conn, row, row.facts, row.registry_date, context.now())
-    again = alerts.raise_alert(
+    new_alert = alerts.raise_alert(
         tx.conn,
         alert.rule_id,
         alert.subject_kind,
@@ -408,10 +421,10 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
         alert.expected,
         context.now(),
     )
-    if again is not None:
+    if new_alert is not None:
         facts = _make_event_facts(change.before, change.after, change.registry_date)
-        _record_alert_change(context, tx, "AlertRaised", again, facts)
-    return again
+        _record_alert_change(context, tx, "AlertRaised", new_alert, facts)
+    return new_alert
 
 
 def _make_event_facts(before: WatchedFacts, present_facts: WatchedFacts, day: date) -> Mapping[str, object]:
@@ -471,10 +484,12 @@ def _require_same_registry(registry: "RegistryReader", day: date) -> None:
 def _read_position(conn: Connection) -> CompanyWatchPosition:
     """Return the position of the last run that the due task `company_changes` has stored; the default position if
     none is stored, or if it can't be read."""
-    stored = next((task.position for task in tasks.list_tasks(conn) if task.name == COMPANY_CHANGES_TASK_NAME), None)
-    if stored:
+    stored_position = next(
+        (task.position for task in tasks.list_tasks(conn) if task.name == COMPANY_CHANGES_TASK_NAME), None
+    )
+    if stored_position:
         try:
-            day, rows, *last_ids = json.loads(stored)
+            day, rows, *last_ids = json.loads(stored_position)
             if len(last_ids) == len(live_records.LIVE_RECORD_KINDS):
                 return CompanyWatchPosition(date.fromisoformat(day), int(rows), tuple(map(int, last_ids)))
         except unreadable_rows.READ_ERRORS:

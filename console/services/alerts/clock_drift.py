@@ -52,7 +52,7 @@ class ClockDriftAlerts:
                 drifts = _measure_clocks_of_requests(conn) | drifts  # the own measurement is the more precise one
             open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
         open_ids = {alert.subject_id for alert in open_alerts}
-        new = {
+        new_drifts = {
             desk: format_observed_drift(name, seconds)
             for desk, (name, seconds) in drifts.items()
             if abs(seconds) > LARGEST_DRIFT_SECONDS and compute_subject_id(desk) not in open_ids
@@ -60,11 +60,13 @@ class ClockDriftAlerts:
         right = {
             compute_subject_id(desk) for desk, (_, seconds) in drifts.items() if abs(seconds) <= LARGEST_DRIFT_SECONDS
         }
-        oldest = context.now() - ALERT_LIFETIME
-        ended = [alert.id for alert in open_alerts if alert.subject_id in right or alert.detected_at < oldest]
-        if new or ended:
-            context.write(lambda tx: self._write_alerts(tx, new, ended))
-        return len(new) + len(ended)
+        earliest_detection = context.now() - ALERT_LIFETIME
+        ended_alert_ids = [
+            alert.id for alert in open_alerts if alert.subject_id in right or alert.detected_at < earliest_detection
+        ]
+        if new_drifts or ended_alert_ids:
+            context.write(lambda tx: self._write_alerts(tx, new_drifts, ended_alert_ids))
+        return len(new_drifts) + len(ended_alert_ids)
 
     def _measure_own_clock(self, conn: Connection) -> dict[str, tuple[str, float]]:
         """Return one entry: by the id of this desk, the name of this machine and the difference of its clock from
@@ -100,11 +102,11 @@ def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]
     difference is left out. The persons at a desk share its clock, so the requests of all of them are one measurement;
     the name is that of the person with the shortest delay, which decides it."""
     delays_of_desk: dict[str, dict[str, tuple[float, ...]]] = {}
-    for (desk, who), delays in clocks.read_request_delays(conn).items():
-        delays_of_desk.setdefault(desk, {})[who] = delays
-    measured: dict[str, tuple[str, float]] = {}
+    for (desk, person), delays in clocks.read_request_delays(conn).items():
+        delays_of_desk.setdefault(desk, {})[person] = delays
+    measured_drifts: dict[str, tuple[str, float]] = {}
     for desk, delays_of_person in delays_of_desk.items():
         seconds = compute_clock_drift([delay for delays in delays_of_person.values() for delay in delays])
         if seconds is not None:
-            measured[desk] = (min(delays_of_person, key=lambda who: min(delays_of_person[who])), seconds)
-    return measured
+            measured_drifts[desk] = (min(delays_of_person, key=lambda person: min(delays_of_person[person])), seconds)
+    return measured_drifts

@@ -81,8 +81,8 @@ _POSITION_FIELD_BY_STORED_KEY = {
 
 
 class AlertRuleEvaluator:
-    """The due task that evaluates the alert rules for orders and their payments, and raises or resolves alerts
-    accordingly."""
+    """The due task that evaluates the alert rules for orders and their payments, raises an alert for a broken rule,
+    and resolves the alert when the rule holds again."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -210,8 +210,9 @@ class AlertRuleEvaluator:
 
     @orders.run_again_if_stale()
     def _update_alerts(self, tx: Transaction, order_id: int) -> int:
-        """Evaluate the alert rules for one order again in the transaction `tx`, raise and resolve its alerts
-        accordingly, and add an event for each to the outbox. Return the number of changed alerts."""
+        """Evaluate the alert rules for one order again in the transaction `tx`, raise an alert for a newly broken
+        rule, resolve the alerts whose rules hold again, and add an event for each of these alerts to the outbox.
+        Return the number of changed alerts."""
         count = 0
         for order, finding, own_alerts in self._evaluate_each_order(tx.conn, (order_id,)):
             for alert in own_alerts:
@@ -263,7 +264,7 @@ class AlertRuleEvaluator:
         if finding is None:
             if work.state is not WorkState.NEEDS_REVIEW or work.reason not in _REASONS_OF_ALERT_RULES:
                 return
-            planned = Work()
+            planned_work = Work()
         else:
             reason = (
                 _PAID_AFTER_CANCEL_REASON
@@ -274,8 +275,8 @@ class AlertRuleEvaluator:
                 work.state is WorkState.NEEDS_REVIEW and work.reason not in _REASONS_OF_ALERT_RULES
             ):
                 return
-            planned = Work(WorkState.NEEDS_REVIEW, reason=reason)
-        orders.plan_work(tx.conn, order, self._context.now(), planned)
+            planned_work = Work(WorkState.NEEDS_REVIEW, reason=reason)
+        orders.plan_work(tx.conn, order, self._context.now(), planned_work)
 
 
 def _read_position(conn: Connection) -> ChangeFeedPosition:
@@ -283,22 +284,24 @@ def _read_position(conn: Connection) -> ChangeFeedPosition:
     can't be read, return the first position: the end of the change feed (the table `changes`),
     ROWS_PER_FEED_READ rows before the end for the second reading, and the first order.
     """
-    stored = next((task.position for task in tasks.list_tasks(conn) if task.name == ALERT_RULES_TASK_NAME), None)
+    stored_position = next(
+        (task.position for task in tasks.list_tasks(conn) if task.name == ALERT_RULES_TASK_NAME), None
+    )
     latest_change_id = candidates.find_latest_change_id(conn)
-    if stored:
+    if stored_position:
         try:
-            return _parse_position(json.loads(stored), latest_change_id)
+            return _parse_position(json.loads(stored_position), latest_change_id)
         except unreadable_rows.READ_ERRORS:
             _log.warning("task %s: its position can't be read; it begins anew", ALERT_RULES_TASK_NAME)
     return ChangeFeedPosition(latest_change_id, max(0, latest_change_id - ROWS_PER_FEED_READ))
 
 
-def _parse_position(stored: dict[str, object], latest_change_id: int) -> ChangeFeedPosition:
+def _parse_position(stored_position: dict[str, object], latest_change_id: int) -> ChangeFeedPosition:
     """Return the position of the due task `alert_rules` from its stored JSON object. Raises one of
     `unreadable_rows.READ_ERRORS` for malformed values and for a position after `latest_change_id`, the id of
     the last row of the change feed (the table `changes`).
     """
-    numbers = {_POSITION_FIELD_BY_STORED_KEY[key]: int(str(number)) for key, number in stored.items()}
+    numbers = {_POSITION_FIELD_BY_STORED_KEY[key]: int(str(number)) for key, number in stored_position.items()}
     position = ChangeFeedPosition(**numbers)
     if (
         min(numbers.values()) < 0

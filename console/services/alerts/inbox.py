@@ -98,15 +98,15 @@ class AlertService:
         out. `facts` has each order with its payments.
         """
         now, scale = self._context.now(), self._context.scale
-        all_payments = [payment for _, paid in facts for payment in paid]
+        all_payments = [payment for _, order_payments in facts for payment in order_payments]
         completed = {payment.id: payment for payment in self._complete_payments(conn, all_payments)}
         items: dict[int, AlertItem] = {}
         for order, stored_payments in facts:
-            paid = [completed[payment.id] for payment in stored_payments]
-            finding = find_broken_rule(order, paid, now, scale, ALERT_RULES)
+            order_payments = [completed[payment.id] for payment in stored_payments]
+            finding = find_broken_rule(order, order_payments, now, scale, ALERT_RULES)
             if finding is None:
                 continue
-            action = find_alert_action(order, paid, finding)
+            action = find_alert_action(order, order_payments, finding)
             items |= {
                 alert.id: AlertItem(alert, action.name, action.kind, action.record_id)
                 for alert in open_alerts
@@ -164,8 +164,10 @@ class AlertService:
         the time since which the oldest change waits. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest = alerts.count_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, MAX_COUNTED_ALERTS + 1)
-        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_ALERTS), count > MAX_COUNTED_ALERTS, oldest)
+            count, oldest_instant = alerts.count_open_alerts_of_rule(
+                conn, CORPORATION_CHANGE_RULE, MAX_COUNTED_ALERTS + 1
+            )
+        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_ALERTS), count > MAX_COUNTED_ALERTS, oldest_instant)
 
     def count_unacknowledged(self) -> int:
         """Return the number of open alerts that no person has acknowledged; at most MAX_COUNTED_ALERTS open alerts
@@ -276,9 +278,9 @@ class AlertService:
         now = self._context.now()
         if not alerts.resolve(tx.conn, alert.id, now):
             return alert
-        resolved = replace(alert, resolved_at=now)
-        outbox.add_alert_event(tx.conn, "AlertResolved", resolved, self._context.database_id, now)
-        return resolved
+        resolved_alert = replace(alert, resolved_at=now)
+        outbox.add_alert_event(tx.conn, "AlertResolved", resolved_alert, self._context.database_id, now)
+        return resolved_alert
 
 
 def _derive_request_id(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:

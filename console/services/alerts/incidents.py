@@ -76,10 +76,10 @@ class IncidentService:
             ]
             incidents = self._read_incidents(conn, listed_alerts)
         open_incidents = [incident for incident in incidents if incident.state is not IncidentState.CLOSED]
-        closed = (
+        closed_alerts = (
             [incident for incident in incidents if incident.state is IncidentState.CLOSED] if include_closed else []
         )
-        return (*open_incidents, *reversed(closed))
+        return (*open_incidents, *reversed(closed_alerts))
 
     def read_incident(self, id: int) -> Incident:
         """Return the incident that has the alert with this id. Raises not_found, not_allowed."""
@@ -98,16 +98,18 @@ class IncidentService:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             alert_groups = _group_alerts_by_incident(conn, alerts.list_open_alerts(conn, MAX_OPEN_ALERTS))
-            waiting = [
+            waiting_groups = [
                 (cause, alert_group)
                 for cause, alert_group in alert_groups
                 if any(map(_is_unacknowledged, alert_group))
             ]
             steps = incident_steps.find_by_incidents(
-                conn, {alert.id for _, alert_group in waiting for alert in alert_group}
+                conn, {alert.id for _, alert_group in waiting_groups for alert in alert_group}
             )
-            aside = {cause for cause, alert_group in waiting if any(alert.id in steps for alert in alert_group)}
-            records = self._records.read(conn, aside)
+            causes_set_aside = {
+                cause for cause, alert_group in waiting_groups if any(alert.id in steps for alert in alert_group)
+            }
+            records = self._records.read(conn, causes_set_aside)
         return sum(
             compute_incident_status(
                 _list_steps_of_incident(alert_group, steps),
@@ -116,7 +118,7 @@ class IncidentService:
                 has_open_alert=True,
             ).state
             is IncidentState.OPEN
-            for cause, alert_group in waiting
+            for cause, alert_group in waiting_groups
         )
 
     def list_owned(self) -> tuple[Incident, ...]:
@@ -131,13 +133,15 @@ class IncidentService:
             steps = incident_steps.find_by_incidents(
                 conn, {alert.id for _, alert_group in alert_groups for alert in alert_group}
             )
-            named = [
+            owned_incidents = [
                 alert_group
                 for _, alert_group in alert_groups
                 if _names_person(_list_steps_of_incident(alert_group, steps), person.name)
             ]
             incidents = (
-                self._read_incidents(conn, [alert for alert_group in named for alert in alert_group]) if named else ()
+                self._read_incidents(conn, [alert for alert_group in owned_incidents for alert in alert_group])
+                if owned_incidents
+                else ()
             )
         return tuple(
             incident
@@ -227,14 +231,16 @@ class IncidentService:
         """
         context, now = self._context, self._context.now()
         incident = self._find_incident(tx.conn, alert_id)
-        reopened = self._raise_acknowledged_alert_again(tx, incident) if action is IncidentAction.REOPEN else None
-        if reopened is not None:
+        reopened_alert = (
+            self._raise_acknowledged_alert_again(tx, incident) if action is IncidentAction.REOPEN else None
+        )
+        if reopened_alert is not None:
             incident = replace(incident, state=IncidentState.RESOLVED)
         step = self._make_incident_step(tx.conn, incident, action, person, arguments, now)
         if step is None:
             return incident
-        stored = incident_steps.add_step(tx.conn, step)
-        facts = {"position": stored.position, "owner": step.new_owner, "until": step.until, "note": step.words}
+        stored_step = incident_steps.add_step(tx.conn, step)
+        facts = {"position": stored_step.position, "owner": step.new_owner, "until": step.until, "note": step.words}
         context.record_audit(
             tx,
             AUDIT_ACTION_BY_INCIDENT_ACTION[action],
@@ -242,7 +248,7 @@ class IncidentService:
             {name: fact for name, fact in facts.items() if fact},
             kind=INCIDENT_KIND,
         )
-        return self._find_incident(tx.conn, alert_id if reopened is None else reopened.id)
+        return self._find_incident(tx.conn, alert_id if reopened_alert is None else reopened_alert.id)
 
     def _raise_acknowledged_alert_again(self, tx: Transaction, incident: Incident) -> Alert | None:
         """If the incident is closed only because a person has acknowledged its alert, as with a changed corporation,
@@ -282,8 +288,10 @@ class IncidentService:
             case IncidentAction.RESOLVE, (str() as note,):
                 return _replace_step_fields(step, words=_require_note(note), extent=incident.extent)
             case IncidentAction.REOPEN, (str() as note,):
-                found = _require_note(note)
-                return _replace_step_fields(step, words=found) if incident.state is IncidentState.RESOLVED else None
+                note_text = _require_note(note)
+                return (
+                    _replace_step_fields(step, words=note_text) if incident.state is IncidentState.RESOLVED else None
+                )
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS})
 
     def _require_owner(self, conn: Connection, name: str) -> str:
@@ -297,10 +305,10 @@ class IncidentService:
 
     def _find_incident(self, conn: Connection, alert_id: int) -> Incident:
         alert = alerts.find(conn, alert_id)
-        found = () if alert is None else self._read_incidents(conn, (alert,))
-        if not found:
+        incidents = () if alert is None else self._read_incidents(conn, (alert,))
+        if not incidents:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": INCIDENT_KIND, "id": str(alert_id)})
-        return found[0]
+        return incidents[0]
 
     def _read_incidents(self, conn: Connection, some_alerts: Iterable[Alert]) -> tuple[Incident, ...]:
         """Return the incidents to which `some_alerts` belong, the oldest first."""
@@ -312,11 +320,11 @@ class IncidentService:
             conn, [alert for _, alert_group in alert_groups for alert in alert_group if alert.resolved_at is None]
         )
         records = self._records.read(conn, {cause for cause, _ in alert_groups})
-        made = [
+        incidents = [
             self._make_incident(cause, alert_group, steps, items, records[cause])
             for cause, alert_group in alert_groups
         ]
-        return tuple(sorted(made, key=lambda one: (one.since, one.id)))
+        return tuple(sorted(incidents, key=lambda incident: (incident.since, incident.id)))
 
     def _make_incident(
         self,
@@ -331,7 +339,7 @@ class IncidentService:
         has_open_alert = any(alert.resolved_at is None for alert in alert_group)
         status = compute_incident_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
         item = _choose_most_helpful_item([items[alert.id] for alert in alert_group if alert.id in items])
-        closed = [alert.resolved_at for alert in alert_group if alert.resolved_at is not None]
+        resolution_times = [alert.resolved_at for alert in alert_group if alert.resolved_at is not None]
         return Incident(
             id=alert_group[0].id,
             cause=cause,
@@ -348,7 +356,7 @@ class IncidentService:
             snoozed_until=status.snoozed_until,
             woken_by=status.woken_by,
             resolution=status.resolution,
-            closed_at=max(closed) if closed and not has_open_alert else None,
+            closed_at=max(resolution_times) if resolution_times and not has_open_alert else None,
         )
 
 
@@ -357,18 +365,18 @@ def _group_alerts_by_incident(
 ) -> list[tuple[Cause, tuple[Alert, ...]]]:
     """Return, for each incident to which one of `some_alerts` belongs, its cause and the alerts of it that
     `read_alerts_of_causes` finds."""
-    wanted = {alert.id: alert for alert in some_alerts}
-    causes = find_causes_of_alerts(conn, wanted.values())
-    related = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | wanted
-    cause_of = find_causes_of_alerts(conn, related.values())
+    alerts_by_id = {alert.id: alert for alert in some_alerts}
+    causes = find_causes_of_alerts(conn, alerts_by_id.values())
+    related_alerts = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | alerts_by_id
+    cause_of = find_causes_of_alerts(conn, related_alerts.values())
     by_cause: dict[Cause, list[Alert]] = {}
-    for alert in related.values():
+    for alert in related_alerts.values():
         by_cause.setdefault(cause_of[alert.id], []).append(alert)
     return [
         (cause, alert_group)
-        for cause, found in by_cause.items()
-        for alert_group in split_into_incidents(found)
-        if any(alert.id in wanted for alert in alert_group)
+        for cause, cause_alerts in by_cause.items()
+        for alert_group in split_into_incidents(cause_alerts)
+        if any(alert.id in alerts_by_id for alert in alert_group)
     ]
 
 
@@ -377,13 +385,16 @@ def _list_steps_of_incident(
 ) -> tuple[IncidentStep, ...]:
     """Return the steps of the incident in the order in which they were added. Steps of one alert keep their order
     even if a clock was wrong; those of several alerts, whose incidents became one, are ordered by time."""
-    dated = [
+    dated_steps = [
         (latest, step)
         for alert in alert_group
         for own_steps in (steps.get(alert.id, ()),)
         for latest, step in zip(accumulate((step.at for step in own_steps), max), own_steps, strict=True)
     ]
-    return tuple(step for _, step in sorted(dated, key=lambda found: (found[0], found[1].position)))
+    return tuple(
+        step
+        for _, step in sorted(dated_steps, key=lambda time_and_step: (time_and_step[0], time_and_step[1].position))
+    )
 
 
 def _names_person(steps: Iterable[IncidentStep], person: str) -> bool:

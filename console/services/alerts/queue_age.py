@@ -32,26 +32,26 @@ class QueueAgeAlerts:
         context = self._context
         now = context.now()
         with context.database.read() as conn:
-            lapsed = journal.list_lapsed_by_kind(conn)
-            oldest = {name: queues.count_queue(conn, name, lapsed)[1] for name in AGE_LIMITS}
+            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            oldest_instants = {name: queues.count_queue(conn, name, lapsed_ids)[1] for name in AGE_LIMITS}
             open_ids = {
                 alert.subject_id: alert.id
                 for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, len(AGE_LIMITS))
             }
-        old = {
+        old_queues = {
             name: since
-            for name, since in oldest.items()
+            for name, since in oldest_instants.items()
             if since is not None and now - since > context.scale.scale_delta(AGE_LIMITS[name])
         }
-        new = {name: since for name, since in old.items() if compute_subject_id(name) not in open_ids}
-        ended = [
+        new_queues = {name: since for name, since in old_queues.items() if compute_subject_id(name) not in open_ids}
+        ended_alert_ids = [
             open_ids[number]
             for name in AGE_LIMITS
-            if name not in old and (number := compute_subject_id(name)) in open_ids
+            if name not in old_queues and (number := compute_subject_id(name)) in open_ids
         ]
-        if new or ended:
-            context.write(lambda tx: self._write_alerts(tx, new, ended))
-        return len(new) + len(ended)
+        if new_queues or ended_alert_ids:
+            context.write(lambda tx: self._write_alerts(tx, new_queues, ended_alert_ids))
+        return len(new_queues) + len(ended_alert_ids)
 
     def _write_alerts(
         self, tx: Transaction, since_by_queue: Mapping[str, datetime], ended_alert_ids: list[int]

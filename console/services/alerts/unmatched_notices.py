@@ -39,7 +39,7 @@ from console.store.payments.events import PaymentEvent
 MAX_COUNTED_NOTICES = 1_000
 _UNMATCHED_NOTICE_RULE = WorkReason.UNMATCHED_NOTICE
 _ONE_DAY = timedelta(days=1)
-_EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
+_EARLIEST_INSTANT, _LATEST_INSTANT = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 """Bounds of the instants of a notice. Outside of them an instant may have no day in another time zone, because the
 calendar of Python has the years 1 to 9999.
 """
@@ -85,10 +85,10 @@ class UnmatchedNoticeReader:
         which the oldest notice waits. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest = alerts.count_unacknowledged_alerts_of_rule(
+            count, oldest_instant = alerts.count_unacknowledged_alerts_of_rule(
                 conn, _UNMATCHED_NOTICE_RULE, MAX_COUNTED_NOTICES + 1
             )
-        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest)
+        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest_instant)
 
     def _make_items(
         self, conn: Connection, unseen_cases: Sequence[Alert], *, with_candidates: bool
@@ -104,17 +104,17 @@ class UnmatchedNoticeReader:
         for case in unseen_cases:
             event = events.get(case.subject_id)
             if event is not None:
-                others = [
-                    one
-                    for one in open_cases.get(event.id, ())
-                    if one.id != case.id and one.rule_id in NOT_MATCHED_RULES
+                other_cases = [
+                    open_case
+                    for open_case in open_cases.get(event.id, ())
+                    if open_case.id != case.id and open_case.rule_id in NOT_MATCHED_RULES
                 ]
-                notice = _make_notice(event, case, others)
+                notice = _make_notice(event, case, other_cases)
                 same_number = records.get(notice.order_no or "", ())
                 yield UnmatchedNoticeItem(
                     notice,
-                    self._explain_notice(notice, same_number, (case, *others)),
-                    (case, *others),
+                    self._explain_notice(notice, same_number, (case, *other_cases)),
+                    (case, *other_cases),
                     _find_candidates(conn, notice, same_number) if with_candidates else None,
                 )
 
@@ -144,9 +144,9 @@ def _list_numbers_of_record(record: Order | Payment) -> Collection[str]:
     return [number for number in (record.merchant_payment_id, record.provider_payment_id) if number]
 
 
-def _make_notice(event: PaymentEvent, case: Alert, others: Sequence[Alert]) -> UnmatchedNotice:
+def _make_notice(event: PaymentEvent, case: Alert, other_cases: Sequence[Alert]) -> UnmatchedNotice:
     proof = NoticeProof.SIGNATURE if event.signature else NoticeProof.ADDRESS
-    if any(other.rule_id == WorkReason.UNVERIFIED_NOTICE for other in others):
+    if any(other_case.rule_id == WorkReason.UNVERIFIED_NOTICE for other_case in other_cases):
         proof = NoticeProof.NONE
     return UnmatchedNotice(
         event.id, event.source, event.event_id, event.kind, event.order_no, event.amount_minor, event.currency,
@@ -156,9 +156,9 @@ def _make_notice(event: PaymentEvent, case: Alert, others: Sequence[Alert]) -> U
 
 
 def _limit_to_day_in_every_zone(at: datetime) -> datetime:
-    """Return the instant, limited to the range from _EARLIEST to _LATEST, so that it has a day in every time zone.
-    Only another program stores an instant outside of this range."""
-    return min(max(at, _EARLIEST), _LATEST)
+    """Return the instant, limited to the range from _EARLIEST_INSTANT to _LATEST_INSTANT, so that it has a day in
+    every time zone. Only another program stores an instant outside of this range."""
+    return min(max(at, _EARLIEST_INSTANT), _LATEST_INSTANT)
 
 
 def _find_candidates(
@@ -166,16 +166,16 @@ def _find_candidates(
 ) -> tuple[NoticeCandidate, ...]:
     """Return our orders and payments that have the number of the notice (`same_number`), or its amount and day.
     The records with the most equal facts come first."""
-    found = {(type(record), record.id): record for record in same_number}
+    records_by_key = {(type(record), record.id): record for record in same_number}
     if notice.amount_minor is not None and notice.currency is not None:
         day = (notice.occurred_at or notice.received_at).astimezone(provider_registry.get_time_zone(notice.source))
         since = day.replace(hour=0, minute=0, second=0, microsecond=0)
         of_day = notice_candidates.find_by_amount_and_day(
             conn, notice.source, notice.amount_minor, notice.currency, since, since + _ONE_DAY
         )
-        found |= {(type(record), record.id): record for record in of_day}
-    candidates = [NoticeCandidate(record, _find_shared_facts(notice, record)) for record in found.values()]
-    return tuple(sorted(candidates, key=lambda one: (-len(one.shared), one.record.id)))
+        records_by_key |= {(type(record), record.id): record for record in of_day}
+    candidates = [NoticeCandidate(record, _find_shared_facts(notice, record)) for record in records_by_key.values()]
+    return tuple(sorted(candidates, key=lambda candidate: (-len(candidate.shared), candidate.record.id)))
 
 
 def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[SharedFact, ...]:
@@ -185,11 +185,11 @@ def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tupl
         minor, instants = record.total_minor, (record.state_since, None)
     zone = provider_registry.get_time_zone(notice.source)
     day = (notice.occurred_at or notice.received_at).astimezone(zone).date()
-    shared = {
+    shared_facts = {
         SharedFact.NUMBER: notice.order_no in _list_numbers_of_record(record),
         SharedFact.AMOUNT: (minor, record.currency) == (notice.amount_minor, notice.currency),
         SharedFact.DAY: any(
             at is not None and _limit_to_day_in_every_zone(at).astimezone(zone).date() == day for at in instants
         ),
     }
-    return tuple(fact for fact, is_shared in shared.items() if is_shared)
+    return tuple(fact for fact, is_shared in shared_facts.items() if is_shared)

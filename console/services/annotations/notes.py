@@ -48,13 +48,13 @@ class NoteService:
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
         author = context.make_holder().operator
-        mentioned = () if mentions_by is None else find_mentioned(tx, note_text, author)
+        mentioned_people = () if mentions_by is None else find_mentioned(tx, note_text, author)
         note_id = notes.add_note(tx.conn, kind, record_id, author, note_text, now)
-        facts = {"note": note_id, **({"mentioned": mentioned} if mentioned else {})}
+        facts = {"note": note_id, **({"mentioned": mentioned_people} if mentioned_people else {})}
         context.record_audit(tx, NOTE_ACTION, record_id, facts, kind=kind)
         note = next(note for note in notes.list_notes(tx.conn, kind, record_id) if note.id == note_id)
         if mentions_by is not None:
-            add_mentions(tx, note, mentioned, mentions_by)
+            add_mentions(tx, note, mentioned_people, mentions_by)
         return note
 
     def list_notes(self, kind: str, record_id: int) -> tuple[Note, ...]:

@@ -37,8 +37,8 @@ class AuditRootWriter:
         if age is None or abs(age) < context.scale.scale_seconds(AUDIT_ROOT_INTERVAL_SECONDS):
             return 0
         head_count = 0
-        while written := context.write(lambda tx: self._write_next_heads(tx, newest_id)):
-            head_count += written
+        while written_heads := context.write(lambda tx: self._write_next_heads(tx, newest_id)):
+            head_count += written_heads
         return head_count
 
     def _write_next_heads(self, tx: Transaction, newest_id: int) -> int:

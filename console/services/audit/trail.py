@@ -39,9 +39,11 @@ class AuditService:
         first. `before` is the id of the last entry of the previous page, None for the first page. Raises
         not_allowed and no_operator.
         """
-        who = self._find_only_visible_person()
+        visible_person = self._find_only_visible_person()
         with self._context.database.read() as conn:
-            entries = audit.list_newest_entries(conn, limit=max(1, min(limit, 1_000)), before=before, person=who)
+            entries = audit.list_newest_entries(
+                conn, limit=max(1, min(limit, 1_000)), before=before, person=visible_person
+            )
             numbers = any_record.read_numbers_of_subjects(conn, {entry.subject for entry in entries})
         self._opening_log.record_opening(AuditAction.AUDIT_LISTED, "audit", None)
         return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
@@ -78,9 +80,11 @@ class AuditService:
         return self._act_once("audit export", request_id, (str(path),), lambda: self._export_entries(path))
 
     def _export_entries(self, path: Path) -> int:
-        who = self._find_only_visible_person()
+        visible_person = self._find_only_visible_person()
         with self._context.database.read() as conn:
-            rows = write_csv(path, [_AUDIT_CSV_COLUMNS], map(_make_csv_cells, audit.walk_entries(conn, person=who)))
+            rows = write_csv(
+                path, [_AUDIT_CSV_COLUMNS], map(_make_csv_cells, audit.walk_entries(conn, person=visible_person))
+            )
         self._opening_log.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows
 

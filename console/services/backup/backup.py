@@ -38,7 +38,7 @@ from console.store.spool.spool import Spool
 if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail
 
-_SQLITE, _SERVER = "sqlite", "server"
+_SQLITE_BACKUP_KIND, _SERVER_BACKUP_KIND = "sqlite", "server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +95,16 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
             writer.add(archive.SPOOL_FILE)
         with database.read() as conn:  # after the copy, so that no document of its records is left out
             named_paths = evidence.list_document_paths(conn)
-        unreadable = _copy_documents(open_documents(settings.documents_url, database), writer, named_paths)
+        unreadable_paths = _copy_documents(open_documents(settings.documents_url, database), writer, named_paths)
         manifest = BackupManifest(
             version=console.__version__,
             schema=state["schema"],
             database_id=state["database_id"],
-            kind=_SERVER if database.is_server else _SQLITE,
+            kind=_SERVER_BACKUP_KIND if database.is_server else _SQLITE_BACKUP_KIND,
             taken_at=taken_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
             store_key=state.get(STORE_KEY_FINGERPRINT_NAME),
             files=writer.files,
-            unreadable=unreadable,
+            unreadable=unreadable_paths,
         )
         archive.write_manifest(writer, manifest)
     return manifest
@@ -121,11 +121,11 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     archive.require_intact_files(folder, manifest)
     if not migrate.BASELINE_VERSION <= manifest.schema <= SCHEMA_VERSION:
         raise migrate.make_schema_error(manifest.schema)
-    if manifest.kind == _SQLITE and archive.SQLITE_FILE in manifest.files:
+    if manifest.kind == _SQLITE_BACKUP_KIND and archive.SQLITE_FILE in manifest.files:
         state = sqlite_copy.read_meta(folder / archive.SQLITE_FILE)
         if (state.get("database_id"), state["schema"]) != (manifest.database_id, manifest.schema):
             raise archive.make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
-    elif manifest.kind != _SERVER or archive.DUMP_FILE not in manifest.files:
+    elif manifest.kind != _SERVER_BACKUP_KIND or archive.DUMP_FILE not in manifest.files:
         raise archive.make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST_NAME)
     _require_restorable(folder, manifest)
     database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
@@ -162,40 +162,40 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     kept_suffix = f".before-restore-{clock.now():%Y%m%dT%H%M%SZ}"
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
-        if database.is_server != (manifest.kind == _SERVER):
+        if database.is_server != (manifest.kind == _SERVER_BACKUP_KIND):
             raise archive.make_bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
         with _prepare_restore_target(database, manifest):
             spool_outcome = _restore_spool(folder, manifest, spool_file, kept_suffix)
             # before the database: a loaded database of a server refuses a second restore, which would add the rest
-            restored = _restore_documents(Documents(settings.documents_url), folder, manifest)
-            kept = None
+            restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
+            kept_path = None
             if database.file is None:
                 _load_server_dump(database, folder)
             else:
                 kept_name = database.file.resolve().name + kept_suffix
-                kept = sqlite_copy.replace_database_file(folder / archive.SQLITE_FILE, database.file, kept_name)
+                kept_path = sqlite_copy.replace_database_file(folder / archive.SQLITE_FILE, database.file, kept_name)
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         migrate.upgrade(database)
     before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
-    return RestoreResult(backup, kept, spool_outcome, restored, before)
+    return RestoreResult(backup, kept_path, spool_outcome, restored_documents, before)
 
 
-def record_restore(context: ServiceContext, restored: RestoreResult) -> RestoreResult:
+def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreResult:
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
     answer that the restored database lacks. Also search for operations that the restored database lacks; if there are
-    any, guarded operations are refused until a person has acknowledged the alert about them. Return `restored`, whose
+    any, guarded operations are refused until a person has acknowledged the alert about them. Return `result`, whose
     `missing` then has the operations that `RollbackFinding.make_refusal` lists.
     """
     loss = database_rollback.find_rollback(context)
 
-    def record(tx: Transaction) -> None:
+    def write_epoch_and_audit_entry(tx: Transaction) -> None:
         idempotency.replace_epoch(tx, context.make_holder(), context.now())
-        facts = {"taken_at": restored.backup.manifest.taken_at, "documents": restored.documents}
+        facts = {"taken_at": result.backup.manifest.taken_at, "documents": result.documents}
         context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
 
-    context.write(record)
-    return replace(restored, missing=() if loss is None else tuple(loss.make_refusal().detail["missing"]))
+    context.write(write_epoch_and_audit_entry)
+    return replace(result, missing=() if loss is None else tuple(loss.make_refusal().detail["missing"]))
 
 
 def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
@@ -209,30 +209,35 @@ def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now:
         text = spool.read_value(_make_restore_result_key(settings, request_id)) if spool.file_exists else None
     if text is None:
         return None
-    stored = json.loads(text)
-    if now - datetime.fromisoformat(stored["at"]) > ANSWER_RETENTION:
+    stored_result = json.loads(text)
+    if now - datetime.fromisoformat(stored_result["at"]) > ANSWER_RETENTION:
         return None
-    if stored["folder"] != str(folder):
+    if stored_result["folder"] != str(folder):
         raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID})
-    kept = None if stored["kept"] is None else Path(stored["kept"])
-    done = (stored["spool"], stored["documents"], stored["schema_before"], tuple(stored["missing"]))
-    return RestoreResult(check_backup(settings, folder), kept, *done)
+    kept_path = None if stored_result["kept"] is None else Path(stored_result["kept"])
+    result_parts = (
+        stored_result["spool"],
+        stored_result["documents"],
+        stored_result["schema_before"],
+        tuple(stored_result["missing"]),
+    )
+    return RestoreResult(check_backup(settings, folder), kept_path, *result_parts)
 
 
-def store_restore_result(settings: Settings, restored: RestoreResult, request_id: str, now: datetime) -> None:
+def store_restore_result(settings: Settings, result: RestoreResult, request_id: str, now: datetime) -> None:
     """Store the result of a restore under its request id in the spool of this desk."""
-    stored = {
+    stored_result = {
         "at": now.isoformat(),
-        "folder": str(restored.backup.folder),
-        "kept": None if restored.kept is None else str(restored.kept),
-        "spool": restored.spool,
-        "documents": restored.documents,
-        "schema_before": restored.schema_before,
-        "missing": restored.missing,
+        "folder": str(result.backup.folder),
+        "kept": None if result.kept is None else str(result.kept),
+        "spool": result.spool,
+        "documents": result.documents,
+        "schema_before": result.schema_before,
+        "missing": result.missing,
     }
     with closing(Spool(settings.home, cipher=None)) as spool:
         spool.store_value(
-            _make_restore_result_key(settings, request_id), json.dumps(stored, default=str), durable=True
+            _make_restore_result_key(settings, request_id), json.dumps(stored_result, default=str), durable=True
         )
 
 
@@ -262,24 +267,24 @@ def _require_full_access(database: Database) -> None:
 def _copy_documents(documents: Documents, writer: ArchiveWriter, named_paths: frozenset[str]) -> tuple[str, ...]:
     """Copy all documents to the backup, and return the paths of the documents that can't be read because they are
     damaged, or because they are missing although a record names them (`named_paths`)."""
-    copied = set()
-    unreadable = set(filter(is_document_path, named_paths))
+    copied_paths = set()
+    unreadable_paths = set(filter(is_document_path, named_paths))
     for path in documents.list_paths():
         try:
             writer.add_content(f"{archive.DOCUMENTS_FOLDER_NAME}/{path}", documents.read(path))
         except ConsoleError as error:
             if error.code is not ErrorCode.NOT_FOUND:
                 raise
-            unreadable.add(path)
+            unreadable_paths.add(path)
         else:
-            copied.add(path)
-    return tuple(sorted(unreadable - copied))
+            copied_paths.add(path)
+    return tuple(sorted(unreadable_paths - copied_paths))
 
 
 def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
     with database.read() as conn:
-        present = server_dump.read_table_names(conn)
-    own_tables = sorted(present & {*metadata.tables, *server_dump.SCHEMA_VERSION_TABLES})
+        table_names = server_dump.read_table_names(conn)
+    own_tables = sorted(table_names & {*metadata.tables, *server_dump.SCHEMA_VERSION_TABLES})
     tables = [name for name in own_tables if name not in server_dump.SCHEMA_VERSION_TABLES]
     versions = [name for name in own_tables if name in server_dump.SCHEMA_VERSION_TABLES]
     for file, names in ((archive.DUMP_FILE, tables), (archive.VERSION_DUMP_FILE, versions)):
@@ -330,14 +335,14 @@ def _load_server_dump(database: Database, folder: Path) -> None:
 
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:
-    """Raise not_our_database if the backup is of another database than the one that is at this desk's database
-    address now, or was there when this desk last used it."""
-    known = spool.read_value(database_rollback.make_database_address_key(database)) if spool.file_exists else None
-    for found in (_find_present_database_id(database), known):
-        if found not in (None, manifest.database_id):
+    """Raise not_our_database if the backup isn't of the database that is at this desk's database address now, or that
+    was there when this desk last used it."""
+    known_id = spool.read_value(database_rollback.make_database_address_key(database)) if spool.file_exists else None
+    for found_id in (_find_present_database_id(database), known_id):
+        if found_id not in (None, manifest.database_id):
             facts: NotOurDatabaseDetail = {
                 "problem": "other_backup",
-                "database_id": found,
+                "database_id": found_id,
                 "backup_of": manifest.database_id,
             }
             raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, facts)
@@ -373,11 +378,13 @@ def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
 def _restore_documents(documents: Documents, folder: Path, manifest: BackupManifest) -> int:
     """Restore the documents of the backup that are missing or damaged at this installation, and return their
     number."""
-    present = set(documents.list_paths())
-    missing = [path for path in manifest.documents if path not in present or not _is_readable(documents, path)]
-    for path in missing:
+    present_paths = set(documents.list_paths())
+    missing_paths = [
+        path for path in manifest.documents if path not in present_paths or not _is_readable(documents, path)
+    ]
+    for path in missing_paths:
         documents.put_back(path, (folder / archive.DOCUMENTS_FOLDER_NAME / path).read_bytes())
-    return len(missing)
+    return len(missing_paths)
 
 
 def _is_readable(documents: Documents, path: str) -> bool:

@@ -49,8 +49,8 @@ def _forecast_row(
     has_changed = facts.record.version != row.expected_version
     if has_changed and was_begun and is_action_already_done(run.action, facts):
         return RowForecast(row, ForecastKind.SKIP, ACTION_ALREADY_DONE_REASON)
-    if (other := _find_other_person(facts, run, person)) is not None:
-        return RowForecast(row, ForecastKind.SKIP, InProgressReason.TAKEN_BY_OTHER_PERSON, other)
+    if (other_person := _find_other_person(facts, run, person)) is not None:
+        return RowForecast(row, ForecastKind.SKIP, InProgressReason.TAKEN_BY_OTHER_PERSON, other_person)
     if has_changed and not was_begun:
         return RowForecast(row, ForecastKind.SKIP, "changed")
     return _forecast_by_decision_table(run, row, facts)
@@ -83,8 +83,8 @@ def _find_other_person(facts: ChoiceFacts, run: BulkRun, person: Person | None) 
     nor the acting person; otherwise None."""
     if facts.taken is None:
         return None
-    own = {run.made_by, person.name if person else run.made_by}
-    return None if any(is_same_person(facts.taken.person, name) for name in own) else facts.taken.person
+    own_names = {run.made_by, person.name if person else run.made_by}
+    return None if any(is_same_person(facts.taken.person, name) for name in own_names) else facts.taken.person
 
 
 def find_provider(facts: ChoiceFacts) -> str | None:

@@ -71,34 +71,36 @@ class BulkRunService(BulkRunReader):
     def freeze(
         self,
         action: str,
-        chosen: Sequence[ChosenRecord] | str,
+        selection: Sequence[ChosenRecord] | str,
         note_text: str | None = None,
         *,
         request_id: str | None = None,
     ) -> BulkRun:
-        """Store and return a bulk run with a fixed list of records and their versions: the records in `chosen`, or
-        all records that the queue named `chosen` has now. Records that enter the queue later are not added.
+        """Store and return a bulk run with a fixed list of records and their versions: the records in `selection`, or
+        all records that the queue named `selection` has now. Records that enter the queue later are not added.
 
         `note_text` is the text of the note if the action is note. Raises usage for an unknown action, an invalid
         note, or a list of no records or more than MAX_ROWS_PER_BULK_RUN records; and not_allowed.
         """
-        arguments = (action, chosen if isinstance(chosen, str) else tuple(chosen), note_text)
+        arguments = (action, selection if isinstance(selection, str) else tuple(selection), note_text)
         return self._request_ids.act_once(
             "bulk freeze",
             request_id,
             arguments,
-            lambda: self._freeze_selection(action, chosen, note_text),
+            lambda: self._freeze_selection(action, selection, note_text),
             make_bulk_run_answer_finder(self.read_run),
         )
 
-    def _freeze_selection(self, action: str, chosen: Sequence[ChosenRecord] | str, note_text: str | None) -> BulkRun:
+    def _freeze_selection(
+        self, action: str, selection: Sequence[ChosenRecord] | str, note_text: str | None
+    ) -> BulkRun:
         act = _parse_bulk_action(action)
         note_text = require_valid_note(note_text or "") if act is BulkAction.NOTE else None
         with refusals.audit_refusals(
             self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=BULK_RUN_KIND
         ):
             person = self._context.require_right(act.value).name
-            rows = self._list_queue_rows(chosen) if isinstance(chosen, str) else _make_bulk_rows(chosen)
+            rows = self._list_queue_rows(selection) if isinstance(selection, str) else _make_bulk_rows(selection)
             if not 0 < len(rows) <= MAX_ROWS_PER_BULK_RUN:
                 raise ConsoleError(
                     ErrorCode.USAGE,
@@ -237,8 +239,8 @@ class BulkRunService(BulkRunReader):
         adds notes is paused instead if the acting person is not its maker. A due task calls this. Return the number
         of rows that were executed in all runs."""
         with self._context.database.read() as conn:
-            unfinished = bulk.list_unfinished_runs(conn)
-        return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished))
+            unfinished_runs = bulk.list_unfinished_runs(conn)
+        return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished_runs))
 
     def _continue_run(self, run: BulkRun) -> int:
         person = self._context.read_person()
@@ -279,20 +281,20 @@ def _parse_bulk_action(name: str) -> BulkAction:
     try:
         return BulkAction(name)
     except ValueError:
-        allowed = [action.value for action in BulkAction]
+        allowed_actions = [action.value for action in BulkAction]
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_BULK_ACTION, "allowed": allowed}
+            ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_BULK_ACTION, "allowed": allowed_actions}
         ) from None
 
 
-def _make_bulk_rows(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
-    for record in chosen:
+def _make_bulk_rows(selection: Sequence[ChosenRecord]) -> list[BulkRow]:
+    for record in selection:
         if record.kind not in CHOICE_RULES_BY_KIND:
             raise ConsoleError(
                 ErrorCode.USAGE,
                 {"problem": UsageProblem.RECORD_KIND_WITHOUT_BULK, "allowed": sorted(CHOICE_RULES_BY_KIND)},
             )
-    return [BulkRow(0, record.kind, record.id, record.expected_version) for record in chosen]
+    return [BulkRow(0, record.kind, record.id, record.expected_version) for record in selection]
 
 
 def _ignore_progress(_done: BulkProgress) -> None:

@@ -106,13 +106,13 @@ class BulkRunReader:
         state of its record."""
         rows = self.list_rows(run_id, result_filter, after_position, limit)
         with self._context.database.read() as conn:
-            lapsed = journal.list_lapsed_by_kind(conn)
-            found = [any_record.find(conn, row.kind, row.subject_id, lapsed) for row in rows]
-            stored = [record for record in found if record is not None]
-            named = iter(complete_with_corporations(self._context, conn, stored))
+            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            records = [any_record.find(conn, row.kind, row.subject_id, lapsed_ids) for row in rows]
+            stored_records = [record for record in records if record is not None]
+            completed_records = iter(complete_with_corporations(self._context, conn, stored_records))
         return tuple(
-            BulkRowWithRecord(row, None if record is None else next(named))
-            for row, record in zip(rows, found, strict=True)
+            BulkRowWithRecord(row, None if record is None else next(completed_records))
+            for row, record in zip(rows, records, strict=True)
         )
 
     def make_plan(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:

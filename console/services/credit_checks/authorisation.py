@@ -85,9 +85,10 @@ class ProviderAuthorisation:
         state = secrets.token_urlsafe(_OAUTH_STATE_BYTES)
         return AuthorisationRequest(calls.make_authorize_url(state), state)
 
-    def complete(self, request: AuthorisationRequest, entered: str) -> CompletedAuthorisation:
-        """Exchange the authorisation code in `entered` for a pair of access and refresh token, once, and store the
-        pair. `entered` is the code, or the whole address to which the provider has redirected the browser.
+    def complete(self, request: AuthorisationRequest, entered_text: str) -> CompletedAuthorisation:
+        """Exchange the authorisation code in `entered_text` for a pair of access and refresh token, once, and store
+        the pair. Return the provider, the end of the access token's validity, and the version of the pair.
+        `entered_text` is the code, or the whole address to which the provider has redirected the browser.
 
         Raises usage (`no_code`), not_allowed (`state_differs`), provider_auth (the provider refused the code or
         the OAuth client, or the person declined), rate_limited, provider_answer_unusable, provider_unreachable
@@ -98,7 +99,7 @@ class ProviderAuthorisation:
             self._require_permitted_person()
             calls, tokens = self._open_calls_and_token_store
             try:
-                code = _parse_authorisation_code(entered, request.state, needs_state=calls.returns_state)
+                code = _parse_authorisation_code(entered_text, request.state, needs_state=calls.returns_state)
                 pair = tokens.authorise(lambda: calls.exchange_code(code))
             except (CredentialsRefused, TokenUnavailable) as failure:
                 error = _make_exchange_error(failure)
@@ -141,15 +142,15 @@ class ProviderAuthorisation:
             )
 
 
-def _parse_authorisation_code(entered: str, state: str, *, needs_state: bool) -> str:
-    """Return the authorisation code in `entered`, which is the code itself or the address to which the provider
+def _parse_authorisation_code(entered_text: str, state: str, *, needs_state: bool) -> str:
+    """Return the authorisation code in `entered_text`, which is the code itself or the address to which the provider
     has redirected the browser.
 
     If the address has a parameter `state`, it must be equal to `state`. With `needs_state` only an address is
     accepted, because a code alone does not show to which request it belongs. Raises usage, not_allowed, and
     CredentialsRefused if the address says that the person declined.
     """
-    text = entered.strip()
+    text = entered_text.strip()
     fields = _parse_query(text)
     if needs_state or "state" in fields:
         _require_same_oauth_state(fields, state)

@@ -179,10 +179,10 @@ def write_failed_purchase(
     )
     approvals.close_proposals(tx.conn, CREDIT_CHECK_KIND, str(record.id), now)
     context.record_audit(tx, AuditAction.CREDIT_CHECK_NOT_BOUGHT, record.id, facts, reason=cause[:64])
-    superseded = credit_checks.find_superseded_record(tx.conn, record.id)
-    if superseded is not None:
-        credit_checks.change_record(tx.conn, superseded, now, superseded_at=None, superseded_by=None)
-        context.record_audit(tx, AuditAction.CREDIT_CHECK_RESTORED, superseded.id, {"instead_of": record.id})
+    superseded_check = credit_checks.find_superseded_record(tx.conn, record.id)
+    if superseded_check is not None:
+        credit_checks.change_record(tx.conn, superseded_check, now, superseded_at=None, superseded_by=None)
+        context.record_audit(tx, AuditAction.CREDIT_CHECK_RESTORED, superseded_check.id, {"instead_of": record.id})
 
 
 def write_unknown_purchase(

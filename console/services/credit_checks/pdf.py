@@ -47,15 +47,17 @@ class CreditCheckPdfReader:
                 counts[document.sha256] = count
         return counts
 
-    def open_comparison(self, record_id: int, old: str | None = None, new: str | None = None) -> PdfComparison:
-        """Return two opened versions of the credit check's PDF, to compare them. `old` and `new` are SHA-256
-        hashes; without `new`, the newest version is used, and without `old`, the version before `new`. The
-        caller must close the comparison. Raises not_found, usage (one_version) if there is no older version,
-        and not_allowed.
+    def open_comparison(
+        self, record_id: int, old_sha256: str | None = None, new_sha256: str | None = None
+    ) -> PdfComparison:
+        """Return two opened versions of the credit check's PDF, to compare them. `old_sha256` and `new_sha256` are
+        SHA-256 hashes; without `new_sha256`, the newest version is used, and without `old_sha256`, the version before
+        `new_sha256`. The caller must close the comparison. Raises not_found, usage (one_version) if there is no older
+        version, and not_allowed.
         """
         versions = self.list_versions(record_id)
-        new_index = _find_version_index(versions, new, 0, record_id)
-        old_index = _find_version_index(versions, old, new_index + 1, record_id)
+        new_index = _find_version_index(versions, new_sha256, 0, record_id)
+        old_index = _find_version_index(versions, old_sha256, new_index + 1, record_id)
         if old_index >= len(versions) or old_index == new_index:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_OLDER_VERSION})
         documents = [self.open_pages(record_id, versions[place].sha256) for place in (old_index, new_index)]

@@ -25,8 +25,8 @@ exception to cancel the comparison.
 class PdfComparison:
     """Compares two versions of a PDF. A child process keeps each version open until `close`."""
 
-    def __init__(self, old: PdfDocument, new: PdfDocument) -> None:
-        self.old, self.new = old, new
+    def __init__(self, old_pdf: PdfDocument, new_pdf: PdfDocument) -> None:
+        self.old, self.new = old_pdf, new_pdf
 
     def close(self) -> None:
         for document in (self.old, self.new):
@@ -83,8 +83,12 @@ class PdfComparison:
         return PageComparison(index, differences, has_text, old.is_cut or new.is_cut)
 
 
-def _is_same_image(old: PageImage, new: PageImage) -> bool:
-    return (old.width, old.height, old.pixels) == (new.width, new.height, new.pixels)
+def _is_same_image(old_image: PageImage, new_image: PageImage) -> bool:
+    return (old_image.width, old_image.height, old_image.pixels) == (
+        new_image.width,
+        new_image.height,
+        new_image.pixels,
+    )
 
 
 def _make_page_difference(

@@ -72,11 +72,11 @@ class CreditCheckProber:
 
     def _require_no_running_purchase(self, record: CreditCheck) -> None:
         with self._context.database.read() as conn:
-            running = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record.id)
-        if running is not None and journal.has_effect(running.action):
-            holder = LeaseHolderFacts(operator=running.operator, desk=running.desk)
+            running_operation = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record.id)
+        if running_operation is not None and journal.has_effect(running_operation.action):
+            holder = LeaseHolderFacts(operator=running_operation.operator, desk=running_operation.desk)
             raise ConsoleError(
-                ErrorCode.IN_PROGRESS, {"record": record, "holder": holder, "since": running.started_at}
+                ErrorCode.IN_PROGRESS, {"record": record, "holder": holder, "since": running_operation.started_at}
             )
 
     # Unknown: look for the purchase
@@ -164,8 +164,10 @@ class CreditCheckProber:
         return (
             len(journal.list_open_purchases(tx.conn, number)) > 1
             or any(
-                other.id != record.id and other.credit_check_id is None and other.state is not CheckState.ERROR
-                for other in credit_checks.find_by_number(tx.conn, number)
+                other_check.id != record.id
+                and other_check.credit_check_id is None
+                and other_check.state is not CheckState.ERROR
+                for other_check in credit_checks.find_by_number(tx.conn, number)
             )
             or bool(check_records.list_lost_purchases(self._context, tx.conn, number))
         )

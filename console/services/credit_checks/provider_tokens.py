@@ -59,8 +59,8 @@ class DatabaseTokenStore:
         none.
         """
         with self._context.database.read() as conn:
-            stored = tokens.read_token(conn, self._provider)
-        return self._decrypt_stored_pair(stored) if stored else None
+            stored_token = tokens.read_token(conn, self._provider)
+        return self._decrypt_stored_pair(stored_token) if stored_token else None
 
     def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
         """Under the lease REFRESH_LEASE_NAME, call `exchange` and store the pair of tokens that it returns in
@@ -105,10 +105,9 @@ class DatabaseTokenStore:
         REFRESH_LEASE_NAME, a new pair from `exchange`.
 
         Raises CredentialsRefused if no refresh token remains: no pair is stored or the provider refuses its refresh
-        token, and the one from the settings is missing, already used or refused. Raises TokenUnavailable if the
-        lease is not free within REFRESH_LEASE_WAIT_SECONDS, if a signal arrives, or if another desk has replaced the
-        stored
-        row meanwhile by a row without a pair. Raises bad_profile if the stored pair can't be decrypted and
+        token, and the refresh token from the settings is missing, already used or refused. Raises TokenUnavailable if
+        the lease is not free within REFRESH_LEASE_WAIT_SECONDS, if a signal arrives, or if another desk has replaced
+        the stored row meanwhile by a row without a pair. Raises bad_profile if the stored pair can't be decrypted and
         this process has no earlier pair in memory.
         """
         with keep_lease_renewed(self._context, self._wait_for_refresh_lease()):
@@ -130,9 +129,9 @@ class DatabaseTokenStore:
         return self._exchange_first_token(exchange, stored_token)
 
     def _exchange_first_token(self, exchange: TokenExchange, stored_token: StoredToken | None) -> TokenPair:
-        """Exchange the refresh token from the settings for a new pair of tokens and store the pair. Raises
-        CredentialsRefused if the settings have no refresh token, if it was used before, or if the provider
-        refuses it.
+        """Exchange the refresh token from the settings for a new pair of tokens, store the pair and return it. Raises
+        CredentialsRefused if the settings have no refresh token, if it was used before, or if the provider refuses
+        it.
         """
         used_hashes = stored_token.hashes_of_used_first_tokens if stored_token else ()
         if self._first_refresh_token is None or self._hash_token(self._first_refresh_token) in used_hashes:
@@ -204,11 +203,11 @@ class DatabaseTokenStore:
         plain = json.dumps([pair.access_token, pair.refresh_token, version])
         return f"v{version}.{self._cipher.encrypt(plain.encode()).decode()}"
 
-    def _decrypt_stored_pair(self, stored: StoredToken) -> TokenPair | None:
-        if stored.encrypted_pair is None:
+    def _decrypt_stored_pair(self, stored_token: StoredToken) -> TokenPair | None:
+        if stored_token.encrypted_pair is None:
             return None
         try:
-            self._last_pair = self._decrypt_pair(stored.encrypted_pair, stored)
+            self._last_pair = self._decrypt_pair(stored_token.encrypted_pair, stored_token)
         except DecryptionFailed:
             if self._last_pair is None:
                 problem: BadProfileDetail = {
@@ -219,18 +218,18 @@ class DatabaseTokenStore:
             _log.warning("the stored tokens are damaged; going on with version %d", self._last_pair.version)
         return self._last_pair
 
-    def _decrypt_pair(self, encrypted_pair: str, stored: StoredToken) -> TokenPair:
-        """Return the pair of tokens that `encrypted_pair`, the text in the row `stored`, contains. Raises
+    def _decrypt_pair(self, encrypted_pair: str, stored_token: StoredToken) -> TokenPair:
+        """Return the pair of tokens that `encrypted_pair`, the text in the row `stored_token`, contains. Raises
         DecryptionFailed for another store key or another version. A text without a version in front of it and
         inside it, as an earlier version of this program wrote it, is accepted without a comparison.
         """
         version_mark, dot, inner = encrypted_pair.rpartition(".")
         access, refresh, *numbers = json.loads(self._cipher.decrypt(inner.encode()))
         has_version = bool(dot or numbers)
-        if has_version and (version_mark, numbers) != (f"v{stored.version}", [stored.version]):
+        if has_version and (version_mark, numbers) != (f"v{stored_token.version}", [stored_token.version]):
             raise DecryptionFailed
-        expires: datetime | None = stored.expires_at
-        return TokenPair(access, refresh, expires, stored.version)
+        expires: datetime | None = stored_token.expires_at
+        return TokenPair(access, refresh, expires, stored_token.version)
 
     def _wait_for_refresh_lease(self) -> Lease:
         context = self._context

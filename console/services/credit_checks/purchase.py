@@ -87,9 +87,9 @@ class CreditCheckPurchaseService:
         live_records = tuple(record for record in records if record.is_live)
         past_records = [record for record in records if not record.is_live]
         renewable_records = [
-            record_
-            for record_ in live_records
-            if record_.expired_at is not None and record_.expired_at <= context.now()
+            live_record
+            for live_record in live_records
+            if live_record.expired_at is not None and live_record.expired_at <= context.now()
         ]
         return PurchasePlan(
             corporation_number=value,
@@ -125,7 +125,8 @@ class CreditCheckPurchaseService:
         expected_version: int | None = None,
         progress: StepReporter | None = None,
     ) -> RefetchResult:
-        """Re-fetch detail and PDF of a bought credit check; this costs nothing.
+        """Re-fetch detail and PDF of a bought credit check, and return the credit check with the names of its changed
+        fields and its documents; this costs nothing.
 
         `expected_version` is the version of the credit check on the caller's screen (None: any version). Raises
         the errors of `RefetchService.refetch`.
@@ -247,16 +248,16 @@ class _PurchaseAttempt:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse a purchase that can't succeed: a live credit check (one that has the claim) exists and this is no
-        renewal of a successful one, the renewal is too early, another renewal was faster, an operation in the
-        spool or in the table of lost operations has the claim, or a read-only switch is on. Raises
+        """Refuse a purchase that can't succeed: a live credit check (one that has the claim) exists and this purchase
+        isn't the renewal of a successful credit check, the renewal is too early, another renewal was faster, an
+        operation in the spool or in the table of lost operations has the claim, or a read-only switch is on. Raises
         already_purchased, not_expired, read_only.
         """
         request = self._request
         client, number = request.client_id, request.corporation_number
-        live = credit_checks.find_claim_holder(conn, client, number)
-        if live is not None:
-            live_record = joined_reads.find_record(conn, live.id) or live
+        live_check = credit_checks.find_claim_holder(conn, client, number)
+        if live_check is not None:
+            live_record = joined_reads.find_record(conn, live_check.id) or live_check
             self._refuse_live_check(live_record)
         for intent in check_records.list_lost_purchases(self._context, conn, number, client):
             detail: AlreadyPurchasedDetail = {
@@ -278,24 +279,25 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
-        """Insert the pending credit check; the unique index over claims admits only one for this client and
-        corporation number. A renewal first supersedes the earlier credit check, so that its claim ends."""
+        """Insert the pending credit check, and return it as the claimed record; the unique index over claims admits
+        only one for this client and corporation number. A renewal first supersedes the earlier credit check, so that
+        its claim ends."""
         context, now, request = self._context, self._context.now(), self._request
         client, number = request.client_id, request.corporation_number
-        superseded = credit_checks.find_claim_holder(tx.conn, client, number) if request.renew else None
-        if superseded is not None:
+        superseded_check = credit_checks.find_claim_holder(tx.conn, client, number) if request.renew else None
+        if superseded_check is not None:
             # On a server, another renewal may have been committed since the check, so the record is checked again.
-            self._refuse_live_check(superseded)
+            self._refuse_live_check(superseded_check)
             if credit_checks.find_live(tx.conn, client, number) is not None:
-                credit_checks.supersede(tx.conn, superseded, now)
+                credit_checks.supersede(tx.conn, superseded_check, now)
         record_id = credit_checks.insert_pending(
-            tx.conn, client, number, operation_id, now, superseded.id if superseded else None
+            tx.conn, client, number, operation_id, now, superseded_check.id if superseded_check else None
         )
-        if superseded is not None:
-            replaced = credit_checks.find(tx.conn, superseded.id)
-            if replaced is not None:
-                credit_checks.change_record(tx.conn, replaced, now, superseded_by=record_id)
-            context.record_audit(tx, AuditAction.CREDIT_CHECK_SUPERSEDED, superseded.id, {"by": record_id})
+        if superseded_check is not None:
+            replaced_check = credit_checks.find(tx.conn, superseded_check.id)
+            if replaced_check is not None:
+                credit_checks.change_record(tx.conn, replaced_check, now, superseded_by=record_id)
+            context.record_audit(tx, AuditAction.CREDIT_CHECK_SUPERSEDED, superseded_check.id, {"by": record_id})
         key = _compute_fingerprint(["v1", PURCHASE_ACTION.name, client, number, record_id])
         return ClaimedRecord(
             credit_checks.CREDIT_CHECK_KIND, record_id, client, number, key, _compute_fingerprint(asdict(request))
@@ -312,16 +314,18 @@ class _PurchaseAttempt:
             error.detail["record"] = last_known_record.build_credit_check(error.claimed, None)
         return error
 
-    def make_result(self, claimed: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
+    def make_result(self, claimed_operation: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
         """Return the bought credit check, or raise the error that the recorded outcome means. If the database
         can't be read now, build the credit check from the claim and the outcome in memory."""
         if outcome.kind is OutcomeClass.SUCCEEDED:
-            self._refetch_service.fetch_parts_after_purchase(claimed.subject.id, self._progress)
+            self._refetch_service.fetch_parts_after_purchase(claimed_operation.subject.id, self._progress)
         try:
-            record = check_records.read_current_credit_check(self._context, claimed.subject.id)
+            record = check_records.read_current_credit_check(self._context, claimed_operation.subject.id)
         except Exception:
-            _log.warning("credit check %s can't be read after its purchase", claimed.subject.id, exc_info=True)
-            record = last_known_record.build_credit_check(claimed, outcome)
+            _log.warning(
+                "credit check %s can't be read after its purchase", claimed_operation.subject.id, exc_info=True
+            )
+            record = last_known_record.build_credit_check(claimed_operation, outcome)
         if outcomes.is_contradicting_answer(record, outcome):
             raise late_answers.make_already_decided_error(self._context, credit_checks.CREDIT_CHECK_KIND, record)
         if outcome.kind is OutcomeClass.SUCCEEDED or record.state.value == "success":
@@ -360,10 +364,10 @@ def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
     if record.credit_check_id is None:
         return False
     return any(
-        other.id != record.id
-        and other.duplicate_of is None
-        and (other.client_id == record.client_id or other.corporation_number != record.corporation_number)
-        for other in credit_checks.find_by_provider_id(conn, record.credit_check_id)
+        other_check.id != record.id
+        and other_check.duplicate_of is None
+        and (other_check.client_id == record.client_id or other_check.corporation_number != record.corporation_number)
+        for other_check in credit_checks.find_by_provider_id(conn, record.credit_check_id)
     )
 
 

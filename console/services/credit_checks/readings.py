@@ -17,7 +17,7 @@ from console.store.database.engine import Transaction
 from console.store.documents.documents import StoredDocument
 from console.store.records import evidence
 
-DETAIL, PDF = "detail", "pdf"
+DETAIL_PART, PDF_PART = "detail", "pdf"
 _OUTCOME_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 NO_ANSWER_ERROR_CODES = frozenset(
     {
@@ -36,7 +36,7 @@ _BREAK_OFF_REASON, _BUG_REASON = "broke_off", ErrorCode.INTERNAL_ERROR
 
 @dataclass(frozen=True, slots=True)
 class FetchedPart:
-    """The result of one read at the provider. `name` is DETAIL or PDF; `outcome` is the provider's answer;
+    """The result of one read at the provider. `name` is DETAIL_PART or PDF_PART; `outcome` is the provider's answer;
     `report` is the report in the answer, and `stored` the stored PDF; both are None if the answer has none."""
 
     name: str
@@ -63,13 +63,13 @@ class CreditCheckPartReader:
         self._open_reader()
 
     def fetch_part(self, record: CreditCheck, name: str) -> FetchedPart:
-        """Read the detail (`name` is DETAIL) or the PDF (PDF) of a credit check at the provider, and return the
-        result. The caller has no open transaction. A PDF is stored as a document under the hash of its content
+        """Read the detail (`name` is DETAIL_PART) or the PDF (PDF_PART) of a credit check at the provider, and return
+        the result. The caller has no open transaction. A PDF is stored as a document under the hash of its content
         before any row contains its path.
         """
         self._context.failpoints.reach(f"before_{name}")
         provider_id = record.credit_check_id or 0
-        if name == DETAIL:
+        if name == DETAIL_PART:
             detail = self._open_reader().read_detail(provider_id)
             return _require_same_number(record, FetchedPart(name, detail, detail.found))
         answer = self._open_reader().read_pdf(provider_id)
@@ -98,16 +98,22 @@ class CreditCheckPartReader:
         values = outcomes.make_report_values(part.report, record, now) if part.report else {}
         changes = {name: value for name, value in values.items() if not _is_column_unchanged(record, name, value)}
         if part.stored is not None:
-            stored = part.stored
+            stored_document = part.stored
             evidence.add_document(
-                tx.conn, record_id, credit_checks.CREDIT_CHECK_KIND, stored.path, stored.sha256, stored.bytes, now
+                tx.conn,
+                record_id,
+                credit_checks.CREDIT_CHECK_KIND,
+                stored_document.path,
+                stored_document.sha256,
+                stored_document.bytes,
+                now,
             )
-            if record.pdf_file_path != stored.path:
-                changes["pdf_file_path"] = stored.path
+            if record.pdf_file_path != stored_document.path:
+                changes["pdf_file_path"] = stored_document.path
         if changes:
             credit_checks.change_record(tx.conn, record, now, **changes)
-        what = AuditAction(f"credit-check.{part.name}_stored")
-        context.record_audit(tx, what, record_id, {"changes": _make_changed_column_facts(record, changes)})
+        audit_action = AuditAction(f"credit-check.{part.name}_stored")
+        context.record_audit(tx, audit_action, record_id, {"changes": _make_changed_column_facts(record, changes)})
 
     def _write_failed_reading(self, tx: Transaction, record: CreditCheck, part: FetchedPart) -> None:
         context, code = self._context, find_part_error_code(part.outcome)
@@ -158,8 +164,8 @@ def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
 
 
 def make_failed_part(name: str, error: Exception) -> FetchedPart:
-    """Return a failed result of the read of the detail or PDF (`name` is DETAIL or PDF), which an exception of
-    this program has ended, for example because of a full disk."""
+    """Return a failed result of the read of the detail or PDF (`name` is DETAIL_PART or PDF_PART), which an exception
+    of this program has ended, for example because of a full disk."""
     code = error.code if isinstance(error, ConsoleError) else _BREAK_OFF_REASON
     return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, code, SendingCertainty.MAYBE))
 

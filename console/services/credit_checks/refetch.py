@@ -1,5 +1,5 @@
-"""Re-fetch detail and PDF of a bought credit check: after the purchase, when a person starts it, and by a due
-task.
+"""Re-fetch detail and PDF of a bought credit check: after the purchase, when a person starts the re-fetch, and by a
+due task.
 
 This module can call the provider only to read, never to buy.
 """
@@ -17,8 +17,8 @@ from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.service_results import RefetchResult
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import (
-    DETAIL,
-    PDF,
+    DETAIL_PART,
+    PDF_PART,
     CreditCheckPartReader,
     FetchedPart,
     find_part_error_code,
@@ -73,9 +73,9 @@ class RefetchService:
     # After a purchase: failures are only logged, and each part is written in a transaction of its own
 
     def fetch_parts_after_purchase(self, record_id: int, progress: StepReporter) -> None:
-        """Fetch detail and PDF of a credit check directly after its purchase. The method logs failures and raises
-        no exception. It calls `progress` with DETAIL and then with PDF. Nothing is fetched after a signal or while
-        another process has the credit check's lease; then a due task fetches the parts."""
+        """Fetch detail and PDF of a credit check directly after its purchase. The method logs failures and raises no
+        exception. It calls `progress` with DETAIL_PART and then with PDF_PART. Nothing is fetched after a signal or
+        while another process has the credit check's lease; then a due task fetches the parts."""
         if interrupts.is_interrupt_pending():  # A due task fetches the parts later.
             return
         with log_and_suppress(f"follow-ups of credit check {record_id}"):
@@ -85,7 +85,7 @@ class RefetchService:
                     self._fetch_parts_under_lease(record_id, progress)
 
     def _fetch_parts_under_lease(self, record_id: int, progress: StepReporter) -> None:
-        for name in (DETAIL, PDF):
+        for name in (DETAIL_PART, PDF_PART):
             if interrupts.is_interrupt_pending():
                 break
             progress(name)
@@ -109,14 +109,14 @@ class RefetchService:
     ) -> RefetchResult:
         """Re-fetch the detail and the PDF of a bought credit check, as far as `detail` and `pdf` are True.
         `expected_version` is the version of the credit check on the caller's screen (None: any version). The
-        method calls `progress` with the name of each part (DETAIL, PDF).
+        method calls `progress` with the name of each part (DETAIL_PART, PDF_PART).
 
         Raises not_found, not_allowed, not_refetchable, in_progress, viewing_period_over, stale_view and
         bad_profile before the first call to the provider. If the read of a part fails after that, raises the code
         of the most severe failure, with detail.record and, except for bad_profile, detail.failed (one entry for
         each failed part).
         """
-        names = tuple(name for name, is_requested in ((DETAIL, detail), (PDF, pdf)) if is_requested)
+        names = tuple(name for name, is_requested in ((DETAIL_PART, detail), (PDF_PART, pdf)) if is_requested)
         attempt = _RefetchAttempt(self._context, self._readings, record_id, names, expected_version, progress)
         return self.refetches.perform(attempt, progress, subject_id=record_id)
 
@@ -244,8 +244,10 @@ class _RefetchAttempt:
             record = check_records.read_current_credit_check(self._context, self._id)
         error_code = code if code in OWN_FAULT_ERROR_CODES else ErrorCode.DATABASE_UNREACHABLE
         reason = UnknownReason.ANSWER_NOT_RECORDED
-        failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._part_names]
-        return _make_incomplete_error(error_code, {"record": record, "failed": failed, "problem": problem})
+        failed_parts: list[FailedPart] = [
+            {"part": name, "code": error_code, "reason": reason} for name in self._part_names
+        ]
+        return _make_incomplete_error(error_code, {"record": record, "failed": failed_parts, "problem": problem})
 
     def _make_failed_parts_error(self, record: CreditCheck, failed_parts: list[FetchedPart]) -> ConsoleError:
         failure_facts = _make_failed_part_facts(failed_parts)
@@ -308,8 +310,10 @@ def make_stale_view_error(record: CreditCheck, expected_version: int) -> Console
     return ConsoleError(ErrorCode.STALE_VIEW, {"record": record, "changed": differences})
 
 
-def _list_changed_fields(old: CreditCheck, new: CreditCheck) -> tuple[str, ...]:
-    return tuple(name for name in _FIELDS_COMPARED_FOR_CHANGES if getattr(old, name) != getattr(new, name))
+def _list_changed_fields(old_check: CreditCheck, new_check: CreditCheck) -> tuple[str, ...]:
+    return tuple(
+        name for name in _FIELDS_COMPARED_FOR_CHANGES if getattr(old_check, name) != getattr(new_check, name)
+    )
 
 
 def _select_returned_documents(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:

@@ -62,7 +62,8 @@ class PurchaseResolver:
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of an unknown purchase in the acting person's name.
+        """Decide the outcome of an unknown purchase in the acting person's name, and return the credit check and
+        whether a second person must still confirm.
 
         `target_state` is "success" or "error"; `proof` is the path of a file or the text of a statement;
         `expected_version` is the version of the credit check on the caller's screen (None: any version); `reason` is
@@ -125,14 +126,14 @@ class PurchaseResolver:
         ):
             raise make_stale_view_error(record, expected_version)
         with self._context.database.read() as conn:
-            running = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record_id)
-        if running is not None and journal.has_effect(running.action):
+            running_operation = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record_id)
+        if running_operation is not None and journal.has_effect(running_operation.action):
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS,
                 {
                     "record": record,
-                    "holder": {"operator": running.operator, "desk": running.desk},
-                    "since": running.started_at,
+                    "holder": {"operator": running_operation.operator, "desk": running_operation.desk},
+                    "since": running_operation.started_at,
                 },
             )
         if record.operation_id and record.work.reason == WorkReason.LAPSED:
@@ -233,7 +234,7 @@ class PurchaseResolver:
         context, now = self._context, self._context.now()
         credit_checks.require_unchanged(tx.conn, record)
 
-        def propose(proof_id: int) -> dict[str, object]:
+        def write_proposal(proof_id: int) -> dict[str, object]:
             credit_checks.raise_version(tx.conn, record, now)
             return {"as": "error", "evidence": proof_id}
 
@@ -246,7 +247,7 @@ class PurchaseResolver:
             tx,
             decision,
             settle=lambda proposer: self._settle_as_not_bought(tx, record, proposer),
-            propose=propose,
+            propose=write_proposal,
         )
 
     def _settle_as_not_bought(self, tx: Transaction, record: CreditCheck, proposer: str) -> None:

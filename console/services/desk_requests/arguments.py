@@ -33,9 +33,9 @@ def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) 
         )
     except (AttributeError, ImportError, RecursionError, TypeError) as malformed:
         raise ValueError("no arguments") from malformed
-    for argument, required in zip(arguments, argument_types, strict=True):
-        if not _has_type(argument, required):
-            raise ValueError(f"an argument isn't of the type {required}")
+    for argument, required_type in zip(arguments, argument_types, strict=True):
+        if not _has_type(argument, required_type):
+            raise ValueError(f"an argument isn't of the type {required_type}")
     return arguments
 
 
@@ -49,29 +49,31 @@ def _is_file_placeholder(value: object) -> bool:
     )
 
 
-def _has_type(value: object, required: Any) -> bool:
-    """True if the value, with all of its elements and fields, has the annotated type `required` and can be stored
-    in the database."""
-    if isinstance(required, types.UnionType):
-        return any(_has_type(value, choice) for choice in get_args(required))
-    if get_origin(required) is tuple:
-        return isinstance(value, tuple) and _have_types(value, get_args(required))
-    if is_dataclass(required):
-        hints = get_type_hints(required)
-        return type(value) is required and all(_has_type(getattr(value, name), hint) for name, hint in hints.items())
+def _has_type(value: object, required_type: Any) -> bool:
+    """True if the value, with all of its elements and fields, has the annotated type `required_type` and can be
+    stored in the database."""
+    if isinstance(required_type, types.UnionType):
+        return any(_has_type(value, choice) for choice in get_args(required_type))
+    if get_origin(required_type) is tuple:
+        return isinstance(value, tuple) and _have_types(value, get_args(required_type))
+    if is_dataclass(required_type):
+        hints = get_type_hints(required_type)
+        return type(value) is required_type and all(
+            _has_type(getattr(value, name), hint) for name, hint in hints.items()
+        )
     if isinstance(value, Enum):
-        return type(value) is required
+        return type(value) is required_type
     if isinstance(value, str):
-        return required is str and _is_storable_text(value)
+        return required_type is str and _is_storable_text(value)
     if isinstance(value, int):
-        return required is type(value) and abs(value) <= _LARGEST_INTEGER_ARGUMENT
-    return isinstance(value, required)
+        return required_type is type(value) and abs(value) <= _LARGEST_INTEGER_ARGUMENT
+    return isinstance(value, required_type)
 
 
-def _have_types(values: tuple[object, ...], required: tuple[Any, ...]) -> bool:
-    if required[1:] == (...,):
-        required = required[:1] * len(values)
-    return len(values) == len(required) and all(map(_has_type, values, required))
+def _have_types(values: tuple[object, ...], required_types: tuple[Any, ...]) -> bool:
+    if required_types[1:] == (...,):
+        required_types = required_types[:1] * len(values)
+    return len(values) == len(required_types) and all(map(_has_type, values, required_types))
 
 
 def _is_storable_text(text: str) -> bool:

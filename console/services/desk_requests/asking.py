@@ -175,25 +175,29 @@ class RemoteRequestIdService(RequestIdService):
         clock, pause, last_step, wait = self._context.clock, FIRST_ANSWER_POLL_SECONDS, None, get_current_wait()
         last_sign_at, has_lapsed = clock.monotonic(), False
         while not interrupts.is_interrupt_pending():
-            stored = self._read_progress(request)
-            if stored is not None and not (stored.is_abandoned or stored.is_lapsed):
+            stored_progress = self._read_progress(request)
+            if stored_progress is not None and not (stored_progress.is_abandoned or stored_progress.is_lapsed):
                 last_sign_at = clock.monotonic()
-            if stored is not None and wait is not None:
-                wait.request, wait.is_taken = request, stored.state is not DeskRequestState.WAITING
-            if stored is not None and progress is not None and stored.progress not in (None, last_step):
-                last_step = stored.progress
+            if stored_progress is not None and wait is not None:
+                wait.request, wait.is_taken = request, stored_progress.state is not DeskRequestState.WAITING
+            if (
+                stored_progress is not None
+                and progress is not None
+                and stored_progress.progress not in (None, last_step)
+            ):
+                last_step = stored_progress.progress
                 progress(str(last_step))
-            if stored is not None and stored.state is DeskRequestState.ENDED:
-                return stored.result or ""
-            if stored is not None and stored.is_withdrawn and not has_lapsed:
+            if stored_progress is not None and stored_progress.state is DeskRequestState.ENDED:
+                return stored_progress.result or ""
+            if stored_progress is not None and stored_progress.is_withdrawn and not has_lapsed:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "withdrawn"})
-            if stored is not None and stored.state is DeskRequestState.LAPSED:
+            if stored_progress is not None and stored_progress.state is DeskRequestState.LAPSED:
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
-            if stored is not None and stored.is_lapsed:
+            if stored_progress is not None and stored_progress.is_lapsed:
                 has_lapsed = True
                 # A worker's COMMIT may still be on its way, or another node's clock behind: only a withdrawal proves
                 # that nothing is sent.
-                if stored.is_withdrawn or self._withdraw_request(request):
+                if stored_progress.is_withdrawn or self._withdraw_request(request):
                     raise ConsoleError(ErrorCode.WORKER_AWAY)
             if clock.monotonic() - last_sign_at > self._context.scale.scale_seconds(ANSWER_WAIT_LIMIT_SECONDS):
                 break

@@ -72,9 +72,11 @@ class DeskStatusService:
         context = self._context
         if not context.asks_worker:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DESK_NEEDS_OWN_CREDENTIALS})
-        waiting = context.spool.list_undelivered_entries(context.database_id)
-        if waiting:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ANSWERS_NEED_STORE_KEY, "n": len(waiting)})
+        waiting_entries = context.spool.list_undelivered_entries(context.database_id)
+        if waiting_entries:
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.ANSWERS_NEED_STORE_KEY, "n": len(waiting_entries)}
+            )
         leftovers = find_unneeded_credentials(context.settings)
         for entry in leftovers.entries:
             context.settings.secrets.delete_keyring_entry(entry, entry)

@@ -98,12 +98,12 @@ class RequestExecutor:
         context, limit_seconds = self._context, self.scale.scale_lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
             silent_seconds = presence.read_silent_seconds(conn, presence_seconds)
-        silent = frozenset(token for token, seconds in silent_seconds.items() if seconds > limit_seconds)
-        self.is_standby = min(silent_seconds.keys() - silent, default=own_token) < own_token
-        ended, self._silent_workers = silent & self._silent_workers, silent
-        if ended:
+        silent_tokens = frozenset(token for token, seconds in silent_seconds.items() if seconds > limit_seconds)
+        self.is_standby = min(silent_seconds.keys() - silent_tokens, default=own_token) < own_token
+        ended_tokens, self._silent_workers = silent_tokens & self._silent_workers, silent_tokens
+        if ended_tokens:
             account = context.make_holder().operator
-            context.write(lambda tx: requests.end_leases_of_workers(tx, ended, account))
+            context.write(lambda tx: requests.end_leases_of_workers(tx, ended_tokens, account))
 
     def release_presence_lease(self) -> None:
         """Release this worker's presence lease, so that the desks see that the worker is no longer present."""
@@ -122,9 +122,9 @@ class RequestExecutor:
         """Store the latest progress step of each desk request whose command has reported a step since the last
         call. Only one thread calls this method, so that the steps keep their order."""
         while self._progress_steps:
-            _, (taken, step) = self._progress_steps.popitem()
+            _, (taken_request, step) = self._progress_steps.popitem()
             with log_and_suppress("progress of a desk request"):
-                self._context.write(partial(_write_progress_step, taken=taken, step=step))
+                self._context.write(partial(_write_progress_step, taken_request=taken_request, step=step))
 
     def execute_next(self, *, only_first_of_person: bool = False) -> bool:
         """Take the next desk request and execute it. Return False if there is none that can be taken now, or if a
@@ -132,36 +132,36 @@ class RequestExecutor:
         of a person for whom a worker is executing another request.
         """
         context, heartbeat = self._context, self._context.heartbeat
-        taken = context.write(
+        taken_request = context.write(
             lambda tx: requests.take_next_request(
                 tx, self._make_holder(), heartbeat.scale_lease_seconds, only_first_of_person=only_first_of_person
             )
         )
-        if taken is None:
+        if taken_request is None:
             return False
-        if taken.action == AUDIT_REQUEST_ACTION:
-            self._write_requested_audit_entry(taken)
+        if taken_request.action == AUDIT_REQUEST_ACTION:
+            self._write_requested_audit_entry(taken_request)
             return True
-        beat = f"desk request {taken.id}"
-        heartbeat.add_beat(beat, lambda: self._renew_request_lease(taken))
+        beat = f"desk request {taken_request.id}"
+        heartbeat.add_beat(beat, lambda: self._renew_request_lease(taken_request))
         try:
             with interrupts.defer_signals():  # the answer is stored before the end of this process
-                return self._execute_request(taken)
+                return self._execute_request(taken_request)
         finally:
             heartbeat.remove_beat(beat)
 
-    def _execute_request(self, taken: TakenDeskRequest) -> bool:
+    def _execute_request(self, taken_request: TakenDeskRequest) -> bool:
         """Execute a desk request and store its answer. If a signal asks this process to end before the command has
         started, release the request, so that another worker can take it immediately, and return False."""
         try:
-            if taken.fencing_token <= MAX_EXECUTIONS_PER_REQUEST:
-                answer = self._make_answer(taken)
+            if taken_request.fencing_token <= MAX_EXECUTIONS_PER_REQUEST:
+                answer = self._make_answer(taken_request)
             else:
-                answer = self._answer_given_up_request(taken)
+                answer = self._answer_given_up_request(taken_request)
         except interrupts.Interrupted:
-            self._context.write(lambda tx: requests.end_lease(tx.conn, taken))
+            self._context.write(lambda tx: requests.end_lease(tx.conn, taken_request))
             return False
-        self._store_answer(taken, answer)
+        self._store_answer(taken_request, answer)
         return True
 
     def _make_holder(self) -> Holder:
@@ -172,7 +172,7 @@ class RequestExecutor:
         holder, lease = self._context.make_holder(), self._presence_lease
         return holder if lease is None else replace(holder, session=lease.token)
 
-    def _store_answer(self, taken: TakenDeskRequest, text: str) -> None:
+    def _store_answer(self, taken_request: TakenDeskRequest, text: str) -> None:
         """Store `text`, the answer as JSON, and end the desk request. If the database refuses the answer
         _MAX_ANSWER_STORE_ATTEMPTS times, store the answer without its values, so that no other worker executes the
         request again. If the database can't be reached, raise its error: the next worker that takes the request
@@ -181,96 +181,106 @@ class RequestExecutor:
         refusal: Exception
         for _ in range(_MAX_ANSWER_STORE_ATTEMPTS):
             try:
-                self._context.write(lambda tx: requests.store_answer(tx, taken, text))
+                self._context.write(lambda tx: requests.store_answer(tx, taken_request, text))
             except Exception as error:
                 if isinstance(error, ConsoleError) and error.code in OWN_FAULT_ERROR_CODES:
                     raise
                 refusal = error
             else:
                 return
-        _log.error("desk request %s: its answer can't be stored", taken.id, exc_info=refusal)
-        self._context.write(lambda tx: requests.store_answer(tx, taken, _make_answer_without_values(text)))
+        _log.error("desk request %s: its answer can't be stored", taken_request.id, exc_info=refusal)
+        self._context.write(lambda tx: requests.store_answer(tx, taken_request, _make_answer_without_values(text)))
 
-    def _answer_given_up_request(self, taken: TakenDeskRequest) -> str:
+    def _answer_given_up_request(self, taken_request: TakenDeskRequest) -> str:
         """Write an audit entry, and return the answer outcome_unknown as JSON, for a desk request that workers have
         taken MAX_EXECUTIONS_PER_REQUEST times without an end. The request possibly crashes the process of each
         worker, and its effect is not known.
         """
-        _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fencing_token - 1)
-        facts = {"action": taken.action, "request": taken.id, "executions": taken.fencing_token - 1}
-        entry = NewAuditEntry(taken.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)
-        with act_for_requester(taken):
+        _log.error(
+            "desk request %s is given up: %d executions did not end",
+            taken_request.id,
+            taken_request.fencing_token - 1,
+        )
+        facts = {
+            "action": taken_request.action,
+            "request": taken_request.id,
+            "executions": taken_request.fencing_token - 1,
+        }
+        entry = NewAuditEntry(taken_request.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)
+        with act_for_requester(taken_request):
             self._context.write(lambda tx: self._context.audit.record_all(tx, (entry,)))
         return _serialize_answer(
             CallAnswer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING}))
         )
 
-    def _write_requested_audit_entry(self, taken: TakenDeskRequest) -> None:
+    def _write_requested_audit_entry(self, taken_request: TakenDeskRequest) -> None:
         """Write the audit entry that a desk request contains, in the name of its person, and end the request in
         the same transaction. If the entry is malformed or the database refuses it, write instead an entry about
         an unreadable request.
         """
-        unreadable = NewAuditEntry(taken.person, AuditAction.REQUEST_UNREADABLE, result="refused")
+        unreadable_entry = NewAuditEntry(taken_request.person, AuditAction.REQUEST_UNREADABLE, result="refused")
         try:
-            entry = parse_audit_entry(taken.person, taken.arguments_json)
+            entry = parse_audit_entry(taken_request.person, taken_request.arguments_json)
         except ValueError:
-            entry = unreadable
+            entry = unreadable_entry
 
         def write_entry_and_end_request(tx: Transaction, entry: NewAuditEntry) -> None:
-            facts = {**entry.detail, "request": taken.id, "worker": self._context.database.account}
+            facts = {**entry.detail, "request": taken_request.id, "worker": self._context.database.account}
             self._context.audit.record_all(tx, (replace(entry, detail=facts),))
-            requests.store_answer(tx, taken, "")
+            requests.store_answer(tx, taken_request, "")
 
-        with act_for_requester(taken):
+        with act_for_requester(taken_request):
             try:
                 self._context.write(lambda tx: write_entry_and_end_request(tx, entry))
             except Exception as refusal:
                 if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_ERROR_CODES:
                     raise
-                _log.warning("desk request %s: its audit entry can't be written", taken.id, exc_info=True)
-                self._context.write(lambda tx: write_entry_and_end_request(tx, unreadable))
+                _log.warning("desk request %s: its audit entry can't be written", taken_request.id, exc_info=True)
+                self._context.write(lambda tx: write_entry_and_end_request(tx, unreadable_entry))
 
-    def _renew_request_lease(self, taken: TakenDeskRequest) -> None:
+    def _renew_request_lease(self, taken_request: TakenDeskRequest) -> None:
         self._context.write(
-            lambda tx: requests.renew_lease(tx.conn, taken, self._context.heartbeat.scale_lease_seconds)
+            lambda tx: requests.renew_lease(tx.conn, taken_request, self._context.heartbeat.scale_lease_seconds)
         )
 
-    def _make_answer(self, taken: TakenDeskRequest) -> str:
+    def _make_answer(self, taken_request: TakenDeskRequest) -> str:
         """Run the command of a desk request and return its answer as JSON. An exception other than ConsoleError is
         logged and becomes the error internal_error. Raises Interrupted if a signal asks this process to end
         before the command has started.
         """
-        with act_for_requester(taken), watch_for_repeated_request() as repeats:
-            answer = self._run_command_for_answer(taken)
-            while _is_earlier_call_running(taken, answer):
+        with act_for_requester(taken_request), watch_for_repeated_request() as repeats:
+            answer = self._run_command_for_answer(taken_request)
+            while _is_earlier_call_running(taken_request, answer):
                 interrupts.raise_if_interrupt_pending()
                 self.clock.sleep(self.scale.scale_seconds(REQUEST_RETRY_SECONDS))
-                answer = self._run_command_for_answer(taken)
+                answer = self._run_command_for_answer(taken_request)
         return _serialize_answer(answer, is_repetition=repeats.is_repetition)
 
-    def _run_command_for_answer(self, taken: TakenDeskRequest) -> CallAnswer:
+    def _run_command_for_answer(self, taken_request: TakenDeskRequest) -> CallAnswer:
         try:
-            return CallAnswer(self._run_command(taken))
+            return CallAnswer(self._run_command(taken_request))
         except ConsoleError as error:
             return CallAnswer(error=error)
         except Exception:
-            _log.exception("desk request %s failed", taken.id)
+            _log.exception("desk request %s failed", taken_request.id)
             return CallAnswer(error=ConsoleError(ErrorCode.INTERNAL_ERROR))
 
-    def _run_command(self, taken: TakenDeskRequest) -> object:
-        if taken.action in ACTIONS_WITH_PASSWORD:
+    def _run_command(self, taken_request: TakenDeskRequest) -> object:
+        if taken_request.action in ACTIONS_WITH_PASSWORD:
             require_confirmation()
-        with self._read_arguments(taken) as arguments:
-            call = CommandCall(arguments, lambda step: self._keep_latest_step(taken, step), taken.request_id)
-            return self._commands[taken.action](call)
+        with self._read_arguments(taken_request) as arguments:
+            call = CommandCall(
+                arguments, lambda step: self._keep_latest_step(taken_request, step), taken_request.request_id
+            )
+            return self._commands[taken_request.action](call)
 
-    def _keep_latest_step(self, taken: TakenDeskRequest, step: str) -> None:
+    def _keep_latest_step(self, taken_request: TakenDeskRequest, step: str) -> None:
         """Keep the latest progress step of a desk request in memory until `store_progress_steps` stores it. A
         COMMIT at this place would delay the call to the provider."""
-        self._progress_steps[taken.id] = taken, step
+        self._progress_steps[taken_request.id] = taken_request, step
 
     @contextmanager
-    def _read_arguments(self, taken: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
+    def _read_arguments(self, taken_request: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
         """Context manager: yield the arguments of the desk request; a file among them exists until the end of the
         block. Raises usage if the arguments don't fit the command, or if the facts in the request's columns
         differ from the arguments.
@@ -278,14 +288,19 @@ class RequestExecutor:
         with ExitStack() as stack:
             try:
                 with self._context.database.read() as conn:
-                    content = requests.read_file(conn, taken)
+                    content = requests.read_file(conn, taken_request)
                 file = None if content is None else _write_file(stack, content)
-                arguments = read_arguments(taken.arguments_json, self._forms[taken.action].types, file)
+                arguments = read_arguments(
+                    taken_request.arguments_json, self._forms[taken_request.action].types, file
+                )
             except (KeyError, ValueError) as malformed:
-                _log.info("desk request %s of %s is malformed: %s", taken.id, taken.person, malformed)
+                _log.info("desk request %s of %s is malformed: %s", taken_request.id, taken_request.person, malformed)
                 raise _make_malformed_request_error() from malformed
-            if self._forms[taken.action].facts(self._context, arguments) != DeskRequestFacts(
-                taken.subject_kind, taken.subject_id, taken.amount_minor, taken.proposed
+            if self._forms[taken_request.action].facts(self._context, arguments) != DeskRequestFacts(
+                taken_request.subject_kind,
+                taken_request.subject_id,
+                taken_request.amount_minor,
+                taken_request.proposed,
             ):
                 raise _make_malformed_request_error()
             yield arguments
@@ -319,16 +334,16 @@ def _make_answer_without_values(text: str) -> str:
     return _serialize_answer(CallAnswer(error=replacement), is_repetition=is_repetition)
 
 
-def _write_progress_step(tx: Transaction, taken: TakenDeskRequest, step: str) -> None:
-    requests.write_progress(tx.conn, taken, step)
+def _write_progress_step(tx: Transaction, taken_request: TakenDeskRequest, step: str) -> None:
+    requests.write_progress(tx.conn, taken_request, step)
 
 
-def _is_earlier_call_running(taken: TakenDeskRequest, answer: CallAnswer) -> bool:
+def _is_earlier_call_running(taken_request: TakenDeskRequest, answer: CallAnswer) -> bool:
     """True if `answer` is the error in_progress because another worker, which has ended, had started the same
     call. The leases of that worker expire soon, and then this worker can run the call."""
     error = answer.error
     return (
-        taken.fencing_token > 1
+        taken_request.fencing_token > 1
         and error is not None
         and error.code == ErrorCode.IN_PROGRESS
         and error.detail.get("reason") == InProgressReason.SAME_REQUEST_ID_RUNNING

@@ -140,9 +140,14 @@ class EvidencePackWriter:
             packing = _PackDraft(
                 context, conn, family, head, only_person, self._texts(), self._write_pdf, self._largest_bytes
             )
-            files, omitted = packing.write(file)
+            files, omitted_names = packing.write(file)
         return PackContent(
-            get_record_kind(family.record), family.record.id, packing.titles, packing.last_event_at, files, omitted
+            get_record_kind(family.record),
+            family.record.id,
+            packing.titles,
+            packing.last_event_at,
+            files,
+            omitted_names,
         )
 
     def _write_pack(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> WrittenPack:
@@ -235,9 +240,9 @@ class _PackDraft:
         each language in `texts`."""
         for language, text in texts.items():
             lines = self._texts.format_header_lines(self._timeline, language)
-            encoded = [pack_text.encode_timeline_line(line, self._timeline) for line in lines]
-            self.titles[language] = encoded[0]
-            text.writelines(encoded)
+            encoded_lines = [pack_text.encode_timeline_line(line, self._timeline) for line in lines]
+            self.titles[language] = encoded_lines[0]
+            text.writelines(encoded_lines)
 
         def iterate_events() -> Iterator[object]:
             for event in self._iterate_events():
@@ -271,11 +276,11 @@ class _PackDraft:
         self._is_cut = next(events, None) is not None
 
     def _collect_record_fields(self) -> dict[str, object]:
-        own, *related = [
+        record_fields, *related_fields = [
             {"kind": get_record_kind(entry), **self._plain_values.make_record_fields(entry)}
             for entry in (self._related.record, *self._related.related)
         ]
-        return {"record": own, "related": related}
+        return {"record": record_fields, "related": related_fields}
 
     # Evidence
 

@@ -30,7 +30,7 @@ class AuditProof:
         self._context, self._conn, self._subjects, self._only_person = context, conn, subjects, only_person
         self.row_count, self.withheld_count = 0, 0
         self._chains: set[str] = set()
-        self._newest = 0
+        self._newest_row_id = 0
 
     def iterate_chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the file with the audit entries. After the last chunk, `row_count` and
@@ -43,14 +43,14 @@ class AuditProof:
             for row in audit_proof.walk_rows_of_record(self._conn, kind, id):
                 yield self._make_audit_line(row)
         for chain in sorted(self._chains):
-            head = audit_proof.find_head_of_chain(self._conn, chain, self._newest)
+            head = audit_proof.find_head_of_chain(self._conn, chain, self._newest_row_id)
             if head is not None:
                 yield {"head": _make_chain_head_facts(head)}
 
     def _make_audit_line(self, row: ChainRow) -> object:
         chain_head = row.position
         self._chains.add(chain_head.chain)
-        self._newest = max(self._newest, row.id)
+        self._newest_row_id = max(self._newest_row_id, row.id)
         anchor_hashes = [
             anchor.hash
             for anchor in self._context.spool.list_anchors_at(

@@ -34,7 +34,7 @@ PackCountReporter = Callable[[int, int], None]
 """Function that is called before each pack, with the number of packs written so far and the number of all records. It
 may raise an exception to cancel; then no file remains.
 """
-_ACTION, _KIND = AuditAction.EVIDENCE_BUNDLE_EXPORTED, "export"
+_BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_KIND = AuditAction.EVIDENCE_BUNDLE_EXPORTED, "export"
 _BUNDLE_AUDIT_SUBJECT = "evidence"
 _PACK_TOO_LARGE_REASON = "too_large"
 
@@ -96,27 +96,29 @@ class EvidenceBundleWriter:
 
         Raises not_found, not_allowed, no_operator, usage (file_exists, bulk_size), storage_full.
         """
-        with refusals.audit_refusals(self._context, _ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_KIND):
+        with refusals.audit_refusals(
+            self._context, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_BUNDLE_AUDIT_KIND
+        ):
             person = self._context.require_right("audit_any")
-        chosen = tuple(dict.fromkeys((kind, str(id)) for kind, id in records))
-        if not 0 < len(chosen) <= MAX_PACKS_PER_BUNDLE:
+        record_keys = tuple(dict.fromkeys((kind, str(id)) for kind, id in records))
+        if not 0 < len(record_keys) <= MAX_PACKS_PER_BUNDLE:
             raise ConsoleError(
                 ErrorCode.USAGE,
-                {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(chosen), "most": MAX_PACKS_PER_BUNDLE},
+                {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(record_keys), "most": MAX_PACKS_PER_BUNDLE},
             )
         with open_new_file(path) as draft:
-            entries = self._write_packs(draft, chosen, person, progress)
+            entries = self._write_packs(draft, record_keys, person, progress)
             return self._publish_bundle(draft, entries)
 
     def _write_packs(
-        self, draft: DraftFile, chosen: Sequence[tuple[str, str]], person: Person, progress: PackCountReporter
+        self, draft: DraftFile, record_keys: Sequence[tuple[str, str]], person: Person, progress: PackCountReporter
     ) -> list[_BundledPack]:
         entries = list[_BundledPack]()
         with closing(PackWriter(draft.file, EARLIEST_INSTANT, BUNDLE_FORMAT_NAME)) as bundle:
-            for done, (kind, id) in enumerate(chosen):
-                progress(done, len(chosen))
+            for written_count, (kind, id) in enumerate(record_keys):
+                progress(written_count, len(record_keys))
                 entries.append(self._add_pack(bundle, kind, id, person))
-            progress(len(chosen), len(chosen))
+            progress(len(record_keys), len(record_keys))
             self._add_index(bundle, entries)
         return entries
 
@@ -142,22 +144,24 @@ class EvidenceBundleWriter:
             return _BundledPack(content, bundle.add_file(name, iterate_chunks(file)))
 
     def _publish_bundle(self, draft: DraftFile, entries: Sequence[_BundledPack]) -> WrittenBundle:
-        context, written = self._context, [entry for entry in entries if not entry.is_left_out]
+        context, written_entries = self._context, [entry for entry in entries if not entry.is_left_out]
         size, digest = draft.compute_sha256()
 
         def record_export(tx: Transaction) -> None:
-            facts = {"sha256": digest, "bytes": size, "n": len(written)}
-            context.record_audit(tx, _ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_KIND)
-            for entry in written:
+            facts = {"sha256": digest, "bytes": size, "n": len(written_entries)}
+            context.record_audit(tx, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_BUNDLE_AUDIT_KIND)
+            for entry in written_entries:
                 content, file = entry.content, entry.digest
                 of_pack = {"sha256": file.sha256, "bytes": file.bytes, "files": content.files, "bundle": digest}
                 context.record_audit(tx, pack.PACK_EXPORT_ACTION, content.record_id, of_pack, kind=content.kind)
 
         context.write(record_export)
         draft.publish()
-        omitted = [entry.digest.name for entry in entries if entry.is_left_out]
-        omitted += [f"{entry.digest.name}/{part}" for entry in written for part in entry.content.left_out]
-        return WrittenBundle(str(draft.final), size, digest, len(written), tuple(omitted))
+        omitted_names = [entry.digest.name for entry in entries if entry.is_left_out]
+        omitted_names += [
+            f"{entry.digest.name}/{part}" for entry in written_entries for part in entry.content.left_out
+        ]
+        return WrittenBundle(str(draft.final), size, digest, len(written_entries), tuple(omitted_names))
 
 
 def _make_index_line(entry: _BundledPack, language: str) -> bytes:

@@ -46,7 +46,7 @@ class PlainValueMaker:
     """Converts values to the types of JSON. In texts, the names of payers in `hidden` are masked."""
 
     def __init__(self, hidden: tuple[str, ...]) -> None:
-        self._hidden = hidden
+        self._hidden_values = hidden
 
     def make_record_fields(self, value: Any) -> dict[str, object]:
         """Return the fields of a record (a dataclass) by name, in the types of JSON, without those of
@@ -87,7 +87,7 @@ class PlainValueMaker:
                 return [self.make_plain_value(part) for part in value]
         if hasattr(value, "__dataclass_fields__"):
             return self.make_record_fields(value)
-        return mask_text(str(value), self._hidden)
+        return mask_text(str(value), self._hidden_values)
 
 
 class TimelineText(Protocol):

@@ -84,8 +84,9 @@ def verify_pack(path: Path, sha256: str | None = None) -> PackVerification:
 
 
 def _verify_file(path: Path, sha256: str | None, format_names: tuple[str, ...]) -> PackVerification:
-    """Verify the evidence pack or bundle in the ZIP file at `path`, and its SHA-256 if one is given. `format_names`
-    are the accepted format names in its manifest."""
+    """Verify the evidence pack or bundle in the ZIP file at `path`, and its SHA-256 if one is given. Return the
+    problems that were found, the counts of the checked files and audit entries, and the content of the manifest.
+    `format_names` are the accepted format names in its manifest."""
     problems: list[FileProblem] = []
     if sha256 is not None and (not path.is_file() or _compute_file_hash(path) != sha256):
         problems.append(FileProblem(path.name, "altered"))
@@ -125,8 +126,8 @@ def _verify_pack(
     problems += _find_unlisted_files(pack, files)
     if sum(info.file_size for info in pack.infolist()) > _LARGEST_PACK_BYTES:
         return PackVerification(len(files), 0, (*problems, FileProblem(MANIFEST_NAME, "too_large")), manifest)
-    for name, listed in files.items():
-        code = _find_file_problem(pack, name, listed)
+    for name, file_entry in files.items():
+        code = _find_file_problem(pack, name, file_entry)
         if code is not None:
             problems.append(FileProblem(name, code))
     if manifest["form"] == BUNDLE_FORMAT_NAME:
@@ -191,8 +192,8 @@ def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> 
             yield FileProblem(name, "not_listed")
 
 
-def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: JsonObject) -> str | None:
-    """Return the code of the problem (missing, altered) if the file `name` of the pack is not equal to `listed`,
+def _find_file_problem(pack: zipfile.ZipFile, name: str, file_entry: JsonObject) -> str | None:
+    """Return the code of the problem (missing, altered) if the file `name` of the pack is not equal to `file_entry`,
     its size and hash in the manifest, or has another compression method than those accepted; otherwise None. Never
     decompresses more bytes than the manifest lists for the file.
     """
@@ -200,16 +201,16 @@ def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: JsonObject) -> 
         info = pack.getinfo(name)
     except KeyError:
         return "missing"
-    if info.file_size != listed["bytes"] or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
+    if info.file_size != file_entry["bytes"] or info.compress_type not in _ACCEPTED_COMPRESSION_METHODS:
         return "altered"
-    hashed = hashlib.sha256()
+    file_hash = hashlib.sha256()
     try:
         with pack.open(info) as file:
             while chunk := file.read(_CHUNK_BYTES):
-                hashed.update(chunk)
+                file_hash.update(chunk)
     except UNREADABLE_FILE_ERRORS:
         return "altered"
-    return None if hashed.hexdigest() == listed["sha256"] else "altered"
+    return None if file_hash.hexdigest() == file_entry["sha256"] else "altered"
 
 
 # Audit entries

@@ -62,9 +62,9 @@ class RecordedJournal:
 
 
 def read_journal(path: Path, largest: int = LARGEST_PACK_BYTES) -> RecordedJournal:
-    """Read the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
-    MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `largest`
-    bytes together; the other files don't count, as when the pack is written."""
+    """Return the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
+    MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `largest` bytes
+    together; the other files don't count, as when the pack is written."""
     with zipfile.ZipFile(path) as pack:
         # The same files as in the limit of `EvidencePackWriter`, so that every written pack can be read.
         limited = (info for info in pack.infolist() if info.filename.startswith(("answers/", "documents/")))
@@ -108,7 +108,7 @@ def _make_recorded_call(
     provider, _, call = str(answer["source"]).partition(".")
     status = _HTTP_STATUS_PATTERN.match(str(answer["summary"]))
     headers, body = _restore_answer(str(answer["body"] or ""), pack)
-    own = records.get((str(answer["kind"]), str(answer["of"])), {})
+    record_fields = records.get((str(answer["kind"]), str(answer["of"])), {})
     facts = entry["facts"]
     return RecordedCall(
         evidence=int(answer["id"]),
@@ -116,8 +116,8 @@ def _make_recorded_call(
         operation_id=None if entry["operation_id"] is None else str(entry["operation_id"]),
         provider=provider,
         call=call,
-        record=own,
-        related=tuple(record for record in records.values() if record is not own),
+        record=record_fields,
+        related=tuple(record for record in records.values() if record is not record_fields),
         outcome=str(facts.get("outcome")),
         reason=str(facts.get("reason")),
         status=int(status[1]) if status else None,
@@ -154,8 +154,8 @@ def _restore_answer(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], b
     if len(text) >= _LONGEST_STORED_ANSWER_CHARACTERS:
         return headers, None
     if note := _PDF_NOTE_PATTERN.search(text):
-        stored = (info for info in pack.infolist() if info.filename.endswith(".pdf"))
-        document = next((info for info in stored if info.file_size == int(note[1])), None)
+        pdf_infos = (info for info in pack.infolist() if info.filename.endswith(".pdf"))
+        document = next((info for info in pdf_infos if info.file_size == int(note[1])), None)
         if document is None:
             return headers, None
         text = text.replace(note[0], base64.b64encode(pack.read(document)).decode(), 1)

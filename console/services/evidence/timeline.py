@@ -141,13 +141,13 @@ def walk_events(
 ) -> Iterator[TimelineEvent]:
     """Yield the events of a record and its related records, oldest first, after `read_position` (None: from
     the first event). Payers' names are masked. Only a part of the events is in memory at a time."""
-    position, hidden = read_position or {}, related_records.payer_names
+    position, hidden_texts = read_position or {}, related_records.payer_names
     streams = [
         _open_event_stream(conn, source, *subject, position.get(f"{source.name} {' '.join(subject)}"))
         for subject in related_records.record_keys
         for source in list_history_sources(subject[0])
     ]
-    return (mask_event(event, hidden) for _, event in merge_streams(streams))
+    return (mask_event(event, hidden_texts) for _, event in merge_streams(streams))
 
 
 def read_newest_events(
@@ -170,8 +170,8 @@ def _open_event_stream(
 ) -> tuple[Iterator[TimelineEvent], datetime]:
     if stream_position is None:
         return source.walk_events(conn, kind, id), EARLIEST_INSTANT
-    at, row, reached = stream_position
-    return source.walk_events(conn, kind, id, (at, row)), reached
+    at, row, last_moment = stream_position
+    return source.walk_events(conn, kind, id, (at, row)), last_moment
 
 
 # Related records
@@ -182,31 +182,31 @@ def read_related_records(context: ServiceContext, conn: Connection, kind: str, i
     kind, and for a malformed id."""
     if kind == OPERATION_KIND:
         return _read_operation_with_record(context, conn, str(id))
-    lapsed = journal.list_lapsed_by_kind(conn)
+    lapsed_ids = journal.list_lapsed_by_kind(conn)
     number = _parse_record_id(kind, id)
-    record = any_record.find(conn, kind, number, lapsed)
+    record = any_record.find(conn, kind, number, lapsed_ids)
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(number)})
-    return RelatedRecords(record, _read_related_records(conn, record, lapsed))
+    return RelatedRecords(record, _read_related_records(conn, record, lapsed_ids))
 
 
 def _read_related_records(
-    conn: Connection, record: AnyRecord, lapsed: Mapping[str, frozenset[int]]
+    conn: Connection, record: AnyRecord, lapsed_ids: Mapping[str, frozenset[int]]
 ) -> tuple[AnyRecord, ...]:
     def read_as_tuple(kind: str, id: int | None) -> tuple[AnyRecord, ...]:
-        related = None if id is None else any_record.find(conn, kind, id, lapsed)
-        return () if related is None else (related,)
+        related_record = None if id is None else any_record.find(conn, kind, id, lapsed_ids)
+        return () if related_record is None else (related_record,)
 
     def list_refunds(payment: Payment) -> tuple[AnyRecord, ...]:
-        return refunds.find_by_payment(conn, payment.id, lapsed.get(refunds.REFUND_KIND, frozenset()))[
+        return refunds.find_by_payment(conn, payment.id, lapsed_ids.get(refunds.REFUND_KIND, frozenset()))[
             :MAX_RELATED_RECORDS
         ]
 
     match record:
         case Order():
-            order_payments = payments.find_by_order(conn, record.id, lapsed.get(payments.PAYMENT_KIND, frozenset()))[
-                :MAX_RELATED_RECORDS
-            ]
+            order_payments = payments.find_by_order(
+                conn, record.id, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())
+            )[:MAX_RELATED_RECORDS]
             return (*order_payments, *(refund for payment in order_payments for refund in list_refunds(payment)))
         case Payment():
             return (*read_as_tuple(orders.ORDER_KIND, record.order_id), *list_refunds(record))
@@ -225,8 +225,8 @@ def _read_operation_with_record(context: ServiceContext, conn: Connection, opera
     operation = journal.find_with_effective_state(conn, operation_id)
     if operation is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})
-    lapsed = journal.list_lapsed_by_kind(conn)
-    subject = any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
+    lapsed_ids = journal.list_lapsed_by_kind(conn)
+    subject = any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed_ids)
     return RelatedRecords(operation, () if subject is None else (subject,))
 
 
@@ -262,17 +262,17 @@ def make_timeline_head(
             minor = record.captured_minor or record.asked_minor
             facts |= {"name": record.merchant_payment_id, "minor": minor, "currency": record.currency}
         case Refund():
-            paid = (
+            payment_number = (
                 candidate.merchant_payment_id
                 for candidate in related_records.related
                 if isinstance(candidate, Payment)
             )
-            name = next(paid, str(record.payment_id))
+            name = next(payment_number, str(record.payment_id))
             facts |= {"name": name, "minor": record.amount_minor, "currency": record.currency}
         case Operation():
             return facts | {"name": record.action}
     is_derived = not isinstance(record, CreditCheck)  # as on the page of a record
-    facts["state_badge"] = find_state_badge(record, derived=is_derived)
+    facts["state_badge"] = find_state_badge(record, is_derived=is_derived)
     explanation = explain_record(complete_record(complete_records, conn, record), now)
     badges = {"certainty": explanation.certainty.value, "work": explanation.work.value}
     return facts | badges | {"reason": record.work.reason}
@@ -291,16 +291,17 @@ def _parse_record_id(kind: str, id: int | str) -> int:
 def _advance_position(events: tuple[TimelineEvent, ...], position: _ReadPosition) -> _ReadPosition:
     """Return the read position of each stream of events after one page of a timeline; `events` are those of the
     page, and `position` is the read position before the page."""
-    read = dict(position)
+    new_position = dict(position)
     for event in events:
-        _, _, reached = read.get(event.stream, (EARLIEST_INSTANT, "", EARLIEST_INSTANT))
-        read[event.stream] = (event.at, event.row, max(reached, event.moment))
-    return read
+        _, _, last_moment = new_position.get(event.stream, (EARLIEST_INSTANT, "", EARLIEST_INSTANT))
+        new_position[event.stream] = (event.at, event.row, max(last_moment, event.moment))
+    return new_position
 
 
 def _format_cursor(read_position: _ReadPosition) -> str:
     plain = {
-        stream: [at.isoformat(), row, reached.isoformat()] for stream, (at, row, reached) in read_position.items()
+        stream: [at.isoformat(), row, last_moment.isoformat()]
+        for stream, (at, row, last_moment) in read_position.items()
     }
     return urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode()
 
@@ -311,8 +312,8 @@ def _parse_cursor(text: str | None) -> _ReadPosition:
     try:
         plain = json.loads(urlsafe_b64decode(text))
         return {
-            str(stream): (_parse_instant(at), str(row), _parse_instant(reached))
-            for stream, (at, row, reached) in plain.items()
+            str(stream): (_parse_instant(at), str(row), _parse_instant(last_moment))
+            for stream, (at, row, last_moment) in plain.items()
         }
     except (ValueError, TypeError, AttributeError) as malformed:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR}) from malformed

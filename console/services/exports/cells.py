@@ -46,10 +46,10 @@ def make_spreadsheet_safe(text: str) -> str:
 def make_printable(text: str) -> str:
     """Return a text from people or providers as one line, cut at LONGEST_CELL_CHARACTERS. Control characters,
     marks of the reading direction and characters that UTF-8 can't encode become spaces."""
-    encoded = text.encode("utf-16-le", "surrogatepass")
-    kept = encoded[: 2 * LONGEST_CELL_CHARACTERS].decode("utf-16-le", "surrogatepass")
-    line = "".join(map(_replace_if_unprintable, kept))
-    return f"{line}{'…' if len(encoded) > 2 * LONGEST_CELL_CHARACTERS else ''}"
+    encoded_text = text.encode("utf-16-le", "surrogatepass")
+    cut_text = encoded_text[: 2 * LONGEST_CELL_CHARACTERS].decode("utf-16-le", "surrogatepass")
+    line = "".join(map(_replace_if_unprintable, cut_text))
+    return f"{line}{'…' if len(encoded_text) > 2 * LONGEST_CELL_CHARACTERS else ''}"
 
 
 _APOSTROPHE = "'"
@@ -75,8 +75,8 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
             return str(value)
         case Decimal():
             return f"{value:f}"
-    if kind is CellKind.CORPORATION_NUMBER and (grouped := group_digits(value)) != value:
-        return grouped
+    if kind is CellKind.CORPORATION_NUMBER and (grouped_number := group_digits(value)) != value:
+        return grouped_number
     text = make_spreadsheet_safe(value)
     return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_TEXT_PATTERN.fullmatch(text) else text
 

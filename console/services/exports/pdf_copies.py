@@ -47,11 +47,11 @@ class PdfCopyWriter:
             content = self._read_pdf(record_id, sha256)
         with open_new_file(path) as draft:
             draft.file.write(content)
-            size, written = draft.compute_sha256()
-            if written != hashlib.sha256(content).hexdigest():
+            size, written_sha256 = draft.compute_sha256()
+            if written_sha256 != hashlib.sha256(content).hexdigest():
                 problem = ForeignText("the written file differs from the document")
                 raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": problem})
-            facts = {"sha256": written, "bytes": size}
+            facts = {"sha256": written_sha256, "bytes": size}
             self._context.write(lambda tx: self._context.record_audit(tx, _PDF_SAVED_AUDIT_ACTION, record_id, facts))
             draft.publish()
-            return SavedPdf(str(draft.final), size, written)
+            return SavedPdf(str(draft.final), size, written_sha256)

@@ -271,7 +271,7 @@ def _remove_varying_bytes(content: bytes) -> bytes:
     random prefixes of the embedded fonts, and the file id, which is replaced by a hash of the content. The
     lengths stay the same, so that the positions in the PDF's cross-reference table stay right.
     """
-    plain = _CREATION_DATE_PATTERN.sub(lambda found: b" " * len(found[0]), content, count=1)
+    plain = _CREATION_DATE_PATTERN.sub(lambda match: b" " * len(match[0]), content, count=1)
     plain = _FONT_SUBSET_PREFIX_PATTERN.sub(b"AAAAAA+", plain)
     trailer = plain.rfind(b"trailer")
     number = hashlib.sha256(_FILE_ID_PATTERN.sub(b"", plain)).hexdigest()[:32].upper().encode()

@@ -56,12 +56,18 @@ class PrintoutService:
                 rows += page
                 if len(rows) > MAX_PRINTED_ROWS:
                     break
-        printed, is_cut = rows[:MAX_PRINTED_ROWS], len(rows) > MAX_PRINTED_ROWS
-        cells = (tuple(make_cell_text(column.kind, column.value(row)) for column in table.columns) for row in printed)
-        found = PrintedList(table.title, tuple(column.title for column in table.columns), tuple(cells), is_cut)
-        facts: dict[str, object] = {"list": request.name.value, "subject": request.subject[:100], "n": len(printed)}
+        printed_rows, is_cut = rows[:MAX_PRINTED_ROWS], len(rows) > MAX_PRINTED_ROWS
+        cells = (
+            tuple(make_cell_text(column.kind, column.value(row)) for column in table.columns) for row in printed_rows
+        )
+        printed_list = PrintedList(table.title, tuple(column.title for column in table.columns), tuple(cells), is_cut)
+        facts: dict[str, object] = {
+            "list": request.name.value,
+            "subject": request.subject[:100],
+            "n": len(printed_rows),
+        }
         self._write_audit_entry(AuditAction.LIST_PRINTED, request.name.value, _EXPORT_AUDIT_SUBJECT_KIND, facts)
-        return found
+        return printed_list
 
     def audit_record_printout(self, kind: str, id: int) -> None:
         """Write the audit entry about a printout of a record's page. Raises not_allowed."""

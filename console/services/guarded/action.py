@@ -143,10 +143,10 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
                     # Without the store key, an answer that the database can't take could not be spooled: refuse
                     # before sending.
                     context.spool.set_cipher(context.cipher)
-                claimed, outcome = self._run_attempt(attempt, progress)
+                claimed_operation, outcome = self._run_attempt(attempt, progress)
                 if action.audits_ending:
-                    return action.make_result(attempt, claimed, outcome)
-            return action.make_result(attempt, claimed, outcome)
+                    return action.make_result(attempt, claimed_operation, outcome)
+            return action.make_result(attempt, claimed_operation, outcome)
 
     def _run_attempt(self, attempt: AttemptT, progress: StepReporter) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
         try:
@@ -161,11 +161,11 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         action = self.action
 
         @run_again_if_stale()
-        def claim(tx: Transaction, operation_id: str) -> ClaimedRecord:
+        def claim_record(tx: Transaction, operation_id: str) -> ClaimedRecord:
             return action.claim(attempt, tx, operation_id)
 
         @run_again_if_stale()
-        def record(tx: Transaction, subject: ClaimedRecord, outcome: Outcome[AnswerT]) -> None:
+        def record_outcome(tx: Transaction, subject: ClaimedRecord, outcome: Outcome[AnswerT]) -> None:
             action.record(attempt, tx, subject, outcome)
 
         return GuardedOperation(
@@ -174,9 +174,9 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
             waits_for_lease=action.waits_for_lease,
             has_effect=action.has_effect,
             check=lambda conn: action.check(attempt, conn),
-            claim=claim,
+            claim=claim_record,
             call=lambda subject: action.call(attempt, subject),
-            record=record,
+            record=record_outcome,
             deliver=self.deliver,
         )
 
@@ -191,11 +191,11 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         context, settle = self._context, self.action.settle
         if settle is None:
             return True
-        key, settling = context.answer_key(operation_id), self._make_settler()
+        key, settler = context.answer_key(operation_id), self._make_settler()
 
         @run_again_if_stale()
         def settle_in_transaction(tx: Transaction) -> bool:
-            return settle(settling, tx, operation_id, outcome, key)
+            return settle(settler, tx, operation_id, outcome, key)
 
         if not context.write(settle_in_transaction):
             return False
@@ -212,9 +212,9 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         """
         if unsent_operations.settle_unsent_operation(self._context, operation_id, self.deliver):
             return True
-        settling = self._make_settler()
+        settler = self._make_settler()
         return record_operation_lapse(
-            self._context, operation_id, lambda tx, operation: self.action.record_lapse(settling, tx, operation)
+            self._context, operation_id, lambda tx, operation: self.action.record_lapse(settler, tx, operation)
         )
 
 

@@ -94,12 +94,12 @@ def _make_class_name(cls: type) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-def deserialize_value(stored: Any) -> Any:
+def deserialize_value(stored_value: Any) -> Any:
     """Return the value from the JSON types to which `serialize_value` has converted it. For anything else, raises
     ValueError, TypeError, AttributeError or ImportError."""
-    match stored:
+    match stored_value:
         case list():
-            return [deserialize_value(part) for part in stored]
+            return [deserialize_value(part) for part in stored_value]
         case {"enum": str(name), "is": of}:
             return _find_class(name, Enum)(of)
         case {"made": str(name), "of": dict(parts)}:
@@ -116,7 +116,7 @@ def deserialize_value(stored: Any) -> Any:
             return frozenset(deserialize_value(part) for part in parts)
         case dict():
             raise ValueError("not a kept value")
-    return stored
+    return stored_value
 
 
 def _find_class(name: str, kind: type | None) -> Any:
@@ -126,7 +126,7 @@ def _find_class(name: str, kind: type | None) -> Any:
     if not module.startswith(_DOMAIN_PACKAGE_PREFIX) or not class_name.isidentifier():
         raise ValueError("not a class of the domain")
     candidate = getattr(importlib.import_module(module), class_name)
-    fits = isinstance(candidate, type) and candidate.__module__ == module
-    if not fits or not (is_dataclass(candidate) if kind is None else issubclass(candidate, kind)):
+    is_class_of_module = isinstance(candidate, type) and candidate.__module__ == module
+    if not is_class_of_module or not (is_dataclass(candidate) if kind is None else issubclass(candidate, kind)):
         raise ValueError("not a value of the domain")
     return candidate

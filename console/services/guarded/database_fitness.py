@@ -38,10 +38,10 @@ def require_disk_space(context: ServiceContext) -> None:
     folders = {context.settings.home, *((context.database.file.parent,) if context.database.file else ())}
     for folder in folders:
         try:
-            free = shutil.disk_usage(folder).free
+            free_bytes = shutil.disk_usage(folder).free
         except OSError:  # the folder is missing or unreadable: the next write there raises a better error
             continue
-        if free < NEEDED_FREE_DISK_BYTES:
+        if free_bytes < NEEDED_FREE_DISK_BYTES:
             raise ConsoleError(
-                ErrorCode.STORAGE_FULL, {"folder": str(folder), "free": free, "needs": NEEDED_FREE_DISK_BYTES}
+                ErrorCode.STORAGE_FULL, {"folder": str(folder), "free": free_bytes, "needs": NEEDED_FREE_DISK_BYTES}
             )

@@ -172,8 +172,8 @@ def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
         None if file_exists or not spool.file_exists else spool.read_value(make_database_address_key(database))
     )
     if old_database_id is not None:
-        missing = tuple(entry.intent for entry in reversed(spool.read_entries(old_database_id)))
-        refusal = RollbackFinding(None, missing).make_refusal()
+        missing_intents = tuple(entry.intent for entry in reversed(spool.read_entries(old_database_id)))
+        refusal = RollbackFinding(None, missing_intents).make_refusal()
         raise rebuild_error(
             ErrorCode.DATABASE_WENT_BACK, {**refusal.detail, "problem": "file_missing", "file": str(file)}
         )
@@ -205,9 +205,9 @@ def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> Ro
     )  # The anchors are read before the database: an audit entry that is committed later can't be missing.
     with context.database.read() as conn:
         compares = not reads_views(conn)
-        missing, newest = anchors.compare_with_anchors(conn, own_anchors) if compares else (False, None)
+        missing_heads, newest = anchors.compare_with_anchors(conn, own_anchors) if compares else (False, None)
         resolved_alerts = anchors.list_resolved_rollback_alerts(conn) if compares else earlier_resolved_alerts
-    if missing or old_database_id is not None:
+    if missing_heads or old_database_id is not None:
         return _report_rollback(context, own_anchors, old_database_id, earlier_resolved_alerts)
     if newest is not None:
         spool.store_value(f"seen:{database_id}", json.dumps([newest.chain, newest.seq, newest.row_id, newest.hash]))
@@ -221,8 +221,8 @@ def _read_known_anchors(spool: Spool, database_id: str, limit: int = ANCHORS_COM
 
 
 def _find_newest_read_anchor(spool: Spool, database_id: str) -> ChainHead | None:
-    stored = spool.read_value(f"seen:{database_id}")
-    return ChainHead(*json.loads(stored)) if stored and stored != "null" else None
+    stored_anchor = spool.read_value(f"seen:{database_id}")
+    return ChainHead(*json.loads(stored_anchor)) if stored_anchor and stored_anchor != "null" else None
 
 
 def _find_old_database_id(context: ServiceContext) -> str | None:
@@ -264,16 +264,18 @@ def _report_rollback(
 
     A replica that is behind refuses write transactions, so its delay is not reported as a loss.
     """
-    spooled = _list_operations_not_in_journal(context, old_database_id)
+    spooled_operations = _list_operations_not_in_journal(context, old_database_id)
     try:
         loss, resolved_alerts = context.write(
-            lambda tx: _write_rollback(tx, context, own_anchors, old_database_id, earlier_resolved_alerts, spooled)
+            lambda tx: _write_rollback(
+                tx, context, own_anchors, old_database_id, earlier_resolved_alerts, spooled_operations
+            )
         )
     except ConsoleError as refusal:
         if refusal.code != ErrorCode.NOT_ALLOWED:
             raise
         # This account may only read, so it can't raise the alert.
-        return RollbackFinding(None, tuple(entry.intent for entry in spooled))
+        return RollbackFinding(None, tuple(entry.intent for entry in spooled_operations))
     if loss is None and resolved_alerts is not None:
         _give_up_anchors(context, old_database_id)
         _store_resolved_alerts(context.spool, context.database_id, resolved_alerts)
@@ -299,29 +301,29 @@ def _write_rollback(
     own_anchors: tuple[ChainHead, ...],
     old_database_id: str | None,
     earlier_resolved_alerts: frozenset[str],
-    spooled: Sequence[SpoolEntry],
+    spool_entries: Sequence[SpoolEntry],
 ) -> tuple[RollbackFinding | None, frozenset[str] | None]:
     """Store the operations that the database has lost, and raise the alert if the loss is new or if a lost
     operation that was not yet stored holds a claim. The loss is new if every resolved alert of the rule
     `database_went_back` is one of `earlier_resolved_alerts`.
 
-    `own_anchors` are the anchors of this desk, `spooled` the operations in its spool that the journal lacks. Return
-    the finding and all resolved alerts of this rule; (None, None) if no anchor is missing and the database id is
-    unchanged. The finding is None if no alert is open.
+    `own_anchors` are the anchors of this desk, `spool_entries` the operations in its spool that the journal lacks.
+    Return the finding and all resolved alerts of this rule; (None, None) if no anchor is missing and the database id
+    is unchanged. The finding is None if no alert is open.
     """
     from console.store.operations import lost_operations
 
-    missing = anchors.list_missing_heads(tx.conn, own_anchors)
-    if not missing and old_database_id is None:
+    missing_heads = anchors.list_missing_heads(tx.conn, own_anchors)
+    if not missing_heads and old_database_id is None:
         return None, None
     resolved_alerts = anchors.list_resolved_rollback_alerts(tx.conn)
     unreported = lost_operations.find_unstored_entries(
-        tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spooled)
+        tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spool_entries)
     )
     lost_operations.insert_lost_operations(tx.conn, unreported, context.database_id, context.now())
     is_new = not resolved_alerts - earlier_resolved_alerts
     if is_new or any(entry.holds_claim for entry in unreported):
-        _raise_alert(tx, context, missing, old_database_id, len(unreported))
+        _raise_alert(tx, context, missing_heads, old_database_id, len(unreported))
     return find_open_rollback(tx.conn), resolved_alerts
 
 
@@ -366,10 +368,10 @@ def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> No
     before_row_id: int | None = None
     while heads := spool.list_newest_anchors(database_id, _ANCHORS_PER_PAGE, before_row_id):
         with context.database.read() as conn:
-            missing = anchors.list_missing_heads(conn, heads)
-        if not missing:
+            missing_heads = anchors.list_missing_heads(conn, heads)
+        if not missing_heads:
             break
-        spool.give_up_anchors(database_id, missing)
+        spool.give_up_anchors(database_id, missing_heads)
         before_row_id = heads[-1].row_id
     spool.store_value(f"seen:{database_id}", "null", durable=True)
 

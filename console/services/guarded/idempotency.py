@@ -67,8 +67,8 @@ def make_request_key(person: str, request_id: str) -> str:
 
 
 def _join_key(*parts: str | int | None) -> str:
-    """Join the parts of an idempotency key with colons. Colons inside a part are escaped, so that different parts
-    never make the same key. If the key is longer than LONGEST_KEY_CHARACTERS, its SHA-256 replaces its end."""
+    """Return an idempotency key: its parts joined with colons. Colons inside a part are escaped, so that different
+    parts never make the same key. If the key is longer than LONGEST_KEY_CHARACTERS, its SHA-256 replaces its end."""
     key = ":".join(
         ["idempotent", *(quote(str(part), safe=_UNESCAPED_KEY_CHARACTERS) for part in parts if part is not None)]
     )
@@ -103,24 +103,26 @@ class IdempotencyKeyService:
         self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]
     ) -> HeldIdempotencyKey | str:
         """Acquire the idempotency key for one attempt and return a HeldIdempotencyKey; if a result is stored under
-        the key, return this result. `action` is the name of the attempted action, `subject` the kind and the id of
-        its record. Raises the errors of `find_result`.
+        the key, return this result. `fingerprint` is the digest of the attempt's request, `action` the name of the
+        attempted action, `subject` the kind and the id of its record. Raises the errors of `find_result`.
         """
         cache_answer = self._cache.announce_use(key, fingerprint)
-        stored = cache_answer.result
-        if stored is None and not cache_answer.is_missing:  # A stored result is read without a write transaction.
-            stored = self._read_result(key, fingerprint, cache_answer.epoch)
-        if stored is not None:
-            return stored
+        stored_result = cache_answer.result
+        if (
+            stored_result is None and not cache_answer.is_missing
+        ):  # A stored result is read without a write transaction.
+            stored_result = self._read_result(key, fingerprint, cache_answer.epoch)
+        if stored_result is not None:
+            return stored_result
         violations = 0
         while True:
             try:
                 return self._context.write(lambda tx: self._begin_attempt(tx, key, fingerprint, action, subject))
             # Another caller was faster: of several writers, the unique index admits one.
             except UniqueViolation:
-                stored, violations = self._read_result(key, fingerprint, None), violations + 1
-                if stored is not None:
-                    return stored
+                stored_result, violations = self._read_result(key, fingerprint, None), violations + 1
+                if stored_result is not None:
+                    return stored_result
                 if violations == _MAX_UNIQUE_VIOLATIONS:
                     raise
 
@@ -141,17 +143,17 @@ class IdempotencyKeyService:
         """Delete the stored result of an idempotency key; its rows in the journal stay. Return False if the key
         has no attempt that is done or failed."""
 
-        def delete(tx: Transaction) -> bool:
+        def delete_stored_result(tx: Transaction) -> bool:
             attempt = idempotency.find_use(tx.conn, key)
             if attempt is None or attempt.state not in (OperationState.DONE, OperationState.FAILED):
                 return False
             idempotency.forget_result(tx, attempt.operation_id, key, self._context.make_holder(), self._context.now())
             return True
 
-        forgotten = self._context.write(delete)
-        if forgotten:
+        is_forgotten = self._context.write(delete_stored_result)
+        if is_forgotten:
             self._cache.forget_result(key)
-        return forgotten
+        return is_forgotten
 
     @property
     def cache_state(self) -> Literal["on", "off"] | None:
@@ -174,10 +176,10 @@ class IdempotencyKeyService:
         with self._context.database.read() as conn:
             self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(conn, self._context.now()))
             attempt = idempotency.find_use(conn, key)
-        stored = None if attempt is None else find_stored_result(attempt, fingerprint)
-        if stored is not None:
-            self._cache.store_result(key, fingerprint, stored, epoch)
-        return stored
+        stored_result = None if attempt is None else find_stored_result(attempt, fingerprint)
+        if stored_result is not None:
+            self._cache.store_result(key, fingerprint, stored_result, epoch)
+        return stored_result
 
     def _begin_attempt(
         self, tx: Transaction, key: str, fingerprint: str, action: str, subject: tuple[str, int]
@@ -186,9 +188,9 @@ class IdempotencyKeyService:
         epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, now))
         attempt = idempotency.find_use(tx.conn, key)
         if attempt is not None:
-            stored = find_stored_result(attempt, fingerprint)
-            if stored is not None:
-                return stored
+            stored_result = find_stored_result(attempt, fingerprint)
+            if stored_result is not None:
+                return stored_result
             idempotency.free_idempotency_key(tx.conn, attempt.operation_id, key)
         operation = NewOperation(str(uuid.uuid4()), action, *subject, None, None, key, fingerprint)
         fence = journal.begin_operation(

@@ -19,13 +19,13 @@ _CHECK_STATE_BY_OUTCOME_CLASS = {
 }
 
 
-def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] | None) -> CreditCheck:
+def build_credit_check(claimed_operation: ClaimedOperation, outcome: Outcome[CheckReport] | None) -> CreditCheck:
     """Return the credit check of a purchase, built from its claim and its outcome. If `outcome` is None or unknown,
     the certainty is unknown.
 
     The column `version` is 1 if `outcome` is None, otherwise 2.
     """
-    subject, report = claimed.subject, outcome.found if outcome else None
+    subject, report = claimed_operation.subject, outcome.found if outcome else None
     state = _CHECK_STATE_BY_OUTCOME_CLASS.get(outcome.kind) if outcome else None
     name, result = (report.company_name, report.result) if report else (None, None)
     purchase_day, expiration_day = (report.purchase_date, report.expiration_date) if report else (None, None)
@@ -45,19 +45,21 @@ def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] 
         pdf_file_path=None,
         incomplete=tuple(part for part, value in parts.items() if not value) if state is CheckState.SUCCESS else (),
         superseded_by=None,
-        operation_id=claimed.operation_id,
+        operation_id=claimed_operation.operation_id,
         version=2 if outcome else 1,
         error_code=outcome.reason if outcome and state is not CheckState.SUCCESS else None,
     )
 
 
-def build_refund(refund_row: Refund, claimed: ClaimedOperation, outcome: Outcome[RefundReport] | None) -> Refund:
+def build_refund(
+    refund_row: Refund, claimed_operation: ClaimedOperation, outcome: Outcome[RefundReport] | None
+) -> Refund:
     """Return the refund in its state after the request was sent, built from its row before the call, its claim and
     its outcome. If `outcome` is None or unknown, the certainty is unknown."""
     submitted = replace(
         refund_row,
-        provider_refund_key=claimed.subject.provider_key,
-        operation_id=claimed.operation_id,
+        provider_refund_key=claimed_operation.subject.provider_key,
+        operation_id=claimed_operation.operation_id,
         sent_count=refund_row.sent_count + 1,
         version=refund_row.version + (2 if outcome else 1),
     )

@@ -18,9 +18,9 @@ _LOCKING_LEASE_SECONDS = 1.0
 
 
 def lock_until_commit(context: ServiceContext, tx: Transaction, name: str) -> None:
-    """Let the transactions that call this function with the same name run one after another: what this transaction
-    reads after the call, no other one of this name changes before its COMMIT. Raises RunAgain if the lease `name` is
-    held.
+    """Let the transactions that call this function with the same name run one after another: until this transaction's
+    COMMIT, no other such transaction changes the rows that this transaction reads after the call. Raises RunAgain if
+    the lease `name` is held.
 
     On a server the transaction acquires and releases the lease `name`: the change of its row is the lock, also
     between the nodes of a cluster. SQLite runs all write transactions one after another.

@@ -109,15 +109,17 @@ class OutcomeUnrecorded(ConsoleError):
     people must decide; detail.provider_id is the provider's id for the record, None if the answer had none.
     """
 
-    def __init__(self, claimed: ClaimedOperation, *, is_spooled: bool, provider_id: int | str | None) -> None:
+    def __init__(
+        self, claimed_operation: ClaimedOperation, *, is_spooled: bool, provider_id: int | str | None
+    ) -> None:
         reason = UnknownReason.ANSWER_NOT_RECORDED if is_spooled else UnknownReason.ANSWER_NOT_SPOOLED
         facts: OutcomeUnknownDetail = {
             "reason": reason,
-            "operation_id": claimed.operation_id,
+            "operation_id": claimed_operation.operation_id,
             "provider_id": provider_id,
         }
         super().__init__(ErrorCode.OUTCOME_UNKNOWN, facts)
-        self.claimed = claimed
+        self.claimed = claimed_operation
 
 
 class OperationSettler(Protocol):

@@ -92,21 +92,21 @@ class GuardedPipeline:
             self._context.failpoints.reach("before_tx1")
             if operation.has_effect:
                 database_fitness.require_disk_space(self._context)
-            claimed = self._wait_and_claim(operation, progress)
-            with tracing.add_log_facts(operation=claimed.operation_id):
-                return claimed, self._run_claimed_operation(operation, claimed, progress)
+            claimed_operation = self._wait_and_claim(operation, progress)
+            with tracing.add_log_facts(operation=claimed_operation.operation_id):
+                return claimed_operation, self._run_claimed_operation(operation, claimed_operation, progress)
 
     def _run_claimed_operation(
-        self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: StepReporter
+        self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, progress: StepReporter
     ) -> Outcome[T]:
         """Run the steps of the operation after COMMIT of its first transaction (tx1): call the provider, record
         and return the outcome. Meanwhile the heartbeat renews the leases."""
-        beat = f"{claimed.operation_id}-{get_ident()}"
-        self._heartbeat.add_beat(beat, lambda: self._renew_leases(claimed))
+        beat = f"{claimed_operation.operation_id}-{get_ident()}"
+        self._heartbeat.add_beat(beat, lambda: self._renew_leases(claimed_operation))
         try:
-            self._prepare_call(operation, claimed, progress)
-            outcome = self._call_provider(operation, claimed, progress)
-            self._record_outcome(operation, claimed, outcome)
+            self._prepare_call(operation, claimed_operation, progress)
+            outcome = self._call_provider(operation, claimed_operation, progress)
+            self._record_outcome(operation, claimed_operation, outcome)
         finally:
             self._heartbeat.remove_beat(beat)
         _log.info("operation %s: %s", operation.action, outcome.kind.value)
@@ -234,14 +234,14 @@ class GuardedPipeline:
     # Calling
 
     def _prepare_call(
-        self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: StepReporter
+        self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, progress: StepReporter
     ) -> None:
         """Run the steps between COMMIT of the first transaction (tx1) and the request to the provider. If one of
         these steps fails, record the operation as not sent and raise the error."""
         try:
             self._context.failpoints.reach("after_tx1")
             if operation.has_effect:
-                self._mark_calling(claimed.operation_id)
+                self._mark_calling(claimed_operation.operation_id)
                 self._context.failpoints.reach("after_intent")
             progress("asking")
             self._context.failpoints.reach("before_send")
@@ -249,7 +249,7 @@ class GuardedPipeline:
             reason = error.code if isinstance(error, ConsoleError) else STOPPED_BEFORE_SENDING_REASON
             # If this write fails too, the spool row stays `prepared`, and `unsent_operations` records it later.
             with suppress(Exception):
-                self._record_outcome(operation, claimed, make_not_sent_outcome(reason))
+                self._record_outcome(operation, claimed_operation, make_not_sent_outcome(reason))
             raise
 
     def _mark_calling(self, operation_id: str) -> None:
@@ -277,7 +277,7 @@ class GuardedPipeline:
         )
 
     def _call_provider(
-        self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: StepReporter
+        self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, progress: StepReporter
     ) -> Outcome[T]:
         """Call the provider and return the outcome. If an exception ends the call, the outcome is unknown, because
         the provider may have received the request. If a signal ends the call, an answer that has arrived is
@@ -286,15 +286,17 @@ class GuardedPipeline:
         if operation.has_effect and interrupts.is_interrupt_pending():
             return make_not_sent_outcome(interrupts.INTERRUPT_REASON)
         outcome: Outcome[T] | None = None
-        permission = allow_sending_while(lambda: self._may_send(claimed)) if operation.has_effect else nullcontext()
+        permission = (
+            allow_sending_while(lambda: self._may_send(claimed_operation)) if operation.has_effect else nullcontext()
+        )
         try:
             with permission:
-                outcome = operation.call(claimed.subject)
+                outcome = operation.call(claimed_operation.subject)
             if outcome.kind is not OutcomeClass.UNKNOWN:
                 _report_step(progress, "answered")
             self._context.failpoints.reach("after_send")
         except Exception:
-            _log.exception("operation %s: the call broke off", claimed.operation_id)
+            _log.exception("operation %s: the call broke off", claimed_operation.operation_id)
             return Outcome(OutcomeClass.UNKNOWN, "broke_off", SendingCertainty.MAYBE)
         except BaseException as end:
             last_outcome: Outcome[T] = outcome or Outcome(
@@ -303,24 +305,28 @@ class GuardedPipeline:
             if isinstance(end, KeyboardInterrupt) and operation.has_effect:
                 return last_outcome
             with suppress(Exception):  # If tx2 fails, the answer goes to the spool; `end` is raised in any case.
-                self._record_outcome(operation, claimed, last_outcome)
+                self._record_outcome(operation, claimed_operation, last_outcome)
             raise
         return outcome
 
-    def _may_send(self, claimed: ClaimedOperation) -> bool:
+    def _may_send(self, claimed_operation: ClaimedOperation) -> bool:
         """True if the operation's lease is live, or can be renewed because nobody has declared that it lapsed. After
         a declared lapse, people may have decided that the operation did not happen, and somebody may have begun it
         again."""
-        if not claimed.deadline.is_live():
+        if not claimed_operation.deadline.is_live():
             try:
-                self._renew_leases(claimed)
+                self._renew_leases(claimed_operation)
             except Exception:
-                _log.warning("operation %s: its lease can't be renewed", claimed.operation_id, exc_info=True)
-        return claimed.deadline.is_live()
+                _log.warning(
+                    "operation %s: its lease can't be renewed", claimed_operation.operation_id, exc_info=True
+                )
+        return claimed_operation.deadline.is_live()
 
     # Recording
 
-    def _record_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> None:
+    def _record_outcome(
+        self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, outcome: Outcome[T]
+    ) -> None:
         """Write the outcome of the operation in the second transaction (tx2). If tx2 fails and the operation has
         an effect, write the outcome into the desk's spool.
 
@@ -329,93 +335,103 @@ class GuardedPipeline:
         """
         try:
             self._context.failpoints.reach("before_tx2")
-            is_owner = self._settle_outcome(operation, claimed, outcome)
+            is_owner = self._settle_outcome(operation, claimed_operation, outcome)
         except Exception as error:
             if not operation.has_effect:
                 raise
-            is_spooled = self._spool_answer(claimed, outcome)
+            is_spooled = self._spool_answer(claimed_operation, outcome)
             raise OutcomeUnrecorded(
-                claimed, is_spooled=is_spooled, provider_id=find_provider_id(outcome.found)
+                claimed_operation, is_spooled=is_spooled, provider_id=find_provider_id(outcome.found)
             ) from error
         except BaseException:
-            if not self._retry_settle_outcome(operation, claimed, outcome) and operation.has_effect:
-                self._spool_answer(claimed, outcome)
+            if not self._retry_settle_outcome(operation, claimed_operation, outcome) and operation.has_effect:
+                self._spool_answer(claimed_operation, outcome)
             raise
         if is_owner and operation.has_effect:
-            self._end_intent(claimed, outcome)
+            self._end_intent(claimed_operation, outcome)
         if outcome.kind in EFFECT_OUTCOME_CLASSES:
             with suppress(RuntimeError):
                 self._context.failpoints.reach("after_tx2")
         else:
             self._context.failpoints.reach("after_tx2")
 
-    def _settle_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
+    def _settle_outcome(
+        self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, outcome: Outcome[T]
+    ) -> bool:
         """Run the second transaction (tx2), which writes the outcome of the operation. If another process has
         ended the operation meanwhile, pass the outcome to the operation's `deliver`. Return True if tx2 wrote
         the outcome. Raises _ClaimedRowsMissing if the operation or its record is missing.
         """
-        is_owner = self._write_outcome(operation, claimed, outcome)
-        if not is_owner and not operation.deliver(claimed.operation_id, outcome):
-            raise _ClaimedRowsMissing(claimed.operation_id)
+        is_owner = self._write_outcome(operation, claimed_operation, outcome)
+        if not is_owner and not operation.deliver(claimed_operation.operation_id, outcome):
+            raise _ClaimedRowsMissing(claimed_operation.operation_id)
         return is_owner
 
     def _retry_settle_outcome(
-        self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]
+        self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, outcome: Outcome[T]
     ) -> bool:
         """Run the second transaction (tx2) once more after a BaseException (for example KeyboardInterrupt) ended
         it. The fencing token makes the repetition safe. Return False if this fails, too."""
         try:
-            is_owner = self._settle_outcome(operation, claimed, outcome)
+            is_owner = self._settle_outcome(operation, claimed_operation, outcome)
         except Exception:
             return False
         if is_owner and operation.has_effect:
-            self._end_intent(claimed, outcome)
+            self._end_intent(claimed_operation, outcome)
         return True
 
-    def _write_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
+    def _write_outcome(
+        self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, outcome: Outcome[T]
+    ) -> bool:
         context, state = self._context, find_journal_state(outcome, operation.has_effect)
-        key = self._make_answer_key(operation, claimed.operation_id)
+        key = self._make_answer_key(operation, claimed_operation.operation_id)
 
         def run_second_transaction(tx: Transaction) -> bool:
             is_owner = journal.end_operation(
-                tx.conn, claimed.operation_id, claimed.fence, state, outcome, context.now(), key
+                tx.conn, claimed_operation.operation_id, claimed_operation.fence, state, outcome, context.now(), key
             )
             if is_owner:
-                operation.record(tx, claimed.subject, outcome)
-            if claimed.lease is not None:
-                leases.release(tx.conn, claimed.lease)
+                operation.record(tx, claimed_operation.subject, outcome)
+            if claimed_operation.lease is not None:
+                leases.release(tx.conn, claimed_operation.lease)
             return is_owner
 
         return context.write(run_second_transaction)
 
-    def _spool_answer(self, claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
-        _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)
+    def _spool_answer(self, claimed_operation: ClaimedOperation, outcome: Outcome[T]) -> bool:
+        _log.exception("operation %s: the outcome could not be recorded", claimed_operation.operation_id)
         answer: Answer = replace(outcome, found=find_storable_report(outcome.found))  # type: ignore[arg-type, assignment]  # narrowed
         try:
-            self._context.spool.store_answer(claimed.operation_id, answer)
+            self._context.spool.store_answer(claimed_operation.operation_id, answer)
         except Exception:
-            _log.exception("operation %s: the answer could not be kept on the desk either", claimed.operation_id)
+            _log.exception(
+                "operation %s: the answer could not be kept on the desk either", claimed_operation.operation_id
+            )
             return False
         return True
 
-    def _end_intent(self, claimed: ClaimedOperation, outcome: Outcome[T]) -> None:
+    def _end_intent(self, claimed_operation: ClaimedOperation, outcome: Outcome[T]) -> None:
         try:
-            end_intent(self._context, claimed.operation_id, outcome)
+            end_intent(self._context, claimed_operation.operation_id, outcome)
         except Exception:
-            _log.warning("operation %s: its end could not be noted on the desk", claimed.operation_id, exc_info=True)
+            _log.warning(
+                "operation %s: its end could not be noted on the desk", claimed_operation.operation_id, exc_info=True
+            )
 
-    def _renew_leases(self, claimed: ClaimedOperation) -> None:
+    def _renew_leases(self, claimed_operation: ClaimedOperation) -> None:
         context, seconds = self._context, self._heartbeat.scale_lease_seconds
 
-        def renew(tx: Transaction) -> bool:
-            is_renewed = journal.renew_lease(tx.conn, claimed.operation_id, claimed.fence, seconds)
-            if claimed.lease is not None:
-                leases.renew(tx.conn, claimed.lease, context.now(), seconds)
+        def renew_in_transaction(tx: Transaction) -> bool:
+            is_renewed = journal.renew_lease(
+                tx.conn, claimed_operation.operation_id, claimed_operation.fence, seconds
+            )
+            if claimed_operation.lease is not None:
+                leases.renew(tx.conn, claimed_operation.lease, context.now(), seconds)
             return is_renewed
 
         begun_at_ms = boot_clock.read_uptime_ms()
-        if context.write(renew):
-            claimed.deadline.extend(begun_at_ms, seconds)
+        if context.write(renew_in_transaction):
+            claimed_operation.deadline.extend(begun_at_ms, seconds)
 
 
 def _report_step(progress: StepReporter, step: str) -> None:

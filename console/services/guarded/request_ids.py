@@ -249,8 +249,8 @@ class RequestIdService:
         `epoch` is the epoch of the Redis cache. Raises possible_repeat if the id was used for another request, and
         in_progress while the first call runs.
         """
-        running = row.state == request_ids.ACT_RUNNING
-        if row.is_free or (running and not row.has_live_lease and row.subject_kind is None):
+        is_running = row.state == request_ids.USE_RUNNING
+        if row.is_free or (is_running and not row.has_live_lease and row.subject_kind is None):
             return None
         if (row.command, row.fingerprint) != (request.command, request.fingerprint):
             used: PossibleRepeatDetail = {
@@ -261,7 +261,7 @@ class RequestIdService:
             raise self._count_and_return_refusal(
                 ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID, **used})
             )
-        if running:
+        if is_running:
             self._refuse_running_call(request, row)
             return self._find_answer_of_ended_call(request, row, find_answer)
         return self._read_stored_answer(request, row, find_answer, epoch)
@@ -309,9 +309,9 @@ class RequestIdService:
         try:
             answer = answer_serialization.deserialize_answer(row.answer or "")
         except ValueError:  # too long to be stored, or written by another version of this program
-            present = find_answer(row)
-            if present is not None:
-                return present
+            present_answer = find_answer(row)
+            if present_answer is not None:
+                return present_answer
             raise self._count_and_return_refusal(
                 ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
             ) from None
@@ -329,8 +329,8 @@ class RequestIdService:
         if error is None or kind is None:
             return answer
         with self._context.database.read() as conn:
-            present = any_record.find(conn, kind, getattr(record, "id", 0), journal.list_lapsed_by_kind(conn))
-        detail = {**error.detail, "record": present or record}
+            present_record = any_record.find(conn, kind, getattr(record, "id", 0), journal.list_lapsed_by_kind(conn))
+        detail = {**error.detail, "record": present_record or record}
         return CallAnswer(error=rebuild_error(error.code, detail, exit_status=error.exit_status))
 
     def _count_and_return_refusal(self, refusal: ConsoleError) -> ConsoleError:
@@ -375,13 +375,13 @@ class RequestIdService:
         """
         _log.warning("a request failed after it had written", exc_info=error)
 
-        def find() -> CallAnswer | None:
+        def find_stored_answer() -> CallAnswer | None:
             with self._context.database.read() as conn:
                 row = request_ids.find_use(conn, held_request.request)
             return None if row is None or row.fence != held_request.fence else find_answer(row)
 
         try:
-            answer = self._repeat_until_success(find)
+            answer = self._repeat_until_success(find_stored_answer)
         except Exception as later:
             raise error from later
         if answer is None or answer.error is not None:
@@ -412,7 +412,7 @@ class RequestIdService:
         text = answer_serialization.serialize_answer(answer) if is_stored else None
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
             text = None
-        state = request_ids.ANSWER_STORED if is_stored else request_ids.ID_FREE
+        state = request_ids.USE_ANSWERED if is_stored else request_ids.USE_FREE
         is_owner, epoch = self._context.write(lambda tx: self._store_end_of_act(tx, held_request, state, text))
         if is_owner and text is not None and _is_final_answer(answer):
             self._cache.store_result(*_make_cache_key(held_request.request), text, epoch)

@@ -32,8 +32,8 @@ class PersonDecision:
     `operation_id` identifies the operation. `proof` is the evidence to store. `refusal_facts` are
     added to the detail of the refusal not_allowed.
 
-    `needs_number` is True if the record gets the provider's number that the people name; both must then name the
-    same one. `number` is the number that this person names, None if the person names none.
+    `needs_number` is True if the record gets the provider's number that the people name; both people must then name
+    the same number. `number` is the number that this person names, None if the person names none.
     """
 
     subject: tuple[str, int | None]
@@ -84,8 +84,8 @@ def decide_with_second_person(
     if proposal is not None:  # The audit trail still shows the replaced proposal.
         approvals.close_proposals(tx.conn, kind, subject_id, now)
     approvals.insert_proposal(tx.conn, kind, subject_id, decision.target, decision.person, proof_id, now)
-    replaced = {} if proposal is None else {"replaced": proposal.person}
-    facts = {**propose(proof_id), **replaced}
+    replacement_facts = {} if proposal is None else {"replaced": proposal.person}
+    facts = {**propose(proof_id), **replacement_facts}
     context.record_audit(tx, AuditAction(f"{kind}.resolve_proposed"), subject_id, facts, kind=kind)
     return True
 

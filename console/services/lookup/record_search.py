@@ -190,9 +190,9 @@ class Lookup:
 
         self._context.require_right("read")
         with self._context.database.read() as conn:
-            lapsed = journal.list_lapsed_by_kind(conn)
-            found = {ref: any_record.find(conn, *ref, lapsed) for ref in record_keys}
-        return {ref: record for ref, record in found.items() if record is not None}
+            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            records_by_key = {ref: any_record.find(conn, *ref, lapsed_ids) for ref in record_keys}
+        return {ref: record for ref, record in records_by_key.items() if record is not None}
 
     def find_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
         """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people
@@ -245,9 +245,11 @@ class Lookup:
             return ()
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            lapsed = journal.list_lapsed_by_kind(conn)
-            checks = _find_credit_checks(conn, query, limit, lapsed.get(credit_checks.CREDIT_CHECK_KIND, frozenset()))
-            money = beginnings.find_by_prefix(conn, query, limit, lapsed)
+            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            checks = _find_credit_checks(
+                conn, query, limit, lapsed_ids.get(credit_checks.CREDIT_CHECK_KIND, frozenset())
+            )
+            money = beginnings.find_by_prefix(conn, query, limit, lapsed_ids)
             kinds: tuple[Sequence[QueuedRecord], ...] = (checks, money.orders, money.payments, money.refunds)
             interleaved_records = [record for group in zip_longest(*kinds) for record in group if record is not None]
             matches = dict.fromkeys(
@@ -306,12 +308,14 @@ def _find_money_records(
     return money.orders, money.payments, money.refunds
 
 
-def _find_credit_checks(conn: Connection, query: str, limit: int, lapsed: frozenset[int]) -> tuple[CreditCheck, ...]:
+def _find_credit_checks(
+    conn: Connection, query: str, limit: int, lapsed_ids: frozenset[int]
+) -> tuple[CreditCheck, ...]:
     digits = query.translate(_DIGIT_INPUT_TRANSLATION).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
-    matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed)
+    matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed_ids)
     if digits and len(digits) < 10:
-        by_id = credit_checks.find(conn, int(digits), lapsed)
+        by_id = credit_checks.find(conn, int(digits), lapsed_ids)
         by_provider = credit_checks.find_by_provider_id(conn, int(digits))
         matches = tuple(dict.fromkeys([*([by_id] if by_id else []), *by_provider, *matches]))
     return matches

@@ -79,15 +79,15 @@ class GlobalSearch:
                 return SearchResult(query)
             companies = self._find_companies(conn, query, prefecture, limit)
             matched_ids = self._find_records_by_words(conn, query, companies, limit) if query.words else None
-            found = self._find_records(conn, query, matched_ids, limit)
+            found_records = self._find_records(conn, query, matched_ids, limit)
             operations = tuple(self._find_operations(conn, query.words))
             result = SearchResult(
                 query,
                 companies,
-                found["payment"],
-                found["refund"],
-                found["credit-check"],
-                found["order"],
+                found_records["payment"],
+                found_records["refund"],
+                found_records["credit-check"],
+                found_records["order"],
                 operations,
             )
             alerts_found = _find_alerts(conn, tuple(result.records)) if query.words else ()
@@ -110,14 +110,14 @@ class GlobalSearch:
         number = _parse_corporation_number(words, allow_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
             return _MatchedRecordIds(*record_search.find_ids_of_numbers(conn, [number]))
-        most = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
-        checks = self._find_credit_checks(conn, words, most, frozenset())
+        max_matches = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
+        checks = self._find_credit_checks(conn, words, max_matches, frozenset())
         numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.is_ours)
         if not _has_digits_only(words):
             numbers |= dict.fromkeys(check.corporation_number for check in checks if check.corporation_number)
         ids, is_partial = record_search.find_ids_of_numbers(conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS])
-        for kind, more in prefix_search.find_ids_by_prefix(conn, words, most).items():
-            ids.setdefault(kind, set()).update(more)
+        for kind, further_ids in prefix_search.find_ids_by_prefix(conn, words, max_matches).items():
+            ids.setdefault(kind, set()).update(further_ids)
         ids.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
         for kind, record_id in self._find_record_of_own_request(conn, words):
             ids.setdefault(kind, set()).add(record_id)
@@ -133,18 +133,18 @@ class GlobalSearch:
             limit,
             None if matched_ids is None else matched_ids.ids,
         )
-        found = record_search.find_records(conn, search)
-        completed = self._add_relations_to_groups(conn, *(group.records for group in found.values()))
+        matches = record_search.find_records(conn, search)
+        completed = self._add_relations_to_groups(conn, *(group.records for group in matches.values()))
         is_partial = matched_ids is not None and matched_ids.is_partial
         return {
             kind: replace(group, records=records, is_partial=group.is_partial or (is_partial and bool(records)))
-            for (kind, group), records in zip(found.items(), completed, strict=True)
+            for (kind, group), records in zip(matches.items(), completed, strict=True)
         }
 
     def _make_queue_filter(self, conn: Connection, query: SearchQuery) -> QueueChoice:
         """Return the conditions of the query as a filter for the store's queries. If one of them is about the
         owner of a record, the filter also contains the owner of each taken record."""
-        choice = QueueChoice(query.chosen, now=self._context.now())
+        choice = QueueChoice(query.record_filter, now=self._context.now())
         if not choice.needs_owners:
             return choice
         owners: dict[str, dict[int, str]] = {}
@@ -202,13 +202,13 @@ def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple
     ids: dict[str, list[int]] = {}
     for record in records:
         ids.setdefault(get_record_kind(record), []).append(record.id)
-    found = [
+    matching_alerts = [
         alert
         for kind, of_kind in ids.items()
         for of_record in alerts.read_open_alerts_of_subjects(conn, kind, of_kind).values()
         for alert in of_record
     ]
-    return tuple(sorted(found, key=_get_alert_id, reverse=True)[:_MAX_FOUND_ALERTS])
+    return tuple(sorted(matching_alerts, key=_get_alert_id, reverse=True)[:_MAX_FOUND_ALERTS])
 
 
 def _get_alert_id(alert: Alert) -> int:
@@ -222,7 +222,7 @@ def _find_exact_match(result: SearchResult) -> SearchSubject | None:
     words = result.query.words
     if result.query.has_conditions or not words:
         return None
-    exact = [record for record in result.records if prefix_search.is_exact_match(record, words)]
-    if exact:
-        return get_record_kind(exact[0]), exact[0].id
+    exact_matches = [record for record in result.records if prefix_search.is_exact_match(record, words)]
+    if exact_matches:
+        return get_record_kind(exact_matches[0]), exact_matches[0].id
     return ("operation", result.operations[0].id) if result.operations else None

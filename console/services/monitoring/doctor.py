@@ -74,14 +74,14 @@ class HealthCheckService:
     ) -> None:
         self._settings, self._clock = settings, clock
         self._open_database = open_database
-        self._opened = ExitStack()
+        self._opened_resources = ExitStack()
 
     @cached_property
     def _database(self) -> Database:
         """The database. The first check that needs the database opens it, so that the other checks work without a
         sign-in.
         """
-        return self._opened.enter_context(self._open_database())
+        return self._opened_resources.enter_context(self._open_database())
 
     def run_all_checks(self) -> tuple[HealthCheck, ...]:
         """Run all checks of this desk and return their results."""
@@ -116,7 +116,7 @@ class HealthCheckService:
                 *map(self._check_gateway, provider_registry.list_provider_names()),
             )
         finally:
-            self._opened.close()
+            self._opened_resources.close()
 
     def check_database(self) -> tuple[HealthCheck, ...]:
         """Run the checks of the schema and of the database's settings, and return their results."""
@@ -126,7 +126,7 @@ class HealthCheckService:
                 return (schema,)
             return (schema, *map(_make_health_check, fitness.check_fitness(self._database)))
         finally:
-            self._opened.close()
+            self._opened_resources.close()
 
     def upgrade_schema(self, *, accepts_new_database: bool = False) -> SchemaVersions:
         """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe
@@ -187,7 +187,7 @@ class HealthCheckService:
         return f"doctor.{name}.bad", next_step
 
     def _report_versions(self) -> _CheckFacts:
-        """Report the versions of the program, its schema, Python and Qt. This check always passes."""
+        """Return the versions of the program, its schema, Python and Qt. This check always passes."""
         return {**read_versions()}
 
     def _check_installation(self) -> _CheckFacts:
@@ -217,12 +217,12 @@ class HealthCheckService:
         disk with the least."""
         home, file = self._settings.home, self._settings.database_path
         url = self._settings.documents_url
-        stored = (parse_root_folder(url),) if url.startswith("file:") else ()
-        folders = (home, *((file.parent,) if file is not None else ()), *stored)
+        document_folders = (parse_root_folder(url),) if url.startswith("file:") else ()
+        folders = (home, *((file.parent,) if file is not None else ()), *document_folders)
         free_bytes = {folder: shutil.disk_usage(_find_existing_folder(folder)).free for folder in folders}
         folder = min(folders, key=free_bytes.__getitem__)
-        free = free_bytes[folder]
-        return {"ok": free >= ENOUGH_FREE_DISK_BYTES, "free_mb": free // 1024**2, "folder": str(folder)}
+        free_space = free_bytes[folder]
+        return {"ok": free_space >= ENOUGH_FREE_DISK_BYTES, "free_mb": free_space // 1024**2, "folder": str(folder)}
 
     def _check_schema(self) -> _CheckFacts:
         state = migrate.ensure_schema(self._database)
@@ -348,11 +348,11 @@ class HealthCheckService:
         try:
             if not self._settings.is_enabled(name):
                 return HealthCheck(name, True, "doctor.gateway.off", "", facts)
-            missing = self._settings.list_missing_secret_names(name)
+            missing_names = self._settings.list_missing_secret_names(name)
         except ConsoleError as error:
-            missing = (str(error.detail.get("variable", "")),)
-        if missing:
-            missing_facts = {**facts, "missing": missing}
+            missing_names = (str(error.detail.get("variable", "")),)
+        if missing_names:
+            missing_facts = {**facts, "missing": missing_names}
             return HealthCheck(name, False, "doctor.gateway.bad", "doctor.gateway.next", missing_facts)
         return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
 
@@ -361,15 +361,15 @@ class HealthCheckService:
         migrate.ensure_schema(self._database)
         try:
             with self._database.read() as conn:
-                stored = [task for task in tasks.list_tasks(conn) if task.name in INTERVAL_OF_TASK]
+                stored_tasks = [task for task in tasks.list_tasks(conn) if task.name in INTERVAL_OF_TASK]
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.NOT_ALLOWED:
                 raise
-            stored = []  # not every role may read them
+            stored_tasks = []  # not every role may read them
         scale, now = TimeScale(self._settings.time_scale), self._clock.now()
-        overdue_names = [task.name for task in stored if is_overdue(task, now, scale)]
+        overdue_names = [task.name for task in stored_tasks if is_overdue(task, now, scale)]
         late = ", ".join(overdue_names) or "-"  # for programs; the sentence has the words of the tasks
-        return {"ok": not overdue_names, "late": late, "tasks": overdue_names, "n": len(stored)}
+        return {"ok": not overdue_names, "late": late, "tasks": overdue_names, "n": len(stored_tasks)}
 
     def _check_rollback(self) -> _CheckFacts:
         """Check that the database still has all audit entries that this desk knows, and that no open alert of the
@@ -417,12 +417,12 @@ class HealthCheckService:
 
         self._settings.alerts.require_usable_publisher(self._settings.read_secret)
         with self._database.read() as conn:
-            counts, unpublished = (
+            counts, unpublished_counts = (
                 outbox.count_unpublished(conn),
                 alerts.list_open_alerts_of_rule(conn, outbox.UNPUBLISHED_RULE, 1),
             )
         return {
-            "ok": not unpublished,
+            "ok": not unpublished_counts,
             "way": self._settings.alerts.publisher_kind,
             "waiting": counts.unpublished_count,
             "since": counts.oldest_created_at,
@@ -438,9 +438,9 @@ class HealthCheckService:
         """
         from console.store.registry.reader import open_registry
 
-        watched = self._settings.registry_folder
-        if watched is not None and not os.access(watched, os.R_OK | os.X_OK):
-            return {"ok": False, "folder": str(watched)}
+        watched_folder = self._settings.registry_folder
+        if watched_folder is not None and not os.access(watched_folder, os.R_OK | os.X_OK):
+            return {"ok": False, "folder": str(watched_folder)}
         reader = open_registry(self._settings.home / "registry")
         if reader is None:
             return {"verdict": "empty"}

@@ -48,16 +48,16 @@ def check_installed_files(folder: Path) -> InstallationComparison:
         return InstallationComparison(0, (), (MANIFEST_NAME,))
     except (OSError, ValueError):
         return InstallationComparison(0, (MANIFEST_NAME,), ())
-    altered, missing = [], []
+    altered_paths, missing_paths = [], []
     for path, expected in hash_by_path.items():
         try:
             if hash_file(folder / path) != expected:
-                altered.append(path)
+                altered_paths.append(path)
         except FileNotFoundError:
-            missing.append(path)
+            missing_paths.append(path)
         except OSError:
-            altered.append(path)
-    return InstallationComparison(len(hash_by_path), tuple(altered), tuple(missing))
+            altered_paths.append(path)
+    return InstallationComparison(len(hash_by_path), tuple(altered_paths), tuple(missing_paths))
 
 
 def hash_file(path: Path) -> str:

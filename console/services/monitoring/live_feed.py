@@ -72,10 +72,10 @@ class LiveFeedReader:
         the acting person may not read.
         """
         counts = self._queues.read_counts()
-        filled = [count.queue for count in counts if count.count]
+        filled_queues = [count.queue for count in counts if count.count]
         items = {
             name: tuple(map(_make_item_summary, self._queues.read_page(name, MAX_ITEMS_PER_QUEUE).items))
-            for name in filled
+            for name in filled_queues
         }
         return LiveFeedSnapshot(counts, items)
 
@@ -102,9 +102,10 @@ class LiveFeedReader:
             self._context.find_reading_person(conn)
             mark, changed_ids = change_feed.list_changes_since(conn, after)
             changed_ids = tuple(change for change in changed_ids if change[0] in LIVE_FEED_CHANNELS)
-            lapsed = journal.list_lapsed_by_kind(conn) if changed_ids else {}
+            lapsed_ids = journal.list_lapsed_by_kind(conn) if changed_ids else {}
             summaries = tuple(
-                _read_summary(conn, kind, record_id, lapsed) for kind, record_id in changed_ids[:_MAX_RECORDS_READ]
+                _read_summary(conn, kind, record_id, lapsed_ids)
+                for kind, record_id in changed_ids[:_MAX_RECORDS_READ]
             )
         return mark, (
             *summaries,
@@ -113,9 +114,9 @@ class LiveFeedReader:
 
 
 def _read_summary(
-    conn: Connection, kind: str, record_id: int, lapsed: Mapping[str, AbstractSet[int]]
+    conn: Connection, kind: str, record_id: int, lapsed_ids: Mapping[str, AbstractSet[int]]
 ) -> RecordSummary:
-    record = any_record.find(conn, kind, record_id, lapsed)
+    record = any_record.find(conn, kind, record_id, lapsed_ids)
     return RecordSummary(kind, record_id) if record is None else _make_summary(record, None)
 
 

@@ -91,10 +91,10 @@ class MetricFigureReader:
         answer_facts = [classify_answer(summary) for _, summary, _ in answers]
         return MetricFigures(
             payments_paid=_make_ratio(states, PAID_STATES, ENDED_UNPAID_STATES),
-            calls_failed=Ratio(sum(not fine for _, fine in answer_facts), len(answer_facts)),
+            calls_failed=Ratio(sum(not is_usable for _, is_usable in answer_facts), len(answer_facts)),
             calls_answered=Ratio(sum(answers for answers, _ in answer_facts), len(answer_facts)),
             notices_refused=Ratio(
-                sum(count for (_, done), count in signed_notices.items() if done in _REFUSED_EVENT_STATES),
+                sum(count for (_, result), count in signed_notices.items() if result in _REFUSED_EVENT_STATES),
                 sum(signed_notices.values()),
             ),
             response_seconds=sum(durations) / len(durations) if durations else None,
@@ -112,11 +112,11 @@ class MetricFigureReader:
     def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
         """Return the number of waits for leases in each class of LEASE_WAIT_CLASS_BOUNDS_SECONDS, and the sum of all
         waits in seconds. Waits of other processes are included if they ended after this process began to count."""
-        (own, seconds), (foreign_counts, foreign_seconds) = (
+        (own_counts, seconds), (foreign_counts, foreign_seconds) = (
             self._context.counters.lease_waits,
             self._counters_of_others.lease_waits,
         )
-        return tuple(map(sum, zip(own, foreign_counts, strict=True))), seconds + foreign_seconds
+        return tuple(map(sum, zip(own_counts, foreign_counts, strict=True))), seconds + foreign_seconds
 
     def count_duplicates(self) -> int:
         """Return the number of refused duplicate operations. Refusals by other processes are included if they

@@ -139,11 +139,11 @@ def store_event(
     """
     context.failpoints.reach("before_notice_tx")
     try:
-        stored = context.write(lambda tx: _store_event(context, tx, work(tx)))
+        stored_event = context.write(lambda tx: _store_event(context, tx, work(tx)))
     except EventAlreadyStored:
         return None
     context.failpoints.reach("after_notice_tx")
-    return stored
+    return stored_event
 
 
 def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) -> PaymentEvent:
@@ -151,14 +151,20 @@ def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) 
         raise EventAlreadyStored(event.event_id)
     if event.done != EVENT_UNMATCHED:
         return event
-    stored = payment_events.find_by_source_id(tx.conn, event.source, event.event_id) or event
+    stored_event = payment_events.find_by_source_id(tx.conn, event.source, event.event_id) or event
     name = event.order_no or event.event_id
     observed, expected = f"{event.kind} {name}", "a payment of ours"
-    cases.open_case(tx.conn, WorkReason.UNMATCHED_NOTICE, NOTICE_KIND, stored.id, observed, expected, context.now())
-    context.record_audit(
-        tx, AuditAction.PAYMENT_NOTICE_UNMATCHED, stored.id, {"source": event.source, "order": name}, kind=NOTICE_KIND
+    cases.open_case(
+        tx.conn, WorkReason.UNMATCHED_NOTICE, NOTICE_KIND, stored_event.id, observed, expected, context.now()
     )
-    return stored
+    context.record_audit(
+        tx,
+        AuditAction.PAYMENT_NOTICE_UNMATCHED,
+        stored_event.id,
+        {"source": event.source, "order": name},
+        kind=NOTICE_KIND,
+    )
+    return stored_event
 
 
 def settle_event(

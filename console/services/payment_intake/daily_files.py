@@ -152,18 +152,23 @@ class DailyFileStore:
         """Store the content as a document and as evidence of the announcement `event`. Return the file with its
         figures.
         """
-        stored = self._context.documents.store(content, "csv")
+        stored_document = self._context.documents.store(content, "csv")
         day = date.fromisoformat(str(event.order_no))
         counts = _count_rows(self.daily, content, self.merchant_id, day)
-        file = StoredDailyFile(day, stored.path, stored.sha256, stored.bytes, *counts)
-        self._context.write(lambda tx: self.store_evidence(tx, NOTICE_KIND, event.id, file, stored))
+        file = StoredDailyFile(day, stored_document.path, stored_document.sha256, stored_document.bytes, *counts)
+        self._context.write(lambda tx: self.store_evidence(tx, NOTICE_KIND, event.id, file, stored_document))
         return file
 
     def store_evidence(
-        self, tx: Transaction, kind: str, subject_id: int, file: StoredDailyFile, stored: StoredDocument | None = None
+        self,
+        tx: Transaction,
+        kind: str,
+        subject_id: int,
+        file: StoredDailyFile,
+        stored_document: StoredDocument | None = None,
     ) -> int:
         """Store the file's SHA-256 and figures as evidence of the record with the kind `kind` and the id
-        `subject_id`; with `stored`, also attach that document to the record. Return the id of the evidence.
+        `subject_id`; with `stored_document`, also attach that document to the record. Return the id of the evidence.
         """
         context = self._context
         counts = {name: getattr(file, name) for name in _DAILY_FILE_FIGURE_NAMES if getattr(file, name) is not None}
@@ -177,8 +182,16 @@ class DailyFileStore:
             sha256=file.sha256,
         )
         operator = context.make_holder().operator
-        if stored is not None:
-            evidence.add_document(tx.conn, subject_id, kind, stored.path, stored.sha256, stored.bytes, context.now())
+        if stored_document is not None:
+            evidence.add_document(
+                tx.conn,
+                subject_id,
+                kind,
+                stored_document.path,
+                stored_document.sha256,
+                stored_document.bytes,
+                context.now(),
+            )
         return evidence.add_answer(
             tx.conn, (kind, subject_id), None, make_evidence_source(self._source), operator, answer, context.now()
         )

@@ -101,8 +101,8 @@ class HintHandler:
         return PaymentEvent(self._name, hint.event_id, kind, common.EVENT_STORED_ONLY, "")
 
     def _store_hint(self, event: PaymentEvent) -> NoticeEffect:
-        stored = common.store_event(self._context, self._name, event.event_id, lambda _tx: event)
-        return NoticeEffect(common.EVENT_STORED_ONLY if stored else common.EVENT_REPEATED)
+        stored_event = common.store_event(self._context, self._name, event.event_id, lambda _tx: event)
+        return NoticeEffect(common.EVENT_STORED_ONLY if stored_event else common.EVENT_REPEATED)
 
     def _store_event_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
         """Store the event of a hint, unless it is already stored. Return the effect of the hint. `payment_id` is the
@@ -114,12 +114,16 @@ class HintHandler:
         earlier = common.find_stored_notice_effect(self._context, self._name, event.event_id)
         if earlier is not None:
             return self._find_effect_of_repeated_hint(event, earlier)
-        stored = common.store_event(
+        stored_event = common.store_event(
             self._context, self._name, event.event_id, lambda tx: self._match_payment(tx, event, payment_id)
         )
-        if stored is None:
+        if stored_event is None:
             return NoticeEffect(common.EVENT_REPEATED)
-        return NoticeEffect(stored.done, stored.payment_id, stored if stored.done == common.EVENT_QUEUED else None)
+        return NoticeEffect(
+            stored_event.done,
+            stored_event.payment_id,
+            stored_event if stored_event.done == common.EVENT_QUEUED else None,
+        )
 
     def _find_effect_of_repeated_hint(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
         """Return the effect of a repeated hint; `earlier` is the effect of the hint that came first.

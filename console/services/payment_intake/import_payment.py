@@ -104,13 +104,13 @@ class PaymentImporter:
         sourced_report = ReportWithSource(
             self._require_report(outcome), asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome
         )
-        entered = self._context.write(
+        imported_payment = self._context.write(
             lambda tx: self._insert_payment_if_missing(tx, request, sourced_report, number, by_code=by_code)
         )
         with suppress(ConsoleError):
             # Setting the order to paid may have changed the payment's work, so the payment is read again.
-            return self._payment_prober.read_payment(entered.id)
-        return entered
+            return self._payment_prober.read_payment(imported_payment.id)
+        return imported_payment
 
     def _find_existing_payment(self, request: PaymentImport) -> Payment | None:
         with self._context.database.read() as conn:

@@ -16,11 +16,11 @@ class TokenBucket:
 
     def take_token(self, monotonic: float) -> int | None:
         """Take one token at the monotonic time `monotonic` (seconds). Return None if there is no token. Otherwise
-        return the number of calls that got no token since the last call that got one.
+        return the number of calls that got no token since the last successful call.
         """
         with self._lock:
-            gained = max(0.0, monotonic - self._as_of) * self._tokens_per_second
-            self._tokens, self._as_of = min(self._capacity, self._tokens + gained), max(monotonic, self._as_of)
+            gained_tokens = max(0.0, monotonic - self._as_of) * self._tokens_per_second
+            self._tokens, self._as_of = min(self._capacity, self._tokens + gained_tokens), max(monotonic, self._as_of)
             if self._tokens < 1:
                 self._refused_count += 1
                 return None

@@ -82,9 +82,9 @@ class NoticeReceiver:
         limit; the next written refusal contains the number of refusals that were not written. Raises ConsoleError
         only if the database fails; the sender should then send the notice again.
         """
-        judged = self.check_notice(post)
-        result = judged.store_notice()
-        return judged.ask_provider() if judged.must_ask_provider else result
+        checked_notice = self.check_notice(post)
+        result = checked_notice.store_notice()
+        return checked_notice.ask_provider() if checked_notice.must_ask_provider else result
 
     def check_notice(self, post: PostedNotice) -> CheckedNotice:
         """Check a notice without reading the database, and return the checked notice with the remaining steps. A
@@ -158,9 +158,9 @@ class NoticeReceiver:
         facts = {"source": source, "peer": (post.peer or "")[:64], "sha256": digest, "bytes": len(post.body)}
         if skipped_count:
             facts["passed_over"] = skipped_count
-        what = AuditAction.PAYMENT_CALLBACK_REFUSED
+        audit_action = AuditAction.PAYMENT_CALLBACK_REFUSED
         self._context.record_audit(
-            tx, what, None, facts, kind=common.NOTICE_KIND, result="refused", reason=refusal.reason
+            tx, audit_action, None, facts, kind=common.NOTICE_KIND, result="refused", reason=refusal.reason
         )
 
     def count_refused(self) -> int:

@@ -225,10 +225,12 @@ class SignedNoticeHandler:
     def _is_notice_key_shared(self, source: str, key: str) -> bool:
         """True if another source on this desk has the same key as `source`. A notice of that source could then be
         stored as a notice of `source`."""
-        other_sources = (other for other in list_notice_sources(self._context.settings) if other != source)
+        other_sources = (
+            other_source for other_source in list_notice_sources(self._context.settings) if other_source != source
+        )
         return any(
-            hmac.compare_digest((self._read_notice_key(other) or "").encode(), key.encode())
-            for other in other_sources
+            hmac.compare_digest((self._read_notice_key(other_source) or "").encode(), key.encode())
+            for other_source in other_sources
         )
 
     def _read_notice_key(self, source: str) -> str | None:
@@ -306,9 +308,9 @@ def normalize_source_name(name: str) -> str:
 def _verify_signature(key: str, header: str, body: bytes) -> int | None:
     """Return the time of the signature (epoch seconds) if `header` is a signature of `body` with `key`, else None."""
     match = _SIGNATURE_PATTERN.fullmatch(header)
-    stamp, claimed = (match[1], match[2]) if match else ("0", "0" * 64)
+    stamp, claimed_operation = (match[1], match[2]) if match else ("0", "0" * 64)
     computed = hmac.digest(key.encode(), stamp.encode() + b"." + body, hashlib.sha256).hex()
-    return int(stamp) if hmac.compare_digest(computed, claimed) and match else None
+    return int(stamp) if hmac.compare_digest(computed, claimed_operation) and match else None
 
 
 def find_corporation_number(order: Order) -> str | None:

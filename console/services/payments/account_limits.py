@@ -30,8 +30,8 @@ def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amou
     account = find_account(tx, payment)
     if account is None:
         return
-    accepted = accounts.book_amount(tx.conn, account, amount.minor, payment.account_minor)
-    excess = amount.minor - accepted
+    accepted_minor = accounts.book_amount(tx.conn, account, amount.minor, payment.account_minor)
+    excess = amount.minor - accepted_minor
     if excess > 0:
         payments.set_amount_aside(tx.conn, payment.id, excess, context.now())
         set_asides.insert_set_aside(tx.conn, payment, account.id, excess, context.now())

@@ -67,7 +67,7 @@ def _require_order_can_be_set_paid(context: ServiceContext, payment_id: int) -> 
         payment = payments.find(conn, payment_id)
         order = orders.find(conn, payment.order_id) if payment and payment.order_id else None
         is_covered = order is not None and is_order_covered(list_paid_payments(conn, order), order)
-    reason = find_order_move_refusal(payment, order, covered=is_covered) if payment else None
+    reason = find_order_move_refusal(payment, order, is_covered=is_covered) if payment else None
     if reason is not None:
         raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": payment, "reason": reason})
 

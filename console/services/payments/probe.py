@@ -82,9 +82,9 @@ class PaymentProber:
         self._context.write(
             lambda tx: self._plan_next_probe(tx, payment, automatic=automatic, by_person=not automatic)
         )
-        settled = self.read_payment(payment.id)
-        self._require_known_outcome(settled, outcome)
-        return settled
+        settled_payment = self.read_payment(payment.id)
+        self._require_known_outcome(settled_payment, outcome)
+        return settled_payment
 
     def _end_probe_without_question(self, payment: Payment, *, automatic: bool) -> Payment:
         """End the probe of a payment whose provider can't be asked, because the provider only sends notices or is
@@ -134,11 +134,11 @@ class PaymentProber:
 
     def _refuse_running_start(self, payment: Payment) -> None:
         with self._context.database.read() as conn:
-            running = journal.find_running_operation(conn, PAYMENT_KIND, payment.id)
-        if running is not None and journal.has_effect(running.action):
-            holder = LeaseHolderFacts(operator=running.operator, desk=running.desk)
+            running_operation = journal.find_running_operation(conn, PAYMENT_KIND, payment.id)
+        if running_operation is not None and journal.has_effect(running_operation.action):
+            holder = LeaseHolderFacts(operator=running_operation.operator, desk=running_operation.desk)
             raise ConsoleError(
-                ErrorCode.IN_PROGRESS, {"record": payment, "holder": holder, "since": running.started_at}
+                ErrorCode.IN_PROGRESS, {"record": payment, "holder": holder, "since": running_operation.started_at}
             )
 
     def _record_lapse(self, payment_id: int) -> Payment:

@@ -20,14 +20,14 @@ def make_adapter_arguments(
     settings. If a worker acts for the desk's person, the created adapter can't call the provider. May read the
     keyring; sends nothing.
     """
-    own = context.settings.get_provider_settings(plugin)
+    own_settings = context.settings.get_provider_settings(plugin)
     return AdapterArguments(
-        own_settings=own,
+        own_settings=own_settings,
         url=context.settings.get_provider_url(plugin.name),
         secrets=context.settings.read_secrets(plugin.name),
         gate=ProviderCallRefuser()
         if context.asks_worker
-        else DatabaseRateLimiter(context, plugin.name, own.spacing_seconds),
+        else DatabaseRateLimiter(context, plugin.name, own_settings.spacing_seconds),
         clock=context.clock,
         scale=context.scale,
     )
@@ -42,7 +42,7 @@ class PaymentProviders:
         """`make` creates the adapter of the provider with this name. It raises not_found for an unknown name, and
         bad_profile for a provider that is not configured on this desk.
         """
-        self._make = make
+        self._make_adapter = make
         self._adapters: dict[str, PaymentProvider] = {}
         self._lock = Lock()
 
@@ -52,7 +52,7 @@ class PaymentProviders:
         """
         with self._lock:
             if provider not in self._adapters:
-                self._adapters[provider] = self._make(provider)
+                self._adapters[provider] = self._make_adapter(provider)
             return self._adapters[provider]
 
     def get_reader(self, provider: str) -> PaymentReader:

@@ -100,10 +100,11 @@ class PaymentResolver:
     def _resolve_payment(
         self, payment: Payment, target: PaymentState, proof: PersonProof, person: str, provider_id: str | None
     ) -> ResolveResult:
-        """Ask the provider, and record the decision of `person` that the payment's state is `target`. If the answer
-        contains the payment's state and no unexpected amount, one person is enough, but the answer must confirm the
-        decision; otherwise two people must agree. `proof` is the person's evidence; `provider_id` is the provider's
-        payment id, None if the person doesn't have it."""
+        """Ask the provider, and record the decision of `person` that the payment's state is `target`. Return the
+        payment and whether a second person must still agree. If the answer contains the payment's state and no
+        unexpected amount, one person is enough, but the answer must confirm the decision; otherwise two people must
+        agree. `proof` is the person's evidence; `provider_id` is the provider's payment id, None if the person
+        doesn't have it."""
         asked_at, answer = self._context.now(), self._payment_prober.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if answer is not None and report is not None and answer.reason != "other_amount":
@@ -215,10 +216,10 @@ class PaymentResolver:
         if is_completion and number is not None:
             _refuse_number_of_other_payment(tx, current, number)
 
-        def settle(proposer: str) -> None:
+        def settle_payment(proposer: str) -> None:
             self._settle_payment(tx, current, target, answer, number, proposer)
 
-        def propose(proof_id: int) -> dict[str, object]:
+        def write_proposal(proof_id: int) -> dict[str, object]:
             payments.change_payment(tx.conn, current, now)
             return {"as": target.value, "evidence": proof_id}
 
@@ -233,7 +234,7 @@ class PaymentResolver:
             needs_number=is_completion,
             number=provider_id if is_completion else None,
         )
-        return decide_with_second_person(context, tx, decision, settle=settle, propose=propose)
+        return decide_with_second_person(context, tx, decision, settle=settle_payment, propose=write_proposal)
 
     def _settle_payment(
         self,

@@ -96,13 +96,13 @@ class LostPaymentRestorer:
     def _insert_payment(
         self, tx: Transaction, intent: Intent, amount: Money, sourced_report: ReportWithSource
     ) -> Payment:
-        """Insert the lost payment and its journal row, unless they exist, and apply the provider's report to the
-        payment. The payment gets its old id if that id is not in use. `intent` is the spool's entry about the
-        start; `amount` is the payment's amount.
+        """Insert the lost payment and its journal row, unless they exist, apply the provider's report to the payment,
+        and return the payment. The payment gets its old id if that id is not in use. `intent` is the spool's entry
+        about the start; `amount` is the payment's amount.
         """
         context = self._context
         payment = self._require_restored_payment(tx, intent, amount)
-        self._require_journal_row(tx, intent, payment)
+        self._ensure_journal_row(tx, intent, payment)
         context.record_audit(
             tx,
             AuditAction.OPERATION_PROBED,
@@ -110,14 +110,14 @@ class LostPaymentRestorer:
             kind="operation",
             reason=sourced_report.answer.reason[:64],
         )
-        applied = apply_report(context, tx, payment, sourced_report, is_just_read=True)
+        applied_report = apply_report(context, tx, payment, sourced_report, is_just_read=True)
         found_outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.SUCCEEDED, "found", SendingCertainty.YES)
         journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, found_outcome, context.now())
-        return payment_work.require_payment(tx, applied.payment_id)
+        return payment_work.require_payment(tx, applied_report.payment_id)
 
     def _require_restored_payment(self, tx: Transaction, intent: Intent, amount: Money) -> Payment:
         """Return the payment of a lost start. If the database doesn't have it, insert it with its old id, or with a
-        new one if the old id is in use, and store that in the audit trail. Raises RunAgain if another process has
+        new id if the old id is in use, and write an audit entry about this. Raises RunAgain if another process has
         just inserted it.
         """
         context = self._context
@@ -152,7 +152,7 @@ class LostPaymentRestorer:
         )
         return payment
 
-    def _require_journal_row(self, tx: Transaction, intent: Intent, payment: Payment) -> None:
+    def _ensure_journal_row(self, tx: Transaction, intent: Intent, payment: Payment) -> None:
         """Insert the journal row of a lost start, unless the database has it."""
         if journal.find(tx.conn, intent.operation_id) is not None:
             return
@@ -171,8 +171,8 @@ class LostPaymentRestorer:
 
 def _find_order(tx: Transaction, provider: str, number: str, amount: Money, fingerprint: str) -> Order | None:
     """Return the order for which the payment with the number `number` was started; None if the database has lost it,
-    too. The number is the order's number, or, from the second attempt on, it has a suffix after a hyphen; only the
-    fingerprint of the start tells which of the two it is.
+    too. `provider`, `amount` and `fingerprint` are those of the start. The number is the order's number, or, from the
+    second attempt on, it has a suffix after a hyphen; only the fingerprint of the start tells which of the two it is.
     """
     for order_number in (number, number.rpartition("-")[0]):
         if compute_start_fingerprint(order_number, provider, amount) == fingerprint:

@@ -147,11 +147,11 @@ class _StartAttempt:
     def _read_live_payments(self, conn: Connection, order_id: int) -> list[Payment]:
         """Return the payments of the order that have not ended unpaid: those that are being started, that are paid,
         that the payer can still pay, or that have an unknown outcome."""
-        lapsed = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
+        lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
         now = self._context.now()
         return [
             payment
-            for payment in payments.find_by_order(conn, order_id, lapsed)
+            for payment in payments.find_by_order(conn, order_id, lapsed_ids)
             if payment.state not in _ENDED_UNPAID_PAYMENT_STATES
             and (
                 payment.state not in _OPEN_PAYMENT_STATES
@@ -166,9 +166,9 @@ class _StartAttempt:
         payer may have paid in the last second. Store the provider's answers. Return if each answer says whether the
         payment was paid; if a payment was paid, `check` then refuses the start.
 
-        Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked or its answer does
-        not tell, and provider_auth, rate_limited, provider_unreachable and similar codes if the provider did not
-        answer.
+        Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked or its answer
+        doesn't say whether the payer has paid, and provider_auth, rate_limited, provider_unreachable and similar
+        codes if the provider did not answer.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
@@ -236,8 +236,8 @@ class _StartAttempt:
         refuse_if_read_only(conn, self._provider)
 
     def _refuse_if_start_lost(self, conn: Connection, order: Order) -> None:
-        """Raise in_progress if a desk has sent a start of this order at this provider, with whichever number, whose
-        payment the database has lost: the payer may have paid it. People must settle that operation first.
+        """Raise in_progress if a desk has sent a start of this order at this provider, under any payment number,
+        whose payment the database has lost: the payer may have paid. People must settle that operation first.
         """
         first_key = make_provider_key(self._provider, order.merch_txn_id)
         later_keys = make_provider_key(self._provider, _make_later_number(order, ""))
@@ -245,10 +245,10 @@ class _StartAttempt:
             order.merch_txn_id, self._provider, Money(order.total_minor, order.currency)
         )
         keys = StartKeys(first_key, later_keys, fingerprint)
-        spooled = self._context.spool.list_starts_holding_claim(self._context.database_id, keys)
-        starts = (*spooled, *lost_operations.list_starts_holding_claim(conn, keys))
-        lost = [start for start in starts if _is_payment_lost(conn, order, start, fingerprint)]
-        for intent in lost_operations.leave_out_decided_intents(conn, lost):
+        spooled_starts = self._context.spool.list_starts_holding_claim(self._context.database_id, keys)
+        starts = (*spooled_starts, *lost_operations.list_starts_holding_claim(conn, keys))
+        lost_starts = [start for start in starts if _is_payment_lost(conn, order, start, fingerprint)]
+        for intent in lost_operations.leave_out_decided_intents(conn, lost_starts):
             raise make_lost_operation_error(intent, {"record": order, "about": "order"})
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
@@ -256,12 +256,12 @@ class _StartAttempt:
         account = accounts.find_by_corporation(conn, number, order.currency) if number else None
         if account is not None and account.available_minor < order.total_minor:
             sums = (account.limit_minor, account.available_minor, order.total_minor)
-            limit, left, asked = (Money(minor, order.currency) for minor in sums)
+            limit, remaining_amount, requested_amount = (Money(minor, order.currency) for minor in sums)
             facts: OverLimitDetail = {
                 "reason": LimitReason.LIMIT_OF_ACCOUNT,
                 "limit": limit,
-                "left": left,
-                "asked": asked,
+                "left": remaining_amount,
+                "asked": requested_amount,
             }
             raise ConsoleError(ErrorCode.OVER_LIMIT, facts)
 
@@ -342,12 +342,12 @@ class _StartAttempt:
             error.detail["record"] = self._find_payment(error.claimed.subject.id)
         return error
 
-    def make_result(self, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> StartResult:
+    def make_result(self, claimed_operation: ClaimedOperation, outcome: Outcome[StartedPayment]) -> StartResult:
         if outcome.reason == "code_exists":
             # The code exists from an earlier attempt: read the payment's state instead of starting under another id.
             with log_and_suppress("reading a payment that exists already"):
-                self._payment_prober.probe(claimed.subject.id, automatic=True)
-        payment = self._find_payment(claimed.subject.id)
+                self._payment_prober.probe(claimed_operation.subject.id, automatic=True)
+        payment = self._find_payment(claimed_operation.subject.id)
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None and payment is not None:
             if is_contradicting_answer(payment, outcome.found):
                 raise late_answers.make_already_decided_error(self._context, PAYMENT_KIND, payment)

@@ -178,8 +178,10 @@ class PaymentTimeoutSagas:
 
     def _begin_batch_of_sagas(self) -> int:
         with self._context.database.read() as conn:
-            overdue = payment_times.list_overdue_payments(conn, PAYMENT_TIMEOUT_KIND, self._context.now(), BATCH_SIZE)
-        return sum(self._begin_saga(payment) for payment in overdue)
+            overdue_payments = payment_times.list_overdue_payments(
+                conn, PAYMENT_TIMEOUT_KIND, self._context.now(), BATCH_SIZE
+            )
+        return sum(self._begin_saga(payment) for payment in overdue_payments)
 
     def _begin_saga(self, payment: Payment) -> int:
         has_begun = False
@@ -357,10 +359,10 @@ class PaymentTimeoutSagas:
             return StepDone()
         if order.state is not OrderState.PENDING:
             return SagaDone(f"order_{order.state.value}")
-        now, lapsed = self._context.now(), journal.list_lapsed_subjects(tx.conn, payments.PAYMENT_KIND)
+        now, lapsed_ids = self._context.now(), journal.list_lapsed_subjects(tx.conn, payments.PAYMENT_KIND)
         other_payments = [
             other_payment
-            for other_payment in payments.find_by_order(tx.conn, order.id, lapsed)
+            for other_payment in payments.find_by_order(tx.conn, order.id, lapsed_ids)
             if other_payment.id != payment.id
         ]
         if any(other_payment.state in PAID_STATES for other_payment in other_payments):

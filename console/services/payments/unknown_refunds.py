@@ -11,7 +11,7 @@ from console.store.database.engine import RunAgain, Transaction
 from console.store.payments import payments
 from console.store.refunds import refunds
 
-_SEPARATOR = ", "
+_REFUND_TEXT_SEPARATOR = ", "
 
 
 def open_case_of_unknown_refunds(
@@ -20,25 +20,28 @@ def open_case_of_unknown_refunds(
     """Open a case about those `refunds` of the payment that no person has acknowledged yet. Return False if there are
     none. Each text in `refunds` begins with the refund's key.
 
-    Several cases can be necessary one after another, because a text of a case has room for some refunds only: only
-    a refund whose key stands in the text of an acknowledged case is acknowledged. A rule has one open case about a
-    record. If the open case lacks a refund and has room for it, or is acknowledged, it ends, and the new case repeats
-    what nobody has acknowledged and this database still lacks; a full case stays until a person has acknowledged it.
-    Raises RunAgain if another process has just ended the case.
+    Several cases can be necessary one after another, because a text of a case has room for some refunds only: only a
+    refund whose key stands in the text of an acknowledged case is acknowledged. A rule has one open case about a
+    record. If the open case lacks a refund and has room for it, or is acknowledged, it is closed, and the new case
+    repeats the refunds that nobody has acknowledged and that this database still lacks; a full case stays until a
+    person has acknowledged it. Raises RunAgain if another process has just ended the case.
     """
     rule, kind = WorkReason.UNKNOWN_REFUND, payments.PAYMENT_KIND
     cases = [case for case in alerts.find_by_subject(tx.conn, kind, payment_id) if case.rule_id == rule]
     acknowledged_keys = {
-        _get_key(told) for case in cases if case.acknowledged_by for told in _split_whole_texts(case.observed)
+        _get_key(refund_text)
+        for case in cases
+        if case.acknowledged_by
+        for refund_text in _split_whole_texts(case.observed)
     }
     open_case = next((case for case in cases if case.resolved_at is None), None)
-    told_before = [
+    known_texts = [
         text
         for text in (_split_whole_texts(open_case.observed) if open_case else ())
         if not _is_own_refund(tx, payment_id, _get_key(text))
     ]
     text_by_key: dict[str, str] = {}
-    for text in (*told_before, *refunds):  # in this order, so that a full case stays until it is acknowledged
+    for text in (*known_texts, *refunds):  # in this order, so that a full case stays until it is acknowledged
         text_by_key.setdefault(_get_key(text), text)
     unseen = [text for key, text in text_by_key.items() if key not in acknowledged_keys]
     if not any(_get_key(text) not in acknowledged_keys for text in refunds):
@@ -65,7 +68,7 @@ def _get_key(text: str) -> str:
 def _split_whole_texts(observed: str) -> list[str]:
     """Return the texts in the column `observed` of a case. An earlier version of the program cut the column where it
     ended; the last text of such a column is left out."""
-    texts = observed.split(_SEPARATOR)
+    texts = observed.split(_REFUND_TEXT_SEPARATOR)
     return texts[:-1] if len(observed) >= alerts.LONGEST_TEXT_CHARACTERS else texts
 
 
@@ -73,14 +76,14 @@ def _join_whole_texts(texts: Sequence[str]) -> str:
     """Return as many of the texts as the column `observed` of a case has room for, at least one."""
     observed = texts[0]
     for text in texts[1:]:
-        longer = observed + _SEPARATOR + text
+        longer = observed + _REFUND_TEXT_SEPARATOR + text
         if len(longer) >= alerts.LONGEST_TEXT_CHARACTERS:
             break
         observed = longer
     return observed
 
 
-def _is_told(told: str, observed: str) -> bool:
-    """True if the case with the text `told` has every refund of the text `observed`."""
-    told_keys = set(map(_get_key, _split_whole_texts(told)))
-    return all(_get_key(text) in told_keys for text in observed.split(_SEPARATOR))
+def _is_told(case_text: str, observed: str) -> bool:
+    """True if the case with the text `case_text` has every refund of the text `observed`."""
+    told_keys = set(map(_get_key, _split_whole_texts(case_text)))
+    return all(_get_key(text) in told_keys for text in observed.split(_REFUND_TEXT_SEPARATOR))

@@ -133,11 +133,11 @@ class PaymentDetailsReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_items = set_asides.list_open_set_asides(conn, max(1, min(limit, MAX_ROWS_PER_PAGE)), after or 0)
-            paid = [_require_payment(conn, item.payment_id) for item in open_items]
-            named = complete_with_corporations(self._context, conn, paid)
+            item_payments = [_require_payment(conn, item.payment_id) for item in open_items]
+            payments_with_company = complete_with_corporations(self._context, conn, item_payments)
             return tuple(
                 SetAsideItem(item, payment, _find_account(conn, item.account_id))
-                for item, payment in zip(open_items, named, strict=True)
+                for item, payment in zip(open_items, payments_with_company, strict=True)
             )
 
 
@@ -146,8 +146,8 @@ def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: dateti
     saga_groups = (sagas.find_by_subject(conn, PAYMENT_KIND, payment.id) for payment in reversed(order_payments))
     return tuple(
         make_saga_progress(saga, timeout_start.TIMEOUT_SAGA_STEP_NAMES, now)
-        for some in saga_groups
-        for saga in some
+        for group_sagas in saga_groups
+        for saga in group_sagas
         if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND
     )
 

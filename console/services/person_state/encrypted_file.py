@@ -49,17 +49,19 @@ class PersonStateStore:
         """
         file, now = self._open_file(), self._context.now()
         entries = {self._make_entry_name(name): entry for name, entry in changes.items()}
-        outdated = {name: None for name, entry in file.read().values.items() if _is_outdated_entry(name, entry, now)}
-        return self._select_current_entries_of_person(file.change({**outdated, **entries}))
+        outdated_entries = {
+            name: None for name, entry in file.read().values.items() if _is_outdated_entry(name, entry, now)
+        }
+        return self._select_current_entries_of_person(file.change({**outdated_entries, **entries}))
 
-    def _select_current_entries_of_person(self, stored: StoredEntries) -> StoredEntries:
+    def _select_current_entries_of_person(self, stored_entries: StoredEntries) -> StoredEntries:
         prefix, now = self._make_entry_name(""), self._context.now()
         values = {
             name.removeprefix(prefix): entry
-            for name, entry in stored.values.items()
+            for name, entry in stored_entries.values.items()
             if name.startswith(prefix) and not _is_outdated_entry(name, entry, now)
         }
-        return StoredEntries(values, stored.set_aside)
+        return StoredEntries(values, stored_entries.set_aside)
 
     def _make_entry_name(self, name: str) -> str:
         return f"{self._context.database_id}{_DATABASE_ID_SEPARATOR}{name}"

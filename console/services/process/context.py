@@ -421,8 +421,9 @@ class ServiceContext:
         reason: str | None = None,
     ) -> None:
         """Append an audit entry about the record with this kind and id in the caller's transaction; `detail` has more
-        facts for it. Payers in these facts are masked, because an entry can never be changed, and a person who
-        verifies the trail reads all of it. The entry contains the correlation id of this thread if it has one.
+        facts for it, `result` is the result of the action (such as "done" or "refused"), and `reason` the code of the
+        reason. Payers in these facts are masked, because an entry can never be changed, and a person who verifies the
+        trail reads all of it. The entry contains the correlation id of this thread if it has one.
 
         If the result is "done", also store the record in the row of the call's request id (see
         `bind_to_request_id`).
@@ -435,11 +436,11 @@ class ServiceContext:
             self.bind_to_request_id(tx, kind, subject_id)
         mark = {tracing.CORRELATION_FACT_NAME: tracing.find_correlation_id()} if tracing.find_correlation_id() else {}
         request = _executed_request.get()
-        executed = {} if request is None else {"request": request.id, "worker": self.database.account}
-        known: Mapping[str, object] = detail or {}
+        request_facts = {} if request is None else {"request": request.id, "worker": self.database.account}
+        given_facts: Mapping[str, object] = detail or {}
         if result != "refused":  # a refusal's facts are our own, and its person perhaps may not read the record
-            known = _mask_payers(tx.conn, kind, subject_id, known)
-        facts = {**known, **mark, **executed}
+            given_facts = _mask_payers(tx.conn, kind, subject_id, given_facts)
+        facts = {**given_facts, **mark, **request_facts}
         entry = NewAuditEntry(self.operator or WORKER, action, kind, subject_id, result, reason, facts)
         self.audit.record_all(tx, (entry,))
 
@@ -452,21 +453,23 @@ class ServiceContext:
         Do nothing if the call has no request id, or if `operation_id` is None and a transaction of the same call
         has already stored a record. Raises in_progress if another call holds the request id by now.
         """
-        tie = _request_binding.get()
-        if tie is None or (operation_id is None and (tie.is_committed or tie.stored_by is tx)):
+        request_binding = _request_binding.get()
+        if request_binding is None or (
+            operation_id is None and (request_binding.is_committed or request_binding.stored_by is tx)
+        ):
             return
         from console.store.operations import request_ids  # imported here: reading commands have no request id
 
         subject = None if subject_id is None else str(subject_id)
-        if request_ids.store_result_ids(tx.conn, tie.owned_request, kind, subject, operation_id):
-            tie.stored_by = tx
-            tx.call_after_commit(tie.mark_committed)
+        if request_ids.store_result_ids(tx.conn, request_binding.owned_request, kind, subject, operation_id):
+            request_binding.stored_by = tx
+            tx.call_after_commit(request_binding.mark_committed)
         else:
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS,
                 {
                     "reason": InProgressReason.SAME_REQUEST_ID_RUNNING,
-                    "request_id": tie.owned_request.request.request_id,
+                    "request_id": request_binding.owned_request.request.request_id,
                 },
             )
 
@@ -480,8 +483,8 @@ def _mask_payers(
     from console.domain.evidence.timeline import mask_texts  # both imported here: a purchase needs neither
     from console.store.payments.payments import list_payers_of_record
 
-    masked: Mapping[str, object] = mask_texts(detail, list_payers_of_record(conn, kind, subject_id))
-    return masked
+    masked_facts: Mapping[str, object] = mask_texts(detail, list_payers_of_record(conn, kind, subject_id))
+    return masked_facts
 
 
 def require_reader(name: str, person: Person | None) -> Person:

@@ -26,8 +26,8 @@ class Heartbeat:
     def __init__(self, scale: TimeScale) -> None:
         self.scale_lease_seconds = scale.scale_lease_seconds(LEASE_SECONDS)
         self._beat_seconds = min(scale.scale_seconds(BEAT_INTERVAL_SECONDS), self.scale_lease_seconds / 3)
-        self._beats: dict[str, Callable[[], None]] = {}
-        self._beating: set[str] = set()
+        self._beat_functions: dict[str, Callable[[], None]] = {}
+        self._beating_keys: set[str] = set()
         self._lock = Lock()
         self._stop = Event()
         self._thread: Thread | None = None
@@ -35,11 +35,11 @@ class Heartbeat:
     def add_beat(self, key: str, beat: Callable[[], None]) -> None:
         """Register the function `beat` under `key`. The timer thread calls it once per beat interval until
         `remove_beat(key)`, unless the previous call is still running, each time in a new thread with the context
-        variables of the caller of `add_beat`. Start the timer thread if it does not run.
+        variables of the caller of `add_beat`. Start the timer thread if it isn't running.
         """
         caller = copy_context()
         with self._lock:
-            self._beats[key] = lambda: caller.run(beat)
+            self._beat_functions[key] = lambda: caller.run(beat)
             if self._thread is None:
                 self._thread = Thread(target=self._run_timer, name="heartbeat", daemon=True)
                 self._thread.start()
@@ -47,7 +47,7 @@ class Heartbeat:
     def remove_beat(self, key: str) -> None:
         """Stop calling the beat that was registered under `key`; an unknown key is ignored."""
         with self._lock:
-            self._beats.pop(key, None)
+            self._beat_functions.pop(key, None)
 
     def close(self) -> None:
         """Stop calling all beats; wait up to 5 seconds until the timer thread has ended."""
@@ -59,11 +59,11 @@ class Heartbeat:
     def _run_timer(self) -> None:
         while not self._stop.wait(self._beat_seconds):
             with self._lock:
-                if not self._beats:
+                if not self._beat_functions:
                     self._thread = None
                     return
-                due_beats = {key: beat for key, beat in self._beats.items() if key not in self._beating}
-                self._beating.update(due_beats)
+                due_beats = {key: beat for key, beat in self._beat_functions.items() if key not in self._beating_keys}
+                self._beating_keys.update(due_beats)
             for key, beat in due_beats.items():
                 Thread(target=self._run_beat, args=(key, beat), name="heartbeat of a lease", daemon=True).start()
 
@@ -75,4 +75,4 @@ class Heartbeat:
             _log.warning("a heartbeat failed", exc_info=True)
         finally:
             with self._lock:
-                self._beating.discard(key)
+                self._beating_keys.discard(key)

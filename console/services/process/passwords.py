@@ -47,8 +47,8 @@ def read_typed_password() -> str:
     """Return the password that the person types. Raises not_allowed (reason `password_needed`) if this thread has
     no function that reads a password, or if the person typed nothing.
     """
-    read = _password_reader.get()
-    password = None if read is None else read()
+    read_password = _password_reader.get()
+    password = None if read_password is None else read_password()
     if not password:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.PASSWORD_NEEDED})
     return password
@@ -79,6 +79,8 @@ def connect_with_password(context: ServiceContext, password: str) -> Iterator[Da
 
 def _audit_wrong_password(context: ServiceContext) -> None:
     place = {"place": context.settings.sign_in.database_address}
-    what, outcome = AuditAction.SESSION_CONFIRMED, {"result": "refused", "reason": "password"}
+    audit_action, outcome = AuditAction.SESSION_CONFIRMED, {"result": "refused", "reason": "password"}
     with log_and_suppress("audit of a wrong password"):
-        context.write(lambda tx: context.record_audit(tx, what, context.session, place, kind=SESSION_KIND, **outcome))
+        context.write(
+            lambda tx: context.record_audit(tx, audit_action, context.session, place, kind=SESSION_KIND, **outcome)
+        )

@@ -50,9 +50,11 @@ class ReconciliationRunJournal(Protocol):
         """
         ...
 
-    def write_row(self, key: str, expected: ReconciliationDifference | None, effect: HistoryRowWriter) -> None:
-        """Record the row with this key, which needs a write. `expected` is the difference that the comparison
-        found (None if the row agrees with our record); `effect` writes the row's effect and returns the
+    def write_row(
+        self, key: str, expected_difference: ReconciliationDifference | None, effect: HistoryRowWriter
+    ) -> None:
+        """Record the row with this key, which needs a write. `expected_difference` is the difference that the
+        comparison found (None if the row agrees with our record); `effect` writes the row's effect and returns the
         difference that remains.
         """
         ...
@@ -79,13 +81,15 @@ class DryRunCounts:
         """Count a row that agrees with our record."""
         self.counts[ReconciliationVerdict.MATCHED] += 1
 
-    def write_row(self, key: str, expected: ReconciliationDifference | None, effect: HistoryRowWriter) -> None:
-        """Count the difference `expected` and add it to the list of differences (at most MAX_LISTED_DIFFERENCES).
-        `effect` is not called, because a dry run writes nothing.
+    def write_row(
+        self, key: str, expected_difference: ReconciliationDifference | None, effect: HistoryRowWriter
+    ) -> None:
+        """Count the difference `expected_difference` and add it to the list of differences (at most
+        MAX_LISTED_DIFFERENCES). `effect` is not called, because a dry run writes nothing.
         """
-        self.counts[expected.verdict if expected else ReconciliationVerdict.MATCHED] += 1
-        if expected is not None and len(self.differences) < MAX_LISTED_DIFFERENCES:
-            self.differences.append(expected)
+        self.counts[expected_difference.verdict if expected_difference else ReconciliationVerdict.MATCHED] += 1
+        if expected_difference is not None and len(self.differences) < MAX_LISTED_DIFFERENCES:
+            self.differences.append(expected_difference)
 
     def set_position(self, key: str) -> None:
         """Do nothing: a dry run has no position. Part of the interface `ReconciliationRunJournal`."""
@@ -114,9 +118,11 @@ class StoredReconciliationRun:
         """Set the run's position, in memory, to the row with this key. `store_progress` stores the position."""
         self._position = key
 
-    def write_row(self, key: str, expected: ReconciliationDifference | None, effect: HistoryRowWriter) -> None:
+    def write_row(
+        self, key: str, expected_difference: ReconciliationDifference | None, effect: HistoryRowWriter
+    ) -> None:
         """Call `effect`, which writes the effect of the row with this key. Store the difference that it returns,
-        the counts and the position, in the same transaction. `expected` is not used."""
+        the counts and the position, in the same transaction. `expected_difference` is not used."""
         self._context.failpoints.reach("before_reconcile_row")
         self.run = self._context.write(lambda tx: self._write_row_in_transaction(tx, key, effect))
         self._match_count, self._position = 0, key

@@ -171,9 +171,11 @@ class OwnRecordComparison:
         if payment is None or payment.provider != provider or payment.provider_payment_id is None:
             return None
         times = history.find_refund_times(payment.provider_payment_id, refund.amount_minor) or ()
-        same_amount = [other for other in payment_refunds if other.amount_minor == refund.amount_minor]
-        reported = row_comparison.match_refunds(same_amount, times).values()
-        return None if any(match.id == refund.id for match in reported) else payment
+        same_amount = [
+            other_refund for other_refund in payment_refunds if other_refund.amount_minor == refund.amount_minor
+        ]
+        reported_refunds = row_comparison.match_refunds(same_amount, times).values()
+        return None if any(match.id == refund.id for match in reported_refunds) else payment
 
     def _iterate_pages(
         self,
@@ -293,13 +295,13 @@ class OwnRecordComparison:
         Single refunds are not compared here, because the probe of a refund asks the provider about that refund by its
         idempotency key.
         """
-        reported = report.refunds
+        reported_refunds = report.refunds
         reported_minor = sum(
             reported_refund.amount.minor
-            for reported_refund in reported or ()
+            for reported_refund in reported_refunds or ()
             if reported_refund.state is RefundState.COMPLETED and reported_refund.amount
         )
-        if reported is None or reported_minor == payment.refunded_minor or payment.reserved_minor:
+        if reported_refunds is None or reported_minor == payment.refunded_minor or payment.reserved_minor:
             run_journal.count_match(key)
             return
         rule = (

@@ -146,8 +146,8 @@ class _HistoryRowBatch:
         provider_ids = {row.provider_payment_id for row in history_rows if row.provider_payment_id}
         with reader.context.database.read() as conn:
             self._by_provider_id = our_records.find_by_provider_ids(conn, provider, provider_ids)
-            unmatched = [row for row in history_rows if row.provider_payment_id not in self._by_provider_id]
-            merchant_ids = {row.merchant_payment_id for row in unmatched if row.merchant_payment_id}
+            unmatched_rows = [row for row in history_rows if row.provider_payment_id not in self._by_provider_id]
+            merchant_ids = {row.merchant_payment_id for row in unmatched_rows if row.merchant_payment_id}
             self._by_merchant_id = our_records.find_by_merchant_ids(conn, provider, merchant_ids)
             ids = {payment.id for payment in (*self._by_provider_id.values(), *self._by_merchant_id.values())}
             self._cases = our_records.find_open_cases(conn, ids, row_comparison.COMPARISON_RULES)

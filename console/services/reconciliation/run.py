@@ -147,8 +147,8 @@ class ReconciliationService:
         if (files := self._files.get(provider)) is not None:
             for day in list_days(first_day, last_day):
                 event = files.find_announcement(day)
-                stored = files.find_stored_file(event)
-                content = files.read_content(stored) if stored else files.download_file(event)
+                stored_file = files.find_stored_file(event)
+                content = files.read_content(stored_file) if stored_file else files.download_file(event)
                 contents[day] = ("dry run", partial(bytes, content))
         dry_run_counts = DryRunCounts()
         history = self._open_history(provider, first_day, last_day, contents)
@@ -216,8 +216,8 @@ class ReconciliationService:
     def _open_run(
         self, tx: Transaction, provider: str, first_day: date, last_day: date, files: tuple[StoredDailyFile, ...]
     ) -> Run:
-        """Insert a new run for the days from `first_day` to `last_day`, with its files as evidence, and return it.
-        If an unfinished run of the same days exists, return that run instead."""
+        """Insert a new run of the provider for the days from `first_day` to `last_day`, with its files as evidence,
+        and return it. If an unfinished run of the same days exists, return that run instead."""
         context, now = self._context, self._context.now()
         for run in reconciliations.list_unfinished_runs(tx.conn, provider):
             if _get_run_days(run) == (first_day, last_day):

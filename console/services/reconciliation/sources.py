@@ -157,23 +157,23 @@ class NoticeHistory:
             yield from filter(None, map(self._make_row_of_notice, page))
             page_position = page[-1].at, page[-1].event.id
 
-    def _make_row_of_notice(self, stored: TimedEvent) -> HistoryRow | RefusedRow | None:
+    def _make_row_of_notice(self, stored_event: TimedEvent) -> HistoryRow | RefusedRow | None:
         """Return the row for the payment in the notice's signed body; a `RefusedRow` if the signature can't be
         verified. Return None for a notice without a payment's state, or if an older program version stored the
         notice without its signature.
         """
-        key = f"{stored.at.isoformat(timespec='microseconds')}|{stored.event.id}"
-        if stored.event.signature is None and stored.event.who is None:
+        key = f"{stored_event.at.isoformat(timespec='microseconds')}|{stored_event.event.id}"
+        if stored_event.event.signature is None and stored_event.event.who is None:
             return None
         try:
-            notice = self._signed.verify_event(stored.event)
+            notice = self._signed.verify_event(stored_event.event)
         except NoticeRefused:
             return RefusedRow(key, "unverified")
         state = PAYMENT_STATE_BY_NOTICE_TYPE.get(notice.type)
         if state is None:
             return None
         provider_id = make_payment_id(notice.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
-        return HistoryRow(key, provider_id, notice.order_no, state, notice.type, stored.at, notice.amount)
+        return HistoryRow(key, provider_id, notice.order_no, state, notice.type, stored_event.at, notice.amount)
 
     def _read_notice_page(self, page_position: our_records.PagePosition) -> tuple[TimedEvent, ...]:
         with self._context.database.read() as conn:

@@ -140,8 +140,8 @@ def _make_run_items(conn: Connection, runs: Sequence[Run]) -> tuple[Reconciliati
     """Return the runs as items for the screen. While a process holds a provider's lease, the provider's unfinished
     run that changed last is shown as running.
     """
-    unfinished = {run.provider for run in runs if run.state == reconciliations.RUN_RUNNING}
-    running_ids = {_find_running_run_id(conn, provider) for provider in unfinished}
+    providers_with_open_run = {run.provider for run in runs if run.state == reconciliations.RUN_RUNNING}
+    running_ids = {_find_running_run_id(conn, provider) for provider in providers_with_open_run}
     return tuple(_make_run_item(run, is_running=run.id in running_ids) for run in runs)
 
 

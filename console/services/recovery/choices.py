@@ -94,7 +94,7 @@ class DecisionChoiceReader:
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
         now, can_ask = self._context.now(), self._find_payment_question_possibility(probed_payment)
-        running = _find_running_operation(conn, kind, record_id) or (
+        running_operation = _find_running_operation(conn, kind, record_id) or (
             _find_running_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
             if probed_payment is not None
             else None
@@ -108,9 +108,9 @@ class DecisionChoiceReader:
             record,
             now,
             person,
-            is_call_running=running is not None,
+            is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
-            **_make_holder_facts(running, lease_holder),
+            **_make_holder_facts(running_operation, lease_holder),
             can_ask=can_ask,
             statement=find_last_statement(record, now)
             if can_ask is QuestionPossibility.YES and isinstance(record, Payment)
@@ -127,15 +127,15 @@ class DecisionChoiceReader:
         self, conn: Connection, record: CreditCheck, person: Person | None, take: Take | None
     ) -> ChoiceFacts:
         live_check = credit_checks.find_live(conn, record.client_id, record.corporation_number)
-        running = _find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
+        running_operation = _find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
         lease_holder = leases.find_holder(conn, refetch.make_lease_name(record.id))
         return ChoiceFacts(
             record,
             self._context.now(),
             person,
-            is_call_running=running is not None,
+            is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
-            **_make_holder_facts(running, lease_holder),
+            **_make_holder_facts(running_operation, lease_holder),
             can_ask=self._find_check_question_possibility(),
             proposed=_find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             taken=take,
@@ -168,8 +168,8 @@ class DecisionChoiceReader:
         is_covered = order is not None and is_order_covered(order_status.list_paid_payments(conn, order), order)
         if payment is None:
             return replace(facts, covered=is_covered)
-        lapsed = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)
-        payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed)
+        lapsed_ids = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)
+        payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed_ids)
         refund_limits = currency_limits.read_limits(conn, payment.currency)
         refusal, refusal_facts = self._refund_requests.find_request_refusal(
             conn, payment, payment_refunds, refund_limits
@@ -198,11 +198,11 @@ def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment
     is the newest paid payment, or the newest payment if none is paid."""
     if isinstance(record, Payment):
         return record
-    lapsed = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
+    lapsed_ids = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
     if isinstance(record, Refund):
-        return payments.find(conn, record.payment_id, lapsed)
+        return payments.find(conn, record.payment_id, lapsed_ids)
     sorted_payments = sorted(
-        payments.find_by_order(conn, record.id, lapsed),
+        payments.find_by_order(conn, record.id, lapsed_ids),
         key=lambda payment: (payment.state in PAID_STATES, payment.id),
     )
     return sorted_payments[-1] if sorted_payments else None

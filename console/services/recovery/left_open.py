@@ -42,9 +42,9 @@ class LeftOpenService:
         person = self._context.operator or ""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            found = list(_list_own_records(self._context, conn, person))
-        found += [*self._list_owned_incidents(person), *self._list_open_requests(), *map(_make_item_of_draft, drafts)]
-        return tuple(sorted(found, key=lambda item: (_LEFT_REASONS_IN_ORDER.index(item.reason), item.since)))
+            items = list(_list_own_records(self._context, conn, person))
+        items += [*self._list_owned_incidents(person), *self._list_open_requests(), *map(_make_item_of_draft, drafts)]
+        return tuple(sorted(items, key=lambda item: (_LEFT_REASONS_IN_ORDER.index(item.reason), item.since)))
 
     def _list_owned_incidents(self, person: str) -> Iterator[LeftOpen]:
         for incident in self._list_open_incidents():

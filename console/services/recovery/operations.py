@@ -340,9 +340,13 @@ class OperationRecovery:
             return operation
         entry = self._find_spool_entry(operation_id)
         if entry is not None:
-            lost = _make_operation(entry)
+            lost_operation = _make_operation(entry)
             with self._context.database.read() as conn:
-                return replace(lost, subject_id=None) if _has_other_record(conn, lost, entry.intent) else lost
+                return (
+                    replace(lost_operation, subject_id=None)
+                    if _has_other_record(conn, lost_operation, entry.intent)
+                    else lost_operation
+                )
         if operation is not None:
             return operation
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})

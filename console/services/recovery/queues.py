@@ -68,12 +68,14 @@ class QueueReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter, order)
-            read = self._read_page_in_default_order if order == DEFAULT_ORDER else self._read_sorted_page
-            records, cursor = read(conn, name, limit, after, choice)
+            read_records = self._read_page_in_default_order if order == DEFAULT_ORDER else self._read_sorted_page
+            records, cursor = read_records(conn, name, limit, after, choice)
             records = self._complete_records(conn, records)
             owners = self._read_owners(conn, records)
-            said = self._read_disagreements(conn, records) if name == DISAGREEMENT_QUEUE else [None] * len(records)
-        items = tuple(starmap(self._make_queue_item, zip(records, owners, said, strict=True)))
+            disagreements = (
+                self._read_disagreements(conn, records) if name == DISAGREEMENT_QUEUE else [None] * len(records)
+            )
+        items = tuple(starmap(self._make_queue_item, zip(records, owners, disagreements, strict=True)))
         return QueuePage(
             name,
             items,
@@ -105,13 +107,13 @@ class QueueReader:
 
     def _read_owners(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[str | None]:
         """Return for each record the name of the person who has taken it; None if it is not taken."""
-        ids: dict[str, list[int]] = {}
+        ids_by_kind: dict[str, list[int]] = {}
         for record in records:
-            ids.setdefault(get_record_kind(record), []).append(record.id)
+            ids_by_kind.setdefault(get_record_kind(record), []).append(record.id)
         now = self._context.now()
-        running = {kind: takes.read_takes(conn, kind, of_kind, now) for kind, of_kind in ids.items()}
-        found = (running[get_record_kind(record)].get(record.id) for record in records)
-        return [take.person if take is not None else None for take in found]
+        running_takes = {kind: takes.read_takes(conn, kind, of_kind, now) for kind, of_kind in ids_by_kind.items()}
+        owners = (running_takes[get_record_kind(record)].get(record.id) for record in records)
+        return [take.person if take is not None else None for take in owners]
 
     def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
         """Return for each record one open alert or case about the disagreement, if there is one, and for a payment
@@ -149,9 +151,11 @@ class QueueReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
-            count, oldest = chosen_records.count_chosen_records(conn, name, journal.list_lapsed_by_kind(conn), choice)
+            count, oldest_instant = chosen_records.count_chosen_records(
+                conn, name, journal.list_lapsed_by_kind(conn), choice
+            )
         cap = queues.MAX_COUNTED_RECORDS
-        return QueueCount(name, min(count, cap), count > cap, oldest)
+        return QueueCount(name, min(count, cap), count > cap, oldest_instant)
 
     def _make_queue_item(
         self, record: QueuedRecord, owner: str | None, disagreement: Disagreement | None
@@ -164,8 +168,8 @@ class QueueReader:
         the oldest of the counted records waits."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            lapsed = journal.list_lapsed_by_kind(conn)
-            counts = [(name, *queues.count_queue(conn, name, lapsed)) for name in queues.QUEUE_NAMES]
+            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            counts = [(name, *queues.count_queue(conn, name, lapsed_ids)) for name in queues.QUEUE_NAMES]
         cap = queues.MAX_COUNTED_RECORDS
         return tuple(QueueCount(name, min(count, cap), count > cap, oldest) for name, count, oldest in counts)
 
@@ -175,14 +179,16 @@ class QueueReader:
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
-            lapsed = journal.list_lapsed_by_kind(conn)
+            lapsed_ids = journal.list_lapsed_by_kind(conn)
             holders = {holder.name: holder for holder in leases.list_holders(conn)}
             operations = journal.list_unfinished_operations(conn)
-            stored = [_find_record_of_operation(conn, operation, lapsed) for operation in operations]
-            completed = iter(self._complete_records(conn, [record for record in stored if record is not None]))
-            unfinished = [
+            stored_records = [_find_record_of_operation(conn, operation, lapsed_ids) for operation in operations]
+            completed = iter(
+                self._complete_records(conn, [record for record in stored_records if record is not None])
+            )
+            unfinished_work = [
                 (operation, next(completed) if record is not None else None)
-                for operation, record in zip(operations, stored, strict=True)
+                for operation, record in zip(operations, stored_records, strict=True)
             ]
         return tuple(
             UnfinishedWork(
@@ -191,7 +197,7 @@ class QueueReader:
                 _make_next_step(record, context.now()),
                 holders.get(_make_lease_name(operation, record)),
             )
-            for operation, record in unfinished
+            for operation, record in unfinished_work
         )
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
@@ -227,13 +233,13 @@ def make_queue_choice(
 
 
 def _find_record_of_operation(
-    conn: Connection, operation: Operation, lapsed: queues.LapsedIds
+    conn: Connection, operation: Operation, lapsed_ids: queues.LapsedIds
 ) -> QueuedRecord | None:
     """Return the operation's record; None if it is missing. If the operation has lapsed (its process ended without
-    recording an answer), the record is returned with an unknown outcome. `lapsed` has the ids of the records
+    recording an answer), the record is returned with an unknown outcome. `lapsed_ids` has the ids of the records
     with a lapsed operation, by kind.
     """
-    return any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
+    return any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed_ids)
 
 
 def _make_lease_name(operation: Operation, record: QueuedRecord | None) -> str:

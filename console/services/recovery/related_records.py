@@ -67,13 +67,13 @@ class RelatedRecordCompleter:
 
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records in the sequence of `records`, each with its related records in the field `relations`."""
-        lapsed, find_switch = journal.list_lapsed_by_kind(conn), _make_read_only_switch_finder(conn)
+        lapsed_ids, find_switch = journal.list_lapsed_by_kind(conn), _make_read_only_switch_finder(conn)
         completed: dict[tuple[object, int], QueuedRecord] = {}
         for part in (
             self._complete_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),
-            self._complete_orders(conn, _select_records_of_type(records, Order), lapsed, find_switch),
-            self._complete_payments(conn, _select_records_of_type(records, Payment), lapsed, find_switch),
-            self._complete_refunds(conn, _select_records_of_type(records, Refund), lapsed, find_switch),
+            self._complete_orders(conn, _select_records_of_type(records, Order), lapsed_ids, find_switch),
+            self._complete_payments(conn, _select_records_of_type(records, Payment), lapsed_ids, find_switch),
+            self._complete_refunds(conn, _select_records_of_type(records, Refund), lapsed_ids, find_switch),
         ):
             completed |= {(type(record), record.id): record for record in part}
         return tuple(completed[type(record), record.id] for record in records)  # type: ignore[misc]  # completed records have the types of the given ones
@@ -84,14 +84,16 @@ class RelatedRecordCompleter:
         self, conn: Connection, checks: Sequence[CreditCheck], find_switch: ReadOnlySwitchFinder
     ) -> Iterable[CreditCheck]:
         unknown = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
-        failed = {(check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR}
-        awaited = approvals.read_proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown)
-        holders = credit_checks.find_claim_holders(conn, failed)
+        failed_pairs = {
+            (check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR
+        }
+        proposed_states = approvals.read_proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown)
+        holders = credit_checks.find_claim_holders(conn, failed_pairs)
         finds_purchases = not unknown or self._can_find_purchases()
         for check in checks:
             is_failed = check.state is CheckState.ERROR
             holder = holders.get((check.client_id, check.corporation_number)) if is_failed else None
-            relations = CheckRelations(str(check.id) in awaited, holder, finds_purchases)
+            relations = CheckRelations(str(check.id) in proposed_states, holder, finds_purchases)
             completed = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed):
                 relations = replace(relations, read_only=find_switch(CREDIT_CHECK_PROVIDER))
@@ -116,7 +118,11 @@ class RelatedRecordCompleter:
     # Orders
 
     def _complete_orders(
-        self, conn: Connection, records: Sequence[Order], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
+        self,
+        conn: Connection,
+        records: Sequence[Order],
+        lapsed_ids: LapsedIdsByKind,
+        find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Order]:
         if not records:
             return
@@ -125,8 +131,8 @@ class RelatedRecordCompleter:
         payments_of = _group_items_by(
             self._complete_payments(
                 conn,
-                payments.find_by_orders(conn, with_alert, lapsed.get(payments.PAYMENT_KIND, frozenset())),
-                lapsed,
+                payments.find_by_orders(conn, with_alert, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())),
+                lapsed_ids,
                 find_switch,
             ),
             lambda payment: payment.order_id,
@@ -149,7 +155,11 @@ class RelatedRecordCompleter:
                 else None
             )
             alert = next(
-                (one for one in open_alerts.get(order.id, ()) if finding is not None and one.rule_id == finding.rule),
+                (
+                    open_alert
+                    for open_alert in open_alerts.get(order.id, ())
+                    if finding is not None and open_alert.rule_id == finding.rule
+                ),
                 None,
             )
             yield replace(
@@ -168,33 +178,37 @@ class RelatedRecordCompleter:
     # Payments
 
     def _complete_payments(
-        self, conn: Connection, records: Sequence[Payment], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
+        self,
+        conn: Connection,
+        records: Sequence[Payment],
+        lapsed_ids: LapsedIdsByKind,
+        find_switch: ReadOnlySwitchFinder,
     ) -> tuple[Payment, ...]:
         if not records:
             return ()
-        lapsed_ids = lapsed.get(payments.PAYMENT_KIND, frozenset())
+        lapsed_payment_ids = lapsed_ids.get(payments.PAYMENT_KIND, frozenset())
         order_of = {
             order.id: order
             for order in orders.find_by_ids(
                 conn, {payment.order_id for payment in records if payment.order_id is not None}
             )
         }
-        shared = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
+        shared_order_ids = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
         siblings_of = _group_items_by(
-            payments.find_by_orders(conn, shared, lapsed_ids), lambda payment: payment.order_id
+            payments.find_by_orders(conn, shared_order_ids, lapsed_payment_ids), lambda payment: payment.order_id
         )
         paid_ids = [payment.id for payment in records if payment.captured_minor]
         refunds_of = _group_items_by(
             self._complete_waiting_refunds(
                 conn,
-                refunds.find_by_payments(conn, paid_ids, lapsed.get(refunds.REFUND_KIND, frozenset())),
-                lapsed,
+                refunds.find_by_payments(conn, paid_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
+                lapsed_ids,
                 find_switch,
             ),
             lambda refund: refund.payment_id,
         )
         ids = [str(payment.id) for payment in records]
-        awaited = approvals.read_proposed_states(conn, payments.PAYMENT_KIND, ids)
+        proposed_states = approvals.read_proposed_states(conn, payments.PAYMENT_KIND, ids)
         limits_of = self._make_limits_reader(conn)
         completed = []
         for payment in records:
@@ -204,9 +218,9 @@ class RelatedRecordCompleter:
                 order=order,
                 order_payments=tuple(siblings_of.get(order.id, ())) if order is not None else (),
                 refunds=payment_refunds,
-                awaits_second_person=str(payment.id) in awaited,
-                proposed_state=awaited.get(str(payment.id)),
-                is_proposal_denied=self._is_proposal_denied(payment, awaited.get(str(payment.id))),
+                awaits_second_person=str(payment.id) in proposed_states,
+                proposed_state=proposed_states.get(str(payment.id)),
+                is_proposal_denied=self._is_proposal_denied(payment, proposed_states.get(str(payment.id))),
                 provider_meaning=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
                 can_ask=self._can_read_payments(payment.provider),
             )
@@ -222,16 +236,22 @@ class RelatedRecordCompleter:
         return tuple(completed)
 
     def _complete_waiting_refunds(
-        self, conn: Connection, records: Sequence[Refund], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
+        self,
+        conn: Connection,
+        records: Sequence[Refund],
+        lapsed_ids: LapsedIdsByKind,
+        find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Refund]:
         """Return the refunds. Those that wait for an approver or have an unknown outcome get their relations, because
         the explanation of their payment repeats that of the refund, which needs them."""
-        waiting = [
+        waiting_refunds = [
             refund
             for refund in records
             if refund.state is RefundState.REQUESTED or refund.certainty is Certainty.UNKNOWN
         ]
-        completed = {refund.id: refund for refund in self._complete_refunds(conn, waiting, lapsed, find_switch)}
+        completed = {
+            refund.id: refund for refund in self._complete_refunds(conn, waiting_refunds, lapsed_ids, find_switch)
+        }
         return [completed.get(refund.id, refund) for refund in records]
 
     def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
@@ -259,26 +279,30 @@ class RelatedRecordCompleter:
     # Refunds
 
     def _complete_refunds(
-        self, conn: Connection, records: Sequence[Refund], lapsed: LapsedIdsByKind, find_switch: ReadOnlySwitchFinder
+        self,
+        conn: Connection,
+        records: Sequence[Refund],
+        lapsed_ids: LapsedIdsByKind,
+        find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Refund]:
         if not records:
             return
         payment_ids = {refund.payment_id for refund in records}
         payment_of = {
             payment.id: payment
-            for payment in payments.find_by_ids(conn, payment_ids, lapsed.get(payments.PAYMENT_KIND, frozenset()))
+            for payment in payments.find_by_ids(conn, payment_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset()))
         }
-        requested = {refund.payment_id for refund in records if refund.state is RefundState.REQUESTED}
+        requested_payment_ids = {refund.payment_id for refund in records if refund.state is RefundState.REQUESTED}
         refunds_of = _group_items_by(
-            refunds.find_by_payments(conn, requested, lapsed.get(refunds.REFUND_KIND, frozenset())),
+            refunds.find_by_payments(conn, requested_payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
-        undecided = [
+        undecided_ids = [
             str(refund.id)
             for refund in records
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
-        awaited = approvals.read_proposed_states(conn, refunds.REFUND_KIND, undecided)
+        proposed_states = approvals.read_proposed_states(conn, refunds.REFUND_KIND, undecided_ids)
         limits_of = self._make_limits_reader(conn)
         for refund in records:
             payment = payment_of.get(refund.payment_id)
@@ -287,7 +311,7 @@ class RelatedRecordCompleter:
                 refusal = self._refund_requests.find_approval_refusal(
                     conn, refund, payment, refunds_of.get(payment.id, ()), limits_of(payment.currency)
                 )
-            relations = RefundRelations(payment, str(refund.id) in awaited, refusal)
+            relations = RefundRelations(payment, str(refund.id) in proposed_states, refusal)
             if self._may_be_stopped_by_switch(replace(refund, relations=relations)):
                 provider = payment.provider if payment is not None else None
                 relations = replace(relations, read_only=find_switch(provider))

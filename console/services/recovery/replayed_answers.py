@@ -28,7 +28,7 @@ from console.services.refunds import records as refund_records
 from console.store.credit_checks import joined_reads
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
-from console.store.operations.request_ids import ANSWER_STORED, RequestIdUse
+from console.store.operations.request_ids import USE_ANSWERED, RequestIdUse
 from console.store.payments import orders, payments
 from console.store.records import any_record, evidence, notes
 from console.store.refunds import approvals, refunds
@@ -69,8 +69,8 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             operation, answers = _find_operation(conn, use)
-            lapsed = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
-            payment = payments.find(conn, operation.subject_id or 0, lapsed) if operation else None
+            lapsed_ids = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
+            payment = payments.find(conn, operation.subject_id or 0, lapsed_ids) if operation else None
         if operation is None:
             return None
         if payment is None or payment.certainty is Certainty.UNKNOWN:
@@ -117,7 +117,7 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
         if refund.state is RefundState.APPROVED:
             if operation.outcome_class in _ERROR_CODE_OF_OUTCOME_CLASS:
                 return _make_refusal_answer(operation, refund)
-            return CallAnswer(refund) if use.state == ANSWER_STORED else None
+            return CallAnswer(refund) if use.state == USE_ANSWERED else None
         return CallAnswer(refund)
 
     return find_answer
@@ -216,9 +216,7 @@ def _find_operation(conn: Connection, use: RequestIdUse) -> tuple[Operation | No
 def _was_never_sent(use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
     """True if the evidence `answers` of the first call shows that nothing was sent to the provider, and the answer
     of that call is not stored. A new call may then use the request id again."""
-    return use.state != ANSWER_STORED and any(
-        answer.summary.startswith(_UNSENT_EVIDENCE_PREFIX) for answer in answers
-    )
+    return use.state != USE_ANSWERED and any(answer.summary.startswith(_UNSENT_EVIDENCE_PREFIX) for answer in answers)
 
 
 def _make_unknown_outcome_answer(

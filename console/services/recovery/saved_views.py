@@ -85,9 +85,9 @@ class SavedViewService:
             for view in views:
                 by_queue.setdefault(view.content.queue, []).append(view)
             counts: dict[int, ViewCount] = {}
-            lapsed = journal.list_lapsed_by_kind(conn) if views else {}
+            lapsed_ids = journal.list_lapsed_by_kind(conn) if views else {}
             for queue, of_queue in by_queue.items():
-                for count in self._count_views_of_queue(conn, queue, of_queue, lapsed, person):
+                for count in self._count_views_of_queue(conn, queue, of_queue, lapsed_ids, person):
                     counts[count.view.id] = count
         return tuple(counts[view.id] for view in views)
 
@@ -96,20 +96,35 @@ class SavedViewService:
         conn: Connection,
         queue: str,
         views: Sequence[SavedView],
-        lapsed: queues.LapsedIds,
+        lapsed_ids: queues.LapsedIds,
         person: str | None,
     ) -> list[ViewCount]:
         if queue not in queues.QUEUE_NAMES:
             return [ViewCount(view, problems=(queue,)) for view in views]
-        read = [parse_view(view.content, person) for view in views]
-        counted = [number for number, one in enumerate(read) if not one.filter.words]
-        choices = [make_queue_choice(self._context, conn, read[number].filter.chosen) for number in counted]
-        found = dict(zip(counted, view_counts.count_records_of_choices(conn, queue, lapsed, choices), strict=True))
+        parsed_views = [parse_view(view.content, person) for view in views]
+        counted_positions = [
+            number for number, view_reading in enumerate(parsed_views) if not view_reading.filter.words
+        ]
+        choices = [
+            make_queue_choice(self._context, conn, parsed_views[number].filter.record_filter)
+            for number in counted_positions
+        ]
+        counts_by_position = dict(
+            zip(
+                counted_positions, view_counts.count_records_of_choices(conn, queue, lapsed_ids, choices), strict=True
+            )
+        )
         return [
-            ViewCount(view, found[number].count, found[number].is_capped, found[number].oldest, one.problems)
-            if number in found
-            else ViewCount(view, problems=one.problems)
-            for number, (view, one) in enumerate(zip(views, read, strict=True))
+            ViewCount(
+                view,
+                counts_by_position[number].count,
+                counts_by_position[number].is_capped,
+                counts_by_position[number].oldest,
+                view_reading.problems,
+            )
+            if number in counts_by_position
+            else ViewCount(view, problems=view_reading.problems)
+            for number, (view, view_reading) in enumerate(zip(views, parsed_views, strict=True))
         ]
 
     def save_view(
@@ -132,19 +147,21 @@ class SavedViewService:
     def rename_view(self, id: int, name: str, *, request_id: str | None = None) -> SavedView:
         """Change the name of a view, and return the view. Raises not_found, and the errors of `save_view`."""
 
-        def rename(view: SavedView) -> SavedView:
+        def make_renamed_view(view: SavedView) -> SavedView:
             return replace(view, name=_require_valid_view_name(name))
 
-        return self._change_view_once("view rename", AuditAction.VIEW_CHANGED, (id, name), request_id, rename)
+        return self._change_view_once(
+            "view rename", AuditAction.VIEW_CHANGED, (id, name), request_id, make_renamed_view
+        )
 
     def delete_view(self, id: int, *, request_id: str | None = None) -> SavedView:
         """Mark a view as deleted, so that it can be restored. If it is already deleted, change nothing. Return the
         view. Raises not_found, and not_allowed if the acting person may not change this view."""
 
-        def delete(view: SavedView) -> SavedView:
+        def make_deleted_view(view: SavedView) -> SavedView:
             return view if view.deleted_at is not None else replace(view, deleted_at=self._context.now())
 
-        return self._change_view_once("view delete", AuditAction.VIEW_DELETED, (id,), request_id, delete)
+        return self._change_view_once("view delete", AuditAction.VIEW_DELETED, (id,), request_id, make_deleted_view)
 
     def restore_view(self, id: int, *, request_id: str | None = None) -> SavedView:
         """Restore a deleted view, and return it. Raises usage if another view has got its name meanwhile or if
@@ -172,20 +189,20 @@ class SavedViewService:
             )
 
             def insert_or_replace_view(tx: Transaction) -> SavedView:
-                present = saved_views.find_named(tx.conn, view)
-                if present is None or not may_replace:
+                present_view = saved_views.find_named(tx.conn, view)
+                if present_view is None or not may_replace:
                     return self._insert_view(tx, view)
-                self._require_right_to_change(present, person)
-                changed = replace(present, name=view.name, content=view.content)
-                return self._replace_view(tx, AuditAction.VIEW_CHANGED, present, changed, person)
+                self._require_right_to_change(present_view, person)
+                changed_view = replace(present_view, name=view.name, content=view.content)
+                return self._replace_view(tx, AuditAction.VIEW_CHANGED, present_view, changed_view, person)
 
             return context.write(insert_or_replace_view)
 
     def _insert_view(self, tx: Transaction, view: SavedView) -> SavedView:
         self._require_storable_view(tx.conn, view)
-        stored = replace(view, id=saved_views.add_view(tx.conn, view))
-        self._record_view_audit(tx, AuditAction.VIEW_SAVED, stored)
-        return stored
+        stored_view = replace(view, id=saved_views.add_view(tx.conn, view))
+        self._record_view_audit(tx, AuditAction.VIEW_SAVED, stored_view)
+        return stored_view
 
     def _change_view_once(
         self,
@@ -230,13 +247,15 @@ class SavedViewService:
     def _require_storable_view(self, conn: Connection, view: SavedView) -> None:
         """Raise usage if another view has this view's name, or if the view's maker (for a team's view, the team)
         already has the largest number of views."""
-        present = saved_views.find_named(conn, view)
-        if present is not None and present.id != view.id:
+        present_view = saved_views.find_named(conn, view)
+        if present_view is not None and present_view.id != view.id:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME_TAKEN, "name": view.name})
-        most = MAX_TEAM_VIEWS if view.is_team else MAX_OWN_VIEWS
-        others = [other_view for other_view in saved_views.list_views(conn, view.maker) if other_view.id != view.id]
-        if sum(other_view.is_team == view.is_team for other_view in others) >= most:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.TOO_MANY_VIEWS, "n": most})
+        max_views = MAX_TEAM_VIEWS if view.is_team else MAX_OWN_VIEWS
+        other_views = [
+            other_view for other_view in saved_views.list_views(conn, view.maker) if other_view.id != view.id
+        ]
+        if sum(other_view.is_team == view.is_team for other_view in other_views) >= max_views:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.TOO_MANY_VIEWS, "n": max_views})
 
     def _record_view_audit(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
         facts = {"name": view.name, "queue": view.content.queue, "team": view.is_team, "version": view.version}

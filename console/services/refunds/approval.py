@@ -81,8 +81,9 @@ class RefundDecisionService:
     def _submit_approved_refund(
         self, refund_id: int, progress: StepReporter | None, *, is_payment_just_read: bool
     ) -> Refund:
-        """Send the approved refund. If a due task has already sent it, return it without sending. Raises the
-        errors of `submit_refund`, except already_decided in that case."""
+        """Send the approved refund and return it. If a due task has already sent it, return it without sending.
+        `is_payment_just_read`: the payment was read from the provider a moment ago, so it isn't read again. Raises
+        the errors of `submit_refund`, except already_decided in that case."""
         try:
             return self._submissions.submit_refund(refund_id, progress, is_payment_just_read=is_payment_just_read)
         except ConsoleError as refusal:
@@ -158,14 +159,15 @@ class RefundDecisionService:
         )
         if not refunds.insert_vote(tx.conn, refund_id, person, now):
             raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": person})
-        given, needed = len(refund.checkers) + 1, refund_rules.count_needed_checkers(refund_facts, refund)
-        is_approved = given >= needed
+        approval_count = len(refund.checkers) + 1
+        needed_count = refund_rules.count_needed_checkers(refund_facts, refund)
+        is_approved = approval_count >= needed_count
         work = refunds.make_work_values(self._make_submission_work(tx.conn, pair))
         values = {"status": RefundState.APPROVED, **work} if is_approved else {}
         refunds.change_refund(tx.conn, refund, now, **values)
-        facts = {"given": given, "needed": needed}
-        what = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
-        context.record_audit(tx, what, refund_id, facts, kind=REFUND_KIND)
+        facts = {"given": approval_count, "needed": needed_count}
+        audit_action = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
+        context.record_audit(tx, audit_action, refund_id, facts, kind=REFUND_KIND)
 
     def _make_submission_work(self, conn: Connection, pair: RefundWithPayment) -> Work:
         """Return the work of an approved refund: a due task sends the refund, now or at the end of the cooling-off
@@ -200,12 +202,14 @@ class RefundDecisionService:
         with refusals.audit_refusals(self._context, AuditAction.REFUND_REJECT, refund_id, kind=REFUND_KIND):
             person = self._context.require_right("refund_approve").name
 
-            def refuse(refund: Refund, conn: Connection) -> None:
+            def refuse_unless_rejectable(refund: Refund, conn: Connection) -> None:
                 _require_decidable(conn, refund, person, self._context.now(), is_approval=False)
                 if expected_version is not None and expected_version != refund.version:
                     raise refund_records.make_stale_view_error(refund, expected_version)
 
-            return self._end_refund_request(refund_id, RefundState.REJECTED, refuse, declined_because=words)
+            return self._end_refund_request(
+                refund_id, RefundState.REJECTED, refuse_unless_rejectable, declined_because=words
+            )
 
     def withdraw(self, refund_id: int) -> Refund:
         """Withdraw the acting person's own refund request before the refund is sent, and release the amount that
@@ -215,7 +219,7 @@ class RefundDecisionService:
         with refusals.audit_refusals(self._context, AuditAction.REFUND_WITHDRAW, refund_id, kind=REFUND_KIND):
             person = self._context.require_right("refund_withdraw").name
 
-            def refuse(refund: Refund, conn: Connection) -> None:
+            def refuse_unless_withdrawable(refund: Refund, conn: Connection) -> None:
                 match find_withdrawal_refusal(refund, person):
                     case "refund_not_maker":
                         facts: NotAllowedDetail = {
@@ -234,7 +238,7 @@ class RefundDecisionService:
                             {"record": refund, "reason": InProgressReason.OTHER_REFUND_CONTRADICTED},
                         )
 
-            return self._end_refund_request(refund_id, RefundState.WITHDRAWN, refuse)
+            return self._end_refund_request(refund_id, RefundState.WITHDRAWN, refuse_unless_withdrawable)
 
     def expire(self, refund_id: int) -> Refund:
         """Set a refund to expired if no person has decided about it before its time limit `decide_by`, or if it is
@@ -242,11 +246,11 @@ class RefundDecisionService:
         `decide_by` has not passed or the refund may have been sent.
         """
 
-        def refuse(refund: Refund, conn: Connection) -> None:
+        def refuse_unless_expired(refund: Refund, conn: Connection) -> None:
             if not self._has_expired(refund, conn):
                 raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
-        return self._end_refund_request(refund_id, RefundState.EXPIRED, refuse)
+        return self._end_refund_request(refund_id, RefundState.EXPIRED, refuse_unless_expired)
 
     def _expire_if_overdue(self, refund: Refund) -> None:
         with self._context.database.read() as conn:
@@ -278,7 +282,7 @@ class RefundDecisionService:
         context = self._context
 
         @refunds.run_again_if_stale()
-        def end(tx: Transaction) -> None:
+        def end_request(tx: Transaction) -> None:
             refund = refund_records.require_refund(tx.conn, refund_id)
             refuse(refund, tx.conn)
             work = refunds.make_work_values(Work())
@@ -289,7 +293,7 @@ class RefundDecisionService:
             )
 
         context.failpoints.reach("before_vote")
-        context.write(end)
+        context.write(end_request)
         context.failpoints.reach("after_vote")
         return refund_records.read_refund(context, refund_id)
 
@@ -311,9 +315,13 @@ def _require_decidable(conn: Connection, refund: Refund, person: str, now: datet
     if reason == "refund_decided":
         require_requested_refund(conn, refund)
     if reason in ("refund_own", "refund_approved_by_you"):
-        first = next(one for one in (refund.maker, *refund.checkers) if is_same_person(person, one))
+        first = next(
+            earlier_person
+            for earlier_person in (refund.maker, *refund.checkers)
+            if is_same_person(person, earlier_person)
+        )
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": first})
 
 
 def _is_same_as_any_person(person: str, people: tuple[str, ...]) -> bool:
-    return any(is_same_person(person, somebody) for somebody in people)
+    return any(is_same_person(person, other_person) for other_person in people)

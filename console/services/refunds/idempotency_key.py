@@ -11,7 +11,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.refunds import refunds
 from console.store.spool.spool import Intent
 
-_MOST_REPEATS = 50
+_MAX_REPEATED_REFUNDS = 50
 """Largest repetition number that is looked for in the key of a lost refund."""
 
 
@@ -45,7 +45,7 @@ def is_refund_of_payment(intent: Intent, payment: Payment) -> bool:
     amount_minor = intent.amount_minor or 0
     if any(
         _compute_key(intent.database_id, payment, amount_minor, repeat) == intent.provider_key
-        for repeat in range(1, _MOST_REPEATS + 1)
+        for repeat in range(1, _MAX_REPEATED_REFUNDS + 1)
     ):
         return True
     has_begun_later = payment.begun_at is not None and payment.begun_at > intent.at

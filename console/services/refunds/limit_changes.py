@@ -68,11 +68,11 @@ class RefundLimitService:
             return limit
         subject = make_limit_subject(name, currency, limit.value)
         proposers = limit_changes.find_proposers(tx.conn, subject, value, now)
-        others = [proposer for proposer in proposers if not is_same_person(proposer, person)]
+        other_proposers = [proposer for proposer in proposers if not is_same_person(proposer, person)]
         facts: dict[str, object] = {"before": limit.value, "after": value}
-        if others:
+        if other_proposers:
             limit_changes.change_limit_value(tx.conn, limit, value, now)
-            facts |= {"proposed_by": others[0]}
+            facts |= {"proposed_by": other_proposers[0]}
             context.record_audit(tx, AuditAction.LIMIT_CHANGED, f"{name} {currency}", facts, kind=LIMIT_KIND)
             return replace(limit, value=value)
         if proposers:

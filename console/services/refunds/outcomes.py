@@ -430,11 +430,11 @@ def end_submission(context: ServiceContext, tx: Transaction, refund: Refund, out
     state = OperationState.DONE if has_effect else OperationState.FAILED
     journal.settle_operation(tx.conn, operation, state, outcome, context.now())
 
-    def end() -> None:
+    def mark_spool_entry_ended() -> None:
         with log_and_suppress("end of a settled refund"):
             context.spool.mark_ended(operation, holds_claim=has_effect)
 
-    tx.call_after_commit(end)
+    tx.call_after_commit(mark_spool_entry_ended)
 
 
 def compare_late_answer(

@@ -90,9 +90,9 @@ def _find_contradicting_reason(
     if report is None or outcome.kind not in EFFECT_OUTCOME_CLASSES or report.refunds is None:
         return None
     reported_minor = sum(
-        reported.amount.minor
-        for reported in report.refunds
-        if reported.amount and reported.state is not RefundState.FAILED
+        reported_refund.amount.minor
+        for reported_refund in report.refunds
+        if reported_refund.amount and reported_refund.state is not RefundState.FAILED
     )
     refunded_minor = max(reported_minor, payment.refunded_minor)
     return (

@@ -92,16 +92,18 @@ class RefundProber:
         context = self._context
         with self._leases.hold_refund_lease(refund_id, None) as pair:
             reader = self._payment_providers.get_reader(pair.payment.provider)
-            can = reader.capabilities
+            capabilities = reader.capabilities
             with context.database.read() as conn:
                 asked_at = read_current_time(conn, context.now())
-            if automatic and self._is_too_early(pair.refund, can, asked_at):
-                self._postpone_probe(pair.refund, can)
+            if automatic and self._is_too_early(pair.refund, capabilities, asked_at):
+                self._postpone_probe(pair.refund, capabilities)
                 raise self._make_still_unknown_error(refund_id, None, "too_early")
             context.failpoints.reach("before_probe")
             outcome = reader.read_refund(pair.refund_order)
             context.failpoints.reach("after_probe")
-            reason = context.write(lambda tx: self._apply_answer(tx, pair.refund, outcome, can, asked_at, automatic))
+            reason = context.write(
+                lambda tx: self._apply_answer(tx, pair.refund, outcome, capabilities, asked_at, automatic)
+            )
         if reason is None:
             return refund_records.read_refund(context, refund_id)
         raise self._make_still_unknown_error(refund_id, outcome, reason)

@@ -79,17 +79,17 @@ def require_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
 def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
     """Return the refunds with these ids, each with its payment, in any sequence; they are read in the caller's
     transaction. Raises not_found if one of them is missing."""
-    found = refunds.find_by_ids(conn, refund_ids, journal.list_lapsed_subjects(conn, REFUND_KIND))
-    for missing in set(refund_ids) - {refund.id for refund in found}:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(missing)})
-    payment_ids = {refund.payment_id for refund in found}
+    refunds_by_id = refunds.find_by_ids(conn, refund_ids, journal.list_lapsed_subjects(conn, REFUND_KIND))
+    for missing_id in set(refund_ids) - {refund.id for refund in refunds_by_id}:
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(missing_id)})
+    payment_ids = {refund.payment_id for refund in refunds_by_id}
     payment_of = {
         payment.id: payment
         for payment in payments.find_by_ids(
             conn, payment_ids, journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
         )
     }
-    return tuple(RefundWithPayment(refund, payment_of[refund.payment_id]) for refund in found)
+    return tuple(RefundWithPayment(refund, payment_of[refund.payment_id]) for refund in refunds_by_id)
 
 
 def require_payment(conn: Connection, payment_id: int) -> Payment:
@@ -111,7 +111,9 @@ def make_stale_view_error(refund: Refund, expected_version: int) -> ConsoleError
 def refuse_running_submission(conn: Connection, refund: Refund) -> None:
     """Raise in_progress, with the holder of the lease, while a process is sending the refund. Otherwise do
     nothing."""
-    running = journal.find_running_operation(conn, REFUND_KIND, refund.id)
-    if running is not None and journal.has_effect(running.action):
-        holder = LeaseHolderFacts(operator=running.operator, desk=running.desk)
-        raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "holder": holder, "since": running.started_at})
+    running_operation = journal.find_running_operation(conn, REFUND_KIND, refund.id)
+    if running_operation is not None and journal.has_effect(running_operation.action):
+        holder = LeaseHolderFacts(operator=running_operation.operator, desk=running_operation.desk)
+        raise ConsoleError(
+            ErrorCode.IN_PROGRESS, {"record": refund, "holder": holder, "since": running_operation.started_at}
+        )

@@ -163,8 +163,10 @@ class RefundRequestService:
             now=self._context.now(),
         )
         is_only_aside = payment.refundable_minor <= 0 < payment.set_aside_minor
-        aside = payment.set_aside_minor if is_only_aside else None
-        _, code, facts = self._check_all_refund_rules(conn, refund_facts, aside or payment.refundable_minor, aside)
+        set_aside_minor = payment.set_aside_minor if is_only_aside else None
+        _, code, facts = self._check_all_refund_rules(
+            conn, refund_facts, set_aside_minor or payment.refundable_minor, set_aside_minor
+        )
         return code, facts
 
     def find_approval_refusal(
@@ -334,8 +336,8 @@ class RefundRequestService:
         reasons = refund_rules.find_second_checker_reasons(
             refund_facts, valid_request.amount_minor, payer_refund_count, refund_facts.now
         )
-        needed = 2 if valid_request.is_by_program or reasons else 1
-        new_refund = self._make_new_refund(refund_facts, valid_request, signals, needed, refund_facts.now)
+        needed_checkers = 2 if valid_request.is_by_program or reasons else 1
+        new_refund = self._make_new_refund(refund_facts, valid_request, signals, needed_checkers, refund_facts.now)
         refund_id = refunds.insert_refund(tx.conn, new_refund, now, uses_server_time=context.database.is_server)
         if set_aside is not None:
             set_asides.change_set_aside(tx.conn, set_aside, now, SetAsideState.REFUNDING, refund_id)
@@ -359,13 +361,13 @@ class RefundRequestService:
         context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment):
             raise make_lost_operation_error(intent, {"record": payment})
-        lookalike = risk_signals.find_lookalike(conn, payment.id, minor, refund_facts.now)
-        if lookalike is not None and not valid_request.request.intended_repeat:
+        lookalike_refund = risk_signals.find_lookalike(conn, payment.id, minor, refund_facts.now)
+        if lookalike_refund is not None and not valid_request.request.intended_repeat:
             facts: PossibleRepeatDetail = {
-                "record": lookalike,
+                "record": lookalike_refund,
                 "reason": PossibleRepeatReason.EXACT_LOOKALIKE,
-                "maker": lookalike.maker,
-                "at": lookalike.created_at,
+                "maker": lookalike_refund.maker,
+                "at": lookalike_refund.created_at,
             }
             raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, facts)
         set_aside_minor = set_aside.amount_minor if set_aside is not None else None

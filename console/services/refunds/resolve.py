@@ -71,9 +71,9 @@ class RefundResolver:
             person = self._context.require_right("resolve").name
             with self._leases.hold_refund_lease(refund_id, expected_version) as pair:
                 self._context.failpoints.reach("before_resolve")
-                awaiting = self._decide_refund(pair, state, number, person_proof, person)
+                awaited_step = self._decide_refund(pair, state, number, person_proof, person)
                 self._context.failpoints.reach("after_resolve")
-        return ResolveResult(refund_records.read_refund(self._context, refund_id), awaiting=awaiting)
+        return ResolveResult(refund_records.read_refund(self._context, refund_id), awaiting=awaited_step)
 
     def _decide_refund(
         self, pair: RefundWithPayment, state: RefundState, number: str | None, proof: PersonProof, person: str
@@ -112,10 +112,10 @@ class RefundResolver:
     ) -> MismatchReason | None:
         """Settle the refund `decided` with the provider's stored answer, and store the person's evidence `proof`.
         Return None if the answer confirms the person's decision `state`, otherwise the reason of the mismatch.
-        `number` is the person's refund number at the provider; if the answer has another one, settle nothing.
-        If the refund has been settled since it was read, for example by a report about its payment, the answer is
-        a late one, which never settles a refund twice; only a refund that the provider has merely accepted can
-        still fail.
+        `number` is the person's refund number at the provider; if the answer has another one, settle nothing. If the
+        refund has been settled since it was read, for example by a report about its payment, the answer counts as a
+        late answer, which never settles a refund twice; only a refund that the provider has merely accepted can still
+        fail.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided.id)
@@ -178,7 +178,7 @@ class RefundResolver:
         if number is not None:
             _refuse_number_of_other_refund(context, tx, refund, number)
 
-        def propose(proof_id: int) -> dict[str, object]:
+        def write_proposal(proof_id: int) -> dict[str, object]:
             refunds.change_refund(tx.conn, refund, now)
             return {"as": state.value, "evidence": proof_id, "provider_id": number}
 
@@ -198,7 +198,7 @@ class RefundResolver:
             tx,
             decision,
             settle=lambda proposer: self._settle_by_people(tx, refund, state, number, proposer),
-            propose=propose,
+            propose=write_proposal,
         )
 
     def _settle_by_people(

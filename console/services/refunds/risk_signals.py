@@ -49,17 +49,19 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
     `rule_facts`. The number of SQL statements does not depend on the number of refunds."""
     if not rule_facts:
         return ()
-    some = [facts.payment for facts in rule_facts]
-    order_ids = {payment.order_id for payment in some if payment.order_id is not None}
+    refund_payments = [facts.payment for facts in rule_facts]
+    order_ids = {payment.order_id for payment in refund_payments if payment.order_id is not None}
     of_orders = _group_records_by(payments.find_by_orders(conn, order_ids), lambda payment: payment.order_id)
-    numbers = {payment.corporation_number for payment in some if payment.corporation_number}
-    amounts = {payment.captured_minor for payment in some}
+    numbers = {payment.corporation_number for payment in refund_payments if payment.corporation_number}
+    amounts = {payment.captured_minor for payment in refund_payments}
     of_corporations = _group_records_by(
         payments.find_by_corporations(conn, numbers, amounts), lambda payment: payment.corporation_number
     )
-    open_cases = cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, {payment.id for payment in some})
+    open_cases = cases.list_rules_of_open_cases_by_id(
+        conn, payments.PAYMENT_KIND, {payment.id for payment in refund_payments}
+    )
     order_refunds = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
-    payers = {payment.id: payment.payer for payment in some if payment.payer}
+    payers = {payment.id: payment.payer for payment in refund_payments if payment.payer}
     payer_refunds = refunds.find_by_payers_since(conn, payers, rule_facts[0].now - PAYER_LOOK_BACK_PERIOD)
     return tuple(
         RiskSignalFacts(
@@ -69,7 +71,7 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
             tuple(order_refunds.get(payment.order_id, ())),
             payer_refunds.get(payment.id, ()),
         )
-        for facts, payment in zip(rule_facts, some, strict=True)
+        for facts, payment in zip(rule_facts, refund_payments, strict=True)
     )
 
 
@@ -127,25 +129,31 @@ def _find_double_charge_signals(payment: Payment, candidates: Iterable[Payment])
     """Yield a signal for each other paid payment of the same amount that may be a double charge: it is for the same
     order, or it is of the same corporation and was paid within DOUBLE_CHARGE_PERIOD of this payment.
     """
-    for other in {candidate.id: candidate for candidate in candidates}.values():
-        is_same_amount = other.captured_minor == payment.captured_minor and other.currency == payment.currency
+    for other_payment in {candidate.id: candidate for candidate in candidates}.values():
+        is_same_amount = (
+            other_payment.captured_minor == payment.captured_minor and other_payment.currency == payment.currency
+        )
         if (
-            other.id != payment.id
-            and other.state in PAID_STATES
+            other_payment.id != payment.id
+            and other_payment.state in PAID_STATES
             and is_same_amount
-            and _may_be_double_charge(payment, other)
+            and _may_be_double_charge(payment, other_payment)
         ):
-            facts = {"minor": other.captured_minor, "currency": other.currency, "at": other.paid_at}
-            yield RiskSignal("double_charge", facts, payments.PAYMENT_KIND, other.id)
+            facts = {
+                "minor": other_payment.captured_minor,
+                "currency": other_payment.currency,
+                "at": other_payment.paid_at,
+            }
+            yield RiskSignal("double_charge", facts, payments.PAYMENT_KIND, other_payment.id)
 
 
-def _may_be_double_charge(payment: Payment, other: Payment) -> bool:
-    if payment.order_id is not None and payment.order_id == other.order_id:
+def _may_be_double_charge(payment: Payment, other_payment: Payment) -> bool:
+    if payment.order_id is not None and payment.order_id == other_payment.order_id:
         return True
     return (
         payment.paid_at is not None
-        and other.paid_at is not None
-        and abs(payment.paid_at - other.paid_at) <= DOUBLE_CHARGE_PERIOD
+        and other_payment.paid_at is not None
+        and abs(payment.paid_at - other_payment.paid_at) <= DOUBLE_CHARGE_PERIOD
     )
 
 

@@ -95,20 +95,20 @@ def read_facts_of_refunds(
     refund. The result is in the sequence of `requests`. The number of SQL statements does not depend on the
     number of payments.
 
-    Their instant `now` is the time by the clock of the database, which has also dated the requests: with the clock
-    of a desk, a wrong one would move the maker's day and the age of the other refunds.
+    The instant `now` of the facts is the time by the clock of the database, which has also dated the requests. A
+    desk's clock may be wrong; then the maker's day and the age of the other refunds would be wrong, too.
     """
     now = read_current_time(conn, context.now())
     midnight = get_start_of_day(now.astimezone(JST).date())
-    some, makers = [payment for payment, _ in requests], {maker for _, maker in requests}
+    requested_payments, makers = [payment for payment, _ in requests], {maker for _, maker in requests}
     refunds_of: dict[int, tuple[Refund, ...]] = {}
     for refund in refunds.find_by_payments(
-        conn, {payment.id for payment in some}, journal.list_lapsed_subjects(conn, REFUND_KIND)
+        conn, {payment.id for payment in requested_payments}, journal.list_lapsed_subjects(conn, REFUND_KIND)
     ):
         refunds_of[refund.payment_id] = (*refunds_of.get(refund.payment_id, ()), refund)
-    order_ids = {payment.order_id for payment in some if payment.order_id is not None}
+    order_ids = {payment.order_id for payment in requested_payments if payment.order_id is not None}
     order_of = {order.id: order for order in orders.find_by_ids(conn, order_ids)}
-    limits_of = limits.read_limits_by_currency(conn, {payment.currency for payment in some})
+    limits_of = limits.read_limits_by_currency(conn, {payment.currency for payment in requested_payments})
     sums = refunds.read_sums_of_makers_since(conn, makers, midnight)
     active_makers = find_active_names(context, conn, makers)
     return tuple(
@@ -143,9 +143,9 @@ def find_contradicted_refund(payment_refunds: Sequence[Refund]) -> Refund | None
 def find_active_names(context: ServiceContext, conn: Connection, names: Collection[str]) -> frozenset[str]:
     """Return those of `names` that belong to an active operator. In a SQLite database, the worker is always
     active."""
-    always = frozenset(() if context.database.is_server else {WORKER}) & set(names)
-    asked = set(names) - always
-    return always | people.find_enabled_names(conn, asked, admit_unlisted=context.admits_unlisted_names)
+    worker_names = frozenset(() if context.database.is_server else {WORKER}) & set(names)
+    asked_names = set(names) - worker_names
+    return worker_names | people.find_enabled_names(conn, asked_names, admit_unlisted=context.admits_unlisted_names)
 
 
 def check_refund_rules(
@@ -177,7 +177,7 @@ def check_refund_rules(
             {"state": payment.state},
         )
     ]
-    open_refund, contradicted = facts.open_refund, facts.contradicted_refund
+    open_refund, contradicted_refund = facts.open_refund, facts.contradicted_refund
     if is_request:
         results.append(
             RuleCheck(
@@ -189,8 +189,8 @@ def check_refund_rules(
     results.append(
         RuleCheck(
             InProgressReason.OTHER_REFUND_CONTRADICTED,
-            contradicted is None,
-            {"refund": contradicted.id if contradicted else None},
+            contradicted_refund is None,
+            {"refund": contradicted_refund.id if contradicted_refund else None},
         )
     )
     if is_request:
@@ -368,8 +368,8 @@ def find_lost_refunds(context: ServiceContext, conn: Connection, payment: Paymen
     """Return the refunds of the payment that a desk has sent and whose rows the database has lost, as the entries
     (intents) of the spools. A payment that the database has lost, too, may be back with another id.
     """
-    spooled = context.spool.list_refunds_holding_amount(context.database_id, payment.id)
-    intents = (*spooled, *lost_operations.list_refunds_holding_amount(conn))
+    spooled_refunds = context.spool.list_refunds_holding_amount(context.database_id, payment.id)
+    intents = (*spooled_refunds, *lost_operations.list_refunds_holding_amount(conn))
     return tuple(
         intent
         for intent in intents

@@ -142,9 +142,9 @@ class _SubmissionAttempt:
         refund has the same idempotency key as the refund of this attempt, and the provider stores keys, do
         nothing, because the provider counts both as one refund.
         """
-        own = find_refund_key(self._context, conn, pair.refund, pair.payment)
+        own_key = find_refund_key(self._context, conn, pair.refund, pair.payment)
         for intent in refund_rules.find_lost_refunds(self._context, conn, pair.payment):
-            if intent.provider_key != own or not self._adapter.capabilities.keeps_idempotency_keys:
+            if intent.provider_key != own_key or not self._adapter.capabilities.keeps_idempotency_keys:
                 raise make_lost_operation_error(intent, {"record": pair.payment})
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
@@ -200,14 +200,14 @@ class _SubmissionAttempt:
             error.detail["record"] = last_known_record.build_refund(self._pair.refund, error.claimed, None)
         return error
 
-    def make_result(self, claimed: ClaimedOperation, outcome: Outcome[RefundReport]) -> Refund:
+    def make_result(self, claimed_operation: ClaimedOperation, outcome: Outcome[RefundReport]) -> Refund:
         """Return the refund, or raise the error of the recorded outcome. If the database can't be read now, the
         refund is built from the claim and the outcome in memory."""
         try:
-            refund = refund_records.read_refund(self._context, claimed.subject.id)
+            refund = refund_records.read_refund(self._context, claimed_operation.subject.id)
         except Exception:
-            _log.warning("refund %s can't be read after its sending", claimed.subject.id, exc_info=True)
-            refund = last_known_record.build_refund(self._pair.refund, claimed, outcome)
+            _log.warning("refund %s can't be read after its sending", claimed_operation.subject.id, exc_info=True)
+            refund = last_known_record.build_refund(self._pair.refund, claimed_operation, outcome)
         if refund_outcomes.is_contradicting_answer(refund, outcome):
             raise late_answers.make_already_decided_error(self._context, REFUND_KIND, refund)
         if outcome.kind in EFFECT_OUTCOME_CLASSES or refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED):

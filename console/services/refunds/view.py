@@ -105,12 +105,14 @@ class RefundDetailsReader:
             )
             server_now = read_current_time(conn, self._context.now())
         may_decide = person is not None and has_right(person, "refund_approve")
-        decidable = tuple(
+        decidable_refunds = tuple(
             refund
             for refund in open_refunds
             if may_decide and person is not None and _may_decide(refund, person, server_now)
         )
-        return ApprovalInbox(decidable, tuple(refund for refund in open_refunds if refund not in decidable))
+        return ApprovalInbox(
+            decidable_refunds, tuple(refund for refund in open_refunds if refund not in decidable_refunds)
+        )
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
         """Return, by refund id, the payment of each of these refunds and the number of warnings about the refund,
@@ -135,8 +137,8 @@ class RefundDetailsReader:
     ) -> RefundRequestSummary:
         _, stored_hits = _parse_facts_at_request(pair.refund.id, stored_texts)
         signals = _find_current_signals(facts, pair.refund, stored_hits)
-        broken = [check for check in self._make_rule_checks(facts.rule_facts, pair.refund) if not check.holds]
-        return RefundRequestSummary(pair.payment, len(signals) + len(broken))
+        broken_checks = [check for check in self._make_rule_checks(facts.rule_facts, pair.refund) if not check.holds]
+        return RefundRequestSummary(pair.payment, len(signals) + len(broken_checks))
 
     def _read_details(self, conn: Connection, refund_id: int, person: Person | None) -> RefundDetails:
         context, now = self._context, self._context.now()
@@ -283,10 +285,10 @@ def _find_current_signals(
         RiskSignal(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))
         for hit in refund_risks.find_risk_signals(facts, refund.amount_minor, own_refund_id=refund.id)
     )
-    present = {(hit.rule, hit.kind, hit.id) for hit in now}
+    present_keys = {(hit.rule, hit.kind, hit.id) for hit in now}
     return (
         *now,
-        *(hit for hit in stored_hits if (hit.rule, hit.kind, hit.id) not in present and hit.id != refund.id),
+        *(hit for hit in stored_hits if (hit.rule, hit.kind, hit.id) not in present_keys and hit.id != refund.id),
     )
 
 

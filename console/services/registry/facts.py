@@ -29,24 +29,24 @@ def read_facts(context: ServiceContext, conn: Connection, number: str) -> Corpor
     reader = context.open_registry()
     if reader is None:
         return None
-    found = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find(number)))
-    if found is None:
+    reading = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find(number)))
+    if reading is None:
         return None
-    registry_date, corporation = found
+    registry_date, corporation = reading
     if corporation is None:
-        live = context.live_numbers.find_stored_facts(number) if context.live_numbers is not None else None
-        return live or CorporationFacts(number, registry_date)
-    related = _read_registry_unless_damaged(
+        live_facts = context.live_numbers.find_stored_facts(number) if context.live_numbers is not None else None
+        return live_facts or CorporationFacts(number, registry_date)
+    related_corporations = _read_registry_unless_damaged(
         lambda: (reader.read_successor_chain(number), reader.list_predecessors(number))
     )
-    successors, predecessors = related or ((), ())
-    ours = _find_numbers_of_our_records(conn, (*successors, *predecessors))
+    successors, predecessors = related_corporations or ((), ())
+    our_numbers = _find_numbers_of_our_records(conn, (*successors, *predecessors))
     return CorporationFacts(
         number,
         registry_date,
         corporation,
-        make_matches(successors, ours),
-        make_matches(predecessors, ours),
+        make_matches(successors, our_numbers),
+        make_matches(predecessors, our_numbers),
     )
 
 
@@ -73,10 +73,10 @@ def complete_with_corporations(
 
     number_of = find_corporation_numbers(conn, records)
     numbers = frozenset(number_of.values())
-    found = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find_many(numbers)))
-    if found is None:
+    reading = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find_many(numbers)))
+    if reading is None:
         return tuple(records)
-    registry_date, corporations = found
+    registry_date, corporations = reading
     entries = {number: RegistryEntry(corporation, registry_date) for number, corporation in corporations.items()}
     return tuple(
         replace(record, registry_entry=entries.get(number_of.get((type(record), record.id), "")))

@@ -37,15 +37,15 @@ def _find_payments_of_refunds(conn: Connection, records: Sequence[QueuedRecord])
     """Return the payments of the refunds in `records`, by id. Payments that the refunds' relations don't contain
     are read from the database."""
     refunds = [record for record in records if isinstance(record, Refund)]
-    known = {
+    known_payments = {
         refund.payment_id: refund.relations.payment
         for refund in refunds
         if refund.relations is not None and refund.relations.payment is not None
     }
-    missing = {refund.payment_id for refund in refunds} - known.keys()
-    if missing:
-        known |= {payment.id: payment for payment in payments.find_by_ids(conn, missing, frozenset())}
-    return known
+    missing_ids = {refund.payment_id for refund in refunds} - known_payments.keys()
+    if missing_ids:
+        known_payments |= {payment.id: payment for payment in payments.find_by_ids(conn, missing_ids, frozenset())}
+    return known_payments
 
 
 def _find_orders_of_payments(conn: Connection, records: Sequence[QueuedRecord]) -> dict[int, Order]:
@@ -53,12 +53,14 @@ def _find_orders_of_payments(conn: Connection, records: Sequence[QueuedRecord]) 
     without_number = [
         record for record in records if isinstance(record, Payment) and record.corporation_number is None
     ]
-    known = {
+    known_orders = {
         payment.relations.order.id: payment.relations.order
         for payment in without_number
         if payment.relations is not None and payment.relations.order is not None
     }
-    missing = {payment.order_id for payment in without_number if payment.order_id is not None} - known.keys()
-    if missing:
-        known |= {order.id: order for order in orders.find_by_ids(conn, missing)}
-    return known
+    missing_ids = {
+        payment.order_id for payment in without_number if payment.order_id is not None
+    } - known_orders.keys()
+    if missing_ids:
+        known_orders |= {order.id: order for order in orders.find_by_ids(conn, missing_ids)}
+    return known_orders

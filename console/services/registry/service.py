@@ -116,8 +116,8 @@ class RegistryService:
         *,
         request_id: str | None = None,
     ) -> RegistryStatus:
-        """Import whole files or differences of the publisher. If an earlier import was stopped, continue it.
-        Return the status of the registry in use afterwards.
+        """Import whole files or differences of the publisher. If an earlier import was stopped, continue it. Return
+        the status of the registry in use afterwards. If `should_stop` returns True, the import stops.
 
         On a database server only a worker's database account may import; the registry is then published to the
         desks. Raises not_allowed, bad_registry_file, registry_order, interrupted, storage_full.

@@ -65,8 +65,10 @@ class RegistryUpdater:
         is_team, documents = self._context.database.is_server, self._context.documents
         if is_team:  # another worker's registry may be newer, and goes before
             self._fetch_published(documents)
-        watched = self._context.settings.registry_folder
-        count = 0 if watched is None else self._import_watched_files(WatchedFolder(watched, self._folder))
+        watched_folder = self._context.settings.registry_folder
+        count = (
+            0 if watched_folder is None else self._import_watched_files(WatchedFolder(watched_folder, self._folder))
+        )
         count += self._import_fetched_differences()
         if is_team:  # what an earlier run could not store; nothing is done if the desks have it
             publish_registry(self._folder, documents)
@@ -85,19 +87,19 @@ class RegistryUpdater:
     # The watched folder
 
     def _import_watched_files(self, watched: WatchedFolder) -> int:
-        planned = plan_import(watched.list_complete_files(), self._read_status())
-        if not planned:
+        planned_files = plan_import(watched.list_complete_files(), self._read_status())
+        if not planned_files:
             return 0
-        refused = watched.find_refused_file(planned)
+        refused = watched.find_refused_file(planned_files)
         if refused is not None:
             raise refused.make_error()
         try:
-            self._import_files([watched.get_path_of(file) for file in planned])
+            self._import_files([watched.get_path_of(file) for file in planned_files])
         except ConsoleError as error:
             if _is_refusal_of_file(error):
                 watched.store_refusal(str(error.detail.get("file", "")), error)
             raise
-        return len(planned)
+        return len(planned_files)
 
     # The Web-API
 

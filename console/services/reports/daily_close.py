@@ -75,25 +75,25 @@ def _read_money_per_currency(
 ) -> tuple[DailyCloseMoney, ...]:
     """Return the day's money for each currency, JPY first: the captured, refunded and reversed sums, and the sums
     that were unknown at the start and at the end of the day."""
-    captured = store.sum_captured(conn, provider, period)
+    captured_sums = store.sum_captured(conn, provider, period)
     refunded = store.sum_refunded(conn, provider, period)
     reversed_sums = store.sum_reversed(conn, provider, period)
     opening, closing = _sum_unknown_records(unknown_at_start), _sum_unknown_records(unknown_at_end)
-    nothing = CountAndSum()
+    empty_sum = CountAndSum()
     return tuple(
         DailyCloseMoney(
             currency,
-            *(sums.get(currency, nothing) for sums in (captured, refunded, reversed_sums, opening, closing)),
+            *(sums.get(currency, empty_sum) for sums in (captured_sums, refunded, reversed_sums, opening, closing)),
         )
-        for currency in sorted({*captured, *refunded, *reversed_sums, *opening, *closing}, reverse=True)
+        for currency in sorted({*captured_sums, *refunded, *reversed_sums, *opening, *closing}, reverse=True)
     )
 
 
 def _sum_unknown_records(records: tuple[UnknownRecord, ...]) -> dict[str, CountAndSum]:
     sums: dict[str, CountAndSum] = {}
     for record in records:
-        known = sums.get(record.currency, CountAndSum())
-        sums[record.currency] = CountAndSum(known.count + 1, known.minor + record.minor)
+        known_sum = sums.get(record.currency, CountAndSum())
+        sums[record.currency] = CountAndSum(known_sum.count + 1, known_sum.minor + record.minor)
     return sums
 
 

@@ -27,8 +27,8 @@ class ClockJumpCorrection:
         self._context.require_right("due_tasks")
         latest = self._context.now() + CLOCK_TOLERANCE
         with self._context.database.read() as conn:
-            postponed = future_dated_work.find_future_dated(conn, latest, BATCH_SIZE)
-        return sum(self._make_due(row) for row in iterate_until_stopped(postponed))
+            future_dated_rows = future_dated_work.find_future_dated(conn, latest, BATCH_SIZE)
+        return sum(self._make_due(row) for row in iterate_until_stopped(future_dated_rows))
 
     def _make_due(self, row: FutureDatedRow) -> int:
         """Make the row due now and return 1. Return 0 if another process has changed the row since it was read,

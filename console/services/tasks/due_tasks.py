@@ -13,7 +13,7 @@ from console.domain.process import correlation as tracing
 from console.domain.records import CheckState, CreditCheck, Operation, Work, WorkReason, WorkState
 from console.domain.tasks.intervals import BATCH_SIZE as BATCH_SIZE
 from console.services.credit_checks.probe import CreditCheckProber
-from console.services.credit_checks.readings import PDF
+from console.services.credit_checks.readings import PDF_PART
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import unsent_operations
 from console.services.guarded.action import ServicesByAction, record_operation_lapse, record_reading_lapse
@@ -179,8 +179,8 @@ class DueTasks:
         with skip_failures("what was never sent"):
             unsent_count = unsent_operations.settle_all_unsent_operations(self._context, self._actions)
         with self._context.database.read() as conn:
-            lapsed = journal.list_lapsed_operations(conn)
-        return unsent_count + sum(self._record_lapse(operation) for operation in iterate_until_stopped(lapsed))
+            lapsed_ids = journal.list_lapsed_operations(conn)
+        return unsent_count + sum(self._record_lapse(operation) for operation in iterate_until_stopped(lapsed_ids))
 
     def _record_lapse(self, operation: Operation) -> int:
         """Settle one operation whose process ended without recording an answer. Return 1 if the operation has
@@ -207,7 +207,7 @@ class DueTasks:
         """Fetch only the missing parts of the credit check from AlarmBox, which has separate calls for the detail
         and the PDF."""
         pdf = "pdf" in record.incomplete
-        detail = bool(set(record.incomplete) - {PDF}) or not pdf
+        detail = bool(set(record.incomplete) - {PDF_PART}) or not pdf
         self._refetch_service.refetch(
             record.id, detail=detail, pdf=pdf, expected_version=None, progress=lambda _step: None
         )
@@ -246,13 +246,13 @@ class DueTasks:
         transaction fails, adopt each row in a transaction of its own. Return the number of adopted rows."""
         rows: tuple[tuple[int, str, str], ...] = ()
 
-        def adopt(tx: Transaction) -> int:
+        def adopt_rows(tx: Transaction) -> int:
             nonlocal rows
             rows = queues.find_foreign_rows(tx.conn, ROWS_PER_TRANSACTION)
             return sum(self._adopt_row(tx, *row) for row in rows)
 
         try:
-            return self._context.write(adopt)
+            return self._context.write(adopt_rows)
         except Exception:
             _log.warning("rows written by another application: each alone", exc_info=True)
             return sum(self._adopt_row_alone(row) for row in rows)

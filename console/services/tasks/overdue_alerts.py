@@ -73,5 +73,5 @@ class OverdueTaskAlerts:
 def _format_task_state(task: ScheduledTask) -> str:
     if task.error_code is not None:
         return f"{task.name}: failed {task.failures} times, {task.error_code}"
-    ended = format_instant(task.ended_at) if task.ended_at else "never"
-    return f"{task.name}: ended {ended}"
+    end_text = format_instant(task.ended_at) if task.ended_at else "never"
+    return f"{task.name}: ended {end_text}"

@@ -207,9 +207,9 @@ class SagaRunner:
                     self._plan.schedule, current.attempts, now, self._context.scale
                 )
                 return sagas.postpone_step(tx.conn, current, now, at, code, {FAULTS_FACT: faults})
-            halted = sagas.mark_stuck(tx.conn, current, now, code, {FAULTS_FACT: faults})
-            self._plan.on_stop(tx, halted)
-            return halted
+            stuck_saga = sagas.mark_stuck(tx.conn, current, now, code, {FAULTS_FACT: faults})
+            self._plan.on_stop(tx, stuck_saga)
+            return stuck_saga
 
         return self._write_change_or_read(saga, count_error)
 
@@ -233,9 +233,11 @@ class SagaRunner:
         do = step.ask(saga) if isinstance(step, QuestionStep) else step.do
         if isinstance(step, QuestionStep):
             reach(f"answered_{step.name}")
-        advanced = self._write_change(saga, lambda tx, current: self._apply_verdict(tx, current, do(tx, current)))
+        advanced_saga = self._write_change(
+            saga, lambda tx, current: self._apply_verdict(tx, current, do(tx, current))
+        )
         reach(f"after_{step.name}")
-        return advanced
+        return advanced_saga
 
     def _write_change(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
         """Call `change` in a transaction with the saga's present row; it writes an effect and the changed saga,

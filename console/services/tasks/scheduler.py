@@ -114,7 +114,7 @@ class Scheduler:
         self._context = context
         self._heartbeat = heartbeat
         self._tasks = dict(all_tasks)
-        self._overdue = OverdueTaskAlerts(context, self._tasks)
+        self._overdue_alerts = OverdueTaskAlerts(context, self._tasks)
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ class Scheduler:
             self._end_and_begin_run(run)
             open_cases_of_unreadable_rows(self._context)
             if not stop():
-                self._overdue.update_alerts(pass_began_at)
+                self._overdue_alerts.update_alerts(pass_began_at)
         return tuple(TaskRun(run.name, run.record_count) for run in runs)
 
     def run_all(self) -> tuple[TaskRun, ...]:
@@ -194,7 +194,7 @@ class Scheduler:
                     self._run_task(run)
             self._end_and_begin_run(run)
             open_cases_of_unreadable_rows(self._context)
-            self._overdue.update_alerts(pass_began_at)
+            self._overdue_alerts.update_alerts(pass_began_at)
         for task_run in runs.values():
             if task_run and task_run.error:
                 raise task_run.error
@@ -219,8 +219,12 @@ class Scheduler:
         """Return the names of the tasks that are due now or within `early_margin` and whose lease no process
         holds. Another process may still acquire the lease of a task before this process."""
         with self._context.database.read() as conn:
-            stored = {task.name: task for task in tasks.list_tasks(conn)}
-            names = [name for name in self._tasks if name not in stored or self._is_due(stored[name], early_margin)]
+            stored_tasks = {task.name: task for task in tasks.list_tasks(conn)}
+            names = [
+                name
+                for name in self._tasks
+                if name not in stored_tasks or self._is_due(stored_tasks[name], early_margin)
+            ]
             leases_held = _list_held_lease_names(conn) if names else frozenset()
         return [name for name in names if TASK_LEASE_PREFIX + name not in leases_held]
 

@@ -52,6 +52,6 @@ class ActualRecordReader:
     def is_notice_acknowledged(self, number: str) -> bool:
         """True if a person has acknowledged the alert about the unmatched notice for the order number `number`."""
         newest = alerts.list_newest_of_kind(self._conn, NOTICE_KIND, _MAX_READ_NOTICES)
-        acknowledged = {alert.subject_id for alert in newest if alert.acknowledged_by is not None}
-        events = payment_events.find_by_ids(self._conn, acknowledged)
+        acknowledged_ids = {alert.subject_id for alert in newest if alert.acknowledged_by is not None}
+        events = payment_events.find_by_ids(self._conn, acknowledged_ids)
         return any(event.order_no == number for event in events)

@@ -41,12 +41,14 @@ class InventedApprover:
                 if refund.maker == person
             ]
             proposals = [
-                each for each in approvals.list_open_proposals(conn, _MAX_APPROVER_DECISIONS) if each.person == person
+                proposal
+                for proposal in approvals.list_open_proposals(conn, _MAX_APPROVER_DECISIONS)
+                if proposal.person == person
             ]
         for refund_id, must_decline in requests:
             self._try_decision(self._world.decline_refund if must_decline else self._world.approve_refund, refund_id)
-        for each in proposals:
-            self._try_decision(self._world.confirm_decision, each.kind, int(each.record_id), each.state)
+        for proposal in proposals:
+            self._try_decision(self._world.confirm_decision, proposal.kind, int(proposal.record_id), proposal.state)
 
     def _try_decision(self, act: Callable[..., None], *arguments: object) -> None:
         try:
@@ -62,9 +64,9 @@ class InventedApprover:
         }
         if not any(INCIDENT_DECLARATION_BY_KEY[key].is_declined_first for key in of_payment):
             return False
-        declined = [
-            (other.reason_code, other.reason.strip())
-            for other in refunds.find_by_payment(conn, refund.payment_id)
-            if other.state is RefundState.REJECTED and other.maker == refund.maker
+        declined_refunds = [
+            (other_refund.reason_code, other_refund.reason.strip())
+            for other_refund in refunds.find_by_payment(conn, refund.payment_id)
+            if other_refund.state is RefundState.REJECTED and other_refund.maker == refund.maker
         ]
-        return not declined or (refund.reason_code, refund.reason.strip()) in declined
+        return not declined_refunds or (refund.reason_code, refund.reason.strip()) in declined_refunds

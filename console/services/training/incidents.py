@@ -94,8 +94,8 @@ def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
 
 
 def _judge_refund_of_amount(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:
-    """Judge an incident that is solved by exactly one refund of the amount `facts["amount"]` (yen) for the order
-    `facts["order"]`."""
+    """Return the verdict about an incident that is solved by exactly one refund of the amount `facts["amount"]` (yen)
+    for the order `facts["order"]`."""
     return _judge_refunded_amounts(actual, facts["order"], int(facts["amount"]))
 
 
@@ -165,9 +165,9 @@ def _judge_notice_without_payment(actual: ActualRecordReader, facts: IncidentFac
 def _create_forged_notice(world: InventedWorld, attempt: int) -> IncidentFacts:
     day = 3 * attempt - 2
     order = world.add_order(33_000)
-    invented = f"{order}-9"
-    world.send_notice(invented, 33_000, day)
-    return {"order": invented, "amount": "33000", "day": world.publish_daily_file(day)}
+    invented_number = f"{order}-9"
+    world.send_notice(invented_number, 33_000, day)
+    return {"order": invented_number, "amount": "33000", "day": world.publish_daily_file(day)}
 
 
 def _judge_forged_notice(actual: ActualRecordReader, facts: IncidentFacts) -> Verdict:

@@ -35,8 +35,8 @@ class IncidentAttempt:
     def add_verdict(self, verdict: Verdict, at: datetime) -> "IncidentAttempt":
         """Return a copy of the attempt with this verdict of the time `at`. With the first verdict `right`,
         `solved_at_attempt` becomes the attempt's number."""
-        solved = self.solved_at_attempt or (self.number if verdict is Verdict.RIGHT else 0)
-        return replace(self, verdict=verdict.value, checked_at=at.isoformat(), solved_at_attempt=solved)
+        solving_attempt = self.solved_at_attempt or (self.number if verdict is Verdict.RIGHT else 0)
+        return replace(self, verdict=verdict.value, checked_at=at.isoformat(), solved_at_attempt=solving_attempt)
 
 
 class ScoreFile:
@@ -50,10 +50,10 @@ class ScoreFile:
         """Return the person's attempts by the key of the incident. An incident without attempts is not in the
         result."""
         values = self._file.read().values
-        stored = {
+        stored_entries = {
             incident.key: values.get(_INCIDENT_ENTRY_PREFIX + incident.key) for incident in INCIDENT_DECLARATIONS
         }
-        return {key: _parse_attempt(value) for key, value in stored.items() if isinstance(value, dict)}
+        return {key: _parse_attempt(value) for key, value in stored_entries.items() if isinstance(value, dict)}
 
     def read_attempt(self, key: str) -> IncidentAttempt:
         return self.read_attempts().get(key, IncidentAttempt())

@@ -60,7 +60,8 @@ def read_overview(score_file: ScoreFile, run: str | None) -> TrainingOverview:
     is the id of the person's running training; None if none runs."""
     attempts = score_file.read_attempts()
     incidents = tuple(
-        _make_incident(each, attempts.get(each.key, IncidentAttempt()), run) for each in INCIDENT_DECLARATIONS
+        _make_incident(declaration, attempts.get(declaration.key, IncidentAttempt()), run)
+        for declaration in INCIDENT_DECLARATIONS
     )
     return TrainingOverview(incidents, score_file.compute_score(), is_running=run is not None)
 
@@ -77,8 +78,9 @@ def _find_training_state(attempt: IncidentAttempt) -> TrainingState:
 
 
 def _make_incident(incident: IncidentDeclaration, attempt: IncidentAttempt, run: str | None) -> TrainingIncident:
-    """Return the incident as the screen shows it. An open attempt of an earlier training counts as not begun,
-    because the records of that training are deleted."""
+    """Return the incident as the screen shows it. An open attempt of an earlier training counts as not begun, because
+    the records of that training are deleted. `run` is the id of the training that is running now, None without
+    one."""
     state, is_of_run = _find_training_state(attempt), attempt.run == run
     if state is TrainingState.OPEN and not is_of_run:
         state = TrainingState.NOT_BEGUN

@@ -84,11 +84,11 @@ def find_missing_password_rules(conn: Connection) -> Sequence[str]:
     )
     # MySQL's plugin counts no failed connections if its limit is 0; MariaDB's limit is at least 1
     is_limited = limit is not None and limit.isdecimal() and 0 < int(limit) <= MAX_PASSWORD_ERRORS
-    missing = [] if is_limited else ["max_password_errors"]
+    missing_rules = [] if is_limited else ["max_password_errors"]
     return (
-        missing
+        missing_rules
         if any(_read_variable(conn, name) is not None for name in _PASSWORD_CHECK_VARIABLES)
-        else [*missing, "password_check"]
+        else [*missing_rules, "password_check"]
     )
 
 

@@ -244,14 +244,17 @@ def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str
         yield from people_views.make_view_statements(conn, database, replace_existing=False)
     for role in sorted(roles):
         name = make_role_name(database, role)
-        required, present = _list_required_rights(database, role, columns), read_rights_of_role(conn, name)
-        if present is None:
+        required_rights, present_rights = (
+            _list_required_rights(database, role, columns),
+            read_rights_of_role(conn, name),
+        )
+        if present_rights is None:
             yield f"CREATE ROLE IF NOT EXISTS {quote_identifier(name)}"
             # On MySQL the creator can read a role's rights only if the role is granted to it, active or not.
             if not is_mariadb(conn):
                 yield f"GRANT {quote_identifier(name)} TO CURRENT_USER()"
-        yield from _make_grant_statements("GRANT", "TO", name, required - (present or set()))
-        yield from _make_grant_statements("REVOKE", "FROM", name, (present or set()) - required)
+        yield from _make_grant_statements("GRANT", "TO", name, required_rights - (present_rights or set()))
+        yield from _make_grant_statements("REVOKE", "FROM", name, (present_rights or set()) - required_rights)
 
 
 def renew_role_rights(conn: Connection) -> None:
@@ -286,13 +289,14 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
         if rights is None and role in used:
             result.append(AccessFault("missing_role", role))
         if rights is not None and may_grant(conn):
-            required = _list_required_rights(database, role, columns)
+            required_rights = _list_required_rights(database, role, columns)
             result += [
-                AccessFault("missing_grant", f"{role}: {_format_right(right)}") for right in sorted(required - rights)
+                AccessFault("missing_grant", f"{role}: {_format_right(right)}")
+                for right in sorted(required_rights - rights)
             ]
             result += [
                 AccessFault("unexpected_grant", f"{role}: {_format_right(right)}")
-                for right in sorted(rights - required)
+                for right in sorted(rights - required_rights)
             ]
     if REQUESTER_ROLES & used:
         result += [AccessFault("missing_view", name) for name in people_views.list_missing_views(conn, database)]
@@ -375,8 +379,8 @@ def _read_rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | Non
         if error.connection_invalidated:
             raise
         return None
-    mixed = (right for line in lines for right in _parse_grant(line) if not right[0].endswith(".*"))
-    return frozenset(mixed) - _read_own_rights_on_mysql(conn)
+    parsed_rights = (right for line in lines for right in _parse_grant(line) if not right[0].endswith(".*"))
+    return frozenset(parsed_rights) - _read_own_rights_on_mysql(conn)
 
 
 def _read_own_rights_on_mysql(conn: Connection) -> frozenset[Right]:
@@ -395,11 +399,11 @@ def run_statement(conn: Connection, statement: str, secret: str | None = None) -
     """Execute one statement. If `secret` is given, it is bound as a parameter in place of the first `'***'` in the
     statement.
     """
-    escaped = statement.replace("%", "%%")
+    escaped_statement = statement.replace("%", "%%")
     if secret is None:
-        conn.exec_driver_sql(escaped, ())
+        conn.exec_driver_sql(escaped_statement, ())
     else:
-        conn.exec_driver_sql(escaped.replace("'***'", "%s", 1), (secret,))
+        conn.exec_driver_sql(escaped_statement.replace("'***'", "%s", 1), (secret,))
 
 
 def is_mariadb(conn: Connection) -> bool:
@@ -442,8 +446,10 @@ def _make_grant_statements(command: str, preposition: str, role: str, rights: It
     for place, privilege, column in sorted(rights):
         by_place.setdefault(place, {}).setdefault(privilege, []).append(column)
     for place, privileges in by_place.items():
-        named = ", ".join(privilege + _format_column_list(columns) for privilege, columns in privileges.items())
-        yield f"{command} {named} ON {place} {preposition} {quote_identifier(role)}"
+        privilege_text = ", ".join(
+            privilege + _format_column_list(columns) for privilege, columns in privileges.items()
+        )
+        yield f"{command} {privilege_text} ON {place} {preposition} {quote_identifier(role)}"
 
 
 def _format_column_list(columns: list[str]) -> str:
@@ -476,19 +482,23 @@ def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple
     roles = _read_roles_of_account(conn)
     if roles is None:
         return
-    present = frozenset(
+    present_rights = frozenset(
         right for line in conn.exec_driver_sql("SHOW GRANTS").scalars() for right in _parse_grant(line)
     )
     places = [f"{quote_identifier(name)}." for name in (database, make_people_database_name(database))]
     own_places = ("*.", *places, *(f"{_PROCEDURE_PREFIX}{place}" for place in places))
-    present = frozenset(right for right in present if right[0].startswith(own_places))
+    present_rights = frozenset(right for right in present_rights if right[0].startswith(own_places))
     columns |= {(LOCK_PROCEDURE, "")}  # MySQL doesn't list a procedure to an account that may run it by a role
-    required: frozenset[Right] = frozenset().union(
+    required_rights: frozenset[Right] = frozenset().union(
         *(_list_required_rights(database, role, columns) for role in roles)
     )
-    allowed = required | ({("*.*", XA_RIGHT, "")} if WORKER in roles else set())
-    yield from (AccessFault("unexpected_grant", _format_right(right)) for right in sorted(present - allowed))
-    yield from (AccessFault("missing_grant", _format_right(right)) for right in sorted(required - present))
+    allowed_rights = required_rights | ({("*.*", XA_RIGHT, "")} if WORKER in roles else set())
+    yield from (
+        AccessFault("unexpected_grant", _format_right(right)) for right in sorted(present_rights - allowed_rights)
+    )
+    yield from (
+        AccessFault("missing_grant", _format_right(right)) for right in sorted(required_rights - present_rights)
+    )
 
 
 def may_grant(conn: Connection) -> bool:

@@ -135,12 +135,12 @@ def renew_lock_procedure(conn: Connection) -> None:
     """Create the stored procedure LOCK_PROCEDURE if it is missing, or replace it if its stored text differs from
     the text of this program version. The caller must then grant the right to execute the procedure again."""
     body = _make_procedure_body(conn)
-    stored = conn.exec_driver_sql(
+    stored_body = conn.exec_driver_sql(
         "SELECT routine_definition FROM information_schema.routines"
         " WHERE routine_schema = DATABASE() AND routine_name = %s",
         (LOCK_PROCEDURE,),
     ).scalar()
-    if stored == body:
+    if stored_body == body:
         return
     name = quote_identifier(LOCK_PROCEDURE)
     run_statement(conn, f"DROP PROCEDURE IF EXISTS {name}")
@@ -155,8 +155,10 @@ def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:
     lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
     if any(re.search(_ALL_PRIVILEGES_PATTERN, line) for line in lines):
         return ()
-    needed = _RIGHT_PATTERNS_ON_MARIADB if is_mariadb(conn) else _RIGHT_PATTERNS_ON_MYSQL
-    return [right for right, pattern in needed.items() if not any(re.search(pattern, line) for line in lines)]
+    needed_patterns = _RIGHT_PATTERNS_ON_MARIADB if is_mariadb(conn) else _RIGHT_PATTERNS_ON_MYSQL
+    return [
+        right for right, pattern in needed_patterns.items() if not any(re.search(pattern, line) for line in lines)
+    ]
 
 
 def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:

@@ -51,10 +51,10 @@ def find_enabled_names(conn: Connection, names: Collection[str], *, admit_unlist
     if not names:
         return frozenset()
     # The server decides which spellings of a name are equal; it returns the stored one.
-    stored = {name.casefold() for name in conn.scalars(_LISTED_ENABLED_NAMES_QUERY, {"some": sorted(names)})}
-    if not stored and admit_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
+    stored_names = {name.casefold() for name in conn.scalars(_LISTED_ENABLED_NAMES_QUERY, {"some": sorted(names)})}
+    if not stored_names and admit_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
         return frozenset(names)
-    return frozenset(name for name in names if name.casefold() in stored)
+    return frozenset(name for name in names if name.casefold() in stored_names)
 
 
 def asks_worker(conn: Connection, name: str) -> bool:
@@ -118,8 +118,10 @@ def read_people_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
         operators.c.name, operators.c.roles, operators.c.may_buy, operators.c.disabled_at, operators.c.asks
     )
     return {
-        name: StoredPerson(Person(name, _parse_roles(roles), bool(buy)), disabled is not None, bool(asks_))
-        for name, roles, buy, disabled, asks_ in conn.execute(query)
+        name: StoredPerson(
+            Person(name, _parse_roles(roles), bool(buy)), is_disabled is not None, bool(is_asking_worker)
+        )
+        for name, roles, buy, is_disabled, is_asking_worker in conn.execute(query)
     }
 
 

@@ -244,25 +244,25 @@ def make_view_statements(conn: Connection, database: str, *, replace_existing: b
     replaced, too, because the server doesn't show whether one was altered.
     """
     views = make_people_database_name(database)
-    present = _read_columns_by_table(conn, views)
-    if not present:
+    columns_by_view = _read_columns_by_table(conn, views)
+    if not columns_by_view:
         yield f"CREATE DATABASE IF NOT EXISTS {_quote_identifier(views)} CHARACTER SET utf8mb4"
     for name, sql in _make_select_statements(conn, database).items():
-        if replace_existing or name not in present:
+        if replace_existing or name not in columns_by_view:
             place = f"{_quote_identifier(views)}.{_quote_identifier(name)}"
             yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {place} AS {sql}"
 
 
 def list_missing_views(conn: Connection, database: str) -> tuple[str, ...]:
     """Return the names of the views that don't exist, or that lack a column of their table."""
-    present, tables = (
+    present_views, tables = (
         _read_columns_by_table(conn, make_people_database_name(database)),
         _read_columns_by_table(conn, database),
     )
     return tuple(
         name
         for name in sorted(_make_select_statements(conn, database))
-        if name not in present or not tables.get(name, frozenset()) <= present[name]
+        if name not in present_views or not tables.get(name, frozenset()) <= present_views[name]
     )
 
 

@@ -79,15 +79,15 @@ def make_account_statements(
     """Yield the statements that change the account from any state to the desired one. They are in an order in which a
     crash between two of them leaves no account with excess rights.
     """
-    who = f"'{account.name}'@'%'"
+    quoted_account = f"'{account.name}'@'%'"
     own_role = quote_identifier(f"console:{account.name}")
-    holder = own_role if is_mariadb else who
+    holder = own_role if is_mariadb else quoted_account
     roles = frozenset[str]() if account.is_locked else account.roles
     if account.is_new:
         yield AccountStatement(
-            f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}", account.password
+            f"CREATE USER IF NOT EXISTS {quoted_account} IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}", account.password
         )
-    yield _make_alter_user_statement(account, who, is_mariadb=is_mariadb)
+    yield _make_alter_user_statement(account, quoted_account, is_mariadb=is_mariadb)
     if is_mariadb:
         yield AccountStatement(f"CREATE ROLE IF NOT EXISTS {own_role}")
     for role in sorted((account.roles_before | account.roles) - roles):
@@ -98,9 +98,9 @@ def make_account_statements(
     for role in sorted(roles):
         yield AccountStatement(f"GRANT {quote_identifier(make_role_name(database, role))} TO {holder}")
     if is_mariadb:
-        yield AccountStatement(f"GRANT {own_role} TO {who}")
+        yield AccountStatement(f"GRANT {own_role} TO {quoted_account}")
     if not account.is_locked:
-        yield from _make_default_role_statements(account, who, own_role, is_mariadb=is_mariadb)
+        yield from _make_default_role_statements(account, quoted_account, own_role, is_mariadb=is_mariadb)
 
 
 def _make_alter_user_statement(account: DesiredAccount, quoted_account: str, *, is_mariadb: bool) -> AccountStatement:

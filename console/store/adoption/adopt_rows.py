@@ -80,15 +80,17 @@ def read_original_rows(conn: Connection, after: int, up_to_id: int, *, has_statu
         status,
     )
     in_range = query.where(credit_checks.c.id > after, credit_checks.c.id <= up_to_id).order_by(credit_checks.c.id)
-    for record_id, client, raw, bought, word in conn.execute(in_range):
-        yield int(record_id), str(client or 0), raw, bought, str(word)
+    for record_id, client, raw, purchased_at, word in conn.execute(in_range):
+        yield int(record_id), str(client or 0), raw, purchased_at, str(word)
 
 
 def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
     """Return the distinct values of the column `status` of the table of credit checks, without empty ones. They are
     compared byte by byte, independently of the column's collation. Reads the whole table once."""
-    exact = cast(credit_checks.c.status, LargeBinary)
-    return tuple(bytes(word).decode(errors="replace") for word in conn.scalars(select(exact).distinct()) if word)
+    exact_status = cast(credit_checks.c.status, LargeBinary)
+    return tuple(
+        bytes(word).decode(errors="replace") for word in conn.scalars(select(exact_status).distinct()) if word
+    )
 
 
 def list_unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
@@ -157,7 +159,7 @@ def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
     stays = func.first_value(credit_checks.c.id).over(
         partition_by=(credit_checks.c.client_id, credit_checks.c.number_key), order_by=order
     )
-    ranked = (
+    ranked_rows = (
         select(credit_checks.c.id, credit_checks.c.number_key, stays.label("stays"))
         .where(
             make_thirteen_digits_condition(conn, credit_checks.c.number_key),
@@ -167,7 +169,7 @@ def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
         )
         .subquery()
     )
-    rows = conn.execute(select(ranked).where(ranked.c.id != ranked.c.stays))
+    rows = conn.execute(select(ranked_rows).where(ranked_rows.c.id != ranked_rows.c.stays))
     return [(int(record_id), int(stays_id), str(number)) for record_id, number, stays_id in rows]
 
 
@@ -190,12 +192,12 @@ def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, 
     """Open a case for each of `duplicates` that has no open case yet. Each duplicate is (id, id of the row that keeps
     the claim, number).
     """
-    same = (
+    has_same_claim = (
         alerts.c.rule_id == WorkReason.DUPLICATE,
         alerts.c.subject_kind == CREDIT_CHECK_KIND,
         alerts.c.resolved_at.is_(None),
     )
-    open_ids = set(conn.scalars(select(alerts.c.subject_id).where(*same))) if duplicates else frozenset()
+    open_ids = set(conn.scalars(select(alerts.c.subject_id).where(*has_same_claim))) if duplicates else frozenset()
     rows = [
         {
             "rule_id": WorkReason.DUPLICATE,

@@ -79,8 +79,8 @@ def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> t
 
 
 def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: str | None) -> bool:
-    """True if the table, as it was read, doesn't need this change any more."""
-    return change.name not in {missing.name for missing in list_needed_changes(table, dialect, zone)}
+    """True if the table `table`, whose structure was read before, doesn't need this change any more."""
+    return change.name not in {missing_change.name for missing_change in list_needed_changes(table, dialect, zone)}
 
 
 # Changes that the table still needs
@@ -103,12 +103,14 @@ def _list_conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
 
 
 def _list_missing_columns(table: LegacyTable, dialect: str, zone: str | None) -> Iterator[TableChange]:
-    missing = [column for column in credit_checks.c if column.name not in table.columns]
+    missing_columns = [column for column in credit_checks.c if column.name not in table.columns]
     plain_clauses = [
-        _make_column_clause(column, table, dialect, zone) for column in missing if column.computed is None
+        _make_column_clause(column, table, dialect, zone) for column in missing_columns if column.computed is None
     ]
     derived_clauses = [
-        _make_derived_column_clause(column, table, dialect) for column in missing if column.computed is not None
+        _make_derived_column_clause(column, table, dialect)
+        for column in missing_columns
+        if column.computed is not None
     ]
     if table.engine is not None and not table.stores_unicode:
         plain_clauses.append(
@@ -188,8 +190,8 @@ def _list_missing_indexes(table: LegacyTable, dialect: str) -> Iterator[TableCha
     """Yield the changes that create missing indexes. The unique index of the claim comes first, because only its
     creation can fail for stored rows.
     """
-    missing = [index for index in credit_checks.indexes if index.name not in table.indexes]
-    for index in sorted(missing, key=lambda index: (not index.unique, str(index.name))):
+    missing_indexes = [index for index in credit_checks.indexes if index.name not in table.indexes]
+    for index in sorted(missing_indexes, key=lambda index: (not index.unique, str(index.name))):
         yield TableChange(f"index {index.name}", _make_index_sql(index, dialect))
 
 

@@ -89,9 +89,9 @@ def _find_foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column that the console doesn't know and that needs a value in each INSERT: NOT NULL
     without a default.
     """
-    ours = set(credit_checks.c.keys())
+    our_columns = set(credit_checks.c.keys())
     for column in table.columns.values():
-        if column.name not in ours and not column.nullable and not column.has_default_value:
+        if column.name not in our_columns and not column.nullable and not column.has_default_value:
             yield AdoptionObstacle("needs_default", column.name, column.type)
 
 
@@ -153,9 +153,9 @@ def _find_engine_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 
 def _find_type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
-    for name, allowed in _TYPES_OF_COLUMN.items():
+    for name, allowed_types in _TYPES_OF_COLUMN.items():
         column = table.columns[name]
-        if column.base_type not in allowed:
+        if column.base_type not in allowed_types:
             yield AdoptionObstacle("type", name, column.type)
     if table.columns["credit_check_id"].default is not None:
         yield AdoptionObstacle("default_is_no_null", "credit_check_id", str(table.columns["credit_check_id"].default))
@@ -190,15 +190,15 @@ def _list_not_null_columns(table: LegacyTable) -> list[str]:
 def list_redefined_columns(table: LegacyTable) -> dict[str, str]:
     """Return the columns of this table that must accept more values than now, by name, with their new SQL type and
     options. They must accept NULL, company names with any character, and the console's document paths."""
-    changed = {}
+    changed_columns = {}
     for name in _NULLABLE_COLUMNS if table.engine is not None else ():
         column = table.columns[name]
         is_narrow = column.width is not None and column.width < _SMALLEST_WIDTH_OF_COLUMN.get(name, 0)
         lacks_unicode = name == "company_name" and column.charset not in (None, "utf8mb4")
         if not column.nullable or is_narrow or lacks_unicode:
             kind = f"varchar({_WIDTH_BY_TEXT_COLUMN[name]})" if is_narrow else column.type
-            changed[name] = kind + _format_column_options(column, unicode=lacks_unicode)
-    return changed
+            changed_columns[name] = kind + _format_column_options(column, unicode=lacks_unicode)
+    return changed_columns
 
 
 def _format_column_options(column: LegacyColumn, *, unicode: bool) -> str:

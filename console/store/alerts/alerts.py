@@ -104,9 +104,10 @@ def raise_alert(
     expected: str,
     now: datetime,
 ) -> Alert | None:
-    """Insert an alert about the record `kind`, `subject_id` and return it. Return None if the same rule has an
-    open alert about this record; that alert doesn't change. `observed` and `expected` are the contradictory
-    facts as texts, cut to LONGEST_TEXT_CHARACTERS.
+    """Insert an alert about the record `kind`, `subject_id` and return it. Return None if the same rule has an open
+    alert about this record; that alert doesn't change. `order_no` is the number of the order that the alert concerns,
+    None without an order; `observed` and `expected` are the contradictory facts as texts, cut to
+    LONGEST_TEXT_CHARACTERS.
 
     Raises RunAgain if another process inserted the same alert at the same time and this transaction can't see it.
     """
@@ -255,7 +256,8 @@ def _select_alerts(conn: Connection, query: Select[Any], **values: object) -> tu
 
 def _make_alert(
     alert_id: int, rule: str, kind: str, subject_id: int, order_no: str | None, observed: str, expected: str,
-    detected: datetime, resolved: datetime | None, who: str | None, acknowledged: datetime | None, note: str | None,
+    detected_at: datetime, resolved_at: datetime | None, person: str | None, acknowledged_at: datetime | None,
+    note: str | None,
 ) -> Alert:  # fmt: skip
     return Alert(
         alert_id,
@@ -265,9 +267,9 @@ def _make_alert(
         order_no,
         observed,
         expected,
-        convert_to_aware_utc(detected),
-        read_as_utc(resolved),
-        who,
-        read_as_utc(acknowledged),
+        convert_to_aware_utc(detected_at),
+        read_as_utc(resolved_at),
+        person,
+        read_as_utc(acknowledged_at),
         note,
     )

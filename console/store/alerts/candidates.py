@@ -94,8 +94,12 @@ def find_orders_of_changes(conn: Connection, changed_rows: Collection[ChangedRow
     change feed.
     """
     own = {change.subject_id for change in changed_rows if change.kind == orders.ORDER_KIND}
-    paid = {change.subject_id for change in changed_rows if change.kind == payments.PAYMENT_KIND}
-    order_ids = conn.scalars(_ORDER_IDS_OF_PAYMENTS_QUERY, {"ids": sorted(paid)}) if paid else ()
+    changed_payment_ids = {change.subject_id for change in changed_rows if change.kind == payments.PAYMENT_KIND}
+    order_ids = (
+        conn.scalars(_ORDER_IDS_OF_PAYMENTS_QUERY, {"ids": sorted(changed_payment_ids)})
+        if changed_payment_ids
+        else ()
+    )
     return frozenset(own | {int(order_id) for order_id in order_ids})
 
 

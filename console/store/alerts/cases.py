@@ -27,13 +27,13 @@ def open_case(
 
 def find_open_case_id(conn: Connection, rule: str, kind: str, subject_id: int) -> int | None:
     """Return the id of the newest open case of a rule about this record; None if there is none."""
-    same = (
+    is_same_case = (
         table.c.subject_kind == kind,
         table.c.subject_id == subject_id,
         table.c.resolved_at.is_(None),
         table.c.rule_id == rule,
     )
-    return conn.scalar(select(table.c.id).where(*same).order_by(table.c.id.desc()).limit(1))
+    return conn.scalar(select(table.c.id).where(*is_same_case).order_by(table.c.id.desc()).limit(1))
 
 
 def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> None:
@@ -52,13 +52,15 @@ def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> 
 
 def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: datetime) -> None:
     """Mark the open case of one rule about a record as resolved. Nothing happens if there is none."""
-    same = (
+    is_same_case = (
         table.c.subject_kind == kind,
         table.c.subject_id == subject_id,
         table.c.resolved_at.is_(None),
         table.c.rule_id == rule,
     )
-    conn.execute(update(table).where(*same, _CASE_ALERT_CONDITION).values(resolved_at=convert_to_naive_utc(now)))
+    conn.execute(
+        update(table).where(*is_same_case, _CASE_ALERT_CONDITION).values(resolved_at=convert_to_naive_utc(now))
+    )
 
 
 def list_rules_of_open_cases(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:
@@ -71,15 +73,17 @@ def list_rules_of_open_cases_by_id(
 ) -> Mapping[int, tuple[str, ...]]:
     """Return, by record id, the rule ids of the open cases about each of these records, oldest case first. A
     record without an open case has no key."""
-    same = (
+    is_open_case = (
         table.c.subject_kind == kind,
         table.c.subject_id.in_(sorted(ids)),
         table.c.resolved_at.is_(None),
         _CASE_ALERT_CONDITION,
     )
-    found: dict[int, tuple[str, ...]] = {}
+    rules_by_id: dict[int, tuple[str, ...]] = {}
     for subject_id, rule in (
-        conn.execute(select(table.c.subject_id, table.c.rule_id).where(*same).order_by(table.c.id)) if ids else ()
+        conn.execute(select(table.c.subject_id, table.c.rule_id).where(*is_open_case).order_by(table.c.id))
+        if ids
+        else ()
     ):
-        found[subject_id] = (*found.get(subject_id, ()), rule)
-    return found
+        rules_by_id[subject_id] = (*rules_by_id.get(subject_id, ()), rule)
+    return rules_by_id

@@ -101,6 +101,6 @@ def _format_extent(extent: IncidentExtent) -> str:
 def _parse_extent(text: str) -> IncidentExtent:
     """Return the extent of an incident from its stored JSON text. Raises ValueError, KeyError, TypeError or
     AttributeError for a text that `_format_extent` doesn't write."""
-    stored = json.loads(text)
-    sums = {str(currency): int(minor) for currency, minor in stored["sums"].items()}
-    return IncidentExtent(int(stored["newest_alert"]), int(stored["records"]), sums)
+    stored_extent = json.loads(text)
+    sums = {str(currency): int(minor) for currency, minor in stored_extent["sums"].items()}
+    return IncidentExtent(int(stored_extent["newest_alert"]), int(stored_extent["records"]), sums)

@@ -171,8 +171,8 @@ def _select_events(conn: Connection, query: Select[Any], **values: object) -> tu
 
 
 def _make_event(
-    row_id: int, topic: str, event_id: str, key: str, body: str, created: datetime, next_at: datetime, attempts: int,
-    last_error: str | None, published_at: datetime | None,
+    row_id: int, topic: str, event_id: str, key: str, body: str, created_at: datetime, next_at: datetime,
+    attempts: int, last_error: str | None, published_at: datetime | None,
 ) -> OutboxEvent:  # fmt: skip
     return OutboxEvent(
         row_id,
@@ -180,7 +180,7 @@ def _make_event(
         event_id,
         key,
         body,
-        convert_to_aware_utc(created),
+        convert_to_aware_utc(created_at),
         convert_to_aware_utc(next_at),
         attempts,
         last_error,

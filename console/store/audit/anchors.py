@@ -90,8 +90,8 @@ def _make_ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
 
 
 def _find_heads_without_row(heads: Sequence[ChainHead], rows: Sequence[Sequence[object]]) -> tuple[ChainHead, ...]:
-    present = set(map(_make_head, rows))
-    return tuple(head for head in heads if head not in present)
+    present_heads = set(map(_make_head, rows))
+    return tuple(head for head in heads if head not in present_heads)
 
 
 def _make_head(row: Sequence[object]) -> ChainHead:

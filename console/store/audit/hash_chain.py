@@ -99,9 +99,9 @@ def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> AuditVerifi
     The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
     anchors were read may be invisible. Raises DBAPIError if the connection is lost.
     """
-    remaining = iter(anchors)
-    first = next(remaining, None)
-    walk = _ChainVerification(chained([first], remaining) if first else ())
+    remaining_anchors = iter(anchors)
+    first = next(remaining_anchors, None)
+    walk = _ChainVerification(chained([first], remaining_anchors) if first else ())
     try:
         for row in _read_rows_by_chain(conn):
             walk.check_row(row)
@@ -153,28 +153,28 @@ class _ChainVerification:
         self.reason: str | None = None
         self._anchors = iter(anchors)
         self._anchor = next(self._anchors, None)
-        self._last: tuple[str, int, int, str] = ("", 0, 0, FIRST_PREVIOUS_HASH)
+        self._last_row: tuple[str, int, int, str] = ("", 0, 0, FIRST_PREVIOUS_HASH)
 
     def check_row(self, row: Sequence[Any]) -> None:
         self.row_count += 1
-        *content, row_id, prev_hash, stored = row
+        *content, row_id, prev_hash, stored_hash = row
         session, seq = content[0], content[1]
         if not isinstance(session, str) or not isinstance(seq, int):
             self.report_bad_row(row_id, "edited")
             return
-        last_session, last_seq, last_id, last_hash = self._last
+        last_session, last_seq, last_id, last_hash = self._last_row
         if session != last_session:
             last_seq, last_id, last_hash = 0, 0, FIRST_PREVIOUS_HASH
-        if stored != _compute_row_hash_if_hashable(prev_hash, content):
+        if stored_hash != _compute_row_hash_if_hashable(prev_hash, content):
             self.report_bad_row(row_id, "edited")
         elif seq != last_seq + 1 or prev_hash != last_hash or row_id <= last_id:
             self.report_bad_row(row_id, "unlinked")
         for anchor in self._take_anchors_up_to(session, seq):
             if (anchor.chain, anchor.seq, anchor.row_id) != (session, seq, row_id):
                 self.report_bad_row(anchor.row_id, "missing")
-            elif anchor.hash != stored:
+            elif anchor.hash != stored_hash:
                 self.report_bad_row(row_id, "replaced")
-        self._last = (session, seq, row_id, stored)
+        self._last_row = (session, seq, row_id, stored_hash)
 
     def report_missing_anchors(self) -> None:
         while self._anchor is not None:

@@ -134,7 +134,9 @@ def _read_root_writers(conn: Connection) -> frozenset[str]:
     if conn.dialect.name == "sqlite":
         return frozenset({WORKER})
     return frozenset(
-        name for name, stored in people.read_people_by_name(conn).items() if WORKER in stored.person.roles
+        name
+        for name, stored_person in people.read_people_by_name(conn).items()
+        if WORKER in stored_person.person.roles
     )
 
 
@@ -159,33 +161,33 @@ def compute_oldest_uncovered_age_seconds(conn: Connection, since: RowsCoveredByR
 
 
 def list_heads_to_store(
-    conn: Connection, since: RowsCoveredByRoots, last: int
+    conn: Connection, since: RowsCoveredByRoots, last_id: int
 ) -> tuple[RowsCoveredByRoots, tuple[ChainHead, ...]]:
     """Return the ends of the ranges that the next root covers, and the heads that it stores: the newest row of each
     chain that has rows in the new range or in the last root's. `since`: the ends of the ranges that the last root
     covers.
 
-    The new range ends at the row `last` or earlier, because one root covers about ROWS_PER_ROOT new ids at most.
+    The new range ends at the row `last_id` or earlier, because one root covers about ROWS_PER_ROOT new ids at most.
     If there is no row to cover, the result is (`since`, ()).
     """
     first = conn.scalar(_FIRST_AUDIT_ID_AFTER_QUERY, {"after": since.last_end})  # ids have gaps
-    if first is None or first > last:
+    if first is None or first > last_id:
         return since, ()
-    upto = conn.scalar(_LAST_AUDIT_ID_QUERY, {"most": min(first + ROWS_PER_ROOT, last)})
+    upto = conn.scalar(_LAST_AUDIT_ID_QUERY, {"most": min(first + ROWS_PER_ROOT, last_id)})
     rows = conn.execute(_NEWEST_CHAIN_HEADS_QUERY, {"after": since.previous_end, "upto": upto})
     newest = tuple(ChainHead(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
     return RowsCoveredByRoots(since.last_end, int(upto)), newest
 
 
-def make_root_details(covered: RowsCoveredByRoots, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
+def make_root_details(covered_rows: RowsCoveredByRoots, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
     """Yield the `detail` of each audit row of a root that stores these heads. Each row has a part of the heads,
-    and the ends of the ranges that the whole root covers (`covered`).
+    and the ends of the ranges that the whole root covers (`covered_rows`).
     """
     for i in range(0, len(heads), HEADS_PER_ROW):
         part = [[head.chain, head.seq, head.row_id, head.hash] for head in heads[i : i + HEADS_PER_ROW]]
         yield {
-            "since": covered.previous_end,
-            "upto": covered.last_end,
+            "since": covered_rows.previous_end,
+            "upto": covered_rows.last_end,
             "root": _compute_json_digest(part),
             "heads": part,
         }
@@ -230,8 +232,8 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
     doesn't have this program's form or wasn't written under the name of one of `writers`."""
 
     def make_root_key(row: tuple[int, str, str, _AuditRoot | None]) -> tuple[object, ...]:
-        row_id, session, who, root = row
-        return (session, who, root.covered.previous_end, root.covered.last_end) if root else (row_id,)
+        row_id, session, person, root = row
+        return (session, person, root.covered.previous_end, root.covered.last_end) if root else (row_id,)
 
     for _, rows in groupby(_read_root_rows(conn, writers), make_root_key):
         parts = list(rows)
@@ -256,12 +258,12 @@ def _parse_root(row_id: int, detail: str) -> _AuditRoot | None:
         root = json.loads(detail)
         covers, rows = RowsCoveredByRoots(int(root["since"]), int(root["upto"])), root["heads"]
         heads = tuple(
-            ChainHead(str(chain), int(seq), int(number), str(hashed)) for chain, seq, number, hashed in rows
+            ChainHead(str(chain), int(seq), int(number), str(row_hash)) for chain, seq, number, row_hash in rows
         )
-        intact = root.get("root") == _compute_json_digest(rows)
+        is_intact = root.get("root") == _compute_json_digest(rows)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
-    return _AuditRoot(row_id, covers, heads) if intact else None
+    return _AuditRoot(row_id, covers, heads) if is_intact else None
 
 
 def _find_head_faults(conn: Connection, heads: Iterable[ChainHead]) -> Iterator[tuple[int, str]]:

@@ -101,15 +101,15 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
         "detail": _format_canonical_json(entry.detail),
     }
     values = {name: _make_storable_text(value, _WIDTH_BY_COLUMN[name]) for name, value in values.items()}
-    hashed = compute_row_hash(before, list(values.values()))
-    added = tx.conn.execute(
-        _INSERT_AUDIT_ENTRY_STATEMENT, {**values, "at": naive, "prev_hash": before, "hash": hashed}
+    row_hash = compute_row_hash(before, list(values.values()))
+    insert_result = tx.conn.execute(
+        _INSERT_AUDIT_ENTRY_STATEMENT, {**values, "at": naive, "prev_hash": before, "hash": row_hash}
     )
-    key = added.inserted_primary_key
+    key = insert_result.inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
     own_row = {"chain": session, "at_seq": seq}
-    tx.set_commit_proof(lambda conn: conn.scalar(_AUDIT_ROW_HASH_QUERY, own_row) == hashed)
-    return ChainHead(session, seq, int(key[0]), hashed)
+    tx.set_commit_proof(lambda conn: conn.scalar(_AUDIT_ROW_HASH_QUERY, own_row) == row_hash)
+    return ChainHead(session, seq, int(key[0]), row_hash)
 
 
 def _compute_next_position(conn: Connection, session: str, at: datetime) -> tuple[datetime, int, str]:
@@ -148,14 +148,14 @@ class AuditTrail:
         self._unanchored_heads: list[ChainHead] = []
         self._lock = Lock()
 
-    def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
+    def record_all(self, tx: Transaction, new_entries: Sequence[NewAuditEntry]) -> None:
         """Write the entries to the audit trail in their order. After the COMMIT of `tx` their rows are stored
         together in the spool as anchors."""
         if self._begin is not None:
             self._begin(tx.conn)
             tx.call_after_commit(self._forget_session_begin)
         now = self._clock.now()
-        heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new]
+        heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new_entries]
         if heads:
             tx.call_after_commit(lambda: self._anchor_committed(heads))
 

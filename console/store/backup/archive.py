@@ -66,12 +66,12 @@ class BackupManifest:
 
     @property
     def documents(self) -> tuple[str, ...]:
-        """Paths of the documents in the backup, relative to its folder of documents."""
+        """The paths of the documents in the backup, relative to its folder of documents."""
         return tuple(path.partition("/")[2] for path in self.files if path.startswith(f"{DOCUMENTS_FOLDER_NAME}/"))
 
     @property
     def total_bytes(self) -> int:
-        """Length (bytes) of all files of the backup together, without the manifest."""
+        """The length in bytes of all files of the backup together, without the manifest."""
         return sum(file.bytes for file in self.files.values())
 
 
@@ -126,16 +126,16 @@ def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
         is_present = folder.is_dir()
         parent = folder if is_present else folder.parent
         parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(PARTIAL_SUFFIX, f"{folder.name}.", parent))
+        partial_folder = Path(tempfile.mkdtemp(PARTIAL_SUFFIX, f"{folder.name}.", parent))
     try:
         with translate_errors(folder):
-            yield ArchiveWriter(partial)
+            yield ArchiveWriter(partial_folder)
             if is_present:
-                _move_finished_files(partial, folder)
+                _move_finished_files(partial_folder, folder)
             else:
-                _rename_finished_folder(partial, folder)
+                _rename_finished_folder(partial_folder, folder)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partial_folder, ignore_errors=True)
 
 
 def _require_empty_folder(folder: Path) -> None:
@@ -209,10 +209,10 @@ def _parse_manifest(content: dict[str, Any]) -> BackupManifest:
     """Return the manifest with this content, JSON from a file that anybody may have written. Raises ValueError,
     KeyError, TypeError or AttributeError for a content that `write_manifest` doesn't write."""
     files = {_require_relative_path(name): _parse_backup_file(**file) for name, file in content.pop("files").items()}
-    unreadable = tuple(content.pop("unreadable"))
-    manifest = BackupManifest(**content, files=files, unreadable=unreadable)
+    unreadable_paths = tuple(content.pop("unreadable"))
+    manifest = BackupManifest(**content, files=files, unreadable=unreadable_paths)
     facts = (manifest.version, manifest.schema, manifest.database_id, manifest.kind, manifest.taken_at)
-    texts = (*facts, *unreadable, manifest.store_key or "")
+    texts = (*facts, *unreadable_paths, manifest.store_key or "")
     if not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise ValueError("no text")
     datetime.fromisoformat(manifest.taken_at)

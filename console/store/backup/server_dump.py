@@ -61,10 +61,10 @@ def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None
     client = make_client_command(database, "mariadb-dump", "mysqldump")
     command = [*client, *_DUMP_OPTIONS, _get_database_name(database), *tables]
     with target.open("wb") as file:
-        done = subprocess.run(
+        completed_process = subprocess.run(
             command, env=_make_dump_environment(database), stdout=file, stderr=subprocess.PIPE, check=False
         )
-    _require_success(done)
+    _require_success(completed_process)
 
 
 def load_dump(database: Database, dump: Path) -> None:
@@ -74,10 +74,10 @@ def load_dump(database: Database, dump: Path) -> None:
     client = make_client_command(database, "mariadb", "mysql")
     command = [*client, "--default-character-set=utf8mb4", _get_database_name(database)]
     with dump.open("rb") as file:
-        done = subprocess.run(
+        completed_process = subprocess.run(
             command, env=_make_dump_environment(database), stdin=file, capture_output=True, check=False
         )
-    _require_success(done)
+    _require_success(completed_process)
 
 
 def mark_restore_target(conn: Connection, dump_hash: str) -> None:
@@ -186,8 +186,8 @@ def _find_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> str:
 
 
 def _is_mariadb_program(program: str) -> bool:
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    return "mariadb" in said.stdout.lower()
+    completed_process = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    return "mariadb" in completed_process.stdout.lower()
 
 
 def _require_success(process: subprocess.CompletedProcess[bytes]) -> None:
@@ -195,6 +195,6 @@ def _require_success(process: subprocess.CompletedProcess[bytes]) -> None:
         lines = process.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {process.returncode}"]
         problem = ForeignText(lines[-1][:300])
         if "on write" in lines[-1]:  # `Got errno 28 on write`: the dump's file, not the server
-            full: StorageFullDetail = {"problem": problem}
-            raise ConsoleError(ErrorCode.STORAGE_FULL, full)
+            error_detail: StorageFullDetail = {"problem": problem}
+            raise ConsoleError(ErrorCode.STORAGE_FULL, error_detail)
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": problem})

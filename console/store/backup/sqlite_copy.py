@@ -77,8 +77,7 @@ def find_database_id(file: Path) -> str | None:
 
 def _find_meta(file: Path) -> dict[str, str] | None:
     """Return the contents of the table `console_meta` of this file, {} if a readable SQLite file lacks this table;
-    None if there is no file, or a damaged one. Raises database_locked (in_use) if another process has locked the
-    file.
+    None if the file is missing or damaged. Raises database_locked (in_use) if another process has locked the file.
     """
     if not file.is_file():
         return None
@@ -116,12 +115,12 @@ def replace_database_file(
             prepare(draft)
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
-            kept = _keep_database_under_name(database, kept_name) if database.exists() else None
+            kept_path = _keep_database_under_name(database, kept_name) if database.exists() else None
             # also if the file is gone, but not its log: SQLite would write that into the new file
-            _rename_side_files(database, kept or database.with_name(f"{kept_name}-{draft.name[-12:]}"))
+            _rename_side_files(database, kept_path or database.with_name(f"{kept_name}-{draft.name[-12:]}"))
             draft.replace(database)
             sync_folder(database.parent)
-            return kept
+            return kept_path
     finally:
         draft.unlink(missing_ok=True)
 
@@ -130,14 +129,14 @@ def _keep_database_under_name(database: Path, kept_name: str) -> Path:
     """Give the database file a second name in the same folder: `kept_name`, with a number if that name is used.
     Return the path with this name."""
     require_unused_database(database)
-    kept = database.with_name(kept_name)
+    kept_path = database.with_name(kept_name)
     for number in count(2):
         try:
-            kept.hardlink_to(database)
+            kept_path.hardlink_to(database)
             break
         except FileExistsError:
-            kept = database.with_name(f"{kept_name}-{number}")
-    return kept
+            kept_path = database.with_name(f"{kept_name}-{number}")
+    return kept_path
 
 
 def _rename_side_files(database: Path, kept_file: Path) -> None:

@@ -42,21 +42,21 @@ _COLUMNS_OF_THE_CONSOLE = (
     "incomplete_accepted", "superseded_at", "superseded_by", "renews", "duplicate_of", "operation_id", "asked_at",
     "created_at", "changed_at", "state_since", "version",
 )  # fmt: skip
-_PENDING, _SUCCESS_SQL, _ERROR_SQL = (
+_PENDING_STATE_SQL, _SUCCESS_STATE_SQL, _ERROR_STATE_SQL = (
     f"'{state.value}'" for state in (CheckState.PENDING, CheckState.SUCCESS, CheckState.ERROR)
 )
-_KNOWN_SQL, _UNKNOWN_SQL = f"'{Certainty.KNOWN.value}'", f"'{Certainty.UNKNOWN.value}'"
+_KNOWN_CERTAINTY_SQL, _UNKNOWN_CERTAINTY_SQL = f"'{Certainty.KNOWN.value}'", f"'{Certainty.UNKNOWN.value}'"
 _WORK_STATES = ", ".join(f"'{state.value}'" for state in WorkState)
 _HAS_VALID_STATUS_SQL = has_state_sql("NEW.status", CheckState)
 _HAS_VALID_WORK_STATE_SQL = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES}))"
 _OUTCOME_CONDITION_TEMPLATE = "(NEW.status = OLD.status OR NEW.status <> {0} OR {1})"
 _OLD_NUMBER_KEY_SQL = NUMBER_KEY_SQL["mysql"].replace("corporation_number", "OLD.corporation_number")
 _WAS_SUCCESS_WITHOUT_ID_SQL = (
-    f"(OLD.status = {_SUCCESS_SQL} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
+    f"(OLD.status = {_SUCCESS_STATE_SQL} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
 )
 """SQL condition: another application has reported success in this row, without the provider's id."""
 _WAS_CHECK_SUCCESSFUL_SQL = (
-    f"(OLD.status = {_SUCCESS_SQL} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
+    f"(OLD.status = {_SUCCESS_STATE_SQL} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
 )
 
 
@@ -78,7 +78,8 @@ _HAS_OWN_ANSWER_SQL = exists_sql(
 _HAS_UNRENEWED_CLAIM_SQL = _make_other_row_exists_sql(
     "o.client_id = NEW.client_id AND o.number_key = NEW.corporation_number AND o.superseded_at IS NOT NULL"
     " AND NOT o.id <=> NEW.renews AND NOT o.superseded_by <=> NEW.id"
-    f" AND NOT {exists_sql(f'{CREDIT_CHECK_TABLE} s WHERE s.id = o.superseded_by AND s.status <> {_ERROR_SQL}')}"
+    " AND NOT "
+    + exists_sql(f"{CREDIT_CHECK_TABLE} s WHERE s.id = o.superseded_by AND s.status <> {_ERROR_STATE_SQL}")
 )
 """SQL condition: an earlier row of this client and company has given up its claim, and no renewal has taken the claim
 over.
@@ -100,7 +101,7 @@ CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE = (
         "this person has not asked for this purchase",
     ),
     TriggerRule(
-        f"{equals_sql('NEW.status', _PENDING)} AND {equals_sql('NEW.certainty', _KNOWN_SQL)}"
+        f"{equals_sql('NEW.status', _PENDING_STATE_SQL)} AND {equals_sql('NEW.certainty', _KNOWN_CERTAINTY_SQL)}"
         " AND NEW.work_state = 'none' AND NEW.operation_id IS NOT NULL AND NEW.version = 1",
         "a credit check begins as pending, with its operation",
     ),
@@ -129,12 +130,12 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
     TriggerRule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
     state_since.make_server_rule("status", "certainty"),
     TriggerRule(
-        f"{unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS_SQL})",
+        f"{unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS_STATE_SQL})",
         "what was bought stays bought",
     ),
-    TriggerRule(f"NEW.status <> {_ERROR_SQL} OR NEW.credit_check_id IS NULL", "what was bought stays bought"),
+    TriggerRule(f"NEW.status <> {_ERROR_STATE_SQL} OR NEW.credit_check_id IS NULL", "what was bought stays bought"),
     TriggerRule(
-        f"NEW.status <> {_SUCCESS_SQL} OR NEW.credit_check_id IS NOT NULL OR {_WAS_SUCCESS_WITHOUT_ID_SQL}",
+        f"NEW.status <> {_SUCCESS_STATE_SQL} OR NEW.credit_check_id IS NOT NULL OR {_WAS_SUCCESS_WITHOUT_ID_SQL}",
         "success has the provider's id",
     ),
     TriggerRule(
@@ -142,10 +143,15 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         f" AND NEW.corporation_number = REGEXP_REPLACE({_OLD_NUMBER_KEY_SQL}, '[^0-9]', ''))",
         "whose credit check it is never changes",
     ),
-    TriggerRule(f"CAST(NEW.certainty AS BINARY) IN ({_KNOWN_SQL}, {_UNKNOWN_SQL})", "no such certainty"),
-    TriggerRule(f"NEW.certainty = {_KNOWN_SQL} OR NEW.status = {_PENDING}", "what has ended is known"),
     TriggerRule(
-        f"OLD.certainty = {_KNOWN_SQL} OR NEW.certainty = {_UNKNOWN_SQL} OR NEW.status <> {_PENDING}",
+        f"CAST(NEW.certainty AS BINARY) IN ({_KNOWN_CERTAINTY_SQL}, {_UNKNOWN_CERTAINTY_SQL})", "no such certainty"
+    ),
+    TriggerRule(
+        f"NEW.certainty = {_KNOWN_CERTAINTY_SQL} OR NEW.status = {_PENDING_STATE_SQL}", "what has ended is known"
+    ),
+    TriggerRule(
+        f"OLD.certainty = {_KNOWN_CERTAINTY_SQL} OR NEW.certainty = {_UNKNOWN_CERTAINTY_SQL}"
+        f" OR NEW.status <> {_PENDING_STATE_SQL}",
         "unknown ends with an outcome alone",
     ),
     TriggerRule(
@@ -154,13 +160,13 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
     ),
     TriggerRule(
         _OUTCOME_CONDITION_TEMPLATE.format(
-            _SUCCESS_SQL, f"{has_provider_answer_sql('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"
+            _SUCCESS_STATE_SQL, f"{has_provider_answer_sql('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"
         ),
         "bought: only the provider's answer says so",
     ),
     TriggerRule(
         _OUTCOME_CONDITION_TEMPLATE.format(
-            _ERROR_SQL,
+            _ERROR_STATE_SQL,
             f"({has_provider_refusal_sql('op')} AND {_HAS_OPERATION_FAILED_SQL}) OR {is_second_person_sql('OLD.id')}",
         ),
         "not bought: only the provider's answer or two people say so",
@@ -174,7 +180,9 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         f" OR {_DIGITS_TEMPLATE.format('NEW.corporation_number')}))"
         " OR (NEW.superseded_at IS NULL AND OLD.superseded_by IS NULL)"
         f" OR (NEW.superseded_at IS NULL AND NEW.superseded_by IS NULL AND "
-        + _make_other_row_exists_sql(f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR_SQL}")
+        + _make_other_row_exists_sql(
+            f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR_STATE_SQL}"
+        )
         + ")",
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
@@ -205,8 +213,9 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
 )
 CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(
-        f"{_HAS_VALID_STATUS_SQL} AND NEW.certainty = {_KNOWN_SQL} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
-        " NEW.operation_id, NEW.superseded_at, NEW.superseded_by, NEW.renews, NEW.duplicate_of) IS NULL",
+        f"{_HAS_VALID_STATUS_SQL} AND NEW.certainty = {_KNOWN_CERTAINTY_SQL} AND NEW.version = 1"
+        " AND COALESCE(NEW.work_state, NEW.operation_id, NEW.superseded_at, NEW.superseded_by,"
+        " NEW.renews, NEW.duplicate_of) IS NULL",
         "other applications add rows with the original columns and the state alone",
     ),
 )

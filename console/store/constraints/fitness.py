@@ -76,9 +76,11 @@ def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]
 def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that an SQLite database has all triggers of the audit trail, and all of the console's other triggers
     unaltered."""
-    present = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
-    missing = (*sorted(_AUDIT_TRIGGERS - present), *sqlite_money.list_missing_triggers(conn))
-    yield FitnessFinding("audit_guards", not missing, {"triggers": len(present), "missing": missing})
+    present_triggers = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
+    missing_triggers = (*sorted(_AUDIT_TRIGGERS - present_triggers), *sqlite_money.list_missing_triggers(conn))
+    yield FitnessFinding(
+        "audit_guards", not missing_triggers, {"triggers": len(present_triggers), "missing": missing_triggers}
+    )
 
 
 # Servers
@@ -115,15 +117,15 @@ def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFind
     without Galera isn't checked.
     """
     nodes = len(database.server.nodes) if database.server else 1
-    on = _read_server_variable(conn, "wsrep_on") == "ON"
-    if not on and nodes == 1:
+    is_cluster_on = _read_server_variable(conn, "wsrep_on") == "ON"
+    if not is_cluster_on and nodes == 1:
         return
     size, status = (
         _read_status_variable(conn, "wsrep_cluster_size") or "0",
         _read_status_variable(conn, "wsrep_cluster_status") or "-",
     )
     facts = {"size": int(size), "status": status, "nodes": nodes}
-    yield FitnessFinding("cluster", on and status == "Primary", facts)
+    yield FitnessFinding("cluster", is_cluster_on and status == "Primary", facts)
     yield FitnessFinding("cluster_size", int(size) >= MIN_CLUSTER_NODES, facts, stops_purchases=False)
 
 
@@ -140,14 +142,17 @@ def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     person, has a password, and must use an encrypted connection from other machines. Also check the server's
     password rules.
     """
-    elsewhere, faults = account_properties.accepts_remote_clients(conn), account_properties.find_account_faults(conn)
+    accepts_remote, faults = (
+        account_properties.accepts_remote_clients(conn),
+        account_properties.find_account_faults(conn),
+    )
     if faults is None:
-        is_unreadable = elsewhere and grants.may_grant(conn)
+        is_unreadable = accepts_remote and grants.may_grant(conn)
         facts = {"faults": ["SELECT ON mysql.user"] if is_unreadable else [], "count": int(is_unreadable)}
         yield FitnessFinding("accounts", not is_unreadable, facts, stops_purchases=False)
     else:
         yield FitnessFinding("accounts", not faults, {"faults": faults[:_MAX_LISTED_FAULTS], "count": len(faults)})
-    missing = account_properties.find_missing_password_rules(conn) if elsewhere else ()
+    missing = account_properties.find_missing_password_rules(conn) if accepts_remote else ()
     yield FitnessFinding("passwords", not missing, {"missing": list(missing)}, stops_purchases=False)
 
 
@@ -160,9 +165,9 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Two checks. On a connection of the schema account, which alone sees these rights: that the stored procedure
-    that ends blocking sessions has its rights. On a connection of a worker to MySQL: that the worker can roll
-    prepared transactions back. Failures are only reported.
+    """Make two checks. On a connection of the schema account, which alone sees these rights, check that the stored
+    procedure that ends blocking sessions has its rights. On a connection of a worker to MySQL, check that the worker
+    can roll prepared transactions back. Yield a finding for each failure; these findings are only reported.
     """
     if grants.may_grant(conn):
         missing = lock_holders.list_missing_procedure_rights(conn)
@@ -181,8 +186,8 @@ def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding
 
 
 def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the AUTO_INCREMENT counter that is used up most. From _COUNTER_FAULT_PERCENT of used ids on it is
-    reported; with fewer than MIN_REMAINING_IDS ids left, purchases stop."""
+    """Check the AUTO_INCREMENT counter with the largest share of used ids. A finding reports it if at least
+    _COUNTER_FAULT_PERCENT of its ids are used; with fewer than MIN_REMAINING_IDS ids left, purchases stop."""
     most_used, *_rest = row_counters.read_counters(conn) or (row_counters.RowCounter("-", 1, 2**63 - 1),)
     used = round(100 * (1 - most_used.remaining / most_used.largest_id), 1)
     facts = {"table": most_used.table, "left": most_used.remaining, "used_percent": used}

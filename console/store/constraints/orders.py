@@ -48,8 +48,8 @@ _ORDER_STATE_RULE = TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS, "status")
 def _make_fill_rule(column: str, *proof: str) -> TriggerRule:
     """Return a rule for one of the shop's columns: the console may write it only while it is empty, and only with
     a value that a payment `p` of this order has. `proof`: SQL conditions on the payment `p`."""
-    proven = exists_sql(f"{_ORDER_PAYMENTS_SQL} AND {' AND '.join(proof)}")
-    empty = f"COALESCE(OLD.{column}, '') = '' AND {proven}"
+    is_proven_sql = exists_sql(f"{_ORDER_PAYMENTS_SQL} AND {' AND '.join(proof)}")
+    empty = f"COALESCE(OLD.{column}, '') = '' AND {is_proven_sql}"
     return TriggerRule(
         f"{unchanged_sql(column)} OR ({empty})", "the shop's columns are filled once, by a payment of the order"
     )

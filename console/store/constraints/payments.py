@@ -49,7 +49,7 @@ MONEY_MOVED_STATES = (
 )
 """Payment states which mean that the payer's money was collected."""
 INITIAL_PAYMENT_STATES = (PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
-_QUERY_CALL, _START_CALL = "payment", "start"
+_QUERY_CALL_NAME, _START_CALL_NAME = "payment", "start"
 """Names of two provider calls, as in the source of evidence (`provider.call`): the query of a payment's state, and
 the start of a payment.
 """
@@ -82,7 +82,10 @@ def _has_answer_sql(*kinds: OutcomeClass, condition: str) -> str:
     )
 
 
-_IS_START_CALL, _IS_NO_START_CALL = f"{_CALL_NAME_SQL} = '{_START_CALL}'", f"{_CALL_NAME_SQL} <> '{_START_CALL}'"
+_IS_START_CALL, _IS_NO_START_CALL = (
+    f"{_CALL_NAME_SQL} = '{_START_CALL_NAME}'",
+    f"{_CALL_NAME_SQL} <> '{_START_CALL_NAME}'",
+)
 _WAS_PAYMENT_PAID_SQL = _has_answer_sql(OutcomeClass.SUCCEEDED, condition=_IS_NO_START_CALL)
 _WAS_PAYMENT_TAKEN_BACK_SQL = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition=_IS_NO_START_CALL)
 _WAS_DECIDED_BY_PEOPLE_SQL = is_second_person_sql(
@@ -100,7 +103,7 @@ _HAS_PAYMENT_EXPIRED_SQL = (
     + _has_answer_sql(
         OutcomeClass.PENDING,
         OutcomeClass.NOT_FOUND,
-        condition=f"{_CALL_NAME_SQL} = '{_QUERY_CALL}' AND e.at > OLD.payment_expires_at",
+        condition=f"{_CALL_NAME_SQL} = '{_QUERY_CALL_NAME}' AND e.at > OLD.payment_expires_at",
     )
     + ")"
 )
@@ -126,7 +129,7 @@ _WAS_RESOLVED_BY_PEOPLE_SQL = is_second_person_sql(
 _PAYMENT_LINK_RULE = TriggerRule(
     "NEW.url IS NULL OR (NEW.url LIKE 'https://_%' AND NOT NEW.url REGEXP '[[:cntrl:]]')", "a link begins with https"
 )
-_LATE_AFTER_RULE = TriggerRule(
+_LATE_AFTER_COLUMN_RULE = TriggerRule(
     f"NEW.late_after IS NULL OR {has_state_sql('NEW.late_after', ENDED_UNPAID_STATES)}",
     "money is late after an end without it",
 )
@@ -147,7 +150,7 @@ _PAYMENT_INSERT_RULES = (
     _PAYMENT_LINK_RULE,
     TriggerRule("NOT NEW.provider REGEXP '[^a-z0-9_-]' AND CHAR_LENGTH(NEW.provider) > 0", "no such provider's name"),
     WORK_STATE_RULE,
-    _LATE_AFTER_RULE,
+    _LATE_AFTER_COLUMN_RULE,
 )
 _PAYMENT_UPDATE_RULES = (
     VERSION_RULE,
@@ -172,7 +175,7 @@ _PAYMENT_UPDATE_RULES = (
     state_since.make_server_rule("status", "certainty"),
     CERTAINTY_RULE,
     WORK_STATE_RULE,
-    _LATE_AFTER_RULE,
+    _LATE_AFTER_COLUMN_RULE,
     _PAYMENT_LINK_RULE,
     TriggerRule(
         f"NEW.captured_minor <= {LARGEST_AMOUNT_MINOR}"

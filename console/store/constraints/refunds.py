@@ -118,8 +118,8 @@ def _has_answer_sql(*kinds: OutcomeClass, condition: str = "TRUE") -> str:
     )
 
 
-def _make_is_second_person_sql(proposed: RefundState) -> str:
-    return is_second_person_sql("OLD.id", "refund", proposed.value)
+def _make_is_second_person_sql(proposed_state: RefundState) -> str:
+    return is_second_person_sql("OLD.id", "refund", proposed_state.value)
 
 
 def _is_request_about_refund_sql(action: str, refund: str = "OLD.id") -> str:

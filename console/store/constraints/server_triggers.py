@@ -95,12 +95,12 @@ class ServerTrigger:
 
 def make_all_triggers() -> tuple[ServerTrigger, ...]:
     """Return all triggers that a server database of this schema version must have."""
-    own = (
+    own_triggers = (
         ServerTrigger(table, event, _make_trigger_body(rules)) for (table, event), rules in ALL_SERVER_RULES.items()
     )
     return (
-        *own, *_make_triggers_of_desk_requests(), *_make_triggers_of_credit_checks(), *_make_triggers_of_orders(),
-        *_make_triggers_of_stock(),
+        *own_triggers, *_make_triggers_of_desk_requests(), *_make_triggers_of_credit_checks(),
+        *_make_triggers_of_orders(), *_make_triggers_of_stock(),
     )  # fmt: skip
 
 
@@ -113,20 +113,20 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
     `run_on_shared_table`, if given, executes each statement on that table, because other applications use the
     table at the same time.
     """
-    existing = _read_existing_triggers(conn)
+    existing_triggers = _read_existing_triggers(conn)
     required_triggers = {trigger.name: trigger for trigger in _list_applicable_triggers(conn)}
     owner = str(conn.exec_driver_sql("SELECT CURRENT_USER()").scalar_one())
-    intact = {
+    intact_names = {
         name
-        for name, stored in existing.items()
+        for name, stored in existing_triggers.items()
         if name in required_triggers and stored == (required_triggers[name].body, owner)
     }
-    altered, unknown = (
-        sorted(set(existing) & set(required_triggers) - intact),
-        sorted(set(existing) - set(required_triggers)),
+    altered_names, unknown = (
+        sorted(set(existing_triggers) & set(required_triggers) - intact_names),
+        sorted(set(existing_triggers) - set(required_triggers)),
     )
-    steps = [(name, step) for name in altered for step in _make_replacement_statements(required_triggers[name])]
-    steps += [(name, required_triggers[name].sql) for name in sorted(set(required_triggers) - set(existing))]
+    steps = [(name, step) for name in altered_names for step in _make_replacement_statements(required_triggers[name])]
+    steps += [(name, required_triggers[name].sql) for name in sorted(set(required_triggers) - set(existing_triggers))]
     steps += [(name, _make_drop_statement(name)) for name in unknown]
     for name, sql in steps:
         if run_on_shared_table is not None and name.startswith(TRIGGER_PREFIX + checks.CREDIT_CHECK_TABLE):
@@ -155,23 +155,27 @@ def _make_drop_statement(name: str) -> str:
 def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
     """Return the faults of the triggers that the connected account may see. A fault is a missing, altered or
     unknown trigger, triggers with different owners, or a server whose SYSDATE a session can forge."""
-    existing = _read_existing_triggers(conn)
+    existing_triggers = _read_existing_triggers(conn)
     visible = list_tables_with_visible_triggers(conn)
     required_triggers = {
         trigger.name: trigger
         for trigger in _list_applicable_triggers(conn)
         if visible is None or trigger.table in visible
     }
-    owners = {owner for _, owner in existing.values()}
-    missing = [AccessFault("missing_trigger", name) for name in sorted(set(required_triggers) - set(existing))]
-    altered = [
-        AccessFault("altered_trigger", name)
-        for name in sorted(set(required_triggers) & set(existing))
-        if existing[name][0] not in (required_triggers[name].body, None)
+    owners = {owner for _, owner in existing_triggers.values()}
+    missing_faults = [
+        AccessFault("missing_trigger", name) for name in sorted(set(required_triggers) - set(existing_triggers))
     ]
-    unknown = [AccessFault("unknown_trigger", name) for name in sorted(set(existing) - set(required_triggers))]
-    foreign = [AccessFault("triggers_of_several_owners", ", ".join(sorted(owners)))] if len(owners) > 1 else []
-    return (*missing, *altered, *unknown, *foreign, *_find_clock_faults(conn))
+    altered_faults = [
+        AccessFault("altered_trigger", name)
+        for name in sorted(set(required_triggers) & set(existing_triggers))
+        if existing_triggers[name][0] not in (required_triggers[name].body, None)
+    ]
+    unknown = [
+        AccessFault("unknown_trigger", name) for name in sorted(set(existing_triggers) - set(required_triggers))
+    ]
+    owner_faults = [AccessFault("triggers_of_several_owners", ", ".join(sorted(owners)))] if len(owners) > 1 else []
+    return (*missing_faults, *altered_faults, *unknown, *owner_faults, *_find_clock_faults(conn))
 
 
 def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
@@ -183,14 +187,14 @@ def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
 
 
 def _make_triggers_of_credit_checks() -> Iterator[ServerTrigger]:
-    added, by_others = (
+    console_rules, by_others = (
         row_counters.make_id_rules(checks.CREDIT_CHECK_TABLE),
         row_counters.make_id_rules_for_others(checks.CREDIT_CHECK_TABLE),
     )
     by_both: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         (
             "INSERT",
-            (*checks.CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE, *added),
+            (*checks.CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE, *console_rules),
             (*checks.CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS, *by_others),
         ),
         ("UPDATE", checks.CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE, checks.CREDIT_CHECK_UPDATE_RULES_FOR_OTHER_PROGRAMS),
@@ -299,11 +303,13 @@ def _read_existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str
         "SELECT trigger_name, action_statement, definer FROM information_schema.triggers"
         " WHERE trigger_schema = DATABASE() AND LEFT(trigger_name, 8) = 'console_'"
     ).all()
-    existing = {str(name): (body, str(definer)) for name, body, definer in rows}  # an ordinary account sees no text
+    existing_triggers = {
+        str(name): (body, str(definer)) for name, body, definer in rows
+    }  # an ordinary account sees no text
     if is_mariadb(conn):
-        return existing
-    written = {name: _read_exact_body(conn, name) for name in existing}
-    return {name: (text, existing[name][1]) for name, text in written.items() if text is not None}
+        return existing_triggers
+    exact_bodies = {name: _read_exact_body(conn, name) for name in existing_triggers}
+    return {name: (text, existing_triggers[name][1]) for name, text in exact_bodies.items() if text is not None}
 
 
 def _read_exact_body(conn: Connection, name: str) -> str | None:

@@ -199,13 +199,13 @@ def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: st
     the person has typed the password for it.
     """
     ends = ", ".join(f"'{end}'" for end in proposed or ("error",))
-    other = exists_sql(
+    other_proposal_sql = exists_sql(
         f"approvals a JOIN evidence e ON e.id > a.evidence_id WHERE a.subject_kind = '{kind}'"
         f" AND a.subject_id = CAST({subject} AS CHAR) AND a.closed_at IS NULL AND a.proposed IN ({ends})"
         f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
     )
-    return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_REQUEST_CONFIRMED_SQL)} AND {other})"
+    return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_REQUEST_CONFIRMED_SQL)} AND {other_proposal_sql})"
 
 
 def exists_sql(from_clause: str) -> str:

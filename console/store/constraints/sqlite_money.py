@@ -44,9 +44,11 @@ def renew_triggers(conn: Connection) -> None:
 def list_missing_triggers(conn: Connection) -> tuple[str, ...]:
     """Return the names of those triggers that `renew_triggers` creates and that are missing or altered in this
     SQLite database. The triggers of the audit trail aren't among them."""
-    existing = {str(name): str(sql) for name, sql in conn.exec_driver_sql(_TRIGGERS_QUERY)}
+    existing_triggers = {str(name): str(sql) for name, sql in conn.exec_driver_sql(_TRIGGERS_QUERY)}
     return tuple(
-        trigger.name for trigger in _list_required_triggers(conn) if existing.get(trigger.name) != trigger.sql
+        trigger.name
+        for trigger in _list_required_triggers(conn)
+        if existing_triggers.get(trigger.name) != trigger.sql
     )
 
 

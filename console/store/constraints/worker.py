@@ -69,14 +69,14 @@ _IS_SWITCH_REQUEST_SQL = (
 """SQL condition: the desk request `r` asks for this setting of this switch."""
 
 
-def _make_no_deletion_rules(what: str) -> tuple[TriggerRule, ...]:
-    return (TriggerRule(NEVER_TRUE_SQL, f"{what} never deleted"),)
+def _make_no_deletion_rules(table_rows_text: str) -> tuple[TriggerRule, ...]:
+    return (TriggerRule(NEVER_TRUE_SQL, f"{table_rows_text} never deleted"),)
 
 
-def _make_end_condition(ended: str) -> str:
-    """Return an SQL condition: NEW has an instant in `ended_at` if the SQL condition `ended` is true, and NULL if
-    it is false."""
-    return f"({ended}) = (NEW.ended_at IS NOT NULL)"
+def _make_end_condition(has_ended_sql: str) -> str:
+    """Return an SQL condition: NEW has an instant in `ended_at` if the SQL condition `has_ended_sql` is true, and
+    NULL if it is false."""
+    return f"({has_ended_sql}) = (NEW.ended_at IS NOT NULL)"
 
 
 _ALERT_INSERT_RULES = (

@@ -117,43 +117,51 @@ _STORED_NUMBER_SPELLING_QUERY = select(credit_checks.c.corporation_number).where
 _INSERT_CREDIT_CHECK_STATEMENT = insert(credit_checks)
 
 
-def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
-    """Return the credit check with this id; None if there is none. `lapsed`: ids of credit checks whose purchase
+def find(conn: Connection, record_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> CreditCheck | None:
+    """Return the credit check with this id; None if there is none. `lapsed_ids`: ids of credit checks whose purchase
     call has lapsed (its process crashed or froze); a pending one of them is returned with an unknown outcome."""
     row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"of": record_id}).first()
-    return make_record(row, lapsed) if row else None
+    return make_record(row, lapsed_ids) if row else None
 
 
-def find_by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
-    """Return all credit checks of a corporation number, newest first. `lapsed`: ids of credit checks whose purchase
-    call has lapsed (its process crashed or froze); those of them that are stored as pending are returned with an
-    unknown outcome.
+def find_by_number(
+    conn: Connection, number: str, lapsed_ids: AbstractSet[int] = frozenset()
+) -> tuple[CreditCheck, ...]:
+    """Return all credit checks of a corporation number, newest first. `lapsed_ids`: ids of credit checks whose
+    purchase call has lapsed (its process crashed or froze); those of them that are stored as pending are returned
+    with an unknown outcome.
     """
-    return select_by_number(number, conn.execute(_CREDIT_CHECKS_BY_NUMBER_QUERY, {"number": number}).all(), lapsed)
+    return select_by_number(
+        number, conn.execute(_CREDIT_CHECKS_BY_NUMBER_QUERY, {"number": number}).all(), lapsed_ids
+    )
 
 
-def select_by_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[int]) -> tuple[CreditCheck, ...]:
+def select_by_number(
+    number: str, rows: Sequence[Sequence[Any]], lapsed_ids: AbstractSet[int]
+) -> tuple[CreditCheck, ...]:
     """Return those credit checks among `rows` that have this corporation number, newest first.
 
-    `rows`: rows of a query over `get_base_query()`. `lapsed`: ids of credit checks whose purchase call has lapsed
+    `rows`: rows of a query over `get_base_query()`. `lapsed_ids`: ids of credit checks whose purchase call has lapsed
     (its process crashed or froze); those of them that are stored as pending are returned with an unknown outcome.
     """
-    records = [make_record(row, lapsed) for row in rows]
+    records = [make_record(row, lapsed_ids) for row in rows]
     records.sort(key=_get_record_id, reverse=True)
     return tuple([record for record in records if record.corporation_number == number])
 
 
 def find_live(
-    conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, client_id: str, number: str, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> CreditCheck | None:
     """Return the live credit check that holds the claim on (client, corporation number). If there is none, return the
     oldest live credit check of this client and number whose stored number SQL can't normalise. Return None if there
-    is neither. `lapsed`: ids of credit checks whose purchase call has lapsed; those of them that are stored as
+    is neither. `lapsed_ids`: ids of credit checks whose purchase call has lapsed; those of them that are stored as
     pending are returned with an unknown outcome.
     """
     pair = (int(client_id), number)
     rows = conn.execute(_CREDIT_CHECK_BY_CLAIM_QUERY, {"client": pair[0], "number": number}).all()
-    records = [make_record(row, lapsed) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))]
+    records = [
+        make_record(row, lapsed_ids) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))
+    ]
     return next(
         (
             record
@@ -179,25 +187,25 @@ def find_claim_holders(
 def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
     """Return the live credit checks of these corporation numbers, by number, oldest first. A number without a live
     credit check has no key. Rows whose stored number SQL can't normalise are left out."""
-    found: dict[str, tuple[CreditCheck, ...]] = {}
+    checks_by_number: dict[str, tuple[CreditCheck, ...]] = {}
     rows = conn.execute(_LIVE_CHECKS_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
     for record in (make_record(row, frozenset()) for row in rows):
         if record.is_live:
             number = record.corporation_number
-            found[number] = (*found.get(number, ()), record)
-    return found
+            checks_by_number[number] = (*checks_by_number.get(number, ()), record)
+    return checks_by_number
 
 
 def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
-    """Return the live credit check of this client and corporation number. If there is none, return the newest one
-    that gave up its claim for a renewal which doesn't exist or has failed. Return None if there is neither."""
-    which = {"client": int(client_id), "number": number}
-    if conn.execute(_POSSIBLE_CLAIM_HOLDER_QUERY, which).first() is None:
+    """Return the live credit check of this client and corporation number. If there is none, return the newest credit
+    check that gave up its claim for a renewal which doesn't exist or has failed. Return None if there is neither."""
+    parameters = {"client": int(client_id), "number": number}
+    if conn.execute(_POSSIBLE_CLAIM_HOLDER_QUERY, parameters).first() is None:
         return None
     live_record = find_live(conn, client_id, number)
     if live_record is not None:
         return live_record
-    rows = conn.execute(_GIVEN_UP_CLAIM_QUERY, which).all()
+    rows = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).all()
     return make_record(rows[0], frozenset()) if rows else None
 
 
@@ -209,8 +217,8 @@ def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
     StaleRow if the row has changed since it was read.
     """
     at = convert_to_naive_utc(read_current_time(conn, now))
-    spelled = conn.scalar(_STORED_NUMBER_SPELLING_QUERY, {"of": record.id})
-    values = {} if spelled == record.corporation_number else {"corporation_number": record.corporation_number}
+    stored_spelling = conn.scalar(_STORED_NUMBER_SPELLING_QUERY, {"of": record.id})
+    values = {} if stored_spelling == record.corporation_number else {"corporation_number": record.corporation_number}
     change_record(conn, record, now, superseded_at=at, **values)
 
 
@@ -246,46 +254,51 @@ def find_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck
 
 
 def select_records(
-    conn: Connection, query: Select[Any], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, query: Select[Any], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
-    """Run a query that the caller has made from `get_base_query()` and return its credit checks. `lapsed`: ids of
+    """Run a query that the caller has made from `get_base_query()` and return its credit checks. `lapsed_ids`: ids of
     credit checks whose purchase call has lapsed (its process crashed or froze); those of them that are stored as
     pending are returned with an unknown outcome.
     """
-    return tuple(make_record(row, lapsed) for row in conn.execute(query))
+    return tuple(make_record(row, lapsed_ids) for row in conn.execute(query))
 
 
 def find_by_prefix(
-    conn: Connection, number: str, name: str, limit: int, lapsed: AbstractSet[int]
+    conn: Connection, number: str, name: str, limit: int, lapsed_ids: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
     """Return at most `limit` credit checks whose corporation number begins with `number`; if `number` is empty, those
     whose company name begins with `name`. They are sorted by number or name, then by descending id.
 
-    `lapsed`: ids of credit checks whose purchase call has lapsed (its process crashed or froze); those of them that
-    are stored as pending are returned with an unknown outcome.
+    `lapsed_ids`: ids of credit checks whose purchase call has lapsed (its process crashed or froze); those of them
+    that are stored as pending are returned with an unknown outcome.
     """
     if number:
-        return _read_records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed)
+        return _read_records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed_ids)
     return (
-        _read_records_in_range(conn, credit_checks.c.company_name, name, name + "\U0010ffff", limit, lapsed)
+        _read_records_in_range(conn, credit_checks.c.company_name, name, name + "\U0010ffff", limit, lapsed_ids)
         if name
         else ()
     )
 
 
 def _read_records_in_range(
-    conn: Connection, column: ColumnElement[Any], first: str, beyond: str, limit: int, lapsed: AbstractSet[int]
+    conn: Connection,
+    column: ColumnElement[Any],
+    first_value: str,
+    beyond: str,
+    limit: int,
+    lapsed_ids: AbstractSet[int],
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` credit checks with `first` <= `column` < `beyond`, sorted by the value of the column,
-    then descending id. The query first reads at most `limit` distinct values, because a server would otherwise
-    sort all rows of the range.
+    """Return at most `limit` credit checks with `first_value` <= `column` < `beyond`, sorted by the value of the
+    column, then descending id. The query first reads at most `limit` distinct values, because a server would
+    otherwise sort all rows of the range.
     """
-    values = select(column.label("value")).where(column >= first, column < beyond).distinct().order_by(column)
+    values = select(column.label("value")).where(column >= first_value, column < beyond).distinct().order_by(column)
     first_values = values.limit(limit).subquery()
     rows = _CREDIT_CHECKS_QUERY.join_from(first_values, credit_checks, column == first_values.c.value).order_by(
         column, credit_checks.c.id.desc()
     )
-    return select_records(conn, rows.limit(limit), lapsed)
+    return select_records(conn, rows.limit(limit), lapsed_ids)
 
 
 def insert_pending(
@@ -342,8 +355,8 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
     if target not in (None, record.state) or values.get("certainty", record.certainty) != record.certainty:
         values["state_since"] = convert_to_naive_utc(now)
     values |= {"version": record.version + 1, "changed_at": convert_to_naive_utc(now)}
-    which = {"of": record.id, "as_read": record.version}
-    if conn.execute(_make_update_statement(tuple(values)), values | which).rowcount != 1:
+    parameters = {"of": record.id, "as_read": record.version}
+    if conn.execute(_make_update_statement(tuple(values)), values | parameters).rowcount != 1:
         raise StaleRow(record.id)
     announce_change(conn, record.id, now)
 

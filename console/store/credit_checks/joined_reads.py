@@ -61,8 +61,8 @@ def search_number(conn: Connection, number: str, name: str | None, *, admit_unli
     if person is None and name is not None and admit_unlisted:
         person = people.find_person_without_operators(conn, name)
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
-    lapsed = frozenset([row.id for row in rows if row[4]])
-    return SearchResult(person, credit_checks.select_by_number(number, check_rows, lapsed), bool(rows[0][3]))
+    lapsed_ids = frozenset([row.id for row in rows if row[4]])
+    return SearchResult(person, credit_checks.select_by_number(number, check_rows, lapsed_ids), bool(rows[0][3]))
 
 
 def find_record(conn: Connection, record_id: int) -> CreditCheck | None:

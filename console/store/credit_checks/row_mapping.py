@@ -26,10 +26,10 @@ CREDIT_CHECK_COLUMNS = (
 )  # fmt: skip
 
 
-def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
-    """Convert a row with the columns CREDIT_CHECK_COLUMNS into a credit check. State and work of a row that
-    another application wrote are derived from its other columns. `lapsed`: ids of credit checks whose purchase
-    call has lapsed; a pending one of them gets an unknown outcome.
+def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck:
+    """Return the credit check of a row with the columns CREDIT_CHECK_COLUMNS. State and work of a row that another
+    application wrote are derived from its other columns. `lapsed_ids`: ids of credit checks whose purchase call has
+    lapsed; a pending one of them gets an unknown outcome.
     """
     (
         record_id,
@@ -45,25 +45,25 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         provider_id,
         name,
         result,
-        purchased,
+        purchased_at,
         expired,
         pdf,
         superseded_by,
         operation_id,
         version,
-        created,
-        changed,
+        created_at,
+        changed_at,
         error_code,
         viewing_over,
         duplicate_of,
         own_work,
         dates_zone,
         since,
-        sent,
+        sent_at,
     ) = row
     stored_work = Work(WorkState(work_state), _read_as_utc(work_at), work_reason, attempts)
     state, work = _derive_state(CheckState(status), stored_work, provider_id, has_own_work=own_work is not None)
-    if record_id in lapsed and state is CheckState.PENDING and certainty == Certainty.KNOWN:
+    if record_id in lapsed_ids and state is CheckState.PENDING and certainty == Certainty.KNOWN:
         certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
     return CreditCheck(
         id=record_id,
@@ -75,19 +75,19 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         credit_check_id=provider_id,
         company_name=name,
         result=result,
-        purchased_at=_read_as_utc(purchased, dates_zone),
+        purchased_at=_read_as_utc(purchased_at, dates_zone),
         expired_at=_read_as_utc(expired, dates_zone),
         pdf_file_path=pdf,
-        incomplete=_list_missing_values(name, result, purchased and expired, pdf)
+        incomplete=_list_missing_values(name, result, purchased_at and expired, pdf)
         if state is CheckState.SUCCESS
         else (),
         superseded_by=superseded_by,
         operation_id=operation_id,
         version=version,
-        created_at=_read_as_utc(created),
-        changed_at=_read_as_utc(changed),
+        created_at=_read_as_utc(created_at),
+        changed_at=_read_as_utc(changed_at),
         state_since=convert_to_known_instant(since),
-        sent_at=_read_as_utc(sent),
+        sent_at=_read_as_utc(sent_at),
         error_code=error_code,
         viewing_over=bool(viewing_over),
         duplicate_of=duplicate_of,

@@ -62,8 +62,8 @@ def list_changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMa
     if after is None:
         return _make_present_mark(conn), ()
     if conn.dialect.name == "sqlite":  # SQLite has one writer at a time: no id is open
-        fresh = _read_later_rows(conn, after)
-        return _compute_next_mark(after, fresh, ()), _list_changed_subjects(fresh)
+        later_rows = _read_later_rows(conn, after)
+        return _compute_next_mark(after, later_rows, ()), _list_changed_subjects(later_rows)
     return read_changes_after_state_query(
         conn, after, conn.execute(FEED_STATE_QUERY, make_state_parameters(after)).one()
     )
@@ -99,17 +99,17 @@ def _list_changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ..
 def _make_present_mark(conn: Connection) -> FeedMark:
     """Return the mark of a reader that begins now. Rows of the feed that exist already don't count as changes."""
     latest = int(conn.scalar(_LATEST_CHANGE_ID_QUERY) or 0)
-    closed = latest if conn.dialect.name == "sqlite" else max(0, latest - FIRST_OPEN_IDS)
-    seen_ids = frozenset(row.id for row in _read_open_rows(conn, closed, latest))
-    return FeedMark(latest, seen_ids, closed, latest, time.monotonic())
+    closed_id = latest if conn.dialect.name == "sqlite" else max(0, latest - FIRST_OPEN_IDS)
+    seen_ids = frozenset(row.id for row in _read_open_rows(conn, closed_id, latest))
+    return FeedMark(latest, seen_ids, closed_id, latest, time.monotonic())
 
 
 def _read_later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
     return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.latest}).all()
 
 
-def _read_open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRow]:
-    return conn.execute(_OPEN_CHANGES_QUERY, {"closed": closed, "upto": upto}).all()
+def _read_open_rows(conn: Connection, closed_id: int, upto: int) -> Sequence[FeedRow]:
+    return conn.execute(_OPEN_CHANGES_QUERY, {"closed": closed_id, "upto": upto}).all()
 
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
@@ -118,13 +118,13 @@ def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterab
     one of that time are closed: the reader expects no further rows with them, so the mark doesn't list them.
     """
     latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
-    seen_ids, closed, closing, turned = (
+    seen_ids, closed_id, closing, turned = (
         after.seen.union(new_ids),
         after.closed,
         after.latest_when_marked,
         after.marked_at_seconds,
     )
     if now - turned >= OPEN_SECONDS:
-        closed, closing, turned = closing, latest, now
-        seen_ids = frozenset(row_id for row_id in seen_ids if row_id > closed)
-    return FeedMark(latest, seen_ids, closed, closing, turned)
+        closed_id, closing, turned = closing, latest, now
+        seen_ids = frozenset(row_id for row_id in seen_ids if row_id > closed_id)
+    return FeedMark(latest, seen_ids, closed_id, closing, turned)

@@ -45,10 +45,12 @@ def update_if_unchanged(
     Raises StaleRow if no row matches.
     """
     row_id, version = id_and_version
-    written = {column: make_storable_value(value) for column, value in values.items()} | {"version": version + 1}
-    compared = {f"as_read_{column}": make_storable_value(value) for column, value in unchanged.items()}
-    statement = _make_update_statement(table, tuple(written), tuple(unchanged))
-    if conn.execute(statement, {**written, **compared, "of": row_id, "as_read": version}).rowcount != 1:
+    written_values = {column: make_storable_value(value) for column, value in values.items()} | {
+        "version": version + 1
+    }
+    compared_values = {f"as_read_{column}": make_storable_value(value) for column, value in unchanged.items()}
+    statement = _make_update_statement(table, tuple(written_values), tuple(unchanged))
+    if conn.execute(statement, {**written_values, **compared_values, "of": row_id, "as_read": version}).rowcount != 1:
         raise StaleRow(row_id)
 
 
@@ -73,8 +75,8 @@ def make_storable_value(value: object) -> object:
 
 def refuse_fixed_columns(fixed_columns: Set[str], values: Mapping[str, object]) -> None:
     """Raise ForbiddenTransition (a bug of the caller) if `values` has one of `fixed_columns`, which never change."""
-    if touched := fixed_columns & values.keys():
-        raise ForbiddenTransition(f"never changed so: {', '.join(sorted(touched))}")
+    if touched_columns := fixed_columns & values.keys():
+        raise ForbiddenTransition(f"never changed so: {', '.join(sorted(touched_columns))}")
 
 
 def insert_and_announce(
@@ -113,8 +115,8 @@ def make_due_query(table: Table, rows: Select[Any]) -> Select[Any]:
     """
     columns = table.c
     waits = columns.work_state == WorkState.SCHEDULED.value, columns.work_at <= bindparam("now")
-    waiting = rows.where(*waits, columns.work_reason.in_(bindparam("reasons", expanding=True)))
-    return waiting.order_by(columns.work_at).limit(bindparam("most", type_=Integer))
+    waiting_rows = rows.where(*waits, columns.work_reason.in_(bindparam("reasons", expanding=True)))
+    return waiting_rows.order_by(columns.work_at).limit(bindparam("most", type_=Integer))
 
 
 def announce_change(conn: Connection, kind: str, record_id: int, now: datetime) -> None:

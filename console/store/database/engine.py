@@ -110,18 +110,18 @@ class Database:
 
     @property
     def account(self) -> str | None:
-        """Name of the database account in the URL; None on SQLite, which has no accounts."""
+        """The name of the database account in the URL; None on SQLite, which has no accounts."""
         return self.url.username if self.is_server else None
 
     @property
     def file(self) -> Path | None:
-        """Path of the SQLite file; None for a server or a database in memory."""
+        """The path of the SQLite file; None for a server or a database in memory."""
         name = self.url.database
         return Path(name) if self.dialect == "sqlite" and name and name != ":memory:" else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a connection for reads. The reads make no writer wait.
+        """Context manager: open a connection for reads, and yield it. The reads make no writer wait.
 
         On SQLite all reads see one consistent state. On a server each statement sees the latest state. Raises
         ConsoleError for a database error that has an error code (`error_codes.find_error_code`), and ReadInterrupted
@@ -173,16 +173,18 @@ class Database:
         `run_in_transaction`, and ConsoleError for a database error that lasts longer than `retry_policy` allows.
         """
         retries = retry_policy.RetryCounters()
-        lost: list[Transaction] = []
+        lost_transactions: list[Transaction] = []
         while True:
             try:
-                return self._attempt_transaction(run_in_transaction, lost)
+                return self._attempt_transaction(run_in_transaction, lost_transactions)
             except Exception as error:
                 if isinstance(error, CommitUnproven) and error.tx.proof is not None:
-                    lost.append(error.tx)
+                    lost_transactions.append(error.tx)
                 if not (
                     self.is_server
-                    and retries.allows_retry(error, was_connected=self._has_connected, in_doubt=bool(lost))
+                    and retries.allows_retry(
+                        error, was_connected=self._has_connected, in_doubt=bool(lost_transactions)
+                    )
                 ):
                     _raise_console_error(error)
                     raise
@@ -191,7 +193,8 @@ class Database:
 
     @contextmanager
     def write_without_retries(self) -> Iterator[Transaction]:
-        """Open a write transaction without retries: for migrations and tests, while no other process writes."""
+        """Context manager: open a write transaction without retries, and yield it: for migrations and tests, while no
+        other process writes."""
         self._report_transaction_change(+1)
         try:
             with self._write_transaction() as tx:
@@ -214,21 +217,21 @@ class Database:
         self._report_transaction_change(+1)
         try:
             with self._write_transaction() as tx:
-                committed = _find_first_committed(lost_transactions, tx.conn) or tx
-                if committed is tx:
+                committed_transaction = _find_first_committed(lost_transactions, tx.conn) or tx
+                if committed_transaction is tx:
                     tx.result = work(tx)
                     if _find_first_committed(lost_transactions, tx.conn):
                         raise RunAgain("a lost COMMIT has arrived")
         finally:
             self._report_transaction_change(-1)
-        committed.run_commit_hooks()
-        result: T = committed.result
+        committed_transaction.run_commit_hooks()
+        result: T = committed_transaction.result
         return result
 
     @contextmanager
     def _write_transaction(self) -> Iterator[Transaction]:
-        """Open one write transaction and commit it at the end of the block. On SQLite it holds the write lock from
-        the start."""
+        """Context manager: open one write transaction, yield it, and commit it at the end of the block. On SQLite it
+        holds the write lock from the start."""
         if self.is_server:
             with self._connect(self.engine) as conn:
                 self._has_connected = True
@@ -308,7 +311,7 @@ class Database:
 
     @contextmanager
     def _sqlite_transaction(self, begin_statement: str) -> Iterator[Connection]:
-        """Open an SQLite transaction with `begin_statement`.
+        """Context manager: open an SQLite transaction with `begin_statement`, and yield its connection.
 
         The driver would send its own BEGIN only before the first write; in a test, 890 of 960 updates were lost
         because of that. An event listener of SQLAlchemy could also send the statement, but makes each statement a
@@ -352,8 +355,8 @@ class Database:
 
     @contextmanager
     def _connect(self, engine: Engine) -> Iterator[Connection]:
-        """Open a connection of this engine's pool. If the database was closed meanwhile, close it after the block:
-        `close` can't reach a connection that is in use."""
+        """Context manager: open a connection of this engine's pool, and yield it. If the database was closed
+        meanwhile, close the connection after the block: `close` can't reach a connection that is in use."""
         pool = engine.pool
         try:
             with engine.connect() as conn:

@@ -196,11 +196,11 @@ def is_connection_lost(error: DatabaseError | DBAPIError) -> bool:
     return find_error_number(error) in _CONNECTION_LOST_ERRORS
 
 
-def is_unreachable(refused: BaseException) -> bool:
+def is_unreachable(connection_error: BaseException) -> bool:
     """True if this error of a new connection means that the server can't be used. False for a server that only has no
     free connection.
     """
-    return _find_driver_error_number(refused) in _CONNECTION_LOST_ERRORS - _NO_FREE_CONNECTION_ERRORS
+    return _find_driver_error_number(connection_error) in _CONNECTION_LOST_ERRORS - _NO_FREE_CONNECTION_ERRORS
 
 
 def has_no_quorum(error: BaseException | None) -> bool:

@@ -94,7 +94,7 @@ class _LockWaitWatch:
     def __init__(self, database: Database) -> None:
         self.was_cancelled = False
         self._database = database
-        self._ended = threading.Event()
+        self._end_event = threading.Event()
         self._thread: threading.Thread | None = None
 
     def begin(self, connection: int) -> None:
@@ -104,17 +104,19 @@ class _LockWaitWatch:
         self._thread.start()
 
     def end(self) -> None:
-        self._ended.set()
+        self._end_event.set()
         if self._thread is not None:
             self._thread.join()
 
     def _watch_until_end(self, connection: int) -> None:
         since: float | None = None
-        while not self._ended.wait(_POLL_INTERVAL_SECONDS):
+        while not self._end_event.wait(_POLL_INTERVAL_SECONDS):
             try:
                 with self._database.read() as conn:
-                    waiting = "metadata lock" in str(conn.scalar(_STATEMENT_STATE_QUERY, {"id": connection})).lower()
-                    since = (since or time.monotonic()) if waiting else None
+                    is_waiting = (
+                        "metadata lock" in str(conn.scalar(_STATEMENT_STATE_QUERY, {"id": connection})).lower()
+                    )
+                    since = (since or time.monotonic()) if is_waiting else None
                     if since is not None and time.monotonic() - since >= LONGEST_WAIT_SECONDS:
                         self._kill_query(conn, connection)
                         since = None
@@ -122,6 +124,6 @@ class _LockWaitWatch:
                 _log.info("the watch over an ALTER: %s", error)
 
     def _kill_query(self, conn: Connection, connection: int) -> None:
-        if not self._ended.is_set():
+        if not self._end_event.is_set():
             self.was_cancelled = True
             conn.exec_driver_sql(f"KILL QUERY {connection}")

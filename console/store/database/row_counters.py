@@ -57,7 +57,7 @@ class RowCounter:
 
     @property
     def remaining(self) -> int:
-        """Number of ids that the table can still assign."""
+        """The number of ids that the table can still assign."""
         return max(0, self.largest_id - self.next_id + 1)
 
 
@@ -83,7 +83,7 @@ def require_remaining_ids(conn: Connection) -> None:
 
 def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
     if conn.dialect.name == "sqlite":
-        existing = [
+        existing_counters = [
             RowCounter(str(name), int(seq) + 1, 2**63 - 1)
             for name, seq in conn.exec_driver_sql(_SQLITE_COUNTERS_QUERY)
         ]
@@ -96,11 +96,11 @@ def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
             }
         ends = _largest_ids_by_engine[conn.engine]
         rows = list(conn.exec_driver_sql(_NEXT_IDS_QUERY))
-        existing = [
+        existing_counters = [
             RowCounter(str(table), int(next_id), ends[str(table)]) for table, next_id in rows if str(table) in ends
         ]
-    ours = (counter for counter in existing if counter.table in COUNTED_TABLES)
-    return tuple(sorted(ours, key=lambda counter: counter.remaining / counter.largest_id))
+    our_counters = (counter for counter in existing_counters if counter.table in COUNTED_TABLES)
+    return tuple(sorted(our_counters, key=lambda counter: counter.remaining / counter.largest_id))
 
 
 def _compute_largest_id(kind: str, column_type: str) -> int:

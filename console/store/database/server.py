@@ -90,7 +90,7 @@ class Server:
 
 
 def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
-    """Parse the URL of a server database.
+    """Return the server database (nodes and connection arguments) that a URL names.
 
     Options in its query: `ssl_ca`, `ssl_cert`, `ssl_key` (paths), `ssl_key_password`, and one `fallback=host:port`
     for each further node of a cluster. `ssl_verify_cert` and `ssl_verify_identity` are accepted without effect,
@@ -141,7 +141,7 @@ def _make_tls_options(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]
 
 
 def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
-    """Create a connection pool to this server: with `purpose` read in AUTOCOMMIT, with write in READ COMMITTED,
+    """Return a new connection pool to this server: with `purpose` read in AUTOCOMMIT, with write in READ COMMITTED,
     where the first statement begins the transaction."""
     engine = create_engine(
         server.url,
@@ -192,7 +192,10 @@ class _ConnectionOpener:
                 refusal = refusal or refused
                 continue
             record.info[_READS_VIEWS_KEY] = database != self._server.url.database
-            self._databases = (database, *(other for other in self._databases if other != database))
+            self._databases = (
+                database,
+                *(other_database for other_database in self._databases if other_database != database),
+            )
             return connection
         raise refusal or RuntimeError("there is at least one database")
 

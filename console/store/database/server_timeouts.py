@@ -45,10 +45,10 @@ class AnswerReader(io.RawIOBase):
         return size
 
     def _wait_for_bytes(self, buffer: Any, until: float) -> int:
-        while (remaining := until - time.monotonic()) > 0:
+        while (remaining_seconds := until - time.monotonic()) > 0:
             if not self._serves():
                 raise TimeoutError("the server serves no more")
-            self._socket.settimeout(max(_SHORTEST_TIMEOUT_SECONDS, min(remaining, CHECK_INTERVAL_SECONDS)))
+            self._socket.settimeout(max(_SHORTEST_TIMEOUT_SECONDS, min(remaining_seconds, CHECK_INTERVAL_SECONDS)))
             try:
                 return int(self._socket.recv_into(buffer))
             except TimeoutError:

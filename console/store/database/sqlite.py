@@ -20,8 +20,8 @@ _CONNECTION_PRAGMAS = (
 
 
 def open_engine(url: URL) -> Engine:
-    """Create an engine for this SQLite file. The driver's own BEGIN is switched off, because the driver would
-    send it only before the first write; `Database` sends BEGIN itself.
+    """Return a new engine for this SQLite file. The driver's own BEGIN is switched off, because the driver would send
+    it only before the first write; `Database` sends BEGIN itself.
     """
     # Values hold texts of people and answers of providers: no log line and no error message may contain them.
     engine = create_engine(
@@ -29,14 +29,14 @@ def open_engine(url: URL) -> Engine:
     )
 
     @event.listens_for(engine, "do_connect")
-    def _make_private(_dialect: object, _record: object, _args: object, _options: object) -> None:
+    def _create_private_file(_dialect: object, _record: object, _args: object, _options: object) -> None:
         """Create a missing file with mode 0600; SQLite gives its side files the same mode."""
         if url.database and url.database != ":memory:":
             with suppress(OSError):  # SQLite itself reports the error in more detail
                 make_private_file(Path(url.database))
 
     @event.listens_for(engine, "connect")
-    def _prepare(dbapi: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    def _set_pragmas_and_functions(dbapi: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
         cursor = dbapi.cursor()
         for pragma in _CONNECTION_PRAGMAS:
             cursor.execute("PRAGMA " + pragma)

@@ -85,9 +85,9 @@ def take_unreported_rows() -> tuple[UnreadableRow, ...]:
     """Return the unreadable rows that `read_each` has logged since the last call of this function, if the record
     to which they belong is known. Each row is returned only once per process, unless the caller puts it back."""
     with _unreported_rows_lock:
-        unreadable = tuple(_unreported_rows)
+        unreported_rows = tuple(_unreported_rows)
         _unreported_rows.clear()
-    return unreadable
+    return unreported_rows
 
 
 def put_back_row(row: UnreadableRow) -> None:

@@ -27,10 +27,10 @@ class RequestedAuditTrail:
     def __init__(self, desk: str) -> None:
         self._desk = desk
 
-    def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
+    def record_all(self, tx: Transaction, new_entries: Sequence[NewAuditEntry]) -> None:
         """Insert one desk request for each of the audit entries, in their order. The worker that writes the entry
-        uses the sender of the request as its person; `person` of `new` is ignored."""
-        for entry in new:
+        uses the sender of the request as its person; `person` of `new_entries` is ignored."""
+        for entry in new_entries:
             facts = {
                 "what": entry.action,
                 "subject_kind": entry.subject_kind,
@@ -55,7 +55,7 @@ def _encode_json(facts: object) -> str:
     text, becomes six readable characters (backslash, `u`, four digits): the worker refuses entries with surrogates.
     """
     text = json.dumps(facts, ensure_ascii=False, default=str)
-    return _LONE_SURROGATE_PATTERN.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text)
+    return _LONE_SURROGATE_PATTERN.sub(lambda match: f"\\\\u{ord(match[0]):04x}", text)
 
 
 _AUDIT_ACTIONS = frozenset(AuditAction)
@@ -97,15 +97,15 @@ def parse_audit_entry(person: str, args: str) -> NewAuditEntry:
     """
     try:
         facts = json.loads(args, parse_constant=_refuse_json_constant)
-        what, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
+        action_text, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
         kind, subject, reason = (_require_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
         json.dumps(detail, ensure_ascii=False, allow_nan=False).encode()  # 1e999 is read as infinite
     except (KeyError, RecursionError, TypeError) as malformed:
         raise ValueError("not an audit entry") from malformed
-    is_refusal = result == "refused" and what in _AUDIT_ACTIONS and what != AuditAction.AUDIT_ROOT
-    if not is_refusal and (what not in _ACTIONS_OF_DESKS or result not in ("done", "failed", "refused")):
+    is_refusal = result == "refused" and action_text in _AUDIT_ACTIONS and action_text != AuditAction.AUDIT_ROOT
+    if not is_refusal and (action_text not in _ACTIONS_OF_DESKS or result not in ("done", "failed", "refused")):
         raise ValueError("not an audit entry of a desk")
-    return NewAuditEntry(person, what, kind, subject, result, reason, detail)
+    return NewAuditEntry(person, action_text, kind, subject, result, reason, detail)
 
 
 def _require_text(value: object) -> str | None:

@@ -274,11 +274,11 @@ def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
     )
 
 
-def list_own_requests(conn: Connection, first: str, limit: int) -> tuple[StoredRequest, ...]:
-    """Return the desk requests of the connected account with ids from `first` on (ids grow with time), newest
+def list_own_requests(conn: Connection, first_request: str, limit: int) -> tuple[StoredRequest, ...]:
+    """Return the desk requests of the connected account with ids from `first_request` on (ids grow with time), newest
     first and at most `limit`. Requests for audit entries and withdrawals are left out. A request that its desk
     withdrew after its time was over, to be sure that no worker takes it, has lapsed."""
-    withdrawn_at = {row.subject_id: row.at for row in conn.execute(_OWN_WITHDRAWALS_QUERY, {"first": first})}
+    withdrawn_at = {row.subject_id: row.at for row in conn.execute(_OWN_WITHDRAWALS_QUERY, {"first": first_request})}
     return tuple(
         StoredRequest(
             row.id, row.at, row.action, row.subject_kind, row.subject_id,
@@ -288,16 +288,16 @@ def list_own_requests(conn: Connection, first: str, limit: int) -> tuple[StoredR
                 is_withdrawn=row.id in withdrawn_at and withdrawn_at[row.id] < row.expires_at,
             ), row.result,
         )
-        for row in conn.execute(_OWN_REQUESTS_QUERY, {"first": first, "most": limit})
+        for row in conn.execute(_OWN_REQUESTS_QUERY, {"first": first_request, "most": limit})
     )  # fmt: skip
 
 
-def find_subject_of_own_request(conn: Connection, first: str, request: str) -> tuple[str, str] | None:
+def find_subject_of_own_request(conn: Connection, first_request: str, request: str) -> tuple[str, str] | None:
     """Return the kind and id of the record that a desk request is about; None if there is no such desk request or
     it is about no record. `request` is its id or its request id. Only desk requests of the connected database
-    account with an id from `first` on are searched; of several, the newest counts.
+    account with an id from `first_request` on are searched; of several, the newest counts.
     """
-    row = conn.execute(_SUBJECT_OF_OWN_REQUEST_QUERY, {"first": first, "of": request}).first()
+    row = conn.execute(_SUBJECT_OF_OWN_REQUEST_QUERY, {"first": first_request, "of": request}).first()
     return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
 
 

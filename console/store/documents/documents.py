@@ -69,7 +69,7 @@ class Documents:
 
     @property
     def location(self) -> str:
-        """Folder, or URL of the bucket, that contains the documents, as shown to people."""
+        """The folder, or the URL of the bucket, that contains the documents, as shown to people."""
         return self._storage.location
 
     def store(self, content: bytes, kind: Literal["pdf", "csv", "reg"] = "pdf") -> StoredDocument:
@@ -78,9 +78,9 @@ class Documents:
         if len(content) > LARGEST_BYTES:
             raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableReason.TOO_LARGE})
         digest = sha256(content).hexdigest()
-        stored = StoredDocument(f"{digest[:2]}/{digest}.{kind}", digest, len(content))
-        self._storage.store(stored.path, content)
-        return stored
+        stored_document = StoredDocument(f"{digest[:2]}/{digest}.{kind}", digest, len(content))
+        self._storage.store(stored_document.path, content)
+        return stored_document
 
     def read(self, path: str) -> bytes:
         """Return the content stored under a path that `store` returned. Raises not_found if it is missing or doesn't

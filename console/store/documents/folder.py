@@ -122,8 +122,8 @@ class DocumentFolder:
         """
         with self._translate_errors():
             self._require_mounted()
-            existing = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
-            if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            existing_folder = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
+            if not existing_folder.is_dir() or not os.access(existing_folder, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _open_subfolder(self, name: str) -> Path:
@@ -164,12 +164,12 @@ class DocumentFolder:
 
 def parse_root_folder(url: str) -> Path:
     """Return the folder that a URL `file:` names. Raises bad_profile for another URL."""
-    scheme, colon, rest = url.partition(":")
-    rest = unquote(rest.removeprefix("//localhost").removeprefix("//"))
+    scheme, colon, path_text = url.partition(":")
+    path_text = unquote(path_text.removeprefix("//localhost").removeprefix("//"))
     if os.name == "nt":
-        rest = rest.lstrip("/")
-    folder = Path(rest)
-    if scheme != "file" or not colon or "\0" in rest or not folder.is_absolute():
+        path_text = path_text.lstrip("/")
+    folder = Path(path_text)
+    if scheme != "file" or not colon or "\0" in path_text or not folder.is_absolute():
         raise ConsoleError(
             ErrorCode.BAD_PROFILE,
             {"variable": "CONSOLE_DOCUMENTS_URL", "problem": SettingProblem.INVALID_DOCUMENTS_URL},

@@ -102,16 +102,16 @@ class DocumentBucket:
     def names(self) -> Iterator[str]:
         """Yield the path, relative to the prefix, of every object below the prefix of the URL. Raises
         documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist."""
-        more: dict[str, Any] = {"prefix": self._prefix}
+        query_arguments: dict[str, Any] = {"prefix": self._prefix}
         while True:
             try:
-                page = json.loads(self._send_request("GET", "b/{}/o", self._bucket, **more))
+                page = json.loads(self._send_request("GET", "b/{}/o", self._bucket, **query_arguments))
             except FileNotFoundError:
                 raise make_unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
             yield from (str(item["name"]).removeprefix(self._prefix) for item in page.get("items", ()))
             if not page.get("nextPageToken"):
                 return
-            more["pageToken"] = page["nextPageToken"]
+            query_arguments["pageToken"] = page["nextPageToken"]
 
     def check_writable(self) -> None:
         """Check, without writing, that this desk has the permissions to create and read objects. Raises
@@ -122,9 +122,11 @@ class DocumentBucket:
             )
         except FileNotFoundError:
             raise make_unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
-        missing = set(_NEEDED_PERMISSIONS) - set(json.loads(answer).get("permissions", ()))
-        if missing:
-            raise make_unreachable_error(self.location, DocumentsReason.PERMISSION_DENIED, ", ".join(sorted(missing)))
+        missing_permissions = set(_NEEDED_PERMISSIONS) - set(json.loads(answer).get("permissions", ()))
+        if missing_permissions:
+            raise make_unreachable_error(
+                self.location, DocumentsReason.PERMISSION_DENIED, ", ".join(sorted(missing_permissions))
+            )
 
     def _create_object(self, path: str, content: bytes) -> bool:
         """Create an object with this path and content. Return False, without a change, if the object exists

@@ -61,9 +61,9 @@ def _open_pipes() -> tuple[IO[bytes], IO[bytes]]:
     """Return the pipes of standard input and standard output under new file descriptors, and connect the standard
     descriptors with nothing. So texts that a library prints can't get into the answers."""
     source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(nowhere, 1)
+    null_device = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null_device, 0)
+    os.dup2(null_device, 1)
     return source, target
 
 
@@ -90,8 +90,8 @@ def _limit_processor_time(seconds: int) -> None:
         import resource
 
         used = resource.getrusage(resource.RUSAGE_SELF)
-        allowed = math.ceil(used.ru_utime + used.ru_stime) + seconds
-        resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        allowed_seconds = math.ceil(used.ru_utime + used.ru_stime) + seconds
+        resource.setrlimit(resource.RLIMIT_CPU, (allowed_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _load_pdfium(fonts: str) -> Any:
@@ -177,11 +177,11 @@ class _OpenPdfDocument:
     def search(self, words: str) -> Iterator[dict[str, object]]:
         """Yield each match of the text `words` with the index of its page and the boxes around it, at most
         MAX_HITS_OR_CHANGES matches. Character width, case and line breaks are ignored."""
-        searched = "".join(part for letter in words for part in _make_comparable_form(letter))
+        searched_text = "".join(part for letter in words for part in _make_comparable_form(letter))
         hits = 0
-        for index in range(self.page_count() if searched else 0):
+        for index in range(self.page_count() if searched_text else 0):
             with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-                for first, last in _find_match_ranges(searched, self._read_character_codes(text)):
+                for first, last in _find_match_ranges(searched_text, self._read_character_codes(text)):
                     yield {"page": index, "boxes": self._list_boxes(page, text, first, last)}
                     hits += 1
                     if hits == MAX_HITS_OR_CHANGES:
@@ -209,8 +209,8 @@ class _OpenPdfDocument:
         codes = (self._raw.FPDFText_GetUnicode(text, index) for index in range(count))
         return [code if code < 0x110000 else 0xFFFD for code in codes]
 
-    def _list_boxes(self, page: Any, text: Any, first: int, last: int) -> list[list[float]]:
-        count = text.count_rects(first, last - first + 1)
+    def _list_boxes(self, page: Any, text: Any, first_character: int, last_character: int) -> list[list[float]]:
+        count = text.count_rects(first_character, last_character - first_character + 1)
         return [self._convert_to_fractional_box(page, text.get_rect(index)) for index in range(count)]
 
     def _convert_to_fractional_box(self, page: Any, corners: tuple[float, float, float, float]) -> list[float]:
@@ -219,18 +219,18 @@ class _OpenPdfDocument:
             self._convert_to_fractional_point(page, left, bottom),
             self._convert_to_fractional_point(page, right, top),
         ]
-        across, down = zip(*points, strict=True)
-        return [min(across), min(down), max(across), max(down)]
+        x_values, y_values = zip(*points, strict=True)
+        return [min(x_values), min(y_values), max(x_values), max(y_values)]
 
     def _convert_to_fractional_point(self, page: Any, x: float, y: float) -> tuple[float, float]:
-        """Convert a point in the page's coordinates into fractions (0 to 1) of the visible page's width and height.
-        The page may be rotated and cropped.
+        """Return a point of the page's coordinates as fractions (0 to 1) of the visible page's width and height. The
+        page may be rotated and cropped.
         """
-        across, down = ctypes.c_int(), ctypes.c_int()
+        device_x, device_y = ctypes.c_int(), ctypes.c_int()
         self._raw.FPDF_PageToDevice(
-            page, 0, 0, _GRID_UNITS_PER_PAGE_SIDE, _GRID_UNITS_PER_PAGE_SIDE, 0, x, y, across, down
+            page, 0, 0, _GRID_UNITS_PER_PAGE_SIDE, _GRID_UNITS_PER_PAGE_SIDE, 0, x, y, device_x, device_y
         )
-        return _convert_to_page_fraction(across.value), _convert_to_page_fraction(down.value)
+        return _convert_to_page_fraction(device_x.value), _convert_to_page_fraction(device_y.value)
 
 
 def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
@@ -252,21 +252,27 @@ def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
         yield first, len(codes) - 1
 
 
-def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
-    """Return the differences of the first MAX_WORDS words of two lists, each as [kind, begin and end in `old`, begin
-    and end in `new`]. The kind is replace, delete or insert, as in difflib. The width of characters is ignored. At
-    most MAX_HITS_OR_CHANGES differences are returned, and one more that shows that there are more.
+def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int | str]]:
+    """Return the differences of the first MAX_WORDS words of two lists, each as [kind, begin and end in `old_words`,
+    begin and end in `new_words`]. The kind is replace, delete or insert, as in difflib. The width of characters is
+    ignored. At most MAX_HITS_OR_CHANGES differences are returned, and one more that shows that there are more.
 
     The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
     nothing. The limit of processor time also limits the comparison of the other words.
     """
     import difflib
 
-    old, new = ([unicodedata.normalize("NFKC", word) for word in words[:MAX_WORDS]] for words in (old, new))
-    shorter = min(len(old), len(new))
-    head = next((place for place in range(shorter) if old[place] != new[place]), shorter)
-    tail = next((place for place in range(shorter - head) if old[-1 - place] != new[-1 - place]), shorter - head)
-    matcher = difflib.SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail])
+    old_words, new_words = (
+        [unicodedata.normalize("NFKC", word) for word in words[:MAX_WORDS]] for words in (old_words, new_words)
+    )
+    shorter = min(len(old_words), len(new_words))
+    head = next((place for place in range(shorter) if old_words[place] != new_words[place]), shorter)
+    tail = next(
+        (place for place in range(shorter - head) if old_words[-1 - place] != new_words[-1 - place]), shorter - head
+    )
+    matcher = difflib.SequenceMatcher(
+        None, old_words[head : len(old_words) - tail], new_words[head : len(new_words) - tail]
+    )
     changes = (change for change in matcher.get_opcodes() if change[0] != "equal")
     return [[kind, *(head + place for place in places)] for kind, *places in islice(changes, MAX_HITS_OR_CHANGES + 1)]
 
@@ -277,14 +283,16 @@ def _compute_image_scale(page: Any, width: int) -> float:
 
     Raises PageRefused for a page of impossible size.
     """
-    across, down = page.get_size()
-    if not (0 < across < 1e6 and 0 < down < 1e6):
+    page_width, page_height = page.get_size()
+    if not (0 < page_width < 1e6 and 0 < page_height < 1e6):
         raise PageRefused("page_size")
-    scale: float = min((min(max(width, 1), WIDEST_IMAGE_PIXELS) - 0.01) / across, TALLEST_IMAGE_PIXELS / down)
-    dots = math.ceil(across * scale) * math.ceil(down * scale)
+    scale: float = min(
+        (min(max(width, 1), WIDEST_IMAGE_PIXELS) - 0.01) / page_width, TALLEST_IMAGE_PIXELS / page_height
+    )
+    dots = math.ceil(page_width * scale) * math.ceil(page_height * scale)
     if dots > MAX_PIXELS:
         scale *= math.sqrt(MAX_PIXELS / dots)
-    if math.ceil(across * scale) * math.ceil(down * scale) > MAX_PIXELS * 1.1:
+    if math.ceil(page_width * scale) * math.ceil(page_height * scale) > MAX_PIXELS * 1.1:
         raise PageRefused("page_size")
     return scale
 

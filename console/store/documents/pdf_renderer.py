@@ -53,7 +53,7 @@ class PdfDocument:
         self._seconds = seconds
         self._lock = Lock()
         self._child: subprocess.Popen[bytes] | None = None
-        self._closed = False
+        self._is_closed = False
 
     def page_count(self) -> int:
         """Return the number of pages of the document."""
@@ -79,19 +79,19 @@ class PdfDocument:
         """Return the words of the page with this index (from 0), at most 4,000."""
         _, payload = self._ask_child(do="words", index=index)
         try:
-            found = json.loads(payload)
-            words = tuple(PageWord(str(word["text"]), _make_boxes(word["boxes"])) for word in found["words"])
-            return PageWords(words, bool(found["cut"]))
+            words_json = json.loads(payload)
+            words = tuple(PageWord(str(word["text"]), _make_boxes(word["boxes"])) for word in words_json["words"])
+            return PageWords(words, bool(words_json["cut"]))
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
-    def compare_words(self, old: Sequence[str], new: Sequence[str]) -> tuple[WordChange, ...]:
+    def compare_words(self, old_words: Sequence[str], new_words: Sequence[str]) -> tuple[WordChange, ...]:
         """Return the differences of two lists of words, at most 1,000 and one more that shows that there are more.
         The child process compares them, so that its limits hold for hostile words, too.
         """
-        _, payload = self._ask_child(do="compare", old=list(old), new=list(new))
+        _, payload = self._ask_child(do="compare", old=list(old_words), new=list(new_words))
         try:
-            return tuple(_make_word_change(change, len(old), len(new)) for change in json.loads(payload))
+            return tuple(_make_word_change(change, len(old_words), len(new_words)) for change in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
@@ -108,7 +108,7 @@ class PdfDocument:
         """Kill the child process immediately, even if another thread waits for its answer. Later requests are
         refused.
         """
-        self._closed = True
+        self._is_closed = True
         if self._child is not None:
             self._child.kill()
         with self._lock:
@@ -122,13 +122,13 @@ class PdfDocument:
 
     def _ask_child(self, **request: object) -> tuple[dict[str, Any], bytes]:
         with self._lock:
-            if self._closed:
+            if self._is_closed:
                 _raise_unusable(UnusableReason.PDF_READER_CLOSED)
-            fresh = self._child is None
+            is_new_child = self._child is None
             child = self._child = self._child or self._start_child()
             watch = _RequestTimer(child, self._seconds)
             try:
-                if fresh:
+                if is_new_child:
                     _send_document(child, self._source)
                 head, payload = _exchange_messages(child, request)
             except (OSError, ValueError, EOFError, RecursionError):
@@ -159,7 +159,7 @@ class PdfDocument:
             self._child = None
 
     def _get_failure_reason(self, child: subprocess.Popen[bytes], watch: "_RequestTimer") -> UnusableReason:
-        if self._closed:
+        if self._is_closed:
             return UnusableReason.PDF_READER_CLOSED
         out_of_time = watch.has_expired or child.returncode == -getattr(signal, "SIGXCPU", 0)
         return UnusableReason.TOOK_TOO_LONG if out_of_time else UnusableReason.PDF_READER_CRASHED

@@ -101,7 +101,7 @@ class RecordSearch:
     @property
     def record_filter(self) -> RecordFilter:
         """The filter that each found record must fulfil."""
-        return self.choice.chosen
+        return self.choice.record_filter
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -126,19 +126,21 @@ def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecor
 
 
 def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search: RecordSearch) -> FoundRecords:
-    lapsed = get_lapsed_ids(queries, search.lapsed)
-    conditions = None if _is_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed)
+    lapsed_ids = get_lapsed_ids(queries, search.lapsed)
+    conditions = (
+        None if _is_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed_ids)
+    )
     if conditions is None:
         return NOTHING_FOUND
     if search.days is not None:
         conditions = [*conditions, _make_days_condition(queries.kind, search.days)]
     sources = _find_indexed_conditions(conn, queries, search)
-    found: set[tuple[int, int]] = set()
+    found_keys: set[tuple[int, int]] = set()
     for source in sources.parts:
-        found.update(
+        found_keys.update(
             (rank, -row_id) for row_id, rank in conn.execute(_make_id_query(queries, source, conditions, search))
         )
-    ids = [-negative_id for _, negative_id in sorted(found)]
+    ids = [-negative_id for _, negative_id in sorted(found_keys)]
     return FoundRecords(
         _read_records(conn, queries, ids[: search.limit], search), len(ids) > search.limit, sources.is_partial
     )
@@ -147,13 +149,16 @@ def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search:
 def _is_excluded(kind: str, search: RecordSearch) -> bool:
     """True if no record of this kind can fulfil the conditions of the search, so that the kind's table needs no
     read."""
-    chosen = search.record_filter
+    record_filter = search.record_filter
     certainties = {Certainty.KNOWN} if kind == orders.ORDER_KIND else set(Certainty)
     return (
         (search.named is not None and not search.named.get(kind))
-        or (bool(chosen.states) and chosen.states.isdisjoint({*_STATES_BY_KIND[kind], *certainties, *WorkState}))
-        or (chosen.amount is not None and kind == credit_checks.CREDIT_CHECK_KIND)
-        or (chosen.certainties == {Certainty.UNKNOWN} and kind == orders.ORDER_KIND)
+        or (
+            bool(record_filter.states)
+            and record_filter.states.isdisjoint({*_STATES_BY_KIND[kind], *certainties, *WorkState})
+        )
+        or (record_filter.amount is not None and kind == credit_checks.CREDIT_CHECK_KIND)
+        or (record_filter.certainties == {Certainty.UNKNOWN} and kind == orders.ORDER_KIND)
     )
 
 
@@ -211,9 +216,10 @@ def _find_indexed_conditions(
 def _may_be_unreadable(queries: RecordTableQueries, search: RecordSearch) -> bool:
     """Return True if orders with a status that this program doesn't know may fulfil the search. Such orders count as
     pending orders that a person must review, but the index ranges of those states don't contain them."""
-    chosen = search.record_filter
+    record_filter = search.record_filter
     return queries.kind == orders.ORDER_KIND and (
-        OrderState.PENDING.value in chosen.states or WorkState.NEEDS_REVIEW in chosen.states | chosen.work_states
+        OrderState.PENDING.value in record_filter.states
+        or WorkState.NEEDS_REVIEW in record_filter.states | record_filter.work_states
     )
 
 
@@ -222,38 +228,38 @@ def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Ite
     contain all rows that fulfil it, except orders with an unknown status (`_may_be_unreadable`). A lapsed row is
     stored with a known outcome but counts as unknown, so the ids of lapsed rows are a range, too.
     """
-    chosen, lapsed = search.record_filter, get_lapsed_ids(queries, search.lapsed)
-    lapsed_rows = [queries.id.in_(sorted(lapsed))] if lapsed else []
-    if chosen.states and chosen.states.isdisjoint({Certainty.KNOWN, WorkState.NONE}):
+    record_filter, lapsed_ids = search.record_filter, get_lapsed_ids(queries, search.lapsed)
+    lapsed_rows = [queries.id.in_(sorted(lapsed_ids))] if lapsed_ids else []
+    if record_filter.states and record_filter.states.isdisjoint({Certainty.KNOWN, WorkState.NONE}):
         yield [
             *(
                 _STATUS_COLUMNS[queries.kind] == state
-                for state in sorted(chosen.states & _STATES_BY_KIND[queries.kind])
+                for state in sorted(record_filter.states & _STATES_BY_KIND[queries.kind])
             ),
-            *(queries.work_state == state for state in sorted(chosen.states & set(WorkState))),
+            *(queries.work_state == state for state in sorted(record_filter.states & set(WorkState))),
             *(
                 [_CERTAINTY_COLUMNS[queries.kind] == Certainty.UNKNOWN.value]
-                if Certainty.UNKNOWN in chosen.states and queries.kind in _CERTAINTY_COLUMNS
+                if Certainty.UNKNOWN in record_filter.states and queries.kind in _CERTAINTY_COLUMNS
                 else []
             ),
-            *(lapsed_rows if chosen.states & {*Certainty, *WorkState} else []),
+            *(lapsed_rows if record_filter.states & {*Certainty, *WorkState} else []),
         ]
-    if chosen.certainties == {Certainty.UNKNOWN} and queries.kind in _CERTAINTY_COLUMNS:
+    if record_filter.certainties == {Certainty.UNKNOWN} and queries.kind in _CERTAINTY_COLUMNS:
         yield [_CERTAINTY_COLUMNS[queries.kind] == Certainty.UNKNOWN.value, *lapsed_rows]
-    if chosen.work_states and WorkState.NONE not in chosen.work_states:
-        yield [*(queries.work_state == state for state in sorted(chosen.work_states)), *lapsed_rows]
-    if chosen.restricts_since:
+    if record_filter.work_states and WorkState.NONE not in record_filter.work_states:
+        yield [*(queries.work_state == state for state in sorted(record_filter.work_states)), *lapsed_rows]
+    if record_filter.restricts_since:
         yield [
             and_(queries.work_state == state, *filter_sql.make_age_conditions(queries.state_since, search.choice))
             for state in sorted(WorkState)
         ]
 
 
-def _make_payment_day_conditions(first: datetime, end: datetime) -> list[ColumnElement[bool]]:
+def _make_payment_day_conditions(begin: datetime, end: datetime) -> list[ColumnElement[bool]]:
     """Return SQL conditions for the index ranges of the payments of all known providers that were begun or paid
     between two instants (UTC without a zone): one for each provider and column."""
     return [
-        and_(payment_table.c.provider == provider, column >= literal(first, Instant), column < literal(end, Instant))
+        and_(payment_table.c.provider == provider, column >= literal(begin, Instant), column < literal(end, Instant))
         for provider in list_known_providers()
         for column in (payment_table.c.begun_at, payment_table.c.paid_at)
     ]
@@ -264,8 +270,8 @@ def _count_rows(conn: Connection, queries: RecordTableQueries, ranges: Sequence[
     MAX_ROWS_OF_INDEX_SEARCH."""
     total = 0
     for condition in ranges:
-        counted = select(queries.id).where(condition).limit(MAX_ROWS_OF_INDEX_SEARCH + 1).subquery()
-        total += conn.scalar(select(func.count()).select_from(counted)) or 0
+        counted_ids = select(queries.id).where(condition).limit(MAX_ROWS_OF_INDEX_SEARCH + 1).subquery()
+        total += conn.scalar(select(func.count()).select_from(counted_ids)) or 0
         if total > MAX_ROWS_OF_INDEX_SEARCH:
             break
     return total
@@ -294,12 +300,12 @@ def _make_days_condition(kind: str, days: DayRange) -> ColumnElement[bool]:
 
 
 def _make_between_condition(
-    column: Column[Any], kind: TypeEngine[Any], first: datetime, end: datetime
+    column: Column[Any], kind: TypeEngine[Any], begin: datetime, end: datetime
 ) -> ColumnElement[bool]:
-    """Return an SQL condition: the value of the column is in the range `first` <= value < `end`. The column is
+    """Return an SQL condition: the value of the column is in the range `begin` <= value < `end`. The column is
     inside coalesce(), so that the database uses no index of this column."""
     value = func.coalesce(column, None, type_=kind)
-    return and_(value >= literal(first, kind), value < literal(end, kind))
+    return and_(value >= literal(begin, kind), value < literal(end, kind))
 
 
 def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
@@ -320,15 +326,17 @@ def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dic
     """
     if not numbers:
         return {}, False
-    most = MAX_RECORDS_OF_NUMBERS // len(numbers)
+    max_records = MAX_RECORDS_OF_NUMBERS // len(numbers)
     ids: dict[str, set[int]] = {kind: set() for kind in (*_NUMBER_COLUMNS, refunds.REFUND_KIND)}
     is_partial = False
     for kind, column in _NUMBER_COLUMNS.items():
         row_id = column.table.c.id
         for number in sorted(numbers):
-            rows = conn.scalars(select(row_id).where(column == number).order_by(row_id.desc()).limit(most)).all()
+            rows = conn.scalars(
+                select(row_id).where(column == number).order_by(row_id.desc()).limit(max_records)
+            ).all()
             ids[kind].update(rows)
-            is_partial = is_partial or len(rows) == most
+            is_partial = is_partial or len(rows) == max_records
     for kind, row_id, parent_kind, parent in (
         (payments.PAYMENT_KIND, payment_table.c.id, orders.ORDER_KIND, payment_table.c.order_id),
         (refunds.REFUND_KIND, refund_table.c.id, payments.PAYMENT_KIND, refund_table.c.payment_id),

@@ -80,8 +80,10 @@ def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
 def replace_index(name: str, table: str, columns: list[str]) -> None:
     """Give an index these columns, by dropping and creating it, unless it has these columns already. A missing
     index is created, unless the table waits for adoption."""
-    present = {str(index["name"]): index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
-    if name in present and present[name] != columns:
+    present_indexes = {
+        str(index["name"]): index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes(table)
+    }
+    if name in present_indexes and present_indexes[name] != columns:
         op.drop_index(name, table)
     create_index(name, table, columns, unique=False)
 
@@ -132,9 +134,9 @@ def is_on_server() -> bool:
     return op.get_bind().dialect.name != "sqlite"
 
 
-def _make_server_table(declared: sa.Table) -> sa.Table:
+def _make_server_table(declared_table: sa.Table) -> sa.Table:
     """Return a copy of the declared table with the options and the expressions of derived columns for a server."""
-    table = declared.to_metadata(sa.MetaData())
+    table = declared_table.to_metadata(sa.MetaData())
     table.kwargs.update(_SERVER_TABLE_OPTIONS)
     for column in table.columns:
         if column.computed is not None and column.name in _EXPRESSIONS_ON_SERVERS:

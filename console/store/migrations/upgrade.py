@@ -287,13 +287,13 @@ def write_meta(conn: Connection, name: str, value: str) -> str:
     """Store `value` in `console_meta` under `name`, unless a value is stored already. Return the stored value. Raises
     RunAgain if another process stores a value at the same time.
     """
-    stored = read_meta(conn, name)
-    if stored is None:
+    stored_value = read_meta(conn, name)
+    if stored_value is None:
         try:
             conn.execute(_INSERT_META_VALUE_STATEMENT, {"name": name, "value": value})
         except IntegrityError:  # another process stored it at the same time
             raise RunAgain from None
-    return stored or value
+    return stored_value or value
 
 
 def read_adoptable_table(conn: Connection) -> legacy_table.LegacyTable:

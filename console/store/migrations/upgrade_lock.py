@@ -44,16 +44,16 @@ class UpgradeLock:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._token = str(uuid.uuid4())
-        self._ended = threading.Event()
-        self._lost = False
+        self._end_event = threading.Event()
+        self._is_lost = False
         self._heartbeat = threading.Thread(target=self._renew_until_end, name="upgrade lock", daemon=True)
 
     def require_held(self) -> None:
         """Renew the lock. Raise database_locked if this process has lost it: it expired, for example while it
         was suspended, and another process has acquired it. The database is asked each time, because the next
         heartbeat may come later than the next step."""
-        self._lost = self._lost or not self._database.write(lambda tx: self._renew_lock(tx.conn))
-        if self._lost:
+        self._is_lost = self._is_lost or not self._database.write(lambda tx: self._renew_lock(tx.conn))
+        if self._is_lost:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
 
     def acquire(self) -> None:
@@ -68,7 +68,7 @@ class UpgradeLock:
 
     def release(self) -> None:
         """Stop the heartbeat and release the upgrade lock, so that another process can acquire it."""
-        self._ended.set()
+        self._end_event.set()
         if self._heartbeat.ident is not None:
             self._heartbeat.join()
         self._database.write(lambda tx: tx.conn.execute(_RELEASE_LOCK_STATEMENT, {"token": self._token}))
@@ -80,9 +80,9 @@ class UpgradeLock:
         return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 
     def _renew_until_end(self) -> None:
-        while not self._ended.wait(_HEARTBEAT_INTERVAL_SECONDS):
+        while not self._end_event.wait(_HEARTBEAT_INTERVAL_SECONDS):
             try:
-                self._lost = not self._database.write(lambda tx: self._renew_lock(tx.conn)) or self._lost
+                self._is_lost = not self._database.write(lambda tx: self._renew_lock(tx.conn)) or self._is_lost
             except (ConsoleError, DBAPIError):  # the next heartbeat may succeed, or the lock expires
                 continue
 

@@ -34,8 +34,8 @@ def read_request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[floa
     it. Only a worker can call this function.
     """
     delays: dict[tuple[str, str], tuple[float, ...]] = {}
-    for request_id, who, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"most": _MAX_REQUESTS}):
+    for request_id, person, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"most": _MAX_REQUESTS}):
         made_at = (UUID(request_id).int >> 80) / 1000
-        key = (str(desk), str(who))
+        key = (str(desk), str(person))
         delays[key] = (*delays.get(key, ()), convert_to_aware_utc(at).timestamp() - made_at)
     return delays

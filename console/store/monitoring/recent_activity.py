@@ -84,10 +84,10 @@ def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
     """Return the number of payments that have changed since the instant `since`, by their present state. Counts at
     most _MAX_IDS_PER_QUERY payments.
     """
-    changed = (
+    changed_ids = (
         row.subject_id for row in _read_newest_rows(conn, _NEWEST_CHANGES_QUERY, since) if row.kind == "payment"
     )
-    ids = list(dict.fromkeys(changed))[:_MAX_IDS_PER_QUERY]
+    ids = list(dict.fromkeys(changed_ids))[:_MAX_IDS_PER_QUERY]
     return (
         {str(state): int(count) for state, count in conn.execute(_PAYMENT_STATES_QUERY, {"ids": ids})} if ids else {}
     )
@@ -130,17 +130,17 @@ def read_figures_of_other_processes(
     that count as a duplicate.
     """
     rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after, "most": MAX_ROWS}).all()
-    foreign = [row for row in rows if row.session != session]
-    refused = sum(row.result == "refused" and row.reason in duplicates for row in foreign)
-    waits = tuple(wait for row in foreign if (wait := _parse_waited_seconds(row.detail)) is not None)
+    foreign_rows = [row for row in rows if row.session != session]
+    refused = sum(row.result == "refused" and row.reason in duplicates for row in foreign_rows)
+    waits = tuple(wait for row in foreign_rows if (wait := _parse_waited_seconds(row.detail)) is not None)
     return OtherProcessFigures(int(rows[-1].id) if rows else after, refused, waits)
 
 
 def _parse_waited_seconds(detail: str) -> float | None:
     if WAITED_MS_KEY not in detail:
         return None
-    waited = parse_detail(detail).get(WAITED_MS_KEY)
-    return waited / 1000 if isinstance(waited, int) and 0 <= waited <= LONGEST_WAIT_MS else None
+    waited_ms = parse_detail(detail).get(WAITED_MS_KEY)
+    return waited_ms / 1000 if isinstance(waited_ms, int) and 0 <= waited_ms <= LONGEST_WAIT_MS else None
 
 
 def _read_newest_rows(conn: Connection, query: Select[Any], since: datetime) -> list[Row[Any]]:

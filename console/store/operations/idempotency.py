@@ -75,7 +75,7 @@ def find_use(conn: Connection, key: str) -> IdempotencyKeyUse | None:
     row = conn.execute(_IDEMPOTENCY_KEY_USE_QUERY, {"key": key}).first()
     if row is None:
         return None
-    operation_id, state, fingerprint, result, operator, desk, since, live = row
+    operation_id, state, fingerprint, result, operator, desk, since, has_live_lease = row
     return IdempotencyKeyUse(
         operation_id,
         OperationState(state),
@@ -84,7 +84,7 @@ def find_use(conn: Connection, key: str) -> IdempotencyKeyUse | None:
         operator,
         desk,
         convert_to_aware_utc(since),
-        bool(live),
+        bool(has_live_lease),
     )
 
 
@@ -102,8 +102,8 @@ def end_operation(
         == 1
     ):
         return True
-    ended = conn.execute(_OPERATION_RESULT_QUERY, values).first()
-    return ended is not None and ended.result == result
+    stored_row = conn.execute(_OPERATION_RESULT_QUERY, values).first()
+    return stored_row is not None and stored_row.result == result
 
 
 def free_idempotency_key(conn: Connection, operation_id: str, key: str) -> None:
@@ -116,9 +116,9 @@ def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, 
     """Free the idempotency key of an operation's stored result and begin a new epoch, so that no process uses a
     copy of the result in Redis."""
     free_idempotency_key(tx.conn, operation_id, key)
-    begun = replace_epoch(tx, holder, now)
+    new_epoch = replace_epoch(tx, holder, now)
     tx.set_commit_proof(
-        lambda conn: conn.scalar(make_locking_read(_CACHE_EPOCH_QUERY), _EPOCH_ROW_PARAMETERS) == begun
+        lambda conn: conn.scalar(make_locking_read(_CACHE_EPOCH_QUERY), _EPOCH_ROW_PARAMETERS) == new_epoch
     )
 
 

@@ -25,7 +25,7 @@ from console.store.database.boot_clock import read_uptime_ms
 from console.store.operations.redis_client import RedisLink
 from console.store.spool.cipher import derive_key
 
-RESULT_MS, RUNNING_MS, TEMPORARY_MS = 86_400_000, 30_000, 300_000
+RESULT_LIFETIME_MS, RUNNING_MARK_LIFETIME_MS, FORGOTTEN_MARK_LIFETIME_MS = 86_400_000, 30_000, 300_000
 LARGEST_RESULT_BYTES = 8 * 1024
 EPOCH_VALID_MS = 1_000
 _RUNNING_MARK, _FORGOTTEN_MARK, _RESULT_MARK = b"r", b"t", b"d"
@@ -66,13 +66,13 @@ class NoIdempotencyCache:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """(used answers, questions to Redis) of all desks together; here always (0, 0)."""
+        """The numbers of used answers and of questions to Redis, of all desks together; here always (0, 0)."""
         return 0, 0
 
     @property
     def state(self) -> Literal["on", "off"] | None:
-        """State of the cache: "on" while Redis answers, "off" while it can't be reached, None without a configured
-        Redis.
+        """The state of the cache: "on" while Redis answers, "off" while it can't be reached, None without a
+        configured Redis.
         """
         return None
 
@@ -117,8 +117,8 @@ class IdempotencyCache(NoIdempotencyCache):
 
     @property
     def counts(self) -> tuple[int, int]:
-        """(used answers, questions to Redis), counted in Redis for all desks together. If Redis doesn't answer,
-        the numbers of this process."""
+        """The numbers of used answers and of questions to Redis, which Redis counts for all desks together. If Redis
+        doesn't answer, the numbers of this process."""
         return self._add_counts_and_read_sums() or (self.answered, self.questions)
 
     def _add_counts_and_read_sums(self) -> tuple[int, int] | None:
@@ -131,17 +131,19 @@ class IdempotencyCache(NoIdempotencyCache):
         with self._lock:
             now, before = (self.answered, self.questions), self._reported
             self._reported = now
-        added = [after - reported for after, reported in zip(now, before, strict=True)]
-        sums: Any = self._link.send_command("EVAL", _ADD_COUNTS_SCRIPT, 1, keys.make_entry_name("figures"), *added)
+        added_counts = [after - reported_count for after, reported_count in zip(now, before, strict=True)]
+        sums: Any = self._link.send_command(
+            "EVAL", _ADD_COUNTS_SCRIPT, 1, keys.make_entry_name("figures"), *added_counts
+        )
         try:
-            answered, questions = (int(count) for count in sums)
+            answered_count, questions = (int(count) for count in sums)
         except (TypeError, ValueError):
             return None
-        return (answered, questions) if 0 <= answered <= questions else None
+        return (answered_count, questions) if 0 <= answered_count <= questions else None
 
     @property
     def state(self) -> Literal["on", "off"]:
-        """State of the cache: "on" while Redis answers, "off" while it can't be reached."""
+        """The state of the cache: "on" while Redis answers, "off" while it can't be reached."""
         return "on" if self._link.is_up else "off"
 
     def connect(self) -> bool:
@@ -155,13 +157,14 @@ class IdempotencyCache(NoIdempotencyCache):
         self._link.close()
 
     def refresh_epoch(self, read: Callable[[], str]) -> str | None:
-        """Return the current epoch; None if the database has none, or if reading it took more than a second. If the
-        known epoch was read more than a second ago, it is first read again from the database, by calling `read`."""
+        """Return the epoch: the random text in the database that changes when a result is forgotten. Return None if
+        the database has none, or if reading it took more than a second. If the known epoch was read more than a
+        second ago, it is first read again from the database, by calling `read`."""
         if self._get_known_epoch() is None:
             asked_at = read_uptime_ms()
-            learnt = (asked_at, read())
+            time_and_epoch = (asked_at, read())
             with self._lock:
-                self._epoch_read = max(self._epoch_read, learnt)
+                self._epoch_read = max(self._epoch_read, time_and_epoch)
         return self._get_known_epoch()
 
     def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
@@ -170,9 +173,11 @@ class IdempotencyCache(NoIdempotencyCache):
         return self._send_key_command(key, fingerprint, "GET")
 
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Ask Redis as `find_result` does. If Redis has no entry for the key, store an entry for 30 seconds which
-        tells other processes that an operation uses the key now."""
-        return self._send_key_command(key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MS)
+        """Ask Redis as `find_result` does, and return its answer. If Redis has no entry for the key, store an entry
+        for 30 seconds which tells other processes that an operation uses the key now."""
+        return self._send_key_command(
+            key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MARK_LIFETIME_MS
+        )
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
         """Store the committed result of an idempotency key in Redis for a day. `epoch` must have been read before the
@@ -188,7 +193,7 @@ class IdempotencyCache(NoIdempotencyCache):
             1,
             name,
             keys.encrypt(_make_associated_data(name, epoch, fingerprint), plain),
-            RESULT_MS,
+            RESULT_LIFETIME_MS,
         )
 
     def forget_result(self, key: str) -> None:
@@ -198,7 +203,9 @@ class IdempotencyCache(NoIdempotencyCache):
         with self._lock:
             self._epoch_read = (-EPOCH_VALID_MS, "")
         if self._keys is not None:
-            self._link.send_command("SET", self._keys.make_entry_name(key), _FORGOTTEN_MARK, "PX", TEMPORARY_MS)
+            self._link.send_command(
+                "SET", self._keys.make_entry_name(key), _FORGOTTEN_MARK, "PX", FORGOTTEN_MARK_LIFETIME_MS
+            )
 
     def _send_key_command(
         self, key: str, fingerprint: str, command: str, *further_arguments: str | bytes | int
@@ -223,9 +230,9 @@ class IdempotencyCache(NoIdempotencyCache):
             if entry[:1] == _RESULT_MARK
             else None
         )
-        believed = result if self._get_known_epoch() == epoch else None
-        self.answered += believed is not None
-        return CacheAnswer(believed, is_missing=False, epoch=epoch)
+        usable_result = result if self._get_known_epoch() == epoch else None
+        self.answered += usable_result is not None
+        return CacheAnswer(usable_result, is_missing=False, epoch=epoch)
 
     def _get_known_epoch(self) -> str | None:
         asked_at, epoch = self._epoch_read
@@ -254,21 +261,21 @@ class _CacheEntryCipher:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-        self._naming = key
+        self._naming_key = key
         self._cipher = AESSIV(blake2b(b"seal", digest_size=32, key=key).digest())
-        self._broken = (InvalidTag, ValueError)
+        self._decryption_error_types = (InvalidTag, ValueError)
 
     def make_entry_name(self, key: str) -> bytes:
-        return b"sc:" + blake2b(key.encode(), digest_size=_ENTRY_NAME_BYTES, key=self._naming).digest()
+        return b"sc:" + blake2b(key.encode(), digest_size=_ENTRY_NAME_BYTES, key=self._naming_key).digest()
 
     def encrypt(self, associated_data: bytes, plaintext: bytes) -> bytes:
         return _RESULT_MARK + self._cipher.encrypt(plaintext, [associated_data])
 
-    def decrypt(self, associated_data: bytes, encrypted: bytes) -> str | None:
+    def decrypt(self, associated_data: bytes, encrypted_entry: bytes) -> str | None:
         """Return the text that was encrypted with these associated data. Return None if the entry is damaged or was
         encrypted with other data or another key.
         """
         try:
-            return self._cipher.decrypt(encrypted[1:], [associated_data]).decode()
-        except self._broken:
+            return self._cipher.decrypt(encrypted_entry[1:], [associated_data]).decode()
+        except self._decryption_error_types:
             return None

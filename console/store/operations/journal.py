@@ -121,33 +121,33 @@ _RUNNING_OPERATION_QUERY = _CALLING_OPERATIONS_QUERY.where(
 )
 
 
-def begin_operation(tx: Transaction, new: NewOperation, holder: "Holder", now: datetime, seconds: float) -> int:
+def begin_operation(tx: Transaction, operation: NewOperation, holder: "Holder", now: datetime, seconds: float) -> int:
     """Insert an operation in state `calling` into the journal and return its fencing token. `seconds` is the
     length of its lease.
 
     Raises IntegrityError if another operation has this idempotency key.
     """
     row = {
-        "id": new.id,
-        "action": new.action,
-        "subject_kind": new.subject_kind,
-        "subject_id": new.subject_id,
-        "client_id": int(new.client_id) if new.client_id else None,
-        "corporation_number": new.corporation_number,
+        "id": operation.id,
+        "action": operation.action,
+        "subject_kind": operation.subject_kind,
+        "subject_id": operation.subject_id,
+        "client_id": int(operation.client_id) if operation.client_id else None,
+        "corporation_number": operation.corporation_number,
         "state": OperationState.CALLING.value,
-        "idempotency_key": new.key,
-        "fingerprint": new.fingerprint,
+        "idempotency_key": operation.key,
+        "fingerprint": operation.fingerprint,
         "operator": holder.operator,
         "desk": holder.desk,
         "host": holder.host,
         "process": holder.process,
         "session": holder.session,
         "started_at": convert_to_naive_utc(now),
-        "answer_lock": hashlib.sha256(new.answer_key.encode()).hexdigest() if new.answer_key else None,
+        "answer_lock": hashlib.sha256(operation.answer_key.encode()).hexdigest() if operation.answer_key else None,
         "lease_ms": int(seconds * 1000),
     }
     tx.conn.execute(_INSERT_OPERATION_STATEMENT, row)
-    tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"of": new.id}) is not None)
+    tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"of": operation.id}) is not None)
     return FIRST_FENCE
 
 
@@ -194,11 +194,11 @@ def settle_operation(
     Return False if the operation's present state has no transition to `state`. `answer_key`, written only for the
     state FAILED, proves that the answer comes from a desk with the store key.
     """
-    settled = _END_OPERATION_STATEMENT.where(
+    update_statement = _END_OPERATION_STATEMENT.where(
         operations.c.id == operation_id, operations.c.state.in_(list_earlier_operation_states(state))
     )
     values = _make_ending_values(state, outcome, now, answer_key)
-    return conn.execute(settled.values(fence=operations.c.fence + 1), values).rowcount == 1
+    return conn.execute(update_statement.values(fence=operations.c.fence + 1), values).rowcount == 1
 
 
 def _make_ending_values(
@@ -219,7 +219,7 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
 
     Return False if the operation isn't `calling` any more or its lease hasn't expired.
     """
-    lapsed = (
+    lapsed_ids = (
         update(operations)
         .where(
             operations.c.id == operation_id,
@@ -234,7 +234,7 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
             **({} if state is OperationState.UNKNOWN else {"ended_at": convert_to_naive_utc(now)}),
         )
     )
-    return conn.execute(lapsed).rowcount == 1
+    return conn.execute(lapsed_ids).rowcount == 1
 
 
 def find(conn: Connection, operation_id: str) -> Operation | None:
@@ -345,10 +345,10 @@ def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bo
 
 def list_open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
     """Return the purchases of a corporation's credit check, for all clients, in state `unknown` or `calling`."""
-    unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
-    bought = operations.c.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]
+    open_states = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
+    is_purchase = operations.c.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]
     query = select(*_OPERATION_COLUMNS).where(
-        operations.c.corporation_number == corporation_number, operations.c.state.in_(unsettled), bought
+        operations.c.corporation_number == corporation_number, operations.c.state.in_(open_states), is_purchase
     )
     return tuple(_make_operation(row) for row in conn.execute(query))
 
@@ -362,8 +362,8 @@ def _make_operation(row: Sequence[Any]) -> Operation:
         state,
         operator,
         desk,
-        started,
-        ended,
+        started_at,
+        ended_at,
         number,
         client,
         outcome_class_name,
@@ -377,8 +377,8 @@ def _make_operation(row: Sequence[Any]) -> Operation:
         state=OperationState(state),
         operator=operator,
         desk=desk,
-        started_at=convert_to_aware_utc(started),
-        ended_at=convert_to_aware_utc(ended) if ended is not None else None,
+        started_at=convert_to_aware_utc(started_at),
+        ended_at=convert_to_aware_utc(ended_at) if ended_at is not None else None,
         corporation_number=number,
         client_id=str(client) if client is not None else None,
         outcome_class=outcome_class_name,

@@ -98,13 +98,13 @@ def acquire(
     token = str(uuid.uuid4())
     values = _make_lease_values(holder, now, seconds) | {"token_": token}
     for slot in range(slots):
-        which = {"of": name, "at": slot}
-        taken = tx.conn.execute(_ACQUIRE_LEASE_STATEMENT, which | values).rowcount == 1
-        if not taken and tx.conn.execute(_LEASE_SLOT_QUERY, which).first() is None:
-            _insert_lease(tx.conn, which | values)
-            taken = True
-        if taken:
-            tx.set_commit_proof(partial(_has_token, slot=which, token=token))
+        parameters = {"of": name, "at": slot}
+        is_acquired = tx.conn.execute(_ACQUIRE_LEASE_STATEMENT, parameters | values).rowcount == 1
+        if not is_acquired and tx.conn.execute(_LEASE_SLOT_QUERY, parameters).first() is None:
+            _insert_lease(tx.conn, parameters | values)
+            is_acquired = True
+        if is_acquired:
+            tx.set_commit_proof(partial(_has_token, slot=parameters, token=token))
             return Lease(name, slot, token)
     return None
 

@@ -191,8 +191,8 @@ def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tu
     """Return the `intents` (entries in the spool of a desk) without those whose outcome two people have already
     decided in this database. Such a decision may have been made at another desk, which has changed only its own
     spool."""
-    decided = _read_existing_ids(conn, _DECIDED_OPERATION_IDS_QUERY, [intent.operation_id for intent in intents])
-    return tuple(intent for intent in intents if intent.operation_id not in decided)
+    decided_ids = _read_existing_ids(conn, _DECIDED_OPERATION_IDS_QUERY, [intent.operation_id for intent in intents])
+    return tuple(intent for intent in intents if intent.operation_id not in decided_ids)
 
 
 def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:
@@ -217,10 +217,10 @@ def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
 
 
 def _read_existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:
-    existing: set[str] = set()
+    existing_ids: set[str] = set()
     for start in range(0, len(ids), _IDS_PER_QUERY):
-        existing.update(conn.scalars(query, {"ids": ids[start : start + _IDS_PER_QUERY]}))
-    return existing
+        existing_ids.update(conn.scalars(query, {"ids": ids[start : start + _IDS_PER_QUERY]}))
+    return existing_ids
 
 
 def _make_intent(row: Sequence[Any]) -> Intent:

@@ -61,9 +61,9 @@ def replace_token(
         except IntegrityError:  # two desks wrote the first pair at the same time
             return False
         return True
-    swapped = (
+    is_replaced = (
         update(provider_tokens)
         .where(provider_tokens.c.provider == provider, provider_tokens.c.version == before.version)
         .values(**values)
     )
-    return conn.execute(swapped).rowcount == 1
+    return conn.execute(is_replaced).rowcount == 1

@@ -36,23 +36,23 @@ class RedisLink:
         self._options = _parse_options(url)
         self._prepare = prepare
         self._open: Any = None
-        self._idle: list[Any] = []
-        self._up = self._closed = self._warned = False
+        self._idle_clients: list[Any] = []
+        self._is_reachable = self._is_closed = self._has_warned = False
         self._lock = Lock()
-        self._connecting: Thread | None = None
+        self._connecting_thread: Thread | None = None
         self._not_before = 0
         self._warned_at = -_WARNING_INTERVAL_MS
 
     @property
     def is_up(self) -> bool:
         """True if the server answered the last command."""
-        return self._up
+        return self._is_reachable
 
     def send_command(self, *command: str | bytes | int) -> Any:
         """Send a command and return the server's answer. Return None if the server doesn't answer within
         ANSWER_TIMEOUT_SECONDS, or refuses the command.
         """
-        if not self._up:
+        if not self._is_reachable:
             self.connect_in_background()
             return None
         try:
@@ -67,23 +67,23 @@ class RedisLink:
         than five seconds ago, or the link is closed."""
         with self._lock:
             now = read_uptime_ms()
-            if now < self._not_before or self._closed:
+            if now < self._not_before or self._is_closed:
                 return
             self._not_before = now + _RECONNECT_PAUSE_MS
-            self._connecting = Thread(target=self._connect, name="cache", daemon=True)
-            self._connecting.start()
+            self._connecting_thread = Thread(target=self._connect, name="cache", daemon=True)
+            self._connecting_thread.start()
 
     def connect(self) -> bool:
         """Connect to Redis now, unless the link is connected already. Return False if that fails."""
-        if not self._up:
+        if not self._is_reachable:
             self._connect()
-        return self._up
+        return self._is_reachable
 
     def close(self) -> None:
         """Close the connections to Redis. The link can't be used afterwards."""
-        self._closed = True
-        if self._connecting is not None:
-            self._connecting.join(timeout=5)
+        self._is_closed = True
+        if self._connecting_thread is not None:
+            self._connecting_thread.join(timeout=5)
         self._close_connections()
 
     def _connect(self) -> None:
@@ -95,9 +95,9 @@ class RedisLink:
         except Exception as error:
             self._log_unreachable(error)
             return
-        self._up = not self._closed
-        if self._warned:
-            self._warned = False
+        self._is_reachable = not self._is_closed
+        if self._has_warned:
+            self._has_warned = False
             _log.info("the cache answers again")
 
     def _send_command(self, command: tuple[str | bytes | int, ...]) -> Any:
@@ -105,9 +105,9 @@ class RedisLink:
         dropped, and the command is sent again. Other errors of Redis and of the connection are raised."""
         from redis.exceptions import ConnectionError as Broken
 
-        while self._idle:
+        while self._idle_clients:
             with suppress(Broken, IndexError):  # IndexError: another thread took the last connection
-                return self._send_and_receive(self._idle.pop(), command)
+                return self._send_and_receive(self._idle_clients.pop(), command)
         return self._send_and_receive(self._open(), command)
 
     def _send_and_receive(self, connection: Any, command: tuple[str | bytes | int, ...]) -> Any:
@@ -117,36 +117,36 @@ class RedisLink:
             connection.send_command(*command)
             answer = connection.read_response()
         except ResponseError:
-            self._idle.append(connection)
+            self._idle_clients.append(connection)
             raise
         except BaseException:  # the rest of the answer may still arrive: the connection is of no use
             connection.disconnect()
             raise
-        self._idle.append(connection)
+        self._idle_clients.append(connection)
         return answer
 
     def _handle_lost_connection(self, error: Exception) -> None:
         """Close the idle connections after an error, and don't connect in the background for five seconds. A command
         that another thread is sending meanwhile isn't interrupted."""
         with self._lock:
-            if not self._up:
+            if not self._is_reachable:
                 return
-            self._up, self._not_before = False, read_uptime_ms() + _RECONNECT_PAUSE_MS
+            self._is_reachable, self._not_before = False, read_uptime_ms() + _RECONNECT_PAUSE_MS
         self._close_connections()
         self._log_unreachable(error)
 
     def _close_connections(self) -> None:
-        self._up = False
+        self._is_reachable = False
         with suppress(IndexError):
             while True:
-                self._idle.pop().disconnect()
+                self._idle_clients.pop().disconnect()
 
     def _log_unreachable(self, error: Exception) -> None:
         """Log one warning that Redis is unreachable: not again until Redis has answered, and at most once a
         minute."""
         now = read_uptime_ms()
-        if not self._warned and now - self._warned_at >= _WARNING_INTERVAL_MS:
-            self._warned, self._warned_at = True, now
+        if not self._has_warned and now - self._warned_at >= _WARNING_INTERVAL_MS:
+            self._has_warned, self._warned_at = True, now
             # The error's kind alone: its message may repeat data that the server sent.
             kind = error.code if isinstance(error, ConsoleError) else type(error).__name__
             _log.warning("the cache is away (%s); the database answers alone", kind)
@@ -178,11 +178,11 @@ class _BoundedSocket:
         self._socket.sendall(data)
 
     def recv(self, size: int) -> bytes:
-        got: bytes = self._socket.recv(size)
-        self._room -= len(got)
+        received_bytes: bytes = self._socket.recv(size)
+        self._room -= len(received_bytes)
         if self._room < 0 or read_uptime_ms() > self._until:
             raise TimeoutError
-        return got
+        return received_bytes
 
 
 def _parse_options(url: str) -> dict[str, Any]:

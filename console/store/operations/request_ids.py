@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from console.store.operations.leases import Holder
 
 ANSWER_RETENTION = timedelta(hours=24)
-ACT_RUNNING, ANSWER_STORED, ID_FREE = "running", "kept", "free"
+USE_RUNNING, USE_ANSWERED, USE_FREE = "running", "kept", "free"
 
 _REQUEST_ID_CONDITION = and_(request_ids.c.person == bindparam("who"), request_ids.c.request_id == bindparam("of"))
 _OWN_USE_CONDITION = and_(
-    _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING
+    _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("held"), request_ids.c.state == USE_RUNNING
 )
 _USE_AGE_MS_EXPRESSION: Any = database_unix_ms() - request_ids.c.begun_ms
 _REQUEST_ID_USE_QUERY = select(
@@ -44,7 +44,7 @@ _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id,
 _COLUMNS_OF_NEW_USE = ("command", "fingerprint", "desk", "host", "process", "since", "token")
 _NEW_USE_VALUES = {
     **{column: bindparam(f"{column}_") for column in _COLUMNS_OF_NEW_USE},
-    "state": ACT_RUNNING,
+    "state": USE_RUNNING,
     "begun_ms": database_unix_ms(),
     "lease_clock": lease_clock_id(),
     "lease_expires": make_lease_expiry_sql(),
@@ -95,7 +95,7 @@ class RequestKey:
 
     @property
     def parameters(self) -> dict[str, object]:
-        """Parameters, for SQL statements, that select the row of this person and request id."""
+        """The parameters of SQL statements that select the row of this person and request id."""
         return {"who": self.person, "of": self.request_id}
 
 
@@ -123,8 +123,8 @@ class RequestIdUse:
     def is_free(self) -> bool:
         """True if the request id may be used again: its action had no effect, or its use began at least
         ANSWER_RETENTION ago and isn't running any more."""
-        return self.state == ID_FREE or (
-            self.age >= ANSWER_RETENTION and not (self.state == ACT_RUNNING and self.has_live_lease)
+        return self.state == USE_FREE or (
+            self.age >= ANSWER_RETENTION and not (self.state == USE_RUNNING and self.has_live_lease)
         )
 
 
@@ -141,7 +141,22 @@ def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
     row = conn.execute(_REQUEST_ID_USE_QUERY, request.parameters).first()
     if row is None:
         return None
-    command, fingerprint, state, kind, subject, operation, answer, desk, host, process, since, fence, live, age = row
+    (
+        command,
+        fingerprint,
+        state,
+        kind,
+        subject,
+        operation,
+        answer,
+        desk,
+        host,
+        process,
+        since,
+        fence,
+        has_live_lease,
+        age,
+    ) = row
     holder = LeaseHolder(
         request.request_id,
         request.person,
@@ -152,7 +167,9 @@ def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
         convert_to_aware_utc(since),
     )
     age = timedelta(milliseconds=int(age))
-    return RequestIdUse(command, fingerprint, state, kind, subject, operation, answer, holder, fence, bool(live), age)
+    return RequestIdUse(
+        command, fingerprint, state, kind, subject, operation, answer, holder, fence, bool(has_live_lease), age
+    )
 
 
 def find_subject(conn: Connection, person: str, request_id: str) -> tuple[str, str] | None:

@@ -79,11 +79,11 @@ def book_amount(conn: Connection, account: Account, amount_minor: int, released:
     `released`: the amount that the payment had reserved on this account; it is no longer reserved afterwards.
     Raises StaleRow if the account's row has changed since it was read.
     """
-    reserved = max(0, account.reserved_minor - released)
-    accepted = max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved))
-    booked = {"balance_minor": account.balance_minor + accepted, "reserved_minor": reserved}
+    reserved_minor = max(0, account.reserved_minor - released)
+    accepted_minor = max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved_minor))
+    booked = {"balance_minor": account.balance_minor + accepted_minor, "reserved_minor": reserved_minor}
     compare_and_swap.update_if_unchanged(conn, accounts, (account.id, account.version), booked)
-    return accepted
+    return accepted_minor
 
 
 def subtract_from_balance(conn: Connection, account_id: int, amount_minor: int) -> bool:

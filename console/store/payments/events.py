@@ -143,9 +143,9 @@ def walk_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
         last = page[-1].id
 
 
-def list_events_with_result(conn: Connection, done: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
+def list_events_with_result(conn: Connection, result: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
     """Return at most `limit` events with this result, oldest first; `after` is the last id of the previous page."""
-    return _select_events(conn, _EVENTS_WITH_RESULT_QUERY, {"what": done, "after": after, "most": limit})
+    return _select_events(conn, _EVENTS_WITH_RESULT_QUERY, {"what": result, "after": after, "most": limit})
 
 
 def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, ...]:
@@ -153,15 +153,15 @@ def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, .
     return _select_events(conn, _EVENTS_BY_ID_QUERY, {"some": sorted(ids)}) if ids else ()
 
 
-def count_events_with_result(conn: Connection, done: str, limit: int) -> int:
-    """Return the number of events with the result `done`, counted up to `limit`."""
-    return int(conn.scalar(_COUNT_WITH_RESULT_QUERY, {"what": done, "most": limit}) or 0)
+def count_events_with_result(conn: Connection, result: str, limit: int) -> int:
+    """Return the number of events with the result `result`, counted up to `limit`."""
+    return int(conn.scalar(_COUNT_WITH_RESULT_QUERY, {"what": result, "most": limit}) or 0)
 
 
-def write_result(conn: Connection, event: PaymentEvent, done: str, payment_id: int | None) -> bool:
-    """Write the result `done` of an event and the id of the payment to which it belongs (None: no payment). Return
+def write_result(conn: Connection, event: PaymentEvent, result: str, payment_id: int | None) -> bool:
+    """Write the result `result` of an event and the id of the payment to which it belongs (None: no payment). Return
     False, without a write, if another process has changed the event's result since `event` was read."""
-    values = {"of": event.id, "was": event.done, "becomes": done, "whose": payment_id}
+    values = {"of": event.id, "was": event.done, "becomes": result, "whose": payment_id}
     return conn.execute(_WRITE_EVENT_RESULT_STATEMENT, values).rowcount == 1
 
 
@@ -175,7 +175,7 @@ def _select_events(conn: Connection, query: Select[Any], values: dict[str, objec
 
 
 def make_event(row: Any) -> PaymentEvent:
-    """Convert a row of `get_base_query` into an event."""
+    """Return the event of a row of `get_base_query`."""
     return PaymentEvent(
         id=row.id,
         source=row.source,

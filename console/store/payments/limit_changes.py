@@ -40,15 +40,15 @@ def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
     nor expired at `now`.
     """
     proposals = {row.subject_id: row for row in _read_open_proposals(conn, now)}
-    stored: dict[str, dict[str, int | None]] = {}
+    values_by_currency: dict[str, dict[str, int | None]] = {}
     for name, currency, value in conn.execute(_LIMITS_QUERY):
-        stored.setdefault(currency, {})[name] = int(value)
-    for values in stored.values():
+        values_by_currency.setdefault(currency, {})[name] = int(value)
+    for values in values_by_currency.values():
         for name in list_condition_names():
             values.setdefault(name, None)
     return tuple(
         _make_limit(name, currency, value, proposals)
-        for currency, values in stored.items()
+        for currency, values in values_by_currency.items()
         for name, value in values.items()
     )
 
@@ -93,9 +93,9 @@ def change_limit_value(conn: Connection, limit: Limit, value: int, now: datetime
         is_limit = (limits.c.name == limit.name, limits.c.currency == limit.currency)
         conn.execute(update(limits).where(*is_limit).values(value=value))
     subject = make_limit_subject(limit.name, limit.currency, limit.value)
-    is_open = (
+    open_conditions = (
         approvals.c.subject_kind == LIMIT_KIND,
         approvals.c.subject_id == subject,
         approvals.c.closed_at.is_(None),
     )
-    conn.execute(update(approvals).where(*is_open).values(closed_at=convert_to_naive_utc(now)))
+    conn.execute(update(approvals).where(*open_conditions).values(closed_at=convert_to_naive_utc(now)))

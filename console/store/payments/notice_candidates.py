@@ -65,13 +65,16 @@ def find_by_numbers(conn: Connection, numbers: Collection[str]) -> tuple[Order |
     if not numbers:
         return ()
     values = {"some": sorted(numbers), "most": MAX_CANDIDATES * len(numbers)}
-    found: dict[tuple[str, int], Order | Payment] = {}
+    records_by_key: dict[tuple[str, int], Order | Payment] = {}
     for query in (_PAYMENTS_BY_OUR_NUMBER_QUERY, _PAYMENTS_BY_PROVIDER_ID_QUERY):
-        found |= {(payments.PAYMENT_KIND, one.id): one for one in payments.select_records(conn, query, values)}
-    found |= {
-        (orders.ORDER_KIND, one.id): one for one in orders.select_records(conn, _ORDERS_BY_NUMBER_QUERY, values)
+        records_by_key |= {
+            (payments.PAYMENT_KIND, record.id): record for record in payments.select_records(conn, query, values)
+        }
+    records_by_key |= {
+        (orders.ORDER_KIND, record.id): record
+        for record in orders.select_records(conn, _ORDERS_BY_NUMBER_QUERY, values)
     }
-    return tuple(found.values())
+    return tuple(records_by_key.values())
 
 
 def find_by_amount_and_day(
@@ -92,7 +95,7 @@ def find_by_amount_and_day(
     of_provider: dict[int, Payment] = {}
     for query in _PAYMENTS_OF_DAY_QUERIES:
         rows = payments.select_records(conn, query, {**values, "whose": source})
-        of_provider |= {one.id: one for one in rows}
+        of_provider |= {record.id: record for record in rows}
     pending = tuple(_read_pending_orders(conn, values))
     return (*of_provider.values(), *pending[: max(MAX_CANDIDATES, 2 * MAX_CANDIDATES - len(of_provider))])
 

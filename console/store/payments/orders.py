@@ -98,7 +98,7 @@ def select_records(conn: Connection, query: Select[Any], values: Mapping[str, ob
 
 
 def read_orders(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[Order, ...]:
-    """Convert rows of `get_base_query()` into orders with the ids of their payments."""
+    """Return the orders of rows of `get_base_query()`, with the ids of their payments."""
     ids: dict[int, tuple[int, ...]] = {}
     for order_id, payment_id in (
         conn.execute(_PAYMENT_IDS_OF_ORDERS_QUERY, {"ids": [row.id for row in rows]}) if rows else ()
@@ -117,8 +117,8 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
     changed.
     """
     (
-        order_id, number, raw_corporation, corporation, status, currency, total, version, method, created, updated,
-        work_state, work_at, work_reason, attempts, token, transaction, since,
+        order_id, number, raw_corporation, corporation, status, currency, total, version, method, created_at,
+        updated_at, work_state, work_at, work_reason, attempts, token, transaction, since,
     ) = row  # fmt: skip
     work = Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts)
     if status not in _KNOWN_ORDER_STATES:
@@ -135,8 +135,8 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
         payment_method=method,
         atom_token_id=token,
         atom_txn_id=transaction,
-        created_at=convert_to_known_instant(created),
-        changed_at=convert_to_known_instant(updated),
+        created_at=convert_to_known_instant(created_at),
+        changed_at=convert_to_known_instant(updated_at),
         state_since=convert_to_known_instant(since),
         work=work,
     )
@@ -152,21 +152,21 @@ def _get_normalised_number(key: str | None, stored_number: str | None) -> str | 
     return key or None
 
 
-def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
+def insert_order(conn: Connection, order: NewOrder, now: datetime) -> int:
     """Insert an order as the shop does, for samples and tests, and return its id. Raises IntegrityError if an order
     with this order number exists.
     """
     row = {
-        "merch_txn_id": new.merch_txn_id,
-        "total_amount": new.total_minor,
-        "currency": new.currency,
-        "corporation_number": new.corporation_number,
-        "user_id": new.user_id,
-        "payment_method": new.payment_method,
-        "status": new.state.value,
+        "merch_txn_id": order.merch_txn_id,
+        "total_amount": order.total_minor,
+        "currency": order.currency,
+        "corporation_number": order.corporation_number,
+        "user_id": order.user_id,
+        "payment_method": order.payment_method,
+        "status": order.state.value,
         "created_at": convert_to_naive_utc(now),
         "updated_at": convert_to_naive_utc(now),
-        "state_since": convert_to_naive_utc(new.state_since or now),
+        "state_since": convert_to_naive_utc(order.state_since or now),
     }
     return compare_and_swap.insert_and_announce(conn, ORDER_KIND, _INSERT_ORDER_STATEMENT, row, now)
 
@@ -183,10 +183,10 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
     if "status" in values:
         values["status"] = target = OrderState(str(values["status"]))
         states.require_transition(states.ORDER_TRANSITIONS, order.state, target)
-    written = {**values, "updated_at": now}
+    written_values = {**values, "updated_at": now}
     if values.get("status", order.state) is not order.state:
-        written["state_since"] = now
-    compare_and_swap.update_if_unchanged(conn, orders, (order.id, order.version), written, status=order.state)
+        written_values["state_since"] = now
+    compare_and_swap.update_if_unchanged(conn, orders, (order.id, order.version), written_values, status=order.state)
     compare_and_swap.announce_change(conn, ORDER_KIND, order.id, now)
 
 

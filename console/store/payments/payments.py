@@ -98,11 +98,11 @@ class NewPayment:
     given_id: int | None = None
 
 
-def find(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Payment | None:
-    """Return one payment; None if there is none. `lapsed`: ids of payments whose call has lapsed (its process crashed
-    or froze); such a payment is returned with an unknown outcome.
+def find(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Payment | None:
+    """Return one payment; None if there is none. `lapsed_ids`: ids of payments whose call has lapsed (its process
+    crashed or froze); such a payment is returned with an unknown outcome.
     """
-    return _find_first_payment(conn, _PAYMENT_BY_ID_QUERY, {"of": payment_id}, lapsed)
+    return _find_first_payment(conn, _PAYMENT_BY_ID_QUERY, {"of": payment_id}, lapsed_ids)
 
 
 def list_payers_of_record(conn: Connection, kind: str, record_id: int | str) -> tuple[str, ...]:
@@ -128,28 +128,32 @@ def find_by_provider_id(conn: Connection, provider: str, provider_payment_id: st
     return _find_first_payment(conn, _PAYMENT_BY_PROVIDER_ID_QUERY, {"whose": provider, "of": provider_payment_id})
 
 
-def find_by_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
-    """Return all payments of an order, newest first. `lapsed`: ids of payments whose call has lapsed (its process
+def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
+    """Return all payments of an order, newest first. `lapsed_ids`: ids of payments whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _PAYMENTS_OF_ORDER_QUERY, {"of": order_id}, lapsed)
+    return select_records(conn, _PAYMENTS_OF_ORDER_QUERY, {"of": order_id}, lapsed_ids)
 
 
 def find_by_orders(
-    conn: Connection, order_ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, order_ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
-    """Return all payments of these orders, newest first. `lapsed`: ids of payments whose call has lapsed (its
+    """Return all payments of these orders, newest first. `lapsed_ids`: ids of payments whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, {"some": sorted(order_ids)}, lapsed) if order_ids else ()
+    return (
+        select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, {"some": sorted(order_ids)}, lapsed_ids) if order_ids else ()
+    )
 
 
-def find_by_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
+def find_by_corporation(
+    conn: Connection, number: str, lapsed_ids: AbstractSet[int] = frozenset()
+) -> tuple[Payment, ...]:
     """Return the payments whose own row has this corporation number, newest first; the corporation number of a
-    payment's order isn't compared. `lapsed`: ids of payments whose call has lapsed (its process crashed or
+    payment's order isn't compared. `lapsed_ids`: ids of payments whose call has lapsed (its process crashed or
     froze), returned with an unknown outcome.
     """
-    return select_records(conn, _PAYMENTS_OF_CORPORATION_QUERY, {"of": number}, lapsed)
+    return select_records(conn, _PAYMENTS_OF_CORPORATION_QUERY, {"of": number}, lapsed_ids)
 
 
 def find_by_corporations(
@@ -177,57 +181,57 @@ def get_base_query() -> Select[Any]:
 
 
 def find_by_ids(
-    conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
-    """Return the payments with these ids, in any order. `lapsed`: ids of records whose call has lapsed (its process
-    crashed or froze), returned with an unknown outcome.
+    """Return the payments with these ids, in any order. `lapsed_ids`: ids of records whose call has lapsed (its
+    process crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _PAYMENTS_BY_ID_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
+    return select_records(conn, _PAYMENTS_BY_ID_QUERY, {"some": sorted(ids)}, lapsed_ids) if ids else ()
 
 
 def select_records(
-    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
     """Run a query that the caller has made from `get_base_query()`, with the parameters `values`, and return its
-    payments. `lapsed`: ids of records whose call has lapsed (its process crashed or froze), returned with an unknown
-    outcome.
+    payments. `lapsed_ids`: ids of records whose call has lapsed (its process crashed or froze), returned with an
+    unknown outcome.
     """
-    return tuple(make_record(row, lapsed) for row in conn.execute(query, values))
+    return tuple(make_record(row, lapsed_ids) for row in conn.execute(query, values))
 
 
 def _find_first_payment(
-    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> Payment | None:
     row = conn.execute(query, values).first()
-    return make_record(row, lapsed) if row else None
+    return make_record(row, lapsed_ids) if row else None
 
 
-def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
+def insert_payment(conn: Connection, payment: NewPayment, now: datetime) -> int:
     """Insert a payment and return its id. Raises IntegrityError if a payment of this provider has the same payment
     number or the same provider's id.
     """
     row = {
-        "order_id": new.order_id,
-        "provider": new.provider,
-        "merchant_payment_id": new.merchant_payment_id,
-        "provider_payment_id": new.provider_payment_id,
-        "corporation_number": new.corporation_number,
-        "payer_ref": new.payer,
-        "status": new.state.value,
-        "certainty": new.certainty.value,
-        **make_work_values(new.work),
-        "currency": new.currency,
-        "asked_minor": new.asked_minor,
-        "account_minor": new.account_minor,
-        "by_code": new.by_code,
-        "begun_at": compare_and_swap.make_storable_value(new.begun_at),
-        "payment_expires_at": compare_and_swap.make_storable_value(new.expires_at),
-        "operation_id": new.operation_id,
+        "order_id": payment.order_id,
+        "provider": payment.provider,
+        "merchant_payment_id": payment.merchant_payment_id,
+        "provider_payment_id": payment.provider_payment_id,
+        "corporation_number": payment.corporation_number,
+        "payer_ref": payment.payer,
+        "status": payment.state.value,
+        "certainty": payment.certainty.value,
+        **make_work_values(payment.work),
+        "currency": payment.currency,
+        "asked_minor": payment.asked_minor,
+        "account_minor": payment.account_minor,
+        "by_code": payment.by_code,
+        "begun_at": compare_and_swap.make_storable_value(payment.begun_at),
+        "payment_expires_at": compare_and_swap.make_storable_value(payment.expires_at),
+        "operation_id": payment.operation_id,
         "created_at": convert_to_naive_utc(now),
         "changed_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(now),
-        "booked_at": convert_to_naive_utc(now) if new.state in PAID_STATES else None,
-    } | compare_and_swap.make_id_column(new.given_id)
+        "booked_at": convert_to_naive_utc(now) if payment.state in PAID_STATES else None,
+    } | compare_and_swap.make_id_column(payment.given_id)
     return compare_and_swap.insert_and_announce(conn, PAYMENT_KIND, _INSERT_PAYMENT_STATEMENT, row, now)
 
 

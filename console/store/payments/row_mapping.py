@@ -30,14 +30,14 @@ writes the record's next step.
 """
 
 
-def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Payment:
-    """Convert a row of `PAYMENT_COLUMNS` into a payment. If its id is in `lapsed` (the process that began it
+def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int] = frozenset()) -> Payment:
+    """Convert a row of `PAYMENT_COLUMNS` into a payment. If its id is in `lapsed_ids` (the process that began it
     crashed or froze) and its start has no stored outcome, return it with an unknown outcome."""
     (
         payment_id, order_id, provider, merchant_id, provider_id, number, payer, status, certainty, work_state,
-        work_at, work_reason, attempts, currency, asked_minor, captured, reserved, refunded, set_aside, version,
-        by_code, handle, url, expires, begun, paid, word, word_minor, word_refunded, told_at, event, error, operation,
-        created, changed, account, booked, late_after, since,
+        work_at, work_reason, attempts, currency, asked_minor, captured_minor, reserved_minor, refunded, set_aside,
+        version, by_code, handle, url, expires, begun_at, paid_at, word, word_minor, word_refunded, told_at, event,
+        error, operation, created_at, changed_at, account, booked, late_after, since,
     ) = row  # fmt: skip
     record = Payment(
         id=payment_id,
@@ -52,8 +52,8 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> P
         work=Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts),
         currency=currency,
         asked_minor=asked_minor,
-        captured_minor=captured,
-        reserved_minor=reserved,
+        captured_minor=captured_minor,
+        reserved_minor=reserved_minor,
         refunded_minor=refunded,
         set_aside_minor=set_aside,
         version=version,
@@ -61,8 +61,8 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> P
         handle=handle,
         url=url,
         expires_at=read_as_utc(expires),
-        begun_at=read_as_utc(begun),
-        paid_at=read_as_utc(paid),
+        begun_at=read_as_utc(begun_at),
+        paid_at=read_as_utc(paid_at),
         provider_state=word,
         provider_minor=word_minor,
         provider_refunded_minor=word_refunded,
@@ -70,14 +70,14 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> P
         last_event_id=event,
         error_code=error,
         operation_id=operation,
-        created_at=read_as_utc(created),
-        changed_at=read_as_utc(changed),
+        created_at=read_as_utc(created_at),
+        changed_at=read_as_utc(changed_at),
         state_since=convert_to_known_instant(since),
         account_minor=account,
         booked_at=read_as_utc(booked),
         late_after=PaymentState(late_after) if late_after else None,
     )
-    if payment_id in lapsed and record.state is PaymentState.INITIALIZING and record.certainty is Certainty.KNOWN:
+    if payment_id in lapsed_ids and record.state is PaymentState.INITIALIZING and record.certainty is Certainty.KNOWN:
         return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED_WORK)
     return record
 

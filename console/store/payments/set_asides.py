@@ -90,7 +90,7 @@ def _select_set_asides(conn: Connection, query: Select[Any], values: Mapping[str
 
 def _make_set_aside(
     set_aside_id: int, payment_id: int, account_id: int, amount_minor: int, currency: str, status: str,
-    refund_id: int | None, version: int, created: datetime,
+    refund_id: int | None, version: int, created_at: datetime,
 ) -> SetAside:  # fmt: skip
     state = SetAsideState(status)
     return SetAside(
@@ -102,5 +102,5 @@ def _make_set_aside(
         state,
         refund_id,
         version,
-        convert_to_aware_utc(created),
+        convert_to_aware_utc(created_at),
     )

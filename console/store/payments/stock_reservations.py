@@ -55,10 +55,12 @@ def list_held_reservations(conn: Connection, order_id: int) -> tuple[StockReserv
 def release_reservations(conn: Connection, order_id: int, now: datetime) -> int:
     """Change the held stock reservations of an order to released and return their number. Used and released
     reservations don't change."""
-    freed = conn.execute(_RELEASE_RESERVATIONS_STATEMENT, {"of": order_id, "at": convert_to_naive_utc(now)}).rowcount
-    if freed:
+    released_count = conn.execute(
+        _RELEASE_RESERVATIONS_STATEMENT, {"of": order_id, "at": convert_to_naive_utc(now)}
+    ).rowcount
+    if released_count:
         compare_and_swap.announce_change(conn, orders.ORDER_KIND, order_id, now)
-    return freed
+    return released_count
 
 
 def _select_reservations(conn: Connection, query: Select[Any], order_id: int) -> tuple[StockReservation, ...]:

@@ -56,7 +56,7 @@ class SortPosition(NamedTuple):
 
 
 def read_sorted_page(
-    conn: Connection, name: str, after: SortPosition | None, limit: int, lapsed: LapsedIds, choice: QueueChoice
+    conn: Connection, name: str, after: SortPosition | None, limit: int, lapsed_ids: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[SortPosition, QueuedRecord], ...]:
     """Return at most `limit` records of the queue `name` that the filter of `choice` selects, with their
     positions, in the sort order of `choice`. `after` is the last position of the previous page; None for the
@@ -66,15 +66,15 @@ def read_sorted_page(
     for kind_index, kind_queries in enumerate(QUEUE_TABLES):
         if name in kind_queries.queues:
             keys = _make_sorted_keys_query(
-                kind_queries, name, after, kind_index, get_lapsed_ids(kind_queries, lapsed), choice
+                kind_queries, name, after, kind_index, get_lapsed_ids(kind_queries, lapsed_ids), choice
             )
             if keys is not None:
                 rows = conn.execute(
-                    keys, kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed)) | {"most": limit}
+                    keys, kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids)) | {"most": limit}
                 )
                 positions += [SortPosition(*_pad_to_two_keys(row[1:]), kind_index, row[0]) for row in rows]
     positions.sort(reverse=choice.order.is_descending)
-    return tuple(_read_records(conn, positions[:limit], lapsed))
+    return tuple(_read_records(conn, positions[:limit], lapsed_ids))
 
 
 def _pad_to_two_keys(values: Sequence[SortValue]) -> tuple[SortValue, SortValue]:
@@ -86,30 +86,38 @@ def _make_sorted_keys_query(
     name: str,
     after: SortPosition | None,
     kind_index: int,
-    lapsed: AbstractSet[int],
+    lapsed_ids: AbstractSet[int],
     choice: QueueChoice,
 ) -> Select[Any] | None:
-    """Return the query of the ids and sort keys of the next page's rows of one table, in the sort order of
-    `choice`. Return None if the filter selects no row of the table."""
+    """Return the query of the ids and sort keys of the next page's rows of one table, in the sort order of `choice`.
+    Return None if the filter selects no row of the table. `name` is the name of the queue, `after` the last row of
+    the page before, `kind_index` the place of the table among the queue's tables, and `lapsed_ids` are the ids of the
+    table's lapsed records."""
     is_descending = choice.order.is_descending
     keys = filter_sql.make_sort_keys(
-        kind_queries.kind, kind_queries.id, kind_queries.state_since, kind_queries.make_shown_columns(lapsed), choice
+        kind_queries.kind,
+        kind_queries.id,
+        kind_queries.state_since,
+        kind_queries.make_shown_columns(lapsed_ids),
+        choice,
     )
     by_age = choice.order.column is SortColumn.AGE
-    ranges = kind_queries.list_chosen_ranges(name, choice, lapsed, by_state=by_age)
-    rest = (
+    ranges = kind_queries.list_chosen_ranges(name, choice, lapsed_ids, by_state=by_age)
+    conditions = (
         [] if after is None else [_comes_after(kind_queries.id, keys, after, kind_index, is_descending=is_descending)]
     )
     if not ranges:
         return None
-    labelled = [kind_queries.id.label("id"), *(key.label(f"key_{place}") for place, key in enumerate(keys))]
+    labelled_columns = [kind_queries.id.label("id"), *(key.label(f"key_{place}") for place, key in enumerate(keys))]
     # By label: a server takes a plain number in ORDER BY for the place of a column.
-    order = [column.desc() if is_descending else column for column in (*labelled[1:], labelled[0])]
-    of_ranges = (select(*labelled).where(rows, *rest).order_by(*order).limit(_LIMIT_PARAMETER) for rows in ranges)
-    merged = union_all(*(select(each.subquery()) for each in of_ranges)).subquery()
-    columns = [merged.c[f"key_{place}"] for place in range(len(keys))]
-    by = [column.desc() if is_descending else column for column in (*columns, merged.c.id)]
-    return select(merged.c.id, *columns).order_by(*by).limit(_LIMIT_PARAMETER)
+    order = [column.desc() if is_descending else column for column in (*labelled_columns[1:], labelled_columns[0])]
+    of_ranges = (
+        select(*labelled_columns).where(rows, *conditions).order_by(*order).limit(_LIMIT_PARAMETER) for rows in ranges
+    )
+    merged_rows = union_all(*(select(range_query.subquery()) for range_query in of_ranges)).subquery()
+    columns = [merged_rows.c[f"key_{place}"] for place in range(len(keys))]
+    by = [column.desc() if is_descending else column for column in (*columns, merged_rows.c.id)]
+    return select(merged_rows.c.id, *columns).order_by(*by).limit(_LIMIT_PARAMETER)
 
 
 def _comes_after(
@@ -128,14 +136,14 @@ def _comes_after(
     place = list(zip((*keys, id_column), [*(after.first, after.second)[: len(keys)], last], strict=True))
     alternatives = []
     for number, (key, value) in enumerate(place):
-        same = [one == earlier for one, earlier in place[:number]]
-        further = key < value if is_descending else key > value
-        alternatives.append(and_(*same, further))
+        has_equal_keys = [column_value == earlier for column_value, earlier in place[:number]]
+        is_beyond = key < value if is_descending else key > value
+        alternatives.append(and_(*has_equal_keys, is_beyond))
     return or_(*alternatives)
 
 
 def _read_records(
-    conn: Connection, positions: Sequence[SortPosition], lapsed: LapsedIds
+    conn: Connection, positions: Sequence[SortPosition], lapsed_ids: LapsedIds
 ) -> Iterator[tuple[SortPosition, QueuedRecord]]:
     """Read the records at these positions by one query for each kind, and yield them with their positions in the
     given order. A record that was deleted meanwhile is left out."""
@@ -144,8 +152,8 @@ def _read_records(
         ids = sorted(position.id for position in positions if position.kind_index == kind_index)
         if ids:
             rows = conn.execute(kind_queries.rows.where(kind_queries.id.in_(ids))).all()
-            read = kind_queries.read(conn, rows, get_lapsed_ids(kind_queries, lapsed))
-            records |= {(kind_index, record.id): record for record in read}
+            records_of_kind = kind_queries.read(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids))
+            records |= {(kind_index, record.id): record for record in records_of_kind}
     for position in positions:
         record = records.get((position.kind_index, position.id))
         if record is not None:
@@ -153,7 +161,7 @@ def _read_records(
 
 
 def count_chosen_records(
-    conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice
+    conn: Connection, name: str, lapsed_ids: LapsedIds, choice: QueueChoice
 ) -> tuple[int, datetime | None]:
     """Return the number of records of the queue `name` that the filter of `choice` selects, at most
     MAX_COUNTED_RECORDS + 1, and the earliest instant at which one of the counted records got its present state (None
@@ -163,11 +171,11 @@ def count_chosen_records(
         _make_range_count_query(kind_queries, rows)
         for kind_queries in QUEUE_TABLES
         if name in kind_queries.queues
-        for rows in kind_queries.list_chosen_ranges(name, choice, get_lapsed_ids(kind_queries, lapsed))
+        for rows in kind_queries.list_chosen_ranges(name, choice, get_lapsed_ids(kind_queries, lapsed_ids))
     ]
     values: dict[str, object] = {"most": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
-        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed))
+        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids))
     rows = conn.execute(union_all(*counts), values).all() if counts else ()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
     return min(sum(row.total for row in rows), MAX_COUNTED_RECORDS + 1), convert_to_aware_utc(
@@ -176,16 +184,18 @@ def count_chosen_records(
 
 
 def _make_range_count_query(kind_queries: RecordTableQueries, rows: ColumnElement[bool]) -> Select[Any]:
-    counted = select(kind_queries.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
-    return select(func.count().label("total"), _make_oldest_sql(counted).label("oldest")).select_from(counted)
+    counted_rows = select(kind_queries.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
+    return select(func.count().label("total"), _make_oldest_sql(counted_rows).label("oldest")).select_from(
+        counted_rows
+    )
 
 
-def _make_oldest_sql(counted: Subquery) -> ColumnElement[Any]:
-    return func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
+def _make_oldest_sql(counted_rows: Subquery) -> ColumnElement[Any]:
+    return func.min(case((counted_rows.c.since > EPOCH_START, counted_rows.c.since)))
 
 
 def count_records_by_cause(
-    conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice
+    conn: Connection, name: str, lapsed_ids: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
     """Return two values: the numbers of the records of the queue `name` that the filter of `choice` selects, one for
     each index range, cause and currency, so that a cause and currency can occur several times; and True if an index
@@ -194,31 +204,33 @@ def count_records_by_cause(
     totals: list[CauseTotal] = []
     is_capped = False
     for kind_queries in QUEUE_TABLES:
-        ids = get_lapsed_ids(kind_queries, lapsed)
+        ids = get_lapsed_ids(kind_queries, lapsed_ids)
         for rows in kind_queries.list_chosen_ranges(name, choice, ids) if name in kind_queries.queues else ():
-            found = conn.execute(
+            cause_rows = conn.execute(
                 _make_range_totals_query(kind_queries, rows, ids),
                 kind_queries.make_parameters(ids) | {"most": MAX_RECORDS_GROUPED_BY_CAUSE + 1},
             )
-            of_range = [_make_cause_total(*row) for row in found]
+            of_range = [_make_cause_total(*row) for row in cause_rows]
             is_capped = is_capped or sum(total.count for total in of_range) > MAX_RECORDS_GROUPED_BY_CAUSE
             totals += of_range
     return tuple(totals), is_capped
 
 
 def _make_range_totals_query(
-    kind_queries: RecordTableQueries, rows: ColumnElement[bool], lapsed: AbstractSet[int]
+    kind_queries: RecordTableQueries, rows: ColumnElement[bool], lapsed_ids: AbstractSet[int]
 ) -> Select[Any]:
-    shown = kind_queries.make_shown_columns(lapsed)
+    shown_columns = kind_queries.make_shown_columns(lapsed_ids)
     columns = (
-        shown.cause.label("cause"),
-        shown.columns.currency.label("currency"),
-        func.coalesce(shown.columns.minor, 0).label("minor"),
+        shown_columns.cause.label("cause"),
+        shown_columns.columns.currency.label("currency"),
+        func.coalesce(shown_columns.columns.minor, 0).label("minor"),
         kind_queries.state_since.label("since"),
     )
-    counted = select(*columns).where(rows).limit(_LIMIT_PARAMETER).subquery()
-    sums = func.count(), func.sum(counted.c.minor), _make_oldest_sql(counted)
-    return select(counted.c.cause, counted.c.currency, *sums).group_by(counted.c.cause, counted.c.currency)
+    counted_rows = select(*columns).where(rows).limit(_LIMIT_PARAMETER).subquery()
+    sums = func.count(), func.sum(counted_rows.c.minor), _make_oldest_sql(counted_rows)
+    return select(counted_rows.c.cause, counted_rows.c.currency, *sums).group_by(
+        counted_rows.c.cause, counted_rows.c.currency
+    )
 
 
 def _make_cause_total(

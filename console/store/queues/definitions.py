@@ -45,12 +45,12 @@ def _make_state_conditions(
 def _was_paid_since_sql() -> ColumnElement[bool]:
     """Return SQL for a failed payment: true if another payment of the same order is in a paid state, and that other
     payment was stored or paid after the failed payment was stored."""
-    other = payment_table.alias("other")
+    other_payment = payment_table.alias("other")
     return exists().where(
-        other.c.order_id == payment_table.c.order_id,
-        other.c.id != payment_table.c.id,
-        or_(*(other.c.status == state.value for state in _PAID_PAYMENT_STATES)),
-        or_(other.c.id > payment_table.c.id, other.c.paid_at > payment_table.c.created_at),
+        other_payment.c.order_id == payment_table.c.order_id,
+        other_payment.c.id != payment_table.c.id,
+        or_(*(other_payment.c.status == state.value for state in _PAID_PAYMENT_STATES)),
+        or_(other_payment.c.id > payment_table.c.id, other_payment.c.paid_at > payment_table.c.created_at),
     )
 
 

@@ -44,12 +44,12 @@ _NUMBER_AFTER_ALL_OTHERS = 2**62
 
 @dataclass(frozen=True, slots=True)
 class QueueChoice:
-    """The choice of a queue's records by the filter `chosen`, and their sort order `order`. Ages are counted at
-    the instant `now`. `owners` has the person who works on each taken record; None if neither the filter nor
-    the sort order uses it.
+    """The choice of a queue's records by the filter `record_filter`, and their sort order `order`. Ages are counted
+    at the instant `now`. `owners` has the person who works on each taken record; None if neither the filter nor the
+    sort order uses it.
     """
 
-    chosen: RecordFilter = NO_FILTER
+    record_filter: RecordFilter = NO_FILTER
     order: QueueOrder = DEFAULT_ORDER
     now: datetime | None = None
     owners: Owners | None = None
@@ -57,59 +57,66 @@ class QueueChoice:
     @property
     def is_plain(self) -> bool:
         """True if there is no filter and the sort order is the queue's own."""
-        return not self.chosen and self.order == DEFAULT_ORDER
+        return not self.record_filter and self.order == DEFAULT_ORDER
 
     @property
     def needs_owners(self) -> bool:
         """True if the filter or the sort order uses the records' owners, so that the caller must set `owners` from
         the running takes."""
-        return self.chosen.owner is not None or self.order.column is SortColumn.OWNER
+        return self.record_filter.owner is not None or self.order.column is SortColumn.OWNER
 
 
 UNFILTERED_CHOICE = QueueChoice()
 
 
 def make_conditions(
-    kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
+    kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> list[ColumnElement[bool]] | None:
     """Return the SQL conditions of the filter of `choice` on the rows of the table of records of `kind`; None if
     no row of this table fulfils the filter.
 
-    `since` is the table's column `state_since`; `shown` has the SQL expressions of the other compared values.
+    `since_column` is the table's column `state_since`; `shown_columns` has the SQL expressions of the other compared
+    values.
     """
-    chosen = choice.chosen
-    if (chosen.kinds and kind not in chosen.kinds) or (chosen.client is not None and shown.columns.client is None):
+    record_filter = choice.record_filter
+    if (record_filter.kinds and kind not in record_filter.kinds) or (
+        record_filter.client is not None and shown_columns.columns.client is None
+    ):
         return None
-    return list(_make_filter_conditions(kind, id_column, since, shown, choice))
+    return list(_make_filter_conditions(kind, id_column, since_column, shown_columns, choice))
 
 
 def _make_filter_conditions(
-    kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
+    kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> Iterator[ColumnElement[bool]]:
-    chosen, columns = choice.chosen, shown.columns
-    if chosen.states:
-        certainties, work_states = chosen.states & set(Certainty), chosen.states & set(WorkState)
+    record_filter, columns = choice.record_filter, shown_columns.columns
+    if record_filter.states:
+        certainties, work_states = record_filter.states & set(Certainty), record_filter.states & set(WorkState)
         yield or_(
-            is_one_of(columns.status, chosen.states),
-            *([is_one_of(shown.certainty, certainties)] if certainties else ()),
-            *([is_one_of(shown.work_state, work_states)] if work_states else ()),
+            is_one_of(columns.status, record_filter.states),
+            *([is_one_of(shown_columns.certainty, certainties)] if certainties else ()),
+            *([is_one_of(shown_columns.work_state, work_states)] if work_states else ()),
         )
-    if chosen.certainties:
-        yield is_one_of(shown.certainty, chosen.certainties)
-    if chosen.work_states:
-        yield is_one_of(shown.work_state, chosen.work_states)
-    if chosen.causes:
-        has_cause = is_one_of(shown.cause, chosen.causes - {NO_CAUSE})
-        yield or_(has_cause, make_hex_text_sql(shown.cause) == "") if NO_CAUSE in chosen.causes else has_cause
-    if chosen.providers:
-        yield columns.has_provider(chosen.providers)
-    if chosen.client is not None:
-        yield func.coalesce(columns.client, 0) == int(chosen.client)
-    if chosen.amount is not None:
-        yield _make_amount_condition(shown, chosen.amount)
-    if chosen.owner is not None:
-        yield _make_owner_condition(kind, id_column, chosen.owner, choice.owners or {})
-    yield from make_age_conditions(since, choice)
+    if record_filter.certainties:
+        yield is_one_of(shown_columns.certainty, record_filter.certainties)
+    if record_filter.work_states:
+        yield is_one_of(shown_columns.work_state, record_filter.work_states)
+    if record_filter.causes:
+        has_cause = is_one_of(shown_columns.cause, record_filter.causes - {NO_CAUSE})
+        yield (
+            or_(has_cause, make_hex_text_sql(shown_columns.cause) == "")
+            if NO_CAUSE in record_filter.causes
+            else has_cause
+        )
+    if record_filter.providers:
+        yield columns.has_provider(record_filter.providers)
+    if record_filter.client is not None:
+        yield func.coalesce(columns.client, 0) == int(record_filter.client)
+    if record_filter.amount is not None:
+        yield _make_amount_condition(shown_columns, record_filter.amount)
+    if record_filter.owner is not None:
+        yield _make_owner_condition(kind, id_column, record_filter.owner, choice.owners or {})
+    yield from make_age_conditions(since_column, choice)
 
 
 def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
@@ -117,9 +124,9 @@ def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[Colu
     `state_since`. Yield nothing if the filter has neither, or if `choice` has no instant `now`. Without a lower
     bound, rows without a stored instant (EPOCH_START) are left out. The indexes of the queues can answer both bounds.
     """
-    if not choice.chosen.restricts_since or choice.now is None:
+    if not choice.record_filter.restricts_since or choice.now is None:
         return
-    earliest, latest = choice.chosen.find_since_bounds(choice.now)
+    earliest, latest = choice.record_filter.find_since_bounds(choice.now)
     if earliest is not None:
         yield since >= literal(convert_to_naive_utc(earliest), Instant)
     else:
@@ -128,24 +135,26 @@ def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[Colu
         yield since <= literal(convert_to_naive_utc(latest), Instant)
 
 
-def _make_amount_condition(shown: ShownColumns, amount: AmountRange) -> ColumnElement[bool]:
+def _make_amount_condition(shown_columns: ShownColumns, amount: AmountRange) -> ColumnElement[bool]:
     ranges = []
     for currency in MINOR_DIGITS_BY_CURRENCY:
         bounds = amount.compute_minor_bounds(currency)
         if bounds is not None:
-            minor = shown.columns.minor
-            ranges.append(and_(is_one_of(shown.columns.currency, {currency}), minor >= bounds[0], minor <= bounds[1]))
+            minor = shown_columns.columns.minor
+            ranges.append(
+                and_(is_one_of(shown_columns.columns.currency, {currency}), minor >= bounds[0], minor <= bounds[1])
+            )
     return or_(*ranges) if ranges else literal(1) == literal(0)
 
 
 def _make_owner_condition(
     kind: str, id_column: Expression, owner_condition: str, owners: Owners
 ) -> ColumnElement[bool]:
-    taken = owners.get(kind, {})
+    owner_by_id = owners.get(kind, {})
     if owner_condition == NO_OWNER:
-        return id_column.not_in(sorted(taken))
+        return id_column.not_in(sorted(owner_by_id))
     return id_column.in_(
-        sorted(record for record, owner in taken.items() if fulfils_owner_condition(owner_condition, owner))
+        sorted(record for record, owner in owner_by_id.items() if fulfils_owner_condition(owner_condition, owner))
     )
 
 
@@ -166,14 +175,17 @@ class _SortedTable:
 
 
 def make_sort_keys(
-    kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
+    kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> Sequence[Expression]:
     """Return the one or two SQL expressions by which the rows of one table are sorted in the order of `choice`.
     They are never NULL, and every database sorts them in the same way.
 
-    `since` is the table's column `state_since`; `shown` has the SQL expressions of the other sorted values.
+    `since_column` is the table's column `state_since`; `shown_columns` has the SQL expressions of the other sorted
+    values.
     """
-    table = _SortedTable(kind, id_column, since, shown, choice.owners or {}, choice.order.is_descending)
+    table = _SortedTable(
+        kind, id_column, since_column, shown_columns, choice.owners or {}, choice.order.is_descending
+    )
     return _SORT_KEYS[choice.order.column](table)
 
 
@@ -220,10 +232,10 @@ def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
 def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
     """Return one sort key: the place of the record's owner among all owners, sorted by name. A record without an
     owner has the last place."""
-    names = sorted({name for taken in table.owners.values() for name in taken.values()})
-    taken = table.owners.get(table.kind, {})
+    names = sorted({name for owner_by_id in table.owners.values() for name in owner_by_id.values()})
+    owner_by_id = table.owners.get(table.kind, {})
     places = [
-        (table.id_column.in_(sorted(record for record, owner in taken.items() if owner == name)), place)
+        (table.id_column.in_(sorted(record for record, owner in owner_by_id.items() if owner == name)), place)
         for place, name in enumerate(names)
     ]
     return [case(*places, else_=len(names)) if places else literal(0, BigInteger)]

@@ -53,8 +53,8 @@ class _WorkColumns:
         columns = self.table.c
         latest: BindParameter[datetime] = bindparam("latest")
         waits = columns[self.state] == self.scheduled, columns[self.due_at] > latest, columns.changed_at > latest
-        movable = or_(columns[self.reason].is_(None), columns[self.reason] != _REASON_WITH_FIXED_DUE_TIME)
-        return select(columns.id, columns.version).where(*waits, movable).limit(bindparam("most", type_=Integer))
+        is_movable = or_(columns[self.reason].is_(None), columns[self.reason] != _REASON_WITH_FIXED_DUE_TIME)
+        return select(columns.id, columns.version).where(*waits, is_movable).limit(bindparam("most", type_=Integer))
 
 
 def _make_work_columns(table: Table) -> _WorkColumns:

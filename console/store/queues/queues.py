@@ -39,7 +39,7 @@ class QueuePosition(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Kind of the record, such as `payment`."""
+        """The kind of the record, such as `payment`."""
         return QUEUED_RECORD_KINDS[self.kind_index]
 
 
@@ -53,7 +53,7 @@ def read_queue_page(
     name: str,
     after: QueuePosition | None,
     limit: int,
-    lapsed: LapsedIds,
+    lapsed_ids: LapsedIds,
     choice: QueueChoice = UNFILTERED_CHOICE,
 ) -> tuple[tuple[QueuePosition, QueuedRecord], ...]:
     """Return at most `limit` records of the queue `name` with their positions, sorted by work state (needs_review
@@ -64,11 +64,11 @@ def read_queue_page(
     for rank, kind_queries in enumerate(QUEUE_TABLES):
         if name in kind_queries.queues:
             rows = kind_queries.read_page(
-                conn, name, _make_start_key(after, rank), limit, get_lapsed_ids(kind_queries, lapsed), choice
+                conn, name, _make_start_key(after, rank), limit, get_lapsed_ids(kind_queries, lapsed_ids), choice
             )
             entries += [(QueuePosition(work, since, rank, row_id), row) for (work, since, row_id), row in rows]
     entries.sort(key=_get_entry_position)
-    return tuple(_read_records(conn, entries[:limit], lapsed))
+    return tuple(_read_records(conn, entries[:limit], lapsed_ids))
 
 
 def _get_entry_position(position_and_row: tuple[QueuePosition, Row[Any]]) -> QueuePosition:
@@ -76,7 +76,7 @@ def _get_entry_position(position_and_row: tuple[QueuePosition, Row[Any]]) -> Que
 
 
 def _read_records(
-    conn: Connection, entries: Sequence[tuple[QueuePosition, Row[Any]]], lapsed: LapsedIds
+    conn: Connection, entries: Sequence[tuple[QueuePosition, Row[Any]]], lapsed_ids: LapsedIds
 ) -> Iterator[tuple[QueuePosition, QueuedRecord]]:
     """Convert the rows into records by one call for each kind, and yield the records with their positions in the
     order of `entries`."""
@@ -85,14 +85,16 @@ def _read_records(
         places = [place for place, _ in entries if place.kind_index == rank]
         rows = [row for place, row in entries if place.kind_index == rank]
         if rows:
-            records |= zip(places, kind_queries.read(conn, rows, get_lapsed_ids(kind_queries, lapsed)), strict=True)
+            records |= zip(
+                places, kind_queries.read(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids)), strict=True
+            )
     return ((place, records[place]) for place, _ in entries)
 
 
-def get_lapsed_ids(kind_queries: RecordTableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
+def get_lapsed_ids(kind_queries: RecordTableQueries, lapsed_ids: LapsedIds) -> AbstractSet[int]:
     """Return the ids of this table's records whose operation has lapsed: the process that began it crashed or
-    froze. `lapsed` has these ids by kind of record."""
-    return lapsed.get(kind_queries.kind, frozenset())
+    froze. `lapsed_ids` has these ids by kind of record."""
+    return lapsed_ids.get(kind_queries.kind, frozenset())
 
 
 def _make_start_key(after: QueuePosition | None, kind_index: int) -> QueueKey | None:
@@ -106,13 +108,13 @@ def _make_start_key(after: QueuePosition | None, kind_index: int) -> QueueKey | 
     return after.work_state, after.since, last
 
 
-def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, datetime | None]:
+def count_queue(conn: Connection, name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:
     """Return the number of records in the queue, at most MAX_COUNTED_RECORDS + 1, and the earliest instant at which
     one of the counted records got its present state (None if the queue is empty, or if no such instant is stored)."""
     values: dict[str, object] = {"most": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
-        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed))
-    query = _make_count_query(name, frozenset(kind for kind, ids in lapsed.items() if ids))
+        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids))
+    query = _make_count_query(name, frozenset(kind for kind, ids in lapsed_ids.items() if ids))
     rows = conn.execute(query, values).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
     count = min(sum(row.total for row in rows), MAX_COUNTED_RECORDS + 1)
@@ -175,11 +177,13 @@ def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     rows for each kind of change that the other application has made to a row after its adoption.
     """
     rows = select(table.c.id, table.c.corporation_number, table.c.number_key).limit(limit)
-    new = rows.where(~_ADOPTED_CHECK_CONDITION).order_by(table.c.work_at, table.c.id)  # in the order of the index
-    written = [*conn.execute(new)]
+    new_rows_query = rows.where(~_ADOPTED_CHECK_CONDITION).order_by(
+        table.c.work_at, table.c.id
+    )  # in the order of the index
+    written_rows = [*conn.execute(new_rows_query)]
     for since in (_BOUGHT_AFTER_ADOPTION_CONDITION, *_FINAL_STATE_WRITTEN_CONDITIONS):
-        written += conn.execute(rows.where(since))
-    return tuple((int(i), _encode_text(raw), _encode_text(key)) for i, raw, key in written)
+        written_rows += conn.execute(rows.where(since))
+    return tuple((int(i), _encode_text(raw), _encode_text(key)) for i, raw, key in written_rows)
 
 
 def _encode_text(value: object) -> str:

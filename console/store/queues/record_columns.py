@@ -59,10 +59,10 @@ class ShownColumns:
     columns: RecordColumns
     is_lapsed: ColumnElement[bool] | None = None
 
-    def _make_shown_sql(self, stored: Expression, of_lapsed_row: str | None) -> Expression:
+    def _make_shown_sql(self, stored_column: Expression, of_lapsed_row: str | None) -> Expression:
         if self.is_lapsed is None:
-            return stored
-        return case((self.is_lapsed, literal(of_lapsed_row, String)), else_=stored)
+            return stored_column
+        return case((self.is_lapsed, literal(of_lapsed_row, String)), else_=stored_column)
 
     @property
     def certainty(self) -> Expression:
@@ -102,5 +102,8 @@ def make_hex_text_sql(value: Expression) -> Expression:
 
 def make_position_sql(value: Expression, values: Sequence[str]) -> Expression:
     """Return SQL of the index of `value` in `values`; the length of `values` if it isn't one of them."""
-    places = [(make_hex_text_sql(value) == one.encode().hex().upper(), place) for place, one in enumerate(values)]
+    places = [
+        (make_hex_text_sql(value) == known_value.encode().hex().upper(), place)
+        for place, known_value in enumerate(values)
+    ]
     return case(*places, else_=len(values))

@@ -70,8 +70,8 @@ def find_named(conn: Connection, view: SavedView) -> SavedView | None:
     """Return the stored view that has the name of `view` and the same owner (the same person, or the team) and
     isn't deleted; None if there is none."""
     rows = conn.execute(_VIEW_BY_CLAIM_QUERY, {"claim": _make_claim(view)})
-    named = unreadable_rows.read_each("saved_views", rows, _make_view)
-    return named[0] if named else None
+    views = unreadable_rows.read_each("saved_views", rows, _make_view)
+    return views[0] if views else None
 
 
 def add_view(conn: Connection, view: SavedView) -> int:
@@ -88,12 +88,12 @@ def replace_view(conn: Connection, view: SavedView) -> None:
     """Write the changed name, content or deletion of a view, and announce it in the change feed. `view.version` is
     the new version. Raises RunAgain if the view was changed, or another view got its name, at the same time."""
     try:
-        written = conn.execute(
+        is_written = conn.execute(
             _UPDATE_VIEW_STATEMENT, _make_row(view) | {"of": view.id, "as_read": view.version - 1}
         ).rowcount
     except IntegrityError:
         raise RunAgain from None
-    if written != 1:
+    if is_written != 1:
         raise RunAgain
     compare_and_swap.announce_change(conn, VIEW_KIND, view.id, view.changed_at)
 
@@ -154,12 +154,12 @@ def _format_content(content: ViewContent) -> str:
 def _parse_content(text: str) -> ViewContent:
     """Return the content of a view from its stored JSON text. Values of other types are converted to text. Raises
     ValueError, KeyError, TypeError or RecursionError for a text that isn't a JSON object with a `queue`."""
-    stored = json.loads(text)
+    stored_content = json.loads(text)
     return ViewContent(
-        queue=str(stored["queue"]),
-        filter=str(stored.get("filter", "")),
-        words=str(stored.get("words", "")),
-        sort=str(stored.get("sort", "")),
-        columns=tuple(str(key) for key in stored.get("columns", ())),
-        by_cause=stored.get("by_cause") is True,
+        queue=str(stored_content["queue"]),
+        filter=str(stored_content.get("filter", "")),
+        words=str(stored_content.get("words", "")),
+        sort=str(stored_content.get("sort", "")),
+        columns=tuple(str(key) for key in stored_content.get("columns", ())),
+        by_cause=stored_content.get("by_cause") is True,
     )

@@ -82,25 +82,27 @@ class RecordTableQueries:
         name: str,
         after: QueueKey | None,
         limit: int,
-        lapsed: AbstractSet[int],
+        lapsed_ids: AbstractSet[int],
         choice: QueueChoice = UNFILTERED_CHOICE,
     ) -> list[tuple[QueueKey, Row[Any]]]:
         """Return at most `limit` rows of the queue `name` with keys above `after` (None: from the first), with
-        their keys, sorted by key. `lapsed`: ids of the lapsed rows. Of `choice` only the filter is used."""
-        conditions = self.make_filter_conditions(choice, lapsed)
+        their keys, sorted by key. `lapsed_ids`: ids of the lapsed rows. Of `choice` only the filter is used."""
+        conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
             return []
-        if _reads_each_state(choice) and not lapsed:
+        if _reads_each_state(choice) and not lapsed_ids:
             return self._read_rows_of_states(conn, name, conditions, after, limit, choice)
         statements = (
-            _make_page_queries(self, self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed)))
+            _make_page_queries(self, self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids)))
             if conditions
-            else _make_plain_page_queries(self, name, has_lapsed=bool(lapsed))
+            else _make_plain_page_queries(self, name, has_lapsed=bool(lapsed_ids))
         )
-        rows = self._read_rows_after(conn, statements, after or _START_KEY_BY_QUEUE.get(name), limit, lapsed)
-        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
-            joined = dict([*rows, *self._read_rows(conn, self._lapsed_rows_query.where(*conditions), lapsed)])
-            rows = [(key, joined[key]) for key in sorted(joined) if after is None or key > after][:limit]
+        rows = self._read_rows_after(conn, statements, after or _START_KEY_BY_QUEUE.get(name), limit, lapsed_ids)
+        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
+            joined_rows = dict(
+                [*rows, *self._read_rows(conn, self._lapsed_rows_query.where(*conditions), lapsed_ids)]
+            )
+            rows = [(key, joined_rows[key]) for key in sorted(joined_rows) if after is None or key > after][:limit]
         return rows
 
     def _read_rows_of_states(
@@ -126,40 +128,40 @@ class RecordTableQueries:
         return rows
 
     def make_filter_conditions(
-        self, choice: QueueChoice, lapsed: AbstractSet[int]
+        self, choice: QueueChoice, lapsed_ids: AbstractSet[int]
     ) -> list[ColumnElement[bool]] | None:
-        """Return the SQL conditions of the filter of `choice` on rows of this table; None if no row can fulfil
-        them."""
-        if not choice.chosen:
+        """Return the SQL conditions of the filter of `choice` on rows of this table; None if no row can fulfil them.
+        `lapsed_ids` are the ids of the table's lapsed records."""
+        if not choice.record_filter:
             return []
         return filter_sql.make_conditions(
-            self.kind, self.id, self.state_since, self.make_shown_columns(lapsed), choice
+            self.kind, self.id, self.state_since, self.make_shown_columns(lapsed_ids), choice
         )
 
-    def make_shown_columns(self, lapsed: AbstractSet[int]) -> ShownColumns:
+    def make_shown_columns(self, lapsed_ids: AbstractSet[int]) -> ShownColumns:
         """Return the expressions of the values that lists show for rows of this table. The rows with the ids
-        `lapsed` that fulfil `may_be_lapsed` are shown with an unknown outcome."""
-        if not lapsed or self.may_be_lapsed is None:
+        `lapsed_ids` that fulfil `may_be_lapsed` are shown with an unknown outcome."""
+        if not lapsed_ids or self.may_be_lapsed is None:
             return ShownColumns(self.columns)
-        return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed))
+        return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed_ids)), self.may_be_lapsed))
 
     def list_chosen_ranges(
-        self, name: str, choice: QueueChoice, lapsed: AbstractSet[int], *, by_state: bool = False
+        self, name: str, choice: QueueChoice, lapsed_ids: AbstractSet[int], *, by_state: bool = False
     ) -> list[ColumnElement[bool]]:
         """Return SQL conditions for the records of the queue `name` that the filter of `choice` selects. Each of
         these records fulfils exactly one of the conditions; most conditions are a range of an index. With
         `by_state` each condition has one work state, except that of the lapsed rows.
         """
-        conditions = self.make_filter_conditions(choice, lapsed)
+        conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
             return []
-        ranges = self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed))
-        if by_state or (_reads_each_state(choice) and not lapsed):
-            states = _list_selected_work_states(choice) if not lapsed else sorted(WorkState)
+        ranges = self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids))
+        if by_state or (_reads_each_state(choice) and not lapsed_ids):
+            states = _list_selected_work_states(choice) if not lapsed_ids else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
-        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
-            joined = and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed, *conditions)
-            ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
+        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
+            lapsed_range = and_(self.id.in_(sorted(lapsed_ids)), self.may_be_lapsed, *conditions)
+            ranges.append(and_(lapsed_range, self.work_state != "needs_review") if name == "review" else lapsed_range)
         return ranges
 
     def _make_conditions_by_range(
@@ -174,7 +176,7 @@ class RecordTableQueries:
         statements: "_PageQueries",
         after: QueueKey | None,
         limit: int,
-        lapsed: AbstractSet[int],
+        lapsed_ids: AbstractSet[int],
     ) -> list[tuple[QueueKey, Row[Any]]]:
         """Return at most `limit` rows with keys above `after` (a work state, an instant and an id), by up to three
         queries: first the rows with the work state and the instant of `after` and a higher id, then the rows with its
@@ -182,7 +184,7 @@ class RecordTableQueries:
         rows of the queue.
         """
         if after is None:
-            return self._read_rows(conn, statements.first_rows, lapsed, most=limit)
+            return self._read_rows(conn, statements.first_rows, lapsed_ids, most=limit)
         work, since, last = after
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for query, values in (
@@ -191,13 +193,13 @@ class RecordTableQueries:
             (statements.later_state_rows, {"work": work}),
         ):
             if query is not None and len(rows) < limit:
-                rows += self._read_rows(conn, query, lapsed, most=limit - len(rows), **values)
+                rows += self._read_rows(conn, query, lapsed_ids, most=limit - len(rows), **values)
         return rows
 
     def _read_rows(
-        self, conn: Connection, query: Select[Any], lapsed: AbstractSet[int], **values: object
+        self, conn: Connection, query: Select[Any], lapsed_ids: AbstractSet[int], **values: object
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        rows = conn.execute(query, {**self.make_parameters(lapsed), **values})
+        rows = conn.execute(query, {**self.make_parameters(lapsed_ids), **values})
         return [((getattr(row, self.work_state.name), row.state_since, row.id), row) for row in rows]
 
     def make_count_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
@@ -214,8 +216,8 @@ class RecordTableQueries:
         """
         ranges = [*self.list_range_conditions(name, has_lapsed=has_lapsed)]
         if name in QUEUES_WITH_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
-            joined = and_(self._is_lapsed, self.may_be_lapsed)
-            ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
+            lapsed_rows = and_(self._is_lapsed, self.may_be_lapsed)
+            ranges.append(and_(lapsed_rows, self.work_state != "needs_review") if name == "review" else lapsed_rows)
         return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]
 
     def list_range_conditions(self, name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
@@ -228,9 +230,9 @@ class RecordTableQueries:
             return [and_(rows, ~self._is_lapsed) for rows in ranges]
         return ranges
 
-    def make_parameters(self, lapsed: AbstractSet[int]) -> dict[str, object]:
+    def make_parameters(self, lapsed_ids: AbstractSet[int]) -> dict[str, object]:
         """Return the query parameter that holds the ids of the lapsed rows, as {name: ids}."""
-        return {f"lapsed_{self.kind}": sorted(lapsed)}
+        return {f"lapsed_{self.kind}": sorted(lapsed_ids)}
 
     @cached_property
     def _is_lapsed(self) -> ColumnElement[bool]:
@@ -243,29 +245,36 @@ class RecordTableQueries:
         return self.rows.where(self._is_lapsed, *([] if self.may_be_lapsed is None else [self.may_be_lapsed]))
 
     def make_first_rows_query(
-        self, ranges: Sequence[ColumnElement[bool]], *conditions: ColumnElement[bool], by: Sequence[Column[Any]]
+        self,
+        ranges: Sequence[ColumnElement[bool]],
+        *conditions: ColumnElement[bool],
+        sort_columns: Sequence[Column[Any]],
     ) -> Select[Any]:
         """Return the query of the first rows of these index ranges that fulfil all `conditions`, sorted by the
-        columns `by`. The parameter `most` limits the number of rows. With several ranges the query reads the
-        first rows of each range, then merges and sorts them.
+        columns `sort_columns`. The parameter `most` limits the number of rows. With several ranges the query reads
+        the first rows of each range, then merges and sorts them.
         """
         if len(ranges) == 1:
-            return self.rows.where(ranges[0], *conditions).order_by(*by).limit(_LIMIT_PARAMETER)
+            return self.rows.where(ranges[0], *conditions).order_by(*sort_columns).limit(_LIMIT_PARAMETER)
         ids = [
-            select(self.id).where(rows, *conditions).order_by(*by).limit(_LIMIT_PARAMETER).subquery()
+            select(self.id).where(rows, *conditions).order_by(*sort_columns).limit(_LIMIT_PARAMETER).subquery()
             for rows in ranges
         ]
-        first = union_all(*(select(each) for each in ids)).subquery()
-        return self.rows.join_from(first, self.id.table, self.id == first.c.id).order_by(*by).limit(_LIMIT_PARAMETER)
+        first = union_all(*(select(id_query) for id_query in ids)).subquery()
+        return (
+            self.rows.join_from(first, self.id.table, self.id == first.c.id)
+            .order_by(*sort_columns)
+            .limit(_LIMIT_PARAMETER)
+        )
 
 
 def _make_count_query(rows: Select[Any]) -> Select[Any]:
     """Return the query that counts the rows of a query of `make_since_queries` (`total`) and reads the earliest
     known instant in their column `since` (`oldest`)."""
-    counted = rows.subquery()
-    oldest = func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
+    counted_rows = rows.subquery()
+    oldest = func.min(case((counted_rows.c.since > EPOCH_START, counted_rows.c.since)))
     columns: list[ColumnElement[Any]] = [func.count().label("total"), oldest.label("oldest")]
-    return select(*columns).select_from(counted)
+    return select(*columns).select_from(counted_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,27 +309,31 @@ def _make_page_queries(
     place = (kind_queries.work_state, kind_queries.state_since, kind_queries.id)
     same_state, since = kind_queries.work_state == bindparam("work"), _SINCE_PARAMETER
     return _PageQueries(
-        kind_queries.make_first_rows_query(ranges, by=place[1:] if in_one_state else place),
+        kind_queries.make_first_rows_query(ranges, sort_columns=place[1:] if in_one_state else place),
         kind_queries.make_first_rows_query(
             ranges,
             same_state,
             kind_queries.state_since == since,
             kind_queries.id > bindparam("last"),
-            by=(kind_queries.id,),
+            sort_columns=(kind_queries.id,),
         ),
-        kind_queries.make_first_rows_query(ranges, same_state, kind_queries.state_since > since, by=place[1:]),
+        kind_queries.make_first_rows_query(
+            ranges, same_state, kind_queries.state_since > since, sort_columns=place[1:]
+        ),
         None
         if in_one_state
-        else kind_queries.make_first_rows_query(ranges, kind_queries.work_state > bindparam("work"), by=place),
+        else kind_queries.make_first_rows_query(
+            ranges, kind_queries.work_state > bindparam("work"), sort_columns=place
+        ),
     )
 
 
 def _reads_each_state(choice: QueueChoice) -> bool:
     """True if the filter of `choice` restricts the work state or the age, so that each work state needs a query of
     its own."""
-    return bool(choice.chosen.work_states) or choice.chosen.restricts_since
+    return bool(choice.record_filter.work_states) or choice.record_filter.restricts_since
 
 
 def _list_selected_work_states(choice: QueueChoice) -> list[str]:
     """Return the work states that the filter of `choice` selects, in the order in which the queue is sorted."""
-    return sorted(state.value for state in choice.chosen.work_states or WorkState)
+    return sorted(state.value for state in choice.record_filter.work_states or WorkState)

@@ -39,7 +39,7 @@ class ChosenCount:
 
 
 def count_records_of_choices(
-    conn: Connection, name: str, lapsed: LapsedIds, choices: Sequence[QueueChoice]
+    conn: Connection, name: str, lapsed_ids: LapsedIds, choices: Sequence[QueueChoice]
 ) -> tuple[ChosenCount, ...]:
     """Return, for each of `choices`, the number of records of the queue `name` that its filter selects. One SQL
     statement counts all of them."""
@@ -48,15 +48,15 @@ def count_records_of_choices(
     values: dict[str, object] = {"most": MAX_RECORDS_READ_FOR_COUNT + 1}
     queries: list[Select[Any]] = []
     for kind_queries in QUEUE_TABLES:
-        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed))
+        values |= kind_queries.make_parameters(get_lapsed_ids(kind_queries, lapsed_ids))
         if name in kind_queries.queues:
-            queries += _make_range_queries(kind_queries, name, get_lapsed_ids(kind_queries, lapsed), choices)
+            queries += _make_range_queries(kind_queries, name, get_lapsed_ids(kind_queries, lapsed_ids), choices)
     rows = [row._asdict() for row in conn.execute(union_all(*queries), values)] if queries else []
     return tuple(_sum_range_counts(rows, place) for place in range(len(choices)))
 
 
 def _make_range_queries(
-    kind_queries: RecordTableQueries, name: str, lapsed: AbstractSet[int], choices: Sequence[QueueChoice]
+    kind_queries: RecordTableQueries, name: str, lapsed_ids: AbstractSet[int], choices: Sequence[QueueChoice]
 ) -> Iterator[Select[Any]]:
     """Yield one query for each index range of the queue `name`; the ranges together contain each record once. A
     query reads at most as many records as its parameter `most` says and returns one row. The row has the number
@@ -64,23 +64,23 @@ def _make_range_queries(
     filter selects (`total_0` …), and the earliest time at which one of them got its present state (`oldest_0`
     …).
 
-    `lapsed` are the ids of the records whose call has lapsed: its process crashed or froze.
+    `lapsed_ids` are the ids of the records whose call has lapsed: its process crashed or froze.
     """
-    conditions = [_make_filter_condition(kind_queries, choice, lapsed) for choice in choices]
-    for rows in kind_queries.list_chosen_ranges(name, UNFILTERED_CHOICE, lapsed):
-        read = select(kind_queries.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
+    conditions = [_make_filter_condition(kind_queries, choice, lapsed_ids) for choice in choices]
+    for rows in kind_queries.list_chosen_ranges(name, UNFILTERED_CHOICE, lapsed_ids):
+        read_rows = select(kind_queries.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
         for place, condition in enumerate(conditions):
             is_dated = and_(condition, kind_queries.state_since > EPOCH_START)
             columns.append(func.sum(case((condition, 1), else_=0)).label(f"total_{place}"))
             columns.append(func.min(case((is_dated, kind_queries.state_since))).label(f"oldest_{place}"))
-        yield select(*columns).select_from(read.join(kind_queries.id.table, kind_queries.id == read.c.id))
+        yield select(*columns).select_from(read_rows.join(kind_queries.id.table, kind_queries.id == read_rows.c.id))
 
 
 def _make_filter_condition(
-    kind_queries: RecordTableQueries, choice: QueueChoice, lapsed: AbstractSet[int]
+    kind_queries: RecordTableQueries, choice: QueueChoice, lapsed_ids: AbstractSet[int]
 ) -> ColumnElement[bool]:
-    conditions = kind_queries.make_filter_conditions(choice, lapsed)
+    conditions = kind_queries.make_filter_conditions(choice, lapsed_ids)
     if conditions is None:
         return kind_queries.id.is_(None)
     return and_(true(), *conditions)

@@ -180,12 +180,12 @@ def find_announced_event_id(conn: Connection, source: str, day: str) -> str | No
 def list_announced_days(conn: Connection, source: str, since: datetime) -> tuple[str, ...]:
     """Return the days (ISO dates, sorted) of the files that `source` has announced by notices received at `since`
     or later."""
-    which = (
+    announced_query = (
         events_table.c.done == ANNOUNCED_RESULT,
         events_table.c.source == source,
         events_table.c.received_at >= convert_to_naive_utc(since),
     )
-    query = select(events_table.c.order_no).where(*which).distinct()
+    query = select(events_table.c.order_no).where(*announced_query).distinct()
     return tuple(sorted(str(day) for (day,) in conn.execute(query)))
 
 
@@ -217,18 +217,18 @@ def list_cases_of_run(
 def count_refused_rows(conn: Connection, run_id: int) -> int:
     """Return the number of rows of the provider's history that the run couldn't use (rows with the verdict
     refused)."""
-    which = (
+    query = (
         reconciliation_rows.c.run_id == run_id,
         reconciliation_rows.c.verdict == ReconciliationVerdict.REFUSED.value,
     )
-    return int(conn.scalar(select(func.count()).select_from(reconciliation_rows).where(*which)) or 0)
+    return int(conn.scalar(select(func.count()).select_from(reconciliation_rows).where(*query)) or 0)
 
 
 def list_open_case_ids_of_runs(conn: Connection, run_ids: Collection[int], rule: str) -> tuple[int, ...]:
     """Return the alert ids of the open cases of `rule` whose subject is one of these runs."""
-    which = (
+    query = (
         alerts.c.subject_kind == "reconciliation",
         alerts.c.subject_id.in_(sorted(run_ids)),
         alerts.c.rule_id == rule,
     )
-    return tuple(conn.scalars(select(alerts.c.id).where(*which, alerts.c.resolved_at.is_(None))))
+    return tuple(conn.scalars(select(alerts.c.id).where(*query, alerts.c.resolved_at.is_(None))))

@@ -42,8 +42,8 @@ class HistoryIndex:
         identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
         if row.refund is not None:
             identity = (row.refund.value, row.amount.minor, row.at.isoformat())
-        added = self._connection.execute(_INSERT_ROW_STATEMENT, (payment, *identity, row.merchant_payment_id))
-        return added.rowcount == 1
+        insert_result = self._connection.execute(_INSERT_ROW_STATEMENT, (payment, *identity, row.merchant_payment_id))
+        return insert_result.rowcount == 1
 
     def has_payment(self, provider_payment_id: str | None, merchant_payment_id: str) -> bool:
         """True if an added row reports that the payment with this provider's id succeeded; if the provider's id is

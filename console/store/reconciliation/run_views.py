@@ -46,8 +46,8 @@ def read_cases_by_payment(conn: Connection, ids: Collection[int], rules: Collect
     """Return the open alerts of these rules about the payments `ids`, by payment id. A payment without such an
     alert is left out."""
     by_payment = alert_rows.read_open_alerts_of_subjects(conn, payments.PAYMENT_KIND, ids)
-    ours = {payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()}
-    return {payment: cases for payment, cases in ours.items() if cases}
+    our_cases = {payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()}
+    return {payment: cases for payment, cases in our_cases.items() if cases}
 
 
 def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> int:
@@ -71,13 +71,13 @@ def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> i
 def list_files_of_runs(conn: Connection, run_ids: Collection[int], source: str) -> tuple[tuple[int, str], ...]:
     """Return (run id, SHA-256) for each file that these runs have read. `source` is the column `source` of the
     evidence rows that store such files."""
-    which = (
+    query = (
         evidence.c.subject_kind == reconciliations.RECONCILIATION_KIND,
         evidence.c.subject_id.in_(sorted(run_ids)),
         evidence.c.source == source,
     )
     rows = (
-        conn.execute(select(evidence.c.subject_id, evidence.c.sha256).where(*which).order_by(evidence.c.subject_id))
+        conn.execute(select(evidence.c.subject_id, evidence.c.sha256).where(*query).order_by(evidence.c.subject_id))
         if run_ids
         else ()
     )

@@ -115,8 +115,8 @@ def open_run(
     """Insert a run of the provider for these days and return its id. If the provider has an unfinished run for the
     same days, return that run's id instead.
 
-    `asked_by` is the person or worker who starts it. Raises RunAgain if another process inserted such a run at the
-    same time and it has ended already.
+    `asked_by` is the person or worker who starts it, `phase` the phase with which it begins. Raises RunAgain if
+    another process inserted such a run at the same time and it has ended already.
     """
     run = _find_run_of_days(conn, provider, from_day, to_day)
     if run is not None:
@@ -177,10 +177,10 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
         raise ForbiddenTransition("a reconciliation that has ended never changes, and its counts never decrease")
     if values.get("state", RUN_RUNNING) != RUN_RUNNING:
         values["ended_at"] = now
-    written = {**values, "changed_at": now}
-    compare_and_swap.update_if_unchanged(conn, reconciliations, (run.id, run.version), written)
+    written_values = {**values, "changed_at": now}
+    compare_and_swap.update_if_unchanged(conn, reconciliations, (run.id, run.version), written_values)
     compare_and_swap.announce_change(conn, RECONCILIATION_KIND, run.id, now)
-    return replace(run, **written, version=run.version + 1)
+    return replace(run, **written_values, version=run.version + 1)
 
 
 def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference) -> bool:
@@ -224,8 +224,10 @@ def list_differences(
         query = query.where(reconciliation_rows.c.verdict.in_(sorted(verdicts)))
     differences = conn.execute(query, {"run": run_id, "after": after, "most": limit})
     return tuple(
-        ReconciliationDifference(key, ReconciliationVerdict(verdict), payment, ours, theirs, bool(case), row_id)
-        for key, verdict, payment, ours, theirs, case, row_id in differences
+        ReconciliationDifference(
+            key, ReconciliationVerdict(verdict), payment, our_text, their_text, bool(case), row_id
+        )
+        for key, verdict, payment, our_text, their_text, case, row_id in differences
     )
 
 

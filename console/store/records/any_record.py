@@ -18,13 +18,15 @@ _FINDER_BY_KIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], Queu
 }
 
 
-def find(conn: Connection, kind: str, record_id: int, lapsed: Mapping[str, AbstractSet[int]]) -> QueuedRecord | None:
-    """Return the record of this kind and id; None if the kind is unknown or there is no such record. `lapsed`: for
-    each kind, the ids of the records whose call has lapsed (its process crashed or froze); such a record is
+def find(
+    conn: Connection, kind: str, record_id: int, lapsed_ids: Mapping[str, AbstractSet[int]]
+) -> QueuedRecord | None:
+    """Return the record of this kind and id; None if the kind is unknown or there is no such record. `lapsed_ids`:
+    for each kind, the ids of the records whose call has lapsed (its process crashed or froze); such a record is
     returned with an unknown outcome.
     """
     look = _FINDER_BY_KIND.get(kind)
-    return look(conn, record_id, lapsed.get(kind, frozenset())) if look else None
+    return look(conn, record_id, lapsed_ids.get(kind, frozenset())) if look else None
 
 
 def read_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]:

@@ -30,16 +30,16 @@ class _TakeStatements:
     end of a new take. The condition `possible` is false for a take that a desk wrote while its clock was ahead."""
 
     def __init__(self, now: Any, until: Any, possible: Any) -> None:
-        this = update(takes).where(takes.c.kind == bindparam("whose"), takes.c.subject_id == bindparam("of"))
-        own, runs = takes.c.person == bindparam("who"), and_(takes.c.until > now, possible)
-        taken = {"person": bindparam("who"), "taken_at": now, "until": until}
-        self.renew = this.where(own, runs).values(until=until)
-        self.take_over = this.where(~runs).values(taken)
-        self.insert = into(takes).values(kind=bindparam("whose"), subject_id=bindparam("of"), **taken)
-        self.release = this.where(own, runs).values(until=now)
+        take_update = update(takes).where(takes.c.kind == bindparam("whose"), takes.c.subject_id == bindparam("of"))
+        is_own_take, runs = takes.c.person == bindparam("who"), and_(takes.c.until > now, possible)
+        take_values = {"person": bindparam("who"), "taken_at": now, "until": until}
+        self.renew = take_update.where(is_own_take, runs).values(until=until)
+        self.take_over = take_update.where(~runs).values(take_values)
+        self.insert = into(takes).values(kind=bindparam("whose"), subject_id=bindparam("of"), **take_values)
+        self.release = take_update.where(is_own_take, runs).values(until=now)
         self.running = _TAKES_OF_SUBJECTS_QUERY.where(runs)
         self.all_running = _TAKES_QUERY.where(runs).order_by(takes.c.taken_at).limit(_MAX_TAKES)
-        self.running_of_person = self.all_running.where(own)
+        self.running_of_person = self.all_running.where(is_own_take)
 
 
 _SERVER_NOW_EXPRESSION = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())
@@ -57,23 +57,23 @@ _TAKE_STATEMENTS_ON_SQLITE = _TakeStatements(
 
 
 def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: datetime, until: datetime) -> bool:
-    """Write that `person` takes the record until `until`, or extend the running take of this person. Return False,
-    without a write, if another person's take is running.
+    """Write that `person` takes the record with this kind and id until `until`, or extend the running take of this
+    person. Return False, without a write, if another person's take is running.
 
     Raises RunAgain if another process inserted a take of the record at the same time.
     """
     words, values = _choose_take_statements(conn, now, until)
     values |= {"whose": kind, "of": subject_id, "who": person}
-    taken = any(conn.execute(statement, values).rowcount == 1 for statement in (words.renew, words.take_over))
-    if not taken and not read_takes(conn, kind, (subject_id,)):
+    is_taken = any(conn.execute(statement, values).rowcount == 1 for statement in (words.renew, words.take_over))
+    if not is_taken and not read_takes(conn, kind, (subject_id,)):
         try:
             conn.execute(words.insert, values)
         except IntegrityError:  # another process took the record at the same time: read its take
             raise RunAgain from None
-        taken = True
-    if taken:
+        is_taken = True
+    if is_taken:
         compare_and_swap.announce_change(conn, kind, subject_id, now)
-    return taken
+    return is_taken
 
 
 def release_take(conn: Connection, kind: str, subject_id: int, person: str, now: datetime) -> bool:
@@ -100,8 +100,8 @@ def read_takes(
         query, values = words.running, values | clock
     rows = conn.execute(query, values)
     return {
-        of: Take(kind, of, person, convert_to_aware_utc(taken), convert_to_aware_utc(until))
-        for of, person, taken, until in rows
+        of: Take(kind, of, person, convert_to_aware_utc(taken_at), convert_to_aware_utc(until))
+        for of, person, taken_at, until in rows
     }
 
 

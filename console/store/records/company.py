@@ -49,7 +49,7 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
         & (payments.c.paid_at >= start)
     )
     is_known = refunds.c.certainty == _KNOWN_CERTAINTY
-    paid = (
+    paid_sums_query = (
         select(payments.c.currency, func.sum(case((is_paid, payments.c.captured_minor), else_=0)))
         .join_from(
             RECORD_IDS_OF_NUMBER_SUBQUERY, payments, payments.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.payment_id
@@ -67,7 +67,7 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
         .group_by(refunds.c.currency)
     )
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for currency, minor in conn.execute(paid, {"number": number}):
+    for currency, minor in conn.execute(paid_sums_query, {"number": number}):
         sums[currency][0] = int(minor)
     for currency, *minors in conn.execute(refunded, {"number": number}):
         sums[currency][1:] = map(int, minors)
@@ -80,10 +80,10 @@ def read_notes(conn: Connection, refs: Collection[RecordReference]) -> tuple[Not
     for kind, ids in _group_by_kind(refs):
         query = select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)
         rows += _read_newest_rows(conn, query.where(notes.c.kind == kind, notes.c.subject_id.in_(ids)), notes.c.id)
-    read = (
+    notes_query = (
         Note(row.id, row.kind, row.subject_id, row.person, row.words, convert_to_aware_utc(row.at)) for row in rows
     )
-    return tuple(sorted(read, key=lambda note: note.id, reverse=True))
+    return tuple(sorted(notes_query, key=lambda note: note.id, reverse=True))
 
 
 def read_documents(conn: Connection, refs: Collection[RecordReference]) -> tuple[CompanyDocument, ...]:
@@ -99,13 +99,13 @@ def read_documents(conn: Connection, refs: Collection[RecordReference]) -> tuple
         )
     rows.sort(key=lambda row: (row.fetched_at, row.id), reverse=True)
     current: set[RecordReference] = set()
-    read = []
+    documents_found = []
     for row in rows:
         ref = (row.subject_kind, row.subject_id)
         document = Document(row.path, row.sha256, row.bytes, convert_to_aware_utc(row.fetched_at), ref not in current)
         current.add(ref)
-        read.append(CompanyDocument(ref, document))
-    return tuple(read)
+        documents_found.append(CompanyDocument(ref, document))
+    return tuple(documents_found)
 
 
 def read_history(conn: Connection, refs: Collection[RecordReference]) -> tuple[CompanyEvent, ...]:

@@ -32,9 +32,9 @@ def add_answer(
     outcome: "Outcome[object]",
     now: datetime,
 ) -> int:
-    """Store a provider's answer as evidence, in the form without secrets that the adapter made, or the fact that
-    no answer came. Return the id of the evidence. `subject` is the kind and id of the record; `operation_id`
-    the call's operation.
+    """Store a provider's answer as evidence, in the form without secrets that the adapter made, or the fact that no
+    answer came. Return the id of the evidence. `subject` is the kind and id of the record, `operation_id` the id of
+    the call's operation, `source` the name of the call, and `actor` the person or program that made the call.
     """
     status = f"HTTP {outcome.status} " if outcome.status else ""
     summary = f"{status}{outcome.kind.value} {outcome.reason}"
@@ -148,7 +148,9 @@ def _select_items(conn: Connection, condition: object, limit: int | None = None)
         .order_by(evidence.c.id)
         .limit(limit)
     )
-    return tuple(EvidenceItem(i, convert_to_aware_utc(at), *rest) for i, at, *rest in conn.execute(query))
+    return tuple(
+        EvidenceItem(i, convert_to_aware_utc(at), *further_values) for i, at, *further_values in conn.execute(query)
+    )
 
 
 def walk_evidence(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]:
@@ -176,7 +178,7 @@ def add_document(
     if row_id is not None:
         conn.execute(update(documents).where(documents.c.id == row_id).values(fetched_at=convert_to_naive_utc(now)))
         return False
-    new = insert(documents).values(
+    insert_statement = insert(documents).values(
         subject_kind=kind,
         subject_id=subject_id,
         path=path,
@@ -185,7 +187,7 @@ def add_document(
         fetched_at=convert_to_naive_utc(now),
     )
     try:
-        conn.execute(new)
+        conn.execute(insert_statement)
     except IntegrityError:  # another process stored it at the same time
         raise RunAgain from None
     return True

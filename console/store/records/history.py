@@ -53,23 +53,23 @@ class EventSource:
     time_column: ColumnElement[Any] | None = None
 
     def read_events_page(
-        self, conn: Connection, kind: str, id: str, last: EventRowPosition | None
+        self, conn: Connection, kind: str, id: str, last_position: EventRowPosition | None
     ) -> list[TimelineEvent]:
-        """Return the next page of events about the record, oldest first. `last` is the position of the last event
-        of the previous page; None for the first page."""
+        """Return the next page of events about the record, oldest first. `last_position` is the position of the last
+        event of the previous page; None for the first page."""
         query = self.rows.where(self.condition_for(kind, id))
-        if last is not None:
-            query = query.where(self._is_after_sql(*last))
+        if last_position is not None:
+            query = query.where(self._is_after_sql(*last_position))
         order = (self.id_column,) if self.time_column is None else (self.time_column, self.id_column)
         rows = conn.execute(query.order_by(*order).limit(ROWS_PER_BATCH))
         return [self.make_event(row, kind, id) for row in rows]
 
     def walk_events(
-        self, conn: Connection, kind: str, id: str, last: EventRowPosition | None = None
+        self, conn: Connection, kind: str, id: str, last_position: EventRowPosition | None = None
     ) -> Iterator[TimelineEvent]:
-        """Yield all events about the record after the position `last` (None: from the first), oldest first,
+        """Yield all events about the record after the position `last_position` (None: from the first), oldest first,
         reading page by page."""
-        page = self.read_events_page(conn, kind, id, last)
+        page = self.read_events_page(conn, kind, id, last_position)
         while page:
             yield from page
             if len(page) < ROWS_PER_BATCH:
@@ -90,8 +90,8 @@ class EventSource:
         if self.time_column is None:
             return rows
         name = self.time_column.name
-        own = (row for row in rows if getattr(row, name) is not None)
-        return sorted(own, key=lambda row: (getattr(row, name), row.id))
+        own_rows = (row for row in rows if getattr(row, name) is not None)
+        return sorted(own_rows, key=lambda row: (getattr(row, name), row.id))
 
     def _is_after_sql(self, at: datetime, row: str) -> ColumnElement[bool]:
         key = int(row) if row.isdecimal() else row
@@ -122,12 +122,14 @@ def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iter
     record.
     """
     for _, sources in groupby(list_history_sources(kind), lambda source: source.name.partition(":")[0]):
-        first, *others = sources
+        first, *other_sources = sources
         rows = first.read_newest_rows(conn, kind, id, limit)
         yield [first.make_event(row, kind, id) for row in rows]
-        for source in others:
-            own = source.choose_rows(rows) if len(rows) < limit else source.read_newest_rows(conn, kind, id, limit)
-            yield [source.make_event(row, kind, id) for row in own]
+        for source in other_sources:
+            own_rows = (
+                source.choose_rows(rows) if len(rows) < limit else source.read_newest_rows(conn, kind, id, limit)
+            )
+            yield [source.make_event(row, kind, id) for row in own_rows]
 
 
 def is_not_only_reading_sql() -> ColumnElement[bool]:
@@ -156,14 +158,14 @@ def _make_begun_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 
 
 def _make_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    answered = convert_to_aware_utc(row.answered_at) if row.answered_at is not None else None
+    answered_at = convert_to_aware_utc(row.answered_at) if row.answered_at is not None else None
     cause = (
-        answered
-        if answered is not None and answered - convert_to_aware_utc(row.ended_at) < _LONGEST_COMMIT_DELAY
+        answered_at
+        if answered_at is not None and answered_at - convert_to_aware_utc(row.ended_at) < _LONGEST_COMMIT_DELAY
         else None
     )
-    why = None if row.state == OperationState.DONE.value else row.outcome_reason
-    facts = {"action": row.action, "state": row.state, "outcome": row.outcome_class, "reason": why}
+    outcome_reason = None if row.state == OperationState.DONE.value else row.outcome_reason
+    facts = {"action": row.action, "state": row.state, "outcome": row.outcome_class, "reason": outcome_reason}
     return TimelineEvent(
         convert_to_aware_utc(row.ended_at),
         TimelineEventKind.ENDED,
@@ -197,8 +199,8 @@ def _make_evidence_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 
 
 def make_notice_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    """Convert a row of NOTICE_QUERY, a provider's notice about the record of this kind and id, into an event of
-    its history."""
+    """Return the event of a record's history for a row of NOTICE_QUERY, which is a provider's notice about the record
+    of this kind and id."""
     facts = {
         "from": row.source,
         "event": row.event_id,
@@ -233,7 +235,7 @@ def _make_approval_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 
 
 def make_audit_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
-    """Convert an audit entry about the record of this kind and id into an event of its history."""
+    """Return the event of a record's history for an audit entry about the record of this kind and id."""
     detail = parse_detail(row.detail)
     evidence_id, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
     return TimelineEvent(

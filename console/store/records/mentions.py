@@ -34,8 +34,8 @@ _MARK_MENTION_DONE_STATEMENT = (
 
 
 def add_mention(conn: Connection, note_id: int, person: str, now: datetime, source: MentionSource) -> None:
-    """Insert an open mention: the note `note_id` names the person. `source`: it is an ordinary note, or the note of a
-    hand-over."""
+    """Insert an open mention: the note `note_id` names the person. `source` says whether the note is an ordinary note
+    or the note of a hand-over."""
     conn.execute(
         _INSERT_MENTION_STATEMENT,
         {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now), "how": source.value},
@@ -66,7 +66,7 @@ def mark_done(conn: Connection, mention_id: int, now: datetime) -> bool:
 
 
 def _make_mention(row: Sequence[Any]) -> Mention:
-    id, person, at, done_at, how, note_id, kind, subject_id, author, words, written_at = row
+    id, person, at, done_at, mention_source, note_id, kind, subject_id, author, words, written_at = row
     note = Note(note_id, kind, subject_id, author, words, convert_to_aware_utc(written_at))
     ended_at = None if done_at is None else convert_to_aware_utc(done_at)
-    return Mention(id, person, convert_to_aware_utc(at), note, ended_at, MentionSource(how))
+    return Mention(id, person, convert_to_aware_utc(at), note, ended_at, MentionSource(mention_source))

@@ -108,21 +108,21 @@ def list_records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
     the refunds of these payments. A record whose process crashed or froze during a call has an unknown outcome.
     """
     rows = list[Row[Any]](conn.execute(_RECORDS_OF_NUMBER_QUERY, {"number": number}))
-    paid = _make_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])
+    number_payments = _make_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])
     return RecordsOfNumber(
-        _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], paid),
-        paid,
+        _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], number_payments),
+        number_payments,
         refunds.leave_out_lost_approvers(
             conn, _make_refunds([row for row in rows if row[_REFUND_INDEX] is not None])
         ),
     )
 
 
-def _make_orders(rows: Sequence[Row[Any]], paid: Sequence[Payment]) -> tuple[Order, ...]:
-    """Convert rows of `_RECORDS_OF_NUMBER_QUERY` into orders, newest first. `paid` contains all payments of these
-    orders."""
+def _make_orders(rows: Sequence[Row[Any]], order_payments: Sequence[Payment]) -> tuple[Order, ...]:
+    """Return the orders of rows of `_RECORDS_OF_NUMBER_QUERY`, newest first. `order_payments` contains all payments
+    of these orders."""
     ids: dict[int | None, list[int]] = {}
-    for payment in reversed(paid):
+    for payment in reversed(order_payments):
         ids.setdefault(payment.order_id, []).append(payment.id)
     return _sort_newest_first(
         orders.make_record(row[:_PAYMENT_INDEX], tuple(ids.get(row[_ORDER_INDEX], ()))) for row in rows
@@ -130,14 +130,14 @@ def _make_orders(rows: Sequence[Row[Any]], paid: Sequence[Payment]) -> tuple[Ord
 
 
 def _make_payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
-    lapsed = {row[_PAYMENT_INDEX] for row in rows if row[_LAPSED_PAYMENT_INDEX]}
-    return _sort_newest_first(payment_rows.make_record(row[_PAYMENT_INDEX:_REFUND_INDEX], lapsed) for row in rows)
+    lapsed_ids = {row[_PAYMENT_INDEX] for row in rows if row[_LAPSED_PAYMENT_INDEX]}
+    return _sort_newest_first(payment_rows.make_record(row[_PAYMENT_INDEX:_REFUND_INDEX], lapsed_ids) for row in rows)
 
 
 def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
-    """Convert rows of `_RECORDS_OF_NUMBER_QUERY` into refunds, newest first. A refund has one row per approver, in
+    """Return the refunds of rows of `_RECORDS_OF_NUMBER_QUERY`, newest first. A refund has one row per approver, in
     the order of the approvals, or one row without an approver."""
-    lapsed = {row[_REFUND_INDEX] for row in rows if row[_LAPSED_REFUND_INDEX]}
+    lapsed_ids = {row[_REFUND_INDEX] for row in rows if row[_LAPSED_REFUND_INDEX]}
     votes: dict[int, tuple[str, ...]] = {}
     for row in rows:
         votes[row[_REFUND_INDEX]] = votes.get(row[_REFUND_INDEX], ()) + (
@@ -145,7 +145,7 @@ def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
         )
     first = {row[_REFUND_INDEX]: row for row in rows}
     return _sort_newest_first(
-        refund_rows.make_record(row[_REFUND_INDEX:_INDEX_AFTER_REFUND_COLUMNS], votes[number], lapsed)
+        refund_rows.make_record(row[_REFUND_INDEX:_INDEX_AFTER_REFUND_COLUMNS], votes[number], lapsed_ids)
         for number, row in first.items()
     )
 

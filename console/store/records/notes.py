@@ -31,6 +31,6 @@ def list_notes(conn: Connection, kind: str, subject_id: int) -> tuple[Note, ...]
     """Return the notes of a record, oldest first."""
     rows = conn.execute(_NOTES_OF_SUBJECT_QUERY, {"whose": kind, "of": subject_id})
     return tuple(
-        Note(note, whose, subject, who, words, convert_to_aware_utc(at))
-        for note, whose, subject, who, words, at in rows
+        Note(note, subject_kind, subject, author, words, convert_to_aware_utc(at))
+        for note, subject_kind, subject, author, words, at in rows
     )

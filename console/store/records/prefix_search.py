@@ -67,26 +67,30 @@ _REFUNDS_BY_ID_QUERY = (
 )
 
 
-def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str, AbstractSet[int]]) -> FoundRecords:
+def find_by_prefix(
+    conn: Connection, text: str, limit: int, lapsed_ids: Mapping[str, AbstractSet[int]]
+) -> FoundRecords:
     """Return the orders, payments and refunds with a number or payer that begins with `text`, at most `limit` for
-    each searched column. `lapsed`: for each kind, ids of records whose call has lapsed (its process crashed or
+    each searched column. `lapsed_ids`: for each kind, ids of records whose call has lapsed (its process crashed or
     froze), returned with an unknown outcome.
 
     Numbers are compared with the NFKC form of `text` (full-width characters become ASCII), payers with `text`
     itself. A database account that reads masked views doesn't see payers, so for it payers aren't searched.
     """
     ids = find_ids_by_prefix(conn, text, limit)
-    ordered, paid, refunded = (
+    order_matches, payment_matches, refund_matches = (
         {"ids": sorted(ids[kind])} for kind in (orders.ORDER_KIND, payments.PAYMENT_KIND, refunds.REFUND_KIND)
     )
-    lapsed_ids = {kind: lapsed.get(kind, frozenset()) for kind in ids}
+    lapsed_ids_by_kind = {kind: lapsed_ids.get(kind, frozenset()) for kind in ids}
     return FoundRecords(
-        orders.select_records(conn, _ORDERS_BY_ID_QUERY, ordered) if ordered["ids"] else (),
-        payments.select_records(conn, _PAYMENTS_BY_ID_QUERY, paid, lapsed_ids[payments.PAYMENT_KIND])
-        if paid["ids"]
+        orders.select_records(conn, _ORDERS_BY_ID_QUERY, order_matches) if order_matches["ids"] else (),
+        payments.select_records(
+            conn, _PAYMENTS_BY_ID_QUERY, payment_matches, lapsed_ids_by_kind[payments.PAYMENT_KIND]
+        )
+        if payment_matches["ids"]
         else (),
-        refunds.select_records(conn, _REFUNDS_BY_ID_QUERY, refunded, lapsed_ids[refunds.REFUND_KIND])
-        if refunded["ids"]
+        refunds.select_records(conn, _REFUNDS_BY_ID_QUERY, refund_matches, lapsed_ids_by_kind[refunds.REFUND_KIND])
+        if refund_matches["ids"]
         else (),
     )
 
@@ -95,9 +99,9 @@ def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set
     """Return the ids of the records with a number or payer that begins with `text`, by kind, at most `limit` for
     each searched column (see `find_by_prefix`)."""
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
-    typed = _make_range_parameters("id", normalize(text)) | _make_range_parameters("payer", text)
+    parameters = _make_range_parameters("id", normalize(text)) | _make_range_parameters("payer", text)
     query = _IDS_BY_NUMBER_PREFIX_QUERY if reads_views(conn) else _IDS_BY_ANY_PREFIX_QUERY
-    for kind, record_id in conn.execute(query, {**typed, "most": limit}):
+    for kind, record_id in conn.execute(query, {**parameters, "most": limit}):
         ids[kind].add(record_id)
     return ids
 

@@ -97,16 +97,16 @@ def read_proposed_states(conn: Connection, kind: str, subject_ids: Collection[st
 
 
 def insert_proposal(
-    conn: Connection, kind: str, subject_id: str, proposed: str, person: str, evidence_id: int, now: datetime
+    conn: Connection, kind: str, subject_id: str, proposed_state: str, person: str, evidence_id: int, now: datetime
 ) -> None:
-    """Insert a first person's proposal that the record gets the final state `proposed`, with the id of its
+    """Insert a first person's proposal that the record gets the final state `proposed_state`, with the id of its
     evidence."""
     conn.execute(
         insert(approvals).values(
             subject_kind=kind,
             subject_id=subject_id,
             action=RESOLVE_ACTION,
-            proposed=proposed,
+            proposed=proposed_state,
             person=person,
             evidence_id=evidence_id,
             at=convert_to_naive_utc(now),

@@ -102,12 +102,12 @@ def _make_first_requested_query(work: WorkState) -> Select[Any]:
     as the parameter `most` says, with ids above the parameter `after`. Each work state has a query of its own,
     because no index is sorted by id over all of them.
     """
-    requested = (
+    requested_ids = (
         refunds.c.status == RefundState.REQUESTED.value,
         refunds.c.certainty == "known",
         refunds.c.work_state == work.value,
     )
-    ids = select(refunds.c.id).where(*requested, refunds.c.id > bindparam("after")).order_by(refunds.c.id)
+    ids = select(refunds.c.id).where(*requested_ids, refunds.c.id > bindparam("after")).order_by(refunds.c.id)
     return select(ids.limit(bindparam("most", type_=Integer)).subquery())
 
 
@@ -164,11 +164,11 @@ class NewRefund:
     given_id: int | None = None
 
 
-def find(conn: Connection, refund_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
-    """Return one refund; None if there is none. `lapsed`: ids of refunds whose call has lapsed (its process crashed
-    or froze); such a refund is returned with an unknown outcome.
+def find(conn: Connection, refund_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Refund | None:
+    """Return one refund; None if there is none. `lapsed_ids`: ids of refunds whose call has lapsed (its process
+    crashed or froze); such a refund is returned with an unknown outcome.
     """
-    return _find_first_refund(conn, _REFUND_BY_ID_QUERY, {"of": refund_id}, lapsed)
+    return _find_first_refund(conn, _REFUND_BY_ID_QUERY, {"of": refund_id}, lapsed_ids)
 
 
 def find_by_key(conn: Connection, key: str) -> Refund | None:
@@ -181,43 +181,49 @@ def find_by_provider_id(conn: Connection, provider_refund_id: str) -> tuple[Refu
     return select_records(conn, _REFUNDS_BY_PROVIDER_ID_QUERY, {"of": provider_refund_id})
 
 
-def find_open_refund(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
-    """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed`:
+def find_open_refund(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Refund | None:
+    """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed_ids`:
     ids of refunds whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
     """
-    return _find_first_refund(conn, _OPEN_REFUND_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
+    return _find_first_refund(conn, _OPEN_REFUND_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed_ids)
 
 
-def find_by_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Return all refunds of a payment, newest first. `lapsed`: ids of refunds whose call has lapsed (its process
+def find_by_payment(
+    conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()
+) -> tuple[Refund, ...]:
+    """Return all refunds of a payment, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _REFUNDS_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
+    return select_records(conn, _REFUNDS_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed_ids)
 
 
 def find_by_payments(
-    conn: Connection, payment_ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, payment_ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Return all refunds of these payments, newest first. `lapsed`: ids of refunds whose call has lapsed (its
+    """Return all refunds of these payments, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
     return (
-        select_records(conn, _REFUNDS_OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed) if payment_ids else ()
+        select_records(conn, _REFUNDS_OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed_ids)
+        if payment_ids
+        else ()
     )
 
 
-def find_by_ids(conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Return the refunds with these ids, in any order. `lapsed`: ids of refunds whose call has lapsed (its
+def find_by_ids(
+    conn: Connection, ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
+) -> tuple[Refund, ...]:
+    """Return the refunds with these ids, in any order. `lapsed_ids`: ids of refunds whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _REFUNDS_BY_ID_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
+    return select_records(conn, _REFUNDS_BY_ID_QUERY, {"some": sorted(ids)}, lapsed_ids) if ids else ()
 
 
-def find_by_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Return all refunds of an order, newest first. `lapsed`: ids of refunds whose call has lapsed (its process
+def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
+    """Return all refunds of an order, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
-    return select_records(conn, _REFUNDS_OF_ORDER_QUERY, {"of": order_id}, lapsed)
+    return select_records(conn, _REFUNDS_OF_ORDER_QUERY, {"of": order_id}, lapsed_ids)
 
 
 def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund, ...]:
@@ -287,10 +293,10 @@ def find_by_payers_since(
         _make_ids_by_payer_query(payment_id, None if is_masked else payer, limit)
         for payment_id, payer in payer_of_payment.items()
     )
-    found = conn.execute(union_all(*parts), {"since": convert_to_naive_utc(since)}).all()
-    refund_of = {refund.id: refund for refund in find_by_ids(conn, {row.id for row in found})}
+    rows = conn.execute(union_all(*parts), {"since": convert_to_naive_utc(since)}).all()
+    refund_of = {refund.id: refund for refund in find_by_ids(conn, {row.id for row in rows})}
     ids_of = {
-        payment_id: [row.id for row in found if row.for_payment == payment_id] for payment_id in payer_of_payment
+        payment_id: [row.id for row in rows if row.for_payment == payment_id] for payment_id in payer_of_payment
     }
     return {
         payment_id: tuple(refund_of[id] for id in sorted(ids, reverse=True)) for payment_id, ids in ids_of.items()
@@ -310,39 +316,39 @@ def get_base_query() -> Select[Any]:
 
 
 def select_records(
-    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
     """Run a query that the caller has made from `get_base_query()`, with the parameters `values`, and return its
-    refunds. `lapsed`: ids of records whose call has lapsed (its process crashed or froze), returned with an unknown
-    outcome.
+    refunds. `lapsed_ids`: ids of records whose call has lapsed (its process crashed or froze), returned with an
+    unknown outcome.
     """
-    return read_refunds(conn, conn.execute(query, values).all(), lapsed)
+    return read_refunds(conn, conn.execute(query, values).all(), lapsed_ids)
 
 
 def read_refunds(
-    conn: Connection, rows: Sequence[Row[Any]], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, rows: Sequence[Row[Any]], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Convert rows of `get_base_query()` into refunds with their approvers. `lapsed`: ids of refunds whose call has
-    lapsed (its process crashed or froze), returned with an unknown outcome.
+    """Convert rows of `get_base_query()` into refunds with their approvers. `lapsed_ids`: ids of refunds whose call
+    has lapsed (its process crashed or froze), returned with an unknown outcome.
 
     The approval of a requested refund counts only while its person is an approver, so other people are left out
     then. The approvers of a decided refund stay.
     """
     voters = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
-    return leave_out_lost_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed) for row in rows))
+    return leave_out_lost_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed_ids) for row in rows))
 
 
 def leave_out_lost_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:
     """Return the refunds. From the `checkers` of a refund in the state requested, people who are no approvers any
     more are left out."""
-    kept = tuple(records)
-    names = {name for refund in kept if refund.state is RefundState.REQUESTED for name in refund.checkers}
-    lost = {name for name in names if not _is_approver(conn, name)}
+    kept_records = tuple(records)
+    names = {name for refund in kept_records if refund.state is RefundState.REQUESTED for name in refund.checkers}
+    lost_names = {name for name in names if not _is_approver(conn, name)}
     return tuple(
-        replace(refund, checkers=tuple(name for name in refund.checkers if name not in lost))
-        if lost and refund.state is RefundState.REQUESTED
+        replace(refund, checkers=tuple(name for name in refund.checkers if name not in lost_names))
+        if lost_names and refund.state is RefundState.REQUESTED
         else refund
-        for refund in kept
+        for refund in kept_records
     )
 
 
@@ -352,12 +358,12 @@ def _is_approver(conn: Connection, name: str) -> bool:
 
 
 def _find_first_refund(
-    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
+    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> Refund | None:
-    return next(iter(select_records(conn, query, values, lapsed)), None)
+    return next(iter(select_records(conn, query, values, lapsed_ids)), None)
 
 
-def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_server_time: bool = False) -> int:
+def insert_refund(conn: Connection, refund: NewRefund, now: datetime, *, uses_server_time: bool = False) -> int:
     """Insert a refund request and return its id. The caller has reserved its amount before
     (`balances.reserve_amount`). Raises IntegrityError if the payment has an open refund.
 
@@ -365,26 +371,26 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
     server requires it.
     """
     row = {
-        "payment_id": new.payment_id,
-        "order_id": new.order_id,
-        "refund_amount": new.amount_minor,
-        "currency": new.currency,
+        "payment_id": refund.payment_id,
+        "order_id": refund.order_id,
+        "refund_amount": refund.amount_minor,
+        "currency": refund.currency,
         "status": RefundState.REQUESTED.value,
-        **make_work_values(new.work),
-        "maker": new.maker,
-        "reason": new.reason,
-        "reason_code": new.reason_code,
-        "ticket": new.ticket,
-        "intended_repeat": new.intended_repeat,
-        "set_aside_id": new.set_aside_id,
-        "saw": new.payment_at_request,
-        "radar": new.risk_signals,
-        "checkers_needed": new.checkers_needed,
-        "sends_after": compare_and_swap.make_storable_value(new.sends_after),
-        "decide_by": convert_to_naive_utc(new.decide_by),
+        **make_work_values(refund.work),
+        "maker": refund.maker,
+        "reason": refund.reason,
+        "reason_code": refund.reason_code,
+        "ticket": refund.ticket,
+        "intended_repeat": refund.intended_repeat,
+        "set_aside_id": refund.set_aside_id,
+        "saw": refund.payment_at_request,
+        "radar": refund.risk_signals,
+        "checkers_needed": refund.checkers_needed,
+        "sends_after": compare_and_swap.make_storable_value(refund.sends_after),
+        "decide_by": convert_to_naive_utc(refund.decide_by),
         "changed_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(now),
-    } | compare_and_swap.make_id_column(new.given_id)
+    } | compare_and_swap.make_id_column(refund.given_id)
     if uses_server_time:
         return compare_and_swap.insert_and_announce(
             conn, REFUND_KIND, _INSERT_REFUND_WITH_SERVER_TIME_STATEMENT, row, now

@@ -25,16 +25,18 @@ REFUND_COLUMNS = (
 )  # fmt: skip
 
 
-def make_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: AbstractSet[int] = frozenset()) -> Refund:
-    """Convert a row of `REFUND_COLUMNS` into a refund; `checkers` are its approvers. If its id is in `lapsed` (the
-    process that sent it crashed or froze) and its sending has no stored outcome, return it with an unknown
+def make_record(
+    row: Sequence[Any], checkers: Sequence[str] = (), lapsed_ids: AbstractSet[int] = frozenset()
+) -> Refund:
+    """Convert a row of `REFUND_COLUMNS` into a refund; `checkers` are its approvers. If its id is in `lapsed_ids`
+    (the process that sent it crashed or froze) and its sending has no stored outcome, return it with an unknown
     outcome.
     """
     (
         refund_id, payment_id, order_id, amount, currency, status, certainty, work_state, work_at, work_reason,
-        attempts, maker, key, provider_id, version, reason, ticket, repeat, set_aside_id, needed, sends_after,
-        decide_by, declined, reason_code, first_sent, last_sent, sent_count, not_found, first_not_found, word,
-        told_at, error, operation, created, changed, since,
+        attempts, maker, key, provider_id, version, reason, ticket, repeat, set_aside_id, checkers_needed,
+        sends_after, decide_by, declined_because, reason_code, first_sent, last_sent, sent_count, not_found,
+        first_not_found, word, told_at, error, operation, created_at, changed_at, since,
     ) = row  # fmt: skip
     record = Refund(
         id=refund_id,
@@ -55,10 +57,10 @@ def make_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstra
         ticket=ticket,
         intended_repeat=bool(repeat),
         set_aside_id=set_aside_id,
-        checkers_needed=needed,
+        checkers_needed=checkers_needed,
         sends_after=read_as_utc(sends_after),
         decide_by=read_as_utc(decide_by),
-        declined_because=declined,
+        declined_because=declined_because,
         first_sent_at=read_as_utc(first_sent),
         last_sent_at=read_as_utc(last_sent),
         sent_count=sent_count,
@@ -68,10 +70,10 @@ def make_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstra
         told_at=read_as_utc(told_at),
         error_code=error,
         operation_id=operation,
-        created_at=read_as_utc(created),
-        changed_at=read_as_utc(changed),
+        created_at=read_as_utc(created_at),
+        changed_at=read_as_utc(changed_at),
         state_since=convert_to_known_instant(since),
     )
-    if refund_id in lapsed and record.state is RefundState.SUBMITTING and record.certainty is Certainty.KNOWN:
+    if refund_id in lapsed_ids and record.state is RefundState.SUBMITTING and record.certainty is Certainty.KNOWN:
         return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED_WORK)
     return record

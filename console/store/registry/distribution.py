@@ -99,9 +99,9 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
         files = [source.sha256 for source in status.files]
         if former is not None and (former.files, former.form) == (files, FORMAT_VERSION):
             return
-        new = _append_to_manifest(former, status, paths, documents) or _store_base(folder, file, documents)
-        documents.replace_manifest(json.dumps(asdict(new)).encode())
-        for path in _list_parts(former) - _list_parts(new):
+        new_manifest = _append_to_manifest(former, status, paths, documents) or _store_base(folder, file, documents)
+        documents.replace_manifest(json.dumps(asdict(new_manifest)).encode())
+        for path in _list_parts(former) - _list_parts(new_manifest):
             documents.delete_registry_part(path)
 
 
@@ -131,12 +131,12 @@ def fetch_registry(
             return status and None
         if manifest.form > FORMAT_VERSION:
             raise _make_newer_program_error()
-        own = [source.sha256 for source in status.files] if status else []
-        if len(own) < len(manifest.base_files) or own != manifest.files[: len(own)]:
+        own_hashes = [source.sha256 for source in status.files] if status else []
+        if len(own_hashes) < len(manifest.base_files) or own_hashes != manifest.files[: len(own_hashes)]:
             _fetch_base(folder, manifest, documents, should_stop)
-            own = list(manifest.base_files)
-        missing = manifest.differences[len(own) - len(manifest.base_files) :]
-        paths = [_fetch_difference(folder, difference, documents) for difference in missing]
+            own_hashes = list(manifest.base_files)
+        missing_differences = manifest.differences[len(own_hashes) - len(manifest.base_files) :]
+        paths = [_fetch_difference(folder, difference, documents) for difference in missing_differences]
         if paths:
             import_under_lock(folder, paths, ImportRun(on_progress, should_stop))
         # Still under the lock: afterwards the folder may have files that another process fetches.
@@ -168,17 +168,17 @@ def _append_to_manifest(
     differences, or if one of these differences isn't among `paths`."""
     if former is None or former.form != FORMAT_VERSION:
         return None
-    files, given = [source.sha256 for source in status.files], {_hash_file(path): path for path in paths}
-    more = files[len(former.files) :]
-    if former.files != files[: len(former.files)] or not given.keys() >= set(more):
+    files, paths_by_hash = [source.sha256 for source in status.files], {_hash_file(path): path for path in paths}
+    further_hashes = files[len(former.files) :]
+    if former.files != files[: len(former.files)] or not paths_by_hash.keys() >= set(further_hashes):
         return None
-    stored = [_store_file(given[each], each, documents) for each in more]
+    stored_files = [_store_file(paths_by_hash[file_hash], file_hash, documents) for file_hash in further_hashes]
     return RegistryManifest(
         FORMAT_VERSION,
         status.registry_date.isoformat(),
         former.base,
         former.base_files,
-        [*former.differences, *stored],
+        [*former.differences, *stored_files],
     )
 
 
@@ -199,15 +199,19 @@ def _store_base(folder: Path, file: Path, documents: Documents) -> RegistryManif
     finally:
         shutil.rmtree(snapshot, ignore_errors=True)
     return RegistryManifest(
-        FORMAT_VERSION, status.registry_date.isoformat(), base, [one.sha256 for one in status.files], []
+        FORMAT_VERSION,
+        status.registry_date.isoformat(),
+        base,
+        [source_file.sha256 for source_file in status.files],
+        [],
     )
 
 
 def _store_file(path: Path, digest: str, documents: Documents) -> StoredFile:
     parts = []
     with path.open("rb") as file:
-        while read := file.read(PART_BYTES):
-            parts.append(documents.store(zlib.compress(read, _COMPRESSION_LEVEL), "reg").path)
+        while part := file.read(PART_BYTES):
+            parts.append(documents.store(zlib.compress(part, _COMPRESSION_LEVEL), "reg").path)
     return StoredFile(path.name, digest, path.stat().st_size, parts)
 
 
@@ -230,23 +234,23 @@ def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents
     )  # may be there: an import can have been broken off
 
 
-def _fetch_file(folder: Path, stored: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:
+def _fetch_file(folder: Path, stored_file: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:
     """Fetch a stored file into the folder `fetched` in `folder`, verify its hash, and return its path. Full parts
     that an earlier, interrupted call has fetched aren't fetched again."""
-    path = folder / _FETCHED_FOLDER_NAME / _get_valid_digest(stored)
+    path = folder / _FETCHED_FOLDER_NAME / _get_valid_digest(stored_file)
     make_private_folder(path.parent)
     make_private_file(path)
     with path.open("r+b") as file:
-        done = min(path.stat().st_size // PART_BYTES, len(stored.parts))
-        file.truncate(done * PART_BYTES)
-        file.seek(done * PART_BYTES)
-        for part in stored.parts[done:]:
+        fetched_parts = min(path.stat().st_size // PART_BYTES, len(stored_file.parts))
+        file.truncate(fetched_parts * PART_BYTES)
+        file.seek(fetched_parts * PART_BYTES)
+        for part in stored_file.parts[fetched_parts:]:
             if should_stop():
                 raise make_stopped_error()
             file.write(_decompress(part, documents.read(part)))
-    if _hash_file(path) != stored.sha256:
+    if _hash_file(path) != stored_file.sha256:
         path.unlink()
-        raise _make_damaged_error(stored.name)
+        raise _make_damaged_error(stored_file.name)
     return path
 
 
@@ -261,12 +265,12 @@ def _decompress(path: str, content: bytes) -> bytes:
     return part
 
 
-def _get_valid_digest(stored: StoredFile) -> str:
+def _get_valid_digest(stored_file: StoredFile) -> str:
     """Return the SHA-256 of the stored file, which is used as a file name. Raises not_found if the manifest has
     another text in its place."""
-    if len(stored.sha256) != sha256().digest_size * 2 or not stored.sha256.isalnum():
-        raise _make_damaged_error(stored.name)
-    return stored.sha256
+    if len(stored_file.sha256) != sha256().digest_size * 2 or not stored_file.sha256.isalnum():
+        raise _make_damaged_error(stored_file.name)
+    return stored_file.sha256
 
 
 def _make_damaged_error(name: str) -> ConsoleError:
@@ -298,7 +302,7 @@ def _read_manifest(documents: Documents) -> RegistryManifest | None:
 
 def _parse_manifest(values: dict[str, Any]) -> RegistryManifest:
     base = StoredFile(**values.pop("base"))
-    differences = [StoredFile(**stored) for stored in values.pop("differences")]
+    differences = [StoredFile(**stored_values) for stored_values in values.pop("differences")]
     manifest = RegistryManifest(base=base, differences=differences, **values)
     date.fromisoformat(manifest.registry_date)
     if not all(isinstance(text, str) for text in _list_texts(manifest)):
@@ -318,8 +322,15 @@ def _read_replaced_manifest(documents: Documents) -> RegistryManifest | None:
 
 def _list_texts(manifest: RegistryManifest) -> list[str]:
     """Return all hashes, names and paths of the manifest."""
-    stored = (manifest.base, *manifest.differences)
-    return [*manifest.files, *(text for each in stored for text in (each.sha256, each.name, *each.parts))]
+    stored_files = (manifest.base, *manifest.differences)
+    return [
+        *manifest.files,
+        *(
+            text
+            for stored_file in stored_files
+            for text in (stored_file.sha256, stored_file.name, *stored_file.parts)
+        ),
+    ]
 
 
 def _make_newer_program_error() -> ConsoleError:
@@ -329,8 +340,8 @@ def _make_newer_program_error() -> ConsoleError:
 
 
 def _list_parts(manifest: RegistryManifest | None) -> set[str]:
-    stored = () if manifest is None else (manifest.base, *manifest.differences)
-    return {part for each in stored for part in each.parts}
+    stored_files = () if manifest is None else (manifest.base, *manifest.differences)
+    return {part for stored_file in stored_files for part in stored_file.parts}
 
 
 def _hash_file(path: Path) -> str:

@@ -123,8 +123,8 @@ def _check_line(name: str, number: int, line: str) -> None:
 
 
 def _check_lines(lines: list[str]) -> FileColumns:
-    longest = max(map(len, lines))
-    if longest > _MAX_LINE_CHARACTERS:
+    longest_line = max(map(len, lines))
+    if longest_line > _MAX_LINE_CHARACTERS:
         raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG)
     try:
         rows = list(csv.reader(lines, strict=True))
@@ -140,7 +140,7 @@ def _check_lines(lines: list[str]) -> FileColumns:
             raise _BrokenRule(
                 _PROBLEM_BY_COLUMN.get(field, RegistryFileProblem.VALUE_NOT_ALLOWED), _make_publisher_name(field)
             )
-    _check_lengths(columns, longest)
+    _check_lengths(columns, longest_line)
     _check_field_pairs(columns)
     return columns
 
@@ -148,8 +148,8 @@ def _check_lines(lines: list[str]) -> FileColumns:
 def _check_lengths(columns: FileColumns, longest_line: int) -> None:
     """Check that no text of the columns is too long; raise _BrokenRule for one that is. `longest_line`: the length
     of the longest line; a column whose limit is higher needs no check."""
-    for field, longest in _MAX_CHARACTERS_BY_COLUMN.items():
-        if longest < longest_line and max(map(len, set(getattr(columns, field)))) > longest:
+    for field, max_length in _MAX_CHARACTERS_BY_COLUMN.items():
+        if max_length < longest_line and max(map(len, set(getattr(columns, field)))) > max_length:
             raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _make_publisher_name(field))
 
 
@@ -163,23 +163,23 @@ def _check_field_pairs(columns: FileColumns) -> None:
 
 
 def _make_publisher_name(field: str) -> str:
-    first, *others = field.split("_")
-    return first + "".join(part.title() for part in others)
+    first, *other_words = field.split("_")
+    return first + "".join(part.title() for part in other_words)
 
 
 def _is_one_of(values: Iterable[str]) -> Callable[[Column], bool]:
-    allowed = frozenset(values)
-    return lambda column: allowed.issuperset(column)
+    allowed_values = frozenset(values)
+    return lambda column: allowed_values.issuperset(column)
 
 
 def _has_digits(count: int) -> Callable[[Column], bool]:
     """Return a function that checks a column: each text is empty or consists of `count` ASCII digits."""
 
-    def check(column: Column) -> bool:
+    def has_only_digits(column: Column) -> bool:
         text = "".join(column)
         return not text or ({count, 0}.issuperset(map(len, column)) and _are_digits(text))
 
-    return check
+    return has_only_digits
 
 
 def _are_digits(text: str) -> bool:
@@ -195,8 +195,8 @@ def _are_corporation_numbers(column: Column) -> bool:
 
 
 def _are_corporation_numbers_or_empty(column: Column) -> bool:
-    given = [number for number in column if number]
-    return not given or _are_corporation_numbers(given)
+    numbers = [number for number in column if number]
+    return not numbers or _are_corporation_numbers(numbers)
 
 
 def _are_days(column: Column) -> bool:

@@ -64,11 +64,11 @@ def list_name_readings(name: str, furigana: str, folded_names: str | None) -> li
     """
     if folded_names is None:
         return [reading for text in (name, furigana) if text for reading in list_readings(text)]
-    first, *others = folded_names.partition(_ENGLISH_SEPARATOR)[0].split(_LINE_SEPARATOR)
+    first, *other_lines = folded_names.partition(_ENGLISH_SEPARATOR)[0].split(_LINE_SEPARATOR)
     readings = [_read_form(first, name)] if name else []
     if furigana:
-        readings.append(_read_form(others[0] if others else "", furigana))
-    return readings + others[1:]
+        readings.append(_read_form(other_lines[0] if other_lines else "", furigana))
+    return readings + other_lines[1:]
 
 
 def _read_form(line: str, text: str) -> str:
@@ -80,8 +80,8 @@ def fold_streets(columns: FileColumns) -> Iterator[str]:
     corporation without one, it is made of the address abroad."""
     places = list(map(add, columns.prefecture_name, columns.city_name))
     texts = [
-        street or ("" if place else outside)
-        for place, street, outside in zip(places, columns.street_number, columns.address_outside, strict=True)
+        street or ("" if place else address_outside)
+        for place, street, address_outside in zip(places, columns.street_number, columns.address_outside, strict=True)
     ]
     return map(_fold_street, places, texts, *split_off_digits(texts))
 
@@ -90,13 +90,13 @@ def split_off_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return each text with 0 in place of each digit (full width or ASCII), so that texts that differ only in their
     numbers become the same, and the ASCII digits of each text. No text may have a line break.
     """
-    together = "\n".join(texts)
-    for wide, narrow in zip(_WIDE_DIGITS, _NARROW_DIGITS, strict=True):
-        together = together.replace(wide, narrow)
-    digits = together.encode().translate(None, _BYTES_OTHER_THAN_DIGITS).decode("ascii")
+    joined_texts = "\n".join(texts)
+    for wide_digit, narrow_digit in zip(_WIDE_DIGITS, _NARROW_DIGITS, strict=True):
+        joined_texts = joined_texts.replace(wide_digit, narrow_digit)
+    digits = joined_texts.encode().translate(None, _BYTES_OTHER_THAN_DIGITS).decode("ascii")
     for digit in _NARROW_DIGITS:
-        together = together.replace(digit, "0")
-    return together.split("\n"), digits.split("\n")
+        joined_texts = joined_texts.replace(digit, "0")
+    return joined_texts.split("\n"), digits.split("\n")
 
 
 def _fold_street(place: str, text: str, text_without_digits: str, digits: str) -> str:
@@ -121,14 +121,14 @@ def _shorten_place(place: str) -> str:
 def _fold_without_digits(place: str, street: str) -> str | None:
     """Return the comparison form of a street behind `place`, with %s in place of each digit; all digits of
     `street` are 0. Return None if the form also has digits made of other characters (三丁目)."""
-    folded = _fold_street_after_place(place, street)
-    digits = [one for one in folded if one.isdigit()]
-    return folded.replace("0", "%s") if digits == ["0"] * street.count("0") else None
+    folded_street = _fold_street_after_place(place, street)
+    digits = [character for character in folded_street if character.isdigit()]
+    return folded_street.replace("0", "%s") if digits == ["0"] * street.count("0") else None
 
 
 def _fold_street_after_place(place: str, street: str) -> str:
-    before, whole = _fold_place(place), fold_address(f"{place}{street}")
-    return whole[len(before) :] if whole.startswith(before) else f"{_LINE_SEPARATOR}{whole}"
+    before, whole_address = _fold_place(place), fold_address(f"{place}{street}")
+    return whole_address[len(before) :] if whole_address.startswith(before) else f"{_LINE_SEPARATOR}{whole_address}"
 
 
 _fold_place = lru_cache(8192)(fold_address)

@@ -44,19 +44,19 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     """Apply the difference `source` to a registry, in a transaction that the caller has begun. Raises
     bad_registry_file if a row of the file is invalid; interrupted if the import must stop."""
     add_missing_columns(connection)
-    inserted = PlaceIds(connection)
+    inserted_places = PlaceIds(connection)
     places = read_places(connection)
-    done, count = 0, read_registry_fact(connection, "rows")
+    done_lines, count = 0, read_registry_fact(connection, "rows")
     for block in read_rows(source):
-        rows = list(_read_rows_in_force(block.columns, inserted))
-        if len(places) < len(inserted):
+        rows = list(_read_rows_in_force(block.columns, inserted_places))
+        if len(places) < len(inserted_places):
             places = read_places(connection)
         unindex_rows(connection, _find_ids(connection, rows))
         for row, is_deleted in rows:
             count += _apply_row(connection, source, row, is_deleted, places)
         index_rows(connection, _find_ids(connection, rows))
-        more, done = block.last_line - done, block.last_line
-        run.report_rows("rows", source, done, more)
+        line_count, done_lines = block.last_line - done_lines, block.last_line
+        run.report_rows("rows", source, done_lines, line_count)
         run.raise_if_stopped()
     connection.execute(
         "DELETE FROM changes WHERE day < ?", ((source.day - FIRST_PUBLICATION_DAY).days - DAYS_OF_CHANGES,)
@@ -75,8 +75,8 @@ def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tupl
 
 def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredCorporationRow, bool]]) -> set[int]:
     """Return the row ids in the table `corporations` of those corporations of `rows` that the registry has now."""
-    found = (connection.execute(_CORPORATION_ID_BY_NUMBER_QUERY, row[:1]).fetchone() for row, _ in rows)
-    return {row[0] for row in found if row is not None}
+    id_rows = (connection.execute(_CORPORATION_ID_BY_NUMBER_QUERY, row[:1]).fetchone() for row, _ in rows)
+    return {row[0] for row in id_rows if row is not None}
 
 
 def _apply_row(
@@ -88,19 +88,19 @@ def _apply_row(
 ) -> int:
     """Write a row in force into the registry, or delete a deleted corporation, and store the change if a fact of the
     corporation has changed. Return by how much the number of corporations has changed: 1, 0 or -1."""
-    found = connection.execute(_CORPORATION_BY_NUMBER_QUERY, row[:1]).fetchone()
-    before: StoredCorporationRow | None = found and found[1:]
+    stored_row = connection.execute(_CORPORATION_BY_NUMBER_QUERY, row[:1]).fetchone()
+    before: StoredCorporationRow | None = stored_row and stored_row[1:]
     after = None if is_deleted else row
-    if found is None and after is None:
+    if stored_row is None and after is None:
         return 0
     if after is None:
-        connection.execute(_DELETE_CORPORATION_STATEMENT, found[:1])
-    elif found is None:
+        connection.execute(_DELETE_CORPORATION_STATEMENT, stored_row[:1])
+    elif stored_row is None:
         connection.execute(INSERT_CORPORATION_STATEMENT, after)
     else:
-        connection.execute(_UPDATE_CORPORATION_STATEMENT, (*after, found[0]))
-    was, now = (None if state is None else read_corporation(state, places) for state in (before, after))
-    if find_changed_facts(was, now):
+        connection.execute(_UPDATE_CORPORATION_STATEMENT, (*after, stored_row[0]))
+    earlier_facts, now = (None if state is None else read_corporation(state, places) for state in (before, after))
+    if find_changed_facts(earlier_facts, now):
         states = (None if state is None else format_corporation_state(state, places) for state in (before, after))
         connection.execute(_INSERT_CHANGE_STATEMENT, ((source.day - FIRST_PUBLICATION_DAY).days, row[0], *states))
     return (after is not None) - (before is not None)

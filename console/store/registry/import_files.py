@@ -48,7 +48,8 @@ def import_registry_files(
 
 
 def import_under_lock(folder: Path, paths: Sequence[Path], run: ImportRun) -> RegistryStatus:
-    """Import files as `import_registry_files` does. The caller holds the import lock and translates the errors."""
+    """Import files as `import_registry_files` does, and return the registry's status after the import. The caller
+    holds the import lock and translates the errors."""
     recover_unfinished_build(folder)
     sources = sorted((_open_source(path, run) for path in paths), key=_import_order_key)
     current = _read_current(folder, read_coverage)

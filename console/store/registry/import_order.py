@@ -30,16 +30,16 @@ def check_order(current: RegistryCoverage | None, sources: Sequence[SourceFile])
     the first file that doesn't follow.
     """
     wholes = [source for source in sources if not source.is_difference]
-    reached = None if current is None else current.registry_date
+    reached_day = None if current is None else current.registry_date
     if wholes:
         _check_whole_files(wholes)
-        reached = wholes[0].day
+        reached_day = wholes[0].day
     for source in sources:
         if source.is_difference:
-            reached = _check_difference(reached, source)
-    if current is None or reached is None:
+            reached_day = _check_difference(reached_day, source)
+    if current is None or reached_day is None:
         return
-    if reached < current.registry_date:
+    if reached_day < current.registry_date:
         raise _make_order_error(RegistryOrderProblem.OLDER_THAN_REGISTRY, sources[-1], current.registry_date)
     if wholes and not (_covers_registry(wholes, current) or adds_prefectures(current, wholes)):
         raise _make_order_error(RegistryOrderProblem.PREFECTURES_MISSING, wholes[0], current.registry_date)
@@ -50,8 +50,10 @@ def adds_prefectures(current: RegistryCoverage | None, whole_files: Sequence[Sou
     of the same day as the registry, and no difference may have been applied to it."""
     if current is None or not whole_files:
         return False
-    new = _list_prefectures(whole_files)
-    is_partial = WHOLE_NATION_CODE not in new | current.prefectures and new.isdisjoint(current.prefectures)
+    new_prefectures = _list_prefectures(whole_files)
+    is_partial = WHOLE_NATION_CODE not in new_prefectures | current.prefectures and new_prefectures.isdisjoint(
+        current.prefectures
+    )
     return is_partial and whole_files[0].day == current.whole_day == current.registry_date
 
 
@@ -60,18 +62,18 @@ def _list_prefectures(sources: Iterable[SourceFile]) -> frozenset[str]:
 
 
 def _covers_registry(whole_files: Sequence[SourceFile], current: RegistryCoverage) -> bool:
-    new = _list_prefectures(whole_files)
-    return WHOLE_NATION_CODE in new or new >= current.prefectures
+    new_prefectures = _list_prefectures(whole_files)
+    return WHOLE_NATION_CODE in new_prefectures or new_prefectures >= current.prefectures
 
 
 def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
-    seen: set[str] = set()
+    seen_codes: set[str] = set()
     for source in whole_files:
         if source.day != whole_files[0].day:
             raise _make_order_error(RegistryOrderProblem.FILES_OF_OTHER_DAYS, source, whole_files[0].day)
-        if source.prefecture in seen or WHOLE_NATION_CODE in seen:
+        if source.prefecture in seen_codes or WHOLE_NATION_CODE in seen_codes:
             raise _make_order_error(RegistryOrderProblem.SAME_FILE_TWICE, source, whole_files[0].day)
-        seen.add(source.prefecture)
+        seen_codes.add(source.prefecture)
 
 
 def _check_difference(complete_until: date | None, source: SourceFile) -> date:
@@ -79,9 +81,9 @@ def _check_difference(complete_until: date | None, source: SourceFile) -> date:
         raise _make_order_error(RegistryOrderProblem.NO_WHOLE_FILE, source, None)
     if source.day <= complete_until:
         raise _make_order_error(RegistryOrderProblem.ALREADY_APPLIED, source, complete_until)
-    missing = list_publication_days_between(complete_until, source.day)
-    if missing:
-        raise _make_order_error(RegistryOrderProblem.DAYS_MISSING, source, complete_until, missing)
+    missing_days = list_publication_days_between(complete_until, source.day)
+    if missing_days:
+        raise _make_order_error(RegistryOrderProblem.DAYS_MISSING, source, complete_until, missing_days)
     return source.day
 
 

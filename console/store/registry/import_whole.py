@@ -77,8 +77,8 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
     before an interruption are not inserted again. Raises bad_registry_file if a row is invalid, or if the files
     have no corporation; interrupted if the import must stop.
     """
-    applied = read_applied_hashes(connection)
-    if all(source.sha256 in applied for source in sources):
+    applied_hashes = read_applied_hashes(connection)
+    if all(source.sha256 in applied_hashes for source in sources):
         return
     for source in sources:
         _insert_file(connection, source, run)
@@ -145,7 +145,7 @@ def _fill_build(connection: sqlite3.Connection, former: Path | None, adds: bool)
 
 def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
     fact = f"lines of {source.name}"
-    done = after = read_registry_fact(connection, fact) or 0
+    done_lines = after = read_registry_fact(connection, fact) or 0
     places = PlaceIds(connection)
     blocks = 0
     connection.execute("BEGIN")
@@ -155,16 +155,16 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
                 INSERT_CORPORATION_STATEMENT, convert_to_stored_rows(_select_rows_in_force(block.columns), places)
             )
             blocks += 1
-            more, done = block.last_line - done, block.last_line
-            run.report_rows("rows", source, done, more)
+            line_count, done_lines = block.last_line - done_lines, block.last_line
+            run.report_rows("rows", source, done_lines, line_count)
             is_stopping = run.should_stop()
             if is_stopping or blocks % _BLOCKS_PER_COMMIT == 0:
-                write_registry_facts(connection, {fact: done})
+                write_registry_facts(connection, {fact: done_lines})
                 connection.execute("COMMIT")
                 connection.execute("BEGIN")
             if is_stopping:
                 raise make_stopped_error()
-        write_registry_facts(connection, {fact: done})
+        write_registry_facts(connection, {fact: done_lines})
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -173,11 +173,15 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
 
 def _select_rows_in_force(columns: FileColumns) -> FileColumns:
     """Return the columns without the rows of earlier states and of deleted corporations."""
-    chosen = [
+    rows_in_force = [
         latest == "1" and process != ProcessCode.DELETED
         for latest, process in zip(columns.latest, columns.process, strict=True)
     ]
-    return columns if all(chosen) else FileColumns(*(tuple(compress(column, chosen)) for column in columns))
+    return (
+        columns
+        if all(rows_in_force)
+        else FileColumns(*(tuple(compress(column, rows_in_force)) for column in columns))
+    )
 
 
 def _create_indexes_and_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:
@@ -206,8 +210,8 @@ def _read_build_key(file: Path) -> str | None:
 
 
 def _open_build(file: Path) -> sqlite3.Connection:
-    """Open the build in `file`. It has a rollback journal, which costs little while rows are appended, and makes
-    each commit safe against a crash of the process or of the machine."""
+    """Open the unfinished registry in `file`, and return the connection. The file has a rollback journal, which costs
+    little while rows are appended, and makes each commit safe against a crash of the process or of the machine."""
     connection = sqlite3.connect(file, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode=TRUNCATE")

@@ -115,10 +115,10 @@ def find_record_beginnings(conn: Connection, numbers: Collection[str], now: date
     corporation's oldest live or open record began (None: no such instant is stored)."""
     beginnings: dict[str, datetime | None] = {}
     values = {"numbers": sorted(numbers), "valid_at": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
-    for number, stored in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values) if numbers else ():
-        begun_at = convert_to_aware_utc(stored) if stored is not None and stored > EPOCH_START else None
-        known = [at for at in (beginnings.get(number), begun_at) if at is not None]
-        beginnings[number] = min(known, default=None)
+    for number, stored_at in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values) if numbers else ():
+        begun_at = convert_to_aware_utc(stored_at) if stored_at is not None and stored_at > EPOCH_START else None
+        known_instants = [at for at in (beginnings.get(number), begun_at) if at is not None]
+        beginnings[number] = min(known_instants, default=None)
     return beginnings
 
 
@@ -127,11 +127,11 @@ def find_renewed_numbers(conn: Connection, since: Mapping[str, datetime], now: d
     successfully bought and begun after the number's instant in `since`."""
     is_renewed: dict[str, bool] = {}
     values = {"numbers": sorted(since), "valid_at": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
-    for number, status, certainty, stored in conn.execute(_LIVE_CHECKS_QUERY, values) if since else ():
-        is_bought = status == "success" and certainty == "known" and stored is not None
-        is_later = is_bought and convert_to_aware_utc(stored) > since[number]
+    for number, status, certainty, stored_at in conn.execute(_LIVE_CHECKS_QUERY, values) if since else ():
+        is_bought = status == "success" and certainty == "known" and stored_at is not None
+        is_later = is_bought and convert_to_aware_utc(stored_at) > since[number]
         is_renewed[number] = is_renewed.get(number, True) and is_later
-    return frozenset(number for number, renewed in is_renewed.items() if renewed)
+    return frozenset(number for number, has_renewal in is_renewed.items() if has_renewal)
 
 
 def _is_number(text: str) -> bool:

@@ -33,8 +33,8 @@ def _make_number_query(number: ColumnElement[Any], is_open: ColumnElement[bool])
     """Return a query of those of the parameter `numbers` that occur in the column `number`, each with 1 if one of
     its records fulfils `is_open`, otherwise 0."""
     has_open = func.max(case((is_open, 1), else_=0)).label("has_open")
-    asked = number.in_(bindparam("numbers", expanding=True))
-    return select(number.label("number"), has_open).where(asked).group_by(number)
+    number_condition = number.in_(bindparam("numbers", expanding=True))
+    return select(number.label("number"), has_open).where(number_condition).group_by(number)
 
 
 _is_open_payment = or_(payments.c.work_state == _NEEDS_REVIEW_WORK_STATE, payments.c.certainty == _UNKNOWN_CERTAINTY)
@@ -97,11 +97,11 @@ def find_our_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, bo
     database. The value is True if one of these records waits for a person, has an unknown outcome, or is a
     refund that has not ended.
     """
-    found: dict[str, bool] = {}
+    openness_by_number: dict[str, bool] = {}
     for part in _split_numbers(tuple(dict.fromkeys(numbers))):
         for number, has_open in conn.execute(_OUR_NUMBERS_QUERY, {"numbers": part}):
-            found[number] = found.get(number, False) or bool(has_open)
-    return found
+            openness_by_number[number] = openness_by_number.get(number, False) or bool(has_open)
+    return openness_by_number
 
 
 def list_all_numbers(conn: Connection) -> frozenset[str]:

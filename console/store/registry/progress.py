@@ -16,7 +16,7 @@ class ImportRun:
     def __init__(self, on_progress: Callable[[ImportProgress], None], should_stop: Callable[[], bool]) -> None:
         self.should_stop = should_stop
         self._on_progress = on_progress
-        self._began = time.monotonic()
+        self._start_seconds = time.monotonic()
         self._reported_at = 0.0
         self._rows = 0
 
@@ -27,7 +27,7 @@ class ImportRun:
         now = time.monotonic()
         if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS or rows == source.lines:
             self._reported_at = now
-            rate = self._rows / (now - self._began) if now > self._began else 0.0
+            rate = self._rows / (now - self._start_seconds) if now > self._start_seconds else 0.0
             self._on_progress(ImportProgress(step, source.name, rows, source.lines, rate))
 
     def raise_if_stopped(self) -> None:

@@ -80,11 +80,11 @@ class Ranking:
             corporation.number.startswith(self._digits) or corporation.number.startswith(self._digits, 1)
         ):
             ranks.append(Rank.NAME)
-        best = min((rank for rank in ranks if rank is not None), default=None)
-        if self._pieces is not None and (best is None or best > Rank.PART):
+        best_rank = min((rank for rank in ranks if rank is not None), default=None)
+        if self._pieces is not None and (best_rank is None or best_rank > Rank.PART):
             pieces = _rank_words(texts, self._pieces)
-            return best if pieces is None else max(pieces, Rank.PART)
-        return best
+            return best_rank if pieces is None else max(pieces, Rank.PART)
+        return best_rank
 
 
 def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | None:
@@ -99,7 +99,7 @@ def _prepare_word(word: SearchWord) -> _PreparedWord:
     parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
     return _PreparedWord(
         tuple(f"{_LINE_BREAK}{name}{_LINE_BREAK}" for name in word.names) if word.names != word.bare_names else (),
-        tuple(f"{_LINE_BREAK}{bare}{_LINE_BREAK}" for bare in word.bare_names),
+        tuple(f"{_LINE_BREAK}{bare_name}{_LINE_BREAK}" for bare_name in word.bare_names),
         tuple(f"{_LINE_BREAK}{part}" for part in parts),
         parts,
         word.address,
@@ -158,13 +158,13 @@ class _FoldedTexts:
 
 def _rank_words(texts: _FoldedTexts, words: tuple[_PreparedWord, ...]) -> Rank | None:
     """Return the best of the words' ranks for a corporation; None if one of the words doesn't match it."""
-    best = Rank.ELSEWHERE
+    best_rank = Rank.ELSEWHERE
     for word in words:
         rank = _rank_word(texts, word)
         if rank is None:
             return None
-        best = min(best, rank)
-    return best
+        best_rank = min(best_rank, rank)
+    return best_rank
 
 
 def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:
@@ -184,14 +184,14 @@ def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:
 
 
 def _has_any(texts: str, parts: tuple[str, ...]) -> bool:
-    for one in parts:  # noqa: SIM110  # a generator would take longer than the comparisons
-        if one in texts:
+    for part in parts:  # noqa: SIM110  # a generator would take longer than the comparisons
+        if part in texts:
             return True
     return False
 
 
 def _has_all(text: str, parts: tuple[str, ...]) -> bool:
-    for one in parts:  # noqa: SIM110  # as above
-        if one not in text:
+    for part in parts:  # noqa: SIM110  # as above
+        if part not in text:
             return False
     return True

@@ -85,7 +85,7 @@ class RegistryReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._current = str(folder / CURRENT_REGISTRY_NAME)
+        self._current_path = str(folder / CURRENT_REGISTRY_NAME)
         self._generation: _OpenRegistryFile | None = None
 
     @property
@@ -110,16 +110,16 @@ class RegistryReader:
     def find_many(self, numbers: Collection[str]) -> dict[str, Corporation]:
         """Return the corporations with these corporation numbers, by number and in the given order. Numbers that
         the registry doesn't have are left out."""
-        asked = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
+        valid_numbers = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
 
         def find_rows(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> dict[str, Corporation]:
             rows = (
                 row
-                for part in _split_numbers(asked)
+                for part in _split_numbers(valid_numbers)
                 for row in connection.execute(_make_in_query(part), part).fetchall()
             )
-            found = (generation.read(connection, row) for row in rows)
-            by_number = {corporation.number: corporation for corporation in found}
+            corporations = (generation.read(connection, row) for row in rows)
+            by_number = {corporation.number: corporation for corporation in corporations}
             return {number: by_number[number] for number in numbers if number in by_number}
 
         return self.run_query(find_rows)
@@ -140,12 +140,12 @@ class RegistryReader:
         numbers = [number for number in our_numbers if _is_number(number)]
 
         def find_matches(connection: sqlite3.Connection, generation: _OpenRegistryFile) -> tuple[Corporation, ...]:
-            def read(row_id: int) -> Corporation | None:
+            def read_by_row_id(row_id: int) -> Corporation | None:
                 row = connection.execute(_CORPORATION_BY_ID_QUERY, (row_id,)).fetchone()
                 return None if row is None else generation.read(connection, row)
 
             return _search_spellings(
-                text, lambda query: search(connection, read, query, prefecture_code, limit, numbers)
+                text, lambda query: search(connection, read_by_row_id, query, prefecture_code, limit, numbers)
             )
 
         return self.run_query(find_matches)
@@ -182,13 +182,13 @@ class RegistryReader:
         if it wasn't merged, or if the chain of successors leads into a circle or is longer than _MAX_SUCCESSORS.
         """
         chain: dict[str, Corporation] = {}
-        found = self.find(number)
-        while found is not None and found.successor is not None:
-            if found.successor == number or found.successor in chain or len(chain) == _MAX_SUCCESSORS:
+        corporation = self.find(number)
+        while corporation is not None and corporation.successor is not None:
+            if corporation.successor == number or corporation.successor in chain or len(chain) == _MAX_SUCCESSORS:
                 return ()
-            found = self.find(found.successor)
-            if found is not None:
-                chain[found.number] = found
+            corporation = self.find(corporation.successor)
+            if corporation is not None:
+                chain[corporation.number] = corporation
         return tuple(chain.values())
 
     def status(self) -> RegistryStatus:
@@ -217,7 +217,7 @@ class RegistryReader:
         """Call `query` with a connection to the registry in use and the open file, and return the result. If the
         call fails because another process has put a new registry in use, call `query` again with the new one."""
         while True:
-            file_version = read_file_version(self._current)
+            file_version = read_file_version(self._current_path)
             try:
                 generation = self._open_current(file_version)
                 connection = generation.borrow()
@@ -231,7 +231,7 @@ class RegistryReader:
                     generation.close()
                 return answer
             except (sqlite3.Error, OSError) as error:
-                if read_file_version(self._current) == file_version:
+                if read_file_version(self._current_path) == file_version:
                     with translate_errors(self._folder):
                         raise error
 
@@ -244,8 +244,8 @@ class RegistryReader:
             raise sqlite3.OperationalError("the registry was deleted")
         if generation is not None:
             generation.close()
-        self._generation = opened = _OpenRegistryFile(file, file_version)
-        return opened
+        self._generation = opened_file = _OpenRegistryFile(file, file_version)
+        return opened_file
 
 
 def open_registry(folder: Path) -> RegistryReader | None:
@@ -304,8 +304,8 @@ def _find_changes(
     rows = connection.execute(query, (since,))
     if numbers is None:
         return rows.fetchall()
-    asked = {int(number) for number in numbers if _is_number(number)}
-    return [row for row in rows if row[1] in asked]
+    valid_numbers = {int(number) for number in numbers if _is_number(number)}
+    return [row for row in rows if row[1] in valid_numbers]
 
 
 def _read_change(row: tuple[Any, ...]) -> CorporationChange:

@@ -50,7 +50,7 @@ def find_registry_file(folder: Path) -> Path | None:
 
 
 def open_for_reading(file: Path) -> sqlite3.Connection:
-    """Open a registry.db for reading. Raises sqlite3.Error if the file can't be opened."""
+    """Open a registry.db for reading, and return the connection. Raises sqlite3.Error if the file can't be opened."""
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode=rw",
         uri=True,
@@ -68,8 +68,8 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
 
 
 def open_for_writing(file: Path) -> sqlite3.Connection:
-    """Open the registry.db in use for writing, to apply differences. Raises sqlite3.Error if the file can't be
-    opened."""
+    """Open the registry.db in use for writing, to apply differences, and return the connection. Raises sqlite3.Error
+    if the file can't be opened."""
     return sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
 
 
@@ -117,11 +117,11 @@ def put_registry_in_use(folder: Path, day: date) -> None:
     to the disk before the file `current` is replaced, so that after a power cut either the old or the new
     registry is in use. The caller holds the import lock.
     """
-    built = make_building_path(folder)
-    _sync_file(built)
-    sync_folder(built.parent)
+    built_folder = make_building_path(folder)
+    _sync_file(built_folder)
+    sync_folder(built_folder.parent)
     name = f"{day:%Y%m%d}-{token_hex(4)}"
-    built.parent.rename(folder / name)
+    built_folder.parent.rename(folder / name)
     sync_folder(folder)
     _write_current(folder, name)
     _delete_unused_registries(folder)
@@ -132,10 +132,12 @@ def recover_unfinished_build(folder: Path) -> None:
     `building`, so that the next import continues it. Delete the folders of all other registries that aren't in
     use. The caller holds the import lock.
     """
-    whole = [unused for unused in _list_unused_registries(folder) if (unused / FILE_NAME).exists()]
-    if whole and not make_building_path(folder).parent.exists():
+    whole_folders = [
+        unused_folder for unused_folder in _list_unused_registries(folder) if (unused_folder / FILE_NAME).exists()
+    ]
+    if whole_folders and not make_building_path(folder).parent.exists():
         with suppress(OSError):  # Windows, while another process has it open
-            whole[-1].rename(folder / UNFINISHED_BUILD_NAME)
+            whole_folders[-1].rename(folder / UNFINISHED_BUILD_NAME)
     _delete_unused_registries(folder)
 
 
@@ -144,15 +146,17 @@ def _list_unused_registries(folder: Path) -> list[Path]:
     them. A folder may lack its registry.db, if its deletion was interrupted."""
     used = find_registry_file(folder)
     return [
-        unused for unused in sorted(folder.glob(_REGISTRY_FOLDER_PATTERN)) if used is None or unused != used.parent
+        unused_folder
+        for unused_folder in sorted(folder.glob(_REGISTRY_FOLDER_PATTERN))
+        if used is None or unused_folder != used.parent
     ]
 
 
 def _delete_unused_registries(folder: Path) -> None:
     """Delete the folders of registries that aren't in use. On Windows, a folder that another process has open is
     deleted by a later import."""
-    for unused in _list_unused_registries(folder):
-        shutil.rmtree(unused, ignore_errors=True)
+    for unused_folder in _list_unused_registries(folder):
+        shutil.rmtree(unused_folder, ignore_errors=True)
 
 
 def _write_current(folder: Path, name: str) -> None:

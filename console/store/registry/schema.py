@@ -320,14 +320,14 @@ def _find_cycles(connection: sqlite3.Connection) -> list[list[str]]:
     successors: dict[int, int] = dict(connection.execute(query).fetchall())
     cycles = []
     while successors:
-        number, following = successors.popitem()
+        number, next_number = successors.popitem()
         path = {number: None}
-        while following in successors:
-            path[following] = None
-            following = successors.pop(following)
-        if following in path:
+        while next_number in successors:
+            path[next_number] = None
+            next_number = successors.pop(next_number)
+        if next_number in path:
             chain = list(path)
-            cycle = chain[chain.index(following) :]
+            cycle = chain[chain.index(next_number) :]
             start = cycle.index(min(cycle))
             cycles.append([f"{number:013}" for number in (*cycle[start:], *cycle[:start])])
     return sorted(cycles)
@@ -354,5 +354,5 @@ def _convert_cause(day: str, cause: str) -> int | None:
     return _INTEGER_BY_OPTIONAL_CODE[cause or CloseCause.OTHER] if day else None
 
 
-def _get_first_or_second(first: str, second: str) -> str:
-    return first or second
+def _get_first_or_second(first_text: str, second_text: str) -> str:
+    return first_text or second_text

@@ -38,7 +38,7 @@ MAX_CANDIDATES = 1_000
 frequent but rarely together has more rows; then matches may be missing.
 """
 _CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
-_MAX_TERMS, _MIN_KANA = 6, 1
+_MAX_EXPRESSION_TERMS, _MIN_FREQUENT_TERMS = 6, 1
 _NUMBER_DIGITS = 13
 _MAX_NUMBERS_PER_QUERY = 500
 
@@ -78,26 +78,26 @@ def _find_matches(
     the others, both sorted by rank; at most `limit`."""
     if candidates.query.kind is QueryKind.EMPTY:
         return ()
-    best = _rank_ours(candidates, [int(number) for number in our_numbers])
-    found: dict[int, T] = {}
-    for row_id in chain(best, _find_by_rank(candidates, limit, found)):
-        if len(found) >= limit:
+    best_row_ids = _rank_ours(candidates, [int(number) for number in our_numbers])
+    matches_by_row_id: dict[int, T] = {}
+    for row_id in chain(best_row_ids, _find_by_rank(candidates, limit, matches_by_row_id)):
+        if len(matches_by_row_id) >= limit:
             break
-        one = found.get(row_id) or read(row_id)
-        if one is not None:
-            found[row_id] = one
-    return tuple(found.values())
+        match = matches_by_row_id.get(row_id) or read(row_id)
+        if match is not None:
+            matches_by_row_id[row_id] = match
+    return tuple(matches_by_row_id.values())
 
 
 def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
     """Return the row ids of the corporations with one of these numbers that match the query, the best first. Hidden
     corporations, and those outside the prefecture of the search, are left out."""
-    ranked = [
+    ranked_rows = [
         (one.rank, is_closed, _get_name_length(one), one.row_id)
         for row, is_closed in candidates.read_rows_with_numbers(numbers)
         if (one := candidates.rank(row)).rank is not None
     ]
-    return [row_id for *_, row_id in sorted(ranked)]
+    return [row_id for *_, row_id in sorted(ranked_rows)]
 
 
 class _Candidate(NamedTuple):
@@ -124,7 +124,7 @@ class _Candidates:
         self.prefecture_code = prefecture_code
         self.ranking = Ranking(query)
         self.budget = MAX_CANDIDATES
-        self._known: dict[int, _Candidate] = {}
+        self._known_candidates: dict[int, _Candidate] = {}
         self._filter, self._values = make_filter_condition(query) if has_folded_texts(connection) else ("1", {})
 
     def filter_ids(self, table: str, expression: str) -> Iterator[tuple[int, int]]:
@@ -143,7 +143,7 @@ class _Candidates:
 
     def rank_row_id(self, row_id: int) -> _Candidate:
         """Return the candidate of a row id that the index has found."""
-        return self._known.get(row_id) or self.rank(
+        return self._known_candidates.get(row_id) or self.rank(
             self.connection.execute(_TEXTS_BY_ID_QUERY, {"id": row_id}).fetchone()
         )
 
@@ -159,7 +159,7 @@ class _Candidates:
 
     def find_number(self, row_id: int) -> str | None:
         """Return the corporation number of a row; None if an import has deleted the row."""
-        known = self._known.get(row_id)
+        known = self._known_candidates.get(row_id)
         if known is not None:
             return known.number
         row = self.connection.execute(_NUMBER_BY_ID_QUERY, (row_id,)).fetchone()
@@ -177,18 +177,18 @@ class _Candidates:
     def list_matches(self) -> list[int]:
         """Return the row ids of all matches ranked so far, the best first. If the search has ended because
         MAX_CANDIDATES rows were verified, these include matches of ranks that no step has searched."""
-        matches = [row for row in self._known.values() if row.rank is not None]
+        matches = [row for row in self._known_candidates.values() if row.rank is not None]
         return [match.row_id for match in sorted(matches, key=_get_rank)]
 
     def rank(self, row: tuple[Any, ...]) -> _Candidate:
         """Return the candidate of a row (id and texts of a corporation) with its rank."""
         row_id = row[0]
-        known = self._known.get(row_id)
-        if known is None:
+        known_candidate = self._known_candidates.get(row_id)
+        if known_candidate is None:
             texts = CorporationTexts(*row[1:])
-            known = _Candidate(row_id, texts.number, texts.name, self.ranking.rank(texts))
-            self._known[row_id] = known
-        return known
+            known_candidate = _Candidate(row_id, texts.number, texts.name, self.ranking.rank(texts))
+            self._known_candidates[row_id] = known_candidate
+        return known_candidate
 
 
 _SELECT_CORPORATION_TEXTS_SQL = """
@@ -223,19 +223,19 @@ def _find_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]
         yield from _yield_row_ids(
             candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number), prefecture_code))
         )
-    few = _find_matches_if_few(candidates, limit)
-    if few is not None:
-        yield from few
+    few_matches = _find_matches_if_few(candidates, limit)
+    if few_matches is not None:
+        yield from few_matches
         return
     for rank in Rank:
         for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-            new = (
+            new_row_ids = (
                 candidate
                 for candidate in _find_ranked_candidates(candidates, rank, table)
                 if candidate.row_id not in found_ids
             )
-            for one in sorted(islice(new, limit), key=_get_name_length):
-                yield one.row_id
+            for ranked_candidate in sorted(islice(new_row_ids, limit), key=_get_name_length):
+                yield ranked_candidate.row_id
         if rank is Rank.NAME and query.digits:
             yield from _find_by_digits(candidates.connection, query.digits, prefecture_code)
     if candidates.budget == 0:
@@ -261,12 +261,17 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
                 is_closed[row_id] = table == CLOSED_TERMS_TABLE
             if count > MAX_CANDIDATES or (count > 2 * limit and len(is_closed) > limit):
                 return None
-    ranked = [
-        (one.rank, is_closed[one.row_id], _get_name_length(one), one.row_id)
-        for one in candidates.rank_row_ids(list(is_closed))
-        if one.rank is not None
+    ranked_matches = [
+        (
+            ranked_candidate.rank,
+            is_closed[ranked_candidate.row_id],
+            _get_name_length(ranked_candidate),
+            ranked_candidate.row_id,
+        )
+        for ranked_candidate in candidates.rank_row_ids(list(is_closed))
+        if ranked_candidate.rank is not None
     ]
-    return [row_id for *_, row_id in sorted(ranked, key=lambda entry: entry[:3])]
+    return [row_id for *_, row_id in sorted(ranked_matches, key=lambda entry: entry[:3])]
 
 
 def _get_name_length(candidate: _Candidate) -> int:
@@ -294,12 +299,12 @@ def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> 
     expression = make_expression(candidates.query, rank)
     if expression is None:
         return
-    for one in candidates.verify(table, expression):
+    for candidate in candidates.verify(table, expression):
         if candidates.budget == 0:
             return
         candidates.budget -= 1
-        if one is not None and one.rank is not None and one.rank <= rank:
-            yield one
+        if candidate is not None and candidate.rank is not None and candidate.rank <= rank:
+            yield candidate
 
 
 # The expressions of the index
@@ -333,27 +338,27 @@ def _make_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator
     """Yield full-text expressions. Each one finds the corporations that match one of the words at `rank` and the
     other words in any of their texts. Words for which the index isn't read (see `_list_indexed_words`) don't count.
     Yield nothing for a word that the index can't find at `rank`, or if it can't find one of the other words."""
-    indexed = _list_indexed_words(words)
-    anywhere = [_make_anywhere_expression(word) for word in indexed]
-    for position, word in enumerate(indexed):
-        others = [*anywhere[:position], *anywhere[position + 1 :]]
-        best = _make_word_expression(word, rank)
-        if best is not None and None not in others:
-            yield _join_expressions("AND", [best, *others])
+    indexed_words = _list_indexed_words(words)
+    word_expressions = [_make_anywhere_expression(word) for word in indexed_words]
+    for position, word in enumerate(indexed_words):
+        other_expressions = [*word_expressions[:position], *word_expressions[position + 1 :]]
+        best_expression = _make_word_expression(word, rank)
+        if best_expression is not None and None not in other_expressions:
+            yield _join_expressions("AND", [best_expression, *other_expressions])
 
 
 def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
     """Return the words for which the index is read. Words of one character and legal forms are left out, and parts
     of legal forms unless there is no other word, because most names contain them."""
-    indexed = [
+    indexed_words = [
         word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_legal_form(word.names[0]))
     ]
-    rarer = [
+    rarer_words = [
         word
-        for word in indexed
+        for word in indexed_words
         if word.post_code or not _CHARACTER_PAIRS_OF_LEGAL_FORMS.issuperset(list_character_pairs(word.names[0]))
     ]
-    return rarer or indexed
+    return rarer_words or indexed_words
 
 
 def _make_word_expression(word: SearchWord, rank: Rank) -> str | None:
@@ -363,14 +368,21 @@ def _make_word_expression(word: SearchWord, rank: Rank) -> str | None:
         case Rank.WHOLE_NAME:
             pairs = zip(word.names, word.bare_names, strict=True)
             return _join_expressions(
-                "OR", [_make_name_expression(bare, name) for name, bare in pairs if name != bare]
+                "OR", [_make_name_expression(bare_name, name) for name, bare_name in pairs if name != bare_name]
             )
         case Rank.NAME:
-            return _join_expressions("OR", [_make_name_expression(bare, bare) for bare in word.bare_names if bare])
-        case Rank.BEGINNING:
-            begun = [*word.bare_names, *word.names]
             return _join_expressions(
-                "OR", [_make_beginning_expression(bare) for bare in dict.fromkeys(begun) if len(bare) > 1]
+                "OR", [_make_name_expression(bare_name, bare_name) for bare_name in word.bare_names if bare_name]
+            )
+        case Rank.BEGINNING:
+            beginning_names = [*word.bare_names, *word.names]
+            return _join_expressions(
+                "OR",
+                [
+                    _make_beginning_expression(bare_name)
+                    for bare_name in dict.fromkeys(beginning_names)
+                    if len(bare_name) > 1
+                ],
             )
         case Rank.PART:
             return _make_part_expression(word)
@@ -385,8 +397,8 @@ def _make_name_expression(bare_name: str, name: str) -> str | None:
     """Return the full-text expression for `name`, which is `bare_name` with or without its legal form. Of the legal
     form only the characters beside the name count: the others are in so many names that their lists are long."""
     start = name.index(bare_name)
-    beside = name[max(start - 1, 0) : start + len(bare_name) + 1]
-    return _make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(beside)])
+    name_part = name[max(start - 1, 0) : start + len(bare_name) + 1]
+    return _make_all_terms_expression([*list_edge_terms(bare_name), *list_character_pairs(name_part)])
 
 
 def _make_beginning_expression(bare_name: str) -> str | None:
@@ -394,7 +406,9 @@ def _make_beginning_expression(bare_name: str) -> str | None:
 
 
 def _make_part_expression(word: SearchWord) -> str | None:
-    parts = (bare if len(bare) > 1 else name for name, bare in zip(word.names, word.bare_names, strict=True))
+    parts = (
+        bare_name if len(bare_name) > 1 else name for name, bare_name in zip(word.names, word.bare_names, strict=True)
+    )
     return _join_expressions("OR", [_make_all_terms_expression(list_character_pairs(part)) for part in parts])
 
 
@@ -423,13 +437,13 @@ def _make_all_terms_expression(terms: Sequence[str]) -> str | None:
     legal forms are left out if there are other terms. Of many terms only some are used, because a search verifies the
     found rows: first the rarer terms (those that aren't two kana), then others spread over the text.
     """
-    usual = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
-    different = sorted(usual or dict.fromkeys(terms), key=_is_kana)
-    rare = [term for term in different if not _is_kana(term)][:_MAX_TERMS]
-    frequent = different[len(rare) :]
-    step = -(-len(frequent) // max(_MIN_KANA, _MAX_TERMS - len(rare))) or 1
-    chosen = [*rare, *frequent[::step]]
-    return _join_expressions("AND", [f'"{term}"' for term in chosen if not _is_implied(term, chosen)])
+    usual_terms = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
+    different_terms = sorted(usual_terms or dict.fromkeys(terms), key=_is_kana)
+    rare_terms = [term for term in different_terms if not _is_kana(term)][:_MAX_EXPRESSION_TERMS]
+    frequent_terms = different_terms[len(rare_terms) :]
+    step = -(-len(frequent_terms) // max(_MIN_FREQUENT_TERMS, _MAX_EXPRESSION_TERMS - len(rare_terms))) or 1
+    chosen_terms = [*rare_terms, *frequent_terms[::step]]
+    return _join_expressions("AND", [f'"{term}"' for term in chosen_terms if not _is_implied(term, chosen_terms)])
 
 
 def _is_implied(pair: str, terms: Collection[str]) -> bool:
@@ -443,10 +457,10 @@ def _is_kana(term: str) -> bool:
 
 
 def _join_expressions(operator: str, expressions: Iterable[str | None]) -> str | None:
-    present = list(dict.fromkeys(one for one in expressions if one is not None))
-    if len(present) < 2:
-        return present[0] if present else None
-    return "(" + f" {operator} ".join(present) + ")"
+    present_expressions = list(dict.fromkeys(expression for expression in expressions if expression is not None))
+    if len(present_expressions) < 2:
+        return present_expressions[0] if present_expressions else None
+    return "(" + f" {operator} ".join(present_expressions) + ")"
 
 
 def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:
@@ -455,8 +469,8 @@ def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code
     for beginning in (digits, *(f"{check}{digits}" for check in range(1, 10))):
         if len(beginning) > _NUMBER_DIGITS:
             continue
-        missing = _NUMBER_DIGITS - len(beginning)
-        first = int(beginning) * 10**missing
+        missing_digits = _NUMBER_DIGITS - len(beginning)
+        first = int(beginning) * 10**missing_digits
         yield from _yield_row_ids(
-            connection.execute(_IDS_BY_DIGITS_QUERY, (first, first + 10**missing - 1, prefecture_code))
+            connection.execute(_IDS_BY_DIGITS_QUERY, (first, first + 10**missing_digits - 1, prefecture_code))
         )

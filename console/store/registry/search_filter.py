@@ -42,7 +42,7 @@ def _make_words_condition(words: Sequence[SearchWord], values: dict[str, str]) -
 
 
 def _make_word_condition(word: SearchWord, values: dict[str, str]) -> str:
-    names = [_add_parameter(bare, values) for bare in dict.fromkeys(word.bare_names)]
+    names = [_add_parameter(bare_name, values) for bare_name in dict.fromkeys(word.bare_names)]
     conditions = [f"instr(c.{column}, {name})" for name in names for column in _NAME_COLUMNS]
     if word.address:
         conditions.append(f"instr(p.folded || c.folded_street, {_add_parameter(word.address, values)})")

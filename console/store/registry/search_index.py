@@ -115,8 +115,8 @@ def _add_rows(connection: sqlite3.Connection, rows: Iterable[TextsRow]) -> None:
 
 
 def _write_rows(connection: sqlite3.Connection, rows: Iterable[TextsRow], statement: str) -> None:
-    remaining = iter(rows)
-    while batch := list(islice(remaining, _ROWS_PER_BATCH)):
+    remaining_rows = iter(rows)
+    while batch := list(islice(remaining_rows, _ROWS_PER_BATCH)):
         for table, is_closed in ((OPEN_TERMS_TABLE, 0), (CLOSED_TERMS_TABLE, 1)):
             if of_table := [row for row in batch if row[9] == is_closed]:
                 ids = [row[0] for row in of_table]
@@ -147,8 +147,8 @@ def _make_terms_of_row(row: TextsRow, street: str, readings: Sequence[str], pair
     if english_name:
         terms += list_character_pairs(fold_text(english_name))
     for reading in readings:
-        bare = remove_legal_form(reading)
-        terms += (next(pairs), f"^{bare[:2]} {bare[-2:]}$")
+        bare_name = remove_legal_form(reading)
+        terms += (next(pairs), f"^{bare_name[:2]} {bare_name[-2:]}$")
     return " ".join(terms)
 
 
@@ -163,9 +163,9 @@ def _join_character_pairs(texts: Sequence[str]) -> list[str]:
     together, because a string for each pair would take several times as long."""
     characters = array("I", "\n".join(texts).encode(_FIXED_WIDTH_ENCODING))
     count = max(len(characters) - 1, 0)
-    joined = array("I", " ".encode(_FIXED_WIDTH_ENCODING)) * (3 * count)
-    joined[0::3], joined[1::3] = characters[:-1], characters[1:]
-    pairs = joined.tobytes().decode(_FIXED_WIDTH_ENCODING)
+    joined_characters = array("I", " ".encode(_FIXED_WIDTH_ENCODING)) * (3 * count)
+    joined_characters[0::3], joined_characters[1::3] = characters[:-1], characters[1:]
+    pairs = joined_characters.tobytes().decode(_FIXED_WIDTH_ENCODING)
     ends = accumulate(len(text) + 1 for text in texts)
     return [
         pairs[3 * (end - len(text) - 1) : 3 * (end - 2) - 1] if len(text) > 1 else ""
@@ -184,7 +184,7 @@ def _make_street_terms(before: str, street: str) -> tuple[str, Sequence[tuple[st
     character before it in comparison form, and its start and end in the street. All digits of `street` are 0, so
     that the cache has one entry for many streets. `before` is the character before the street.
     """
-    numbers = [(_fold_character(found[1]), *found.span(2)) for found in _NUMBER_PATTERN.finditer(street)]
+    numbers = [(_fold_character(match[1]), *match.span(2)) for match in _NUMBER_PATTERN.finditer(street)]
     return " ".join(list_address_terms(before + street)), numbers
 
 

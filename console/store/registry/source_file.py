@@ -152,8 +152,8 @@ def make_stopped_error() -> ConsoleError:
 
 @contextmanager
 def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
-    """Open the ZIP, and yield it with the entry of its CSV. Errors of the ZIP and of the operating system, also
-    those raised inside the block, become bad_registry_file; with `sha256`, so does a file with another hash.
+    """Open the ZIP, and yield it with the entry of its CSV. Errors of the ZIP and of the operating system, also those
+    raised inside the block, become bad_registry_file; with `sha256`, a file with another hash raises it, too.
 
     `zipfile` raises NotImplementedError for a compression or a version that it doesn't know, RuntimeError for a
     password.
@@ -175,25 +175,29 @@ def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     has other files than a CSV and signatures (`.asc`), if the CSV is compressed by an unusual method, and if it would
     become far larger than the publisher's when it is unpacked."""
     members = [member for member in archive.infolist() if not member.is_dir()]
-    found = [member for member in members if member.filename.lower().endswith(".csv")]
-    others = [member for member in members if member not in found and not member.filename.lower().endswith(".asc")]
-    if len(found) != 1 or others:
+    csv_members = [member for member in members if member.filename.lower().endswith(".csv")]
+    other_members = [
+        member for member in members if member not in csv_members and not member.filename.lower().endswith(".asc")
+    ]
+    if len(csv_members) != 1 or other_members:
         raise make_bad_file_error(name, RegistryFileProblem.NOT_ONE_CSV)
-    size, compressed = found[0].file_size, found[0].compress_size
-    if found[0].compress_type not in _ACCEPTED_COMPRESSION_METHODS:
+    size, compressed_size = csv_members[0].file_size, csv_members[0].compress_size
+    if csv_members[0].compress_type not in _ACCEPTED_COMPRESSION_METHODS:
         raise make_bad_file_error(name, RegistryFileProblem.INCOMPLETE_ZIP)
-    if size > MAX_CSV_BYTES or (size > _MAX_BYTES_WITHOUT_RATIO_CHECK and size > compressed * MAX_COMPRESSION_RATIO):
+    if size > MAX_CSV_BYTES or (
+        size > _MAX_BYTES_WITHOUT_RATIO_CHECK and size > compressed_size * MAX_COMPRESSION_RATIO
+    ):
         raise make_bad_file_error(name, RegistryFileProblem.TOO_LARGE_UNPACKED)
-    return found[0]
+    return csv_members[0]
 
 
 def _match_names(name: str, csv_name: str) -> re.Match[str]:
     """Return the kind and day (groups of the match) from the publisher's name of the ZIP or of its CSV. Raises
     bad_registry_file if neither has such a name, or if the two names contradict each other."""
-    outer, inner = _NAME_PATTERN.search(name), _NAME_PATTERN.search(Path(csv_name).name)
-    if outer and inner and _get_kind_and_day(outer) != _get_kind_and_day(inner):
+    zip_match, csv_match = _NAME_PATTERN.search(name), _NAME_PATTERN.search(Path(csv_name).name)
+    if zip_match and csv_match and _get_kind_and_day(zip_match) != _get_kind_and_day(csv_match):
         raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
-    match = outer or inner
+    match = zip_match or csv_match
     if match is None:
         raise make_bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
     return match
@@ -213,20 +217,20 @@ def _parse_day(name: str, text: str) -> date:
 def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
     """Yield blocks of whole lines of the CSV, each with the number of its first line. Each call yields the same
     blocks. Raises bad_registry_file for a line that is far longer than any valid row."""
-    line, rest = 1, b""
+    line, partial_line = 1, b""
     with archive.open(member) as file:
-        while read := file.read(_BLOCK_BYTES):
-            if line == 1 and not rest:
-                read = read.removeprefix(_BYTE_ORDER_MARK)
-            block, newline, tail = (rest + read).rpartition(b"\n")
+        while content := file.read(_BLOCK_BYTES):
+            if line == 1 and not partial_line:
+                content = content.removeprefix(_BYTE_ORDER_MARK)
+            block, newline, tail = (partial_line + content).rpartition(b"\n")
             if newline:
                 yield line, block + newline
                 line += block.count(b"\n") + 1
-            rest = tail
-            if len(rest) > _LONGEST_LINE_BYTES:
+            partial_line = tail
+            if len(partial_line) > _LONGEST_LINE_BYTES:
                 raise make_bad_file_error(name, RegistryFileProblem.FIELD_TOO_LONG, line)
-    if rest:
-        yield line, rest
+    if partial_line:
+        yield line, partial_line
 
 
 def _check_control_characters(name: str, first_line: int, content: bytes) -> None:
@@ -248,25 +252,27 @@ class _EncodingFinder:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._found: str | None = None
+        self._encoding: str | None = None
 
     @property
     def encoding(self) -> str:
         """The encoding of the blocks checked so far; UTF-8 if they have ASCII characters only."""
-        return self._found or _UTF8
+        return self._encoding or _UTF8
 
     def check_block(self, first_line: int, content: bytes) -> None:
         """Check the next block of lines; `first_line` is the number of its first line. Raises bad_registry_file if
         one of its lines isn't in the encoding that the first line with other characters than ASCII has."""
         if content.isascii():
             return
-        if self._found is None:
+        if self._encoding is None:
             first = next(line for line in content.split(b"\n") if not line.isascii())
-            self._found = _UTF8 if _is_utf8(first) else _SHIFT_JIS
-        fits = _is_utf8 if self._found == _UTF8 else _is_shift_jis
-        if not fits(content):
-            wrong = next(index for index, line in enumerate(content.split(b"\n")) if not fits(line))
-            raise make_bad_file_error(self._name, RegistryFileProblem.MIXED_ENCODING, first_line + wrong)
+            self._encoding = _UTF8 if _is_utf8(first) else _SHIFT_JIS
+        has_encoding = _is_utf8 if self._encoding == _UTF8 else _is_shift_jis
+        if not has_encoding(content):
+            wrong_line_index = next(
+                index for index, line in enumerate(content.split(b"\n")) if not has_encoding(line)
+            )
+            raise make_bad_file_error(self._name, RegistryFileProblem.MIXED_ENCODING, first_line + wrong_line_index)
 
 
 def _is_utf8(content: bytes) -> bool:

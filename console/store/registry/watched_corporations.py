@@ -137,8 +137,8 @@ def find_changes(conn: Connection, open_alerts: Collection[Alert]) -> tuple[tupl
     """Return each of these open alerts about changed companies with the corporation's facts before and now. An
     alert is left out if the corporation has no row, or no readable facts."""
     rows = find_by_numbers(conn, {format_number_of_subject(alert.subject_id) for alert in open_alerts})
-    paired = ((alert, rows.get(format_number_of_subject(alert.subject_id))) for alert in open_alerts)
-    return tuple((alert, _make_change(alert, row, row.facts)) for alert, row in paired if row and row.facts)
+    alerts_and_rows = ((alert, rows.get(format_number_of_subject(alert.subject_id))) for alert in open_alerts)
+    return tuple((alert, _make_change(alert, row, row.facts)) for alert, row in alerts_and_rows if row and row.facts)
 
 
 def _make_change(alert: Alert, row: WatchedCorporation, facts: WatchedFacts) -> CompanyChange:

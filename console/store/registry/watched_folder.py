@@ -52,12 +52,12 @@ class WatchedFolder:
 
         A missing folder has no files. Raises OSError if the folder can't be read or the state can't be written.
         """
-        seen = self._list_stamps()
+        stamps = self._list_stamps()
         before = self._read_state("seen")
-        self._write_state("seen", {file.name: stamp for file, stamp in seen.items()})
+        self._write_state("seen", {file.name: stamp for file, stamp in stamps.items()})
         return tuple(
             file
-            for file, stamp in seen.items()
+            for file, stamp in stamps.items()
             if before.get(file.name) == list(stamp) or _is_whole_zip(self.get_path_of(file))
         )
 
@@ -67,19 +67,29 @@ class WatchedFolder:
         refused = self._read_state("refused")
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
         for file in sorted(files):
-            known = refused.get(file.name)
-            if known is not None and known["stamp"] == list(stamps.get(file.name, ())):
-                return RefusedFile((known["stamp"][0], known["stamp"][1]), known["code"], known["detail"])
+            known_refusal = refused.get(file.name)
+            if known_refusal is not None and known_refusal["stamp"] == list(stamps.get(file.name, ())):
+                return RefusedFile(
+                    (known_refusal["stamp"][0], known_refusal["stamp"][1]),
+                    known_refusal["code"],
+                    known_refusal["detail"],
+                )
         return None
 
     def store_refusal(self, file_name: str, error: ConsoleError) -> None:
         """Store the error with which the import refused this file. It counts until the file changes or is
         deleted. Nothing is stored for a file that isn't in the watched folder."""
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
-        kept = {name: known for name, known in self._read_state("refused").items() if name in stamps}
+        refusals_by_name = {
+            name: known_refusal for name, known_refusal in self._read_state("refused").items() if name in stamps
+        }
         if file_name in stamps:
-            kept[file_name] = {"stamp": stamps[file_name], "code": error.code, "detail": dict(error.detail)}
-        self._write_state("refused", kept)
+            refusals_by_name[file_name] = {
+                "stamp": stamps[file_name],
+                "code": error.code,
+                "detail": dict(error.detail),
+            }
+        self._write_state("refused", refusals_by_name)
 
     def _list_stamps(self) -> dict[PublishedFile, WatchedFileStamp]:
         try:
@@ -97,16 +107,16 @@ class WatchedFolder:
 
     def _read_state(self, section: str) -> dict[str, Any]:
         try:
-            kept = json.loads(self._state_file.read_text("utf-8"))[section]
+            section_content = json.loads(self._state_file.read_text("utf-8"))[section]
         except (OSError, ValueError, KeyError, TypeError):
             return {}  # forgotten: then the files are looked at again
-        return kept if isinstance(kept, dict) else {}
+        return section_content if isinstance(section_content, dict) else {}
 
     def _write_state(self, section: str, content: Mapping[str, Any]) -> None:
-        kept = {name: self._read_state(name) for name in ("seen", "refused")} | {section: content}
+        state = {name: self._read_state(name) for name in ("seen", "refused")} | {section: content}
         make_private_folder(self._state_folder)
         draft = self._state_file.with_suffix(".tmp")
-        draft.write_text(json.dumps(kept, ensure_ascii=False, default=str), "utf-8")
+        draft.write_text(json.dumps(state, ensure_ascii=False, default=str), "utf-8")
         draft.replace(self._state_file)
 
 

@@ -31,8 +31,8 @@ MAX_OPERATIONS = 20_000
 of the newest records), and of lapsed operations of all kinds that are read (the oldest).
 """
 _IDS_PER_QUERY = 500
-_PAYMENT, _REFUND = "payment", "refund"
-_KNOWN, _UNKNOWN = Certainty.KNOWN.value, Certainty.UNKNOWN.value
+_PAYMENT_KIND, _REFUND_KIND = "payment", "refund"
+_KNOWN_CERTAINTY, _UNKNOWN_CERTAINTY = Certainty.KNOWN.value, Certainty.UNKNOWN.value
 _ALL_WORK_STATES = [
     state.value for state in WorkState
 ]  # names each value, so that the index of states is read by a range
@@ -55,7 +55,7 @@ def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurren
     query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
         payments.c.provider == provider,
         *_make_period_conditions(payments.c.paid_at, period),
-        payments.c.certainty == _KNOWN,
+        payments.c.certainty == _KNOWN_CERTAINTY,
         payments.c.status.in_([str(state) for state in PAID_STATES]),
     )
     return _sum_by_currency(conn, query.group_by(payments.c.currency))
@@ -66,7 +66,7 @@ def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurren
     the period."""
     query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
         payments.c.status == PaymentState.REVERSED.value,
-        payments.c.certainty == _KNOWN,
+        payments.c.certainty == _KNOWN_CERTAINTY,
         payments.c.work_state.in_(_ALL_WORK_STATES),
         *_make_period_conditions(payments.c.state_since, period),
         payments.c.provider == provider,
@@ -82,7 +82,7 @@ def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurren
         .join(payments, payments.c.id == refunds.c.payment_id)
         .where(
             refunds.c.status == RefundState.COMPLETED.value,
-            refunds.c.certainty == _KNOWN,
+            refunds.c.certainty == _KNOWN_CERTAINTY,
             refunds.c.work_state.in_(_ALL_WORK_STATES),
             *_make_period_conditions(refunds.c.state_since, period),
             payments.c.provider == provider,
@@ -116,7 +116,7 @@ def list_records_with_unknown_outcome(
     """
     records: list[UnknownRecord] = []
     is_complete = True
-    for kind in (_PAYMENT, _REFUND):
+    for kind in (_PAYMENT_KIND, _REFUND_KIND):
         unknown_periods, has_all = _read_unknown_periods_from_journal(conn, kind, at)
         is_complete &= has_all
         unknown_periods = {**_read_present_unknown_periods(conn, kind, at), **unknown_periods}
@@ -127,9 +127,9 @@ def list_records_with_unknown_outcome(
 def _read_present_unknown_periods(conn: Connection, kind: str, at: datetime) -> dict[int, _UnknownPeriod]:
     """Return, by record id, the periods of the records of this kind whose outcome is unknown now and has been so
     since before `at`."""
-    table = payments if kind == _PAYMENT else refunds
+    table = payments if kind == _PAYMENT_KIND else refunds
     query = select(table.c.id, table.c.state_since).where(
-        table.c.certainty == _UNKNOWN,
+        table.c.certainty == _UNKNOWN_CERTAINTY,
         table.c.work_state.in_(_ALL_WORK_STATES),
         table.c.state_since < convert_to_naive_utc(at),
     )
@@ -190,7 +190,7 @@ def _read_records_of_provider(
 
 def _make_record_query(kind: str, provider: str, ids: Collection[int]) -> Select[Any]:
     number = payments.c.merchant_payment_id.label("number")
-    if kind == _PAYMENT:
+    if kind == _PAYMENT_KIND:
         return select(payments.c.id, number, payments.c.currency, payments.c.asked_minor.label("minor")).where(
             payments.c.id.in_(ids), payments.c.provider == provider
         )

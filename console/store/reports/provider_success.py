@@ -42,7 +42,7 @@ def list_providers(conn: Connection) -> tuple[str, ...]:
 def count_payments_by_state(conn: Connection, provider: str, period: Period) -> list[StateCount]:
     """Return the numbers of the provider's payments that began in the period, by day, state and certainty. Only
     the newest MAX_PAYMENTS of them are counted."""
-    begun = (
+    begun_payments = (
         select(payments.c.begun_at, payments.c.status, payments.c.certainty)
         .where(
             payments.c.provider == provider,
@@ -53,7 +53,7 @@ def count_payments_by_state(conn: Connection, provider: str, period: Period) -> 
         .limit(MAX_PAYMENTS)
         .subquery()
     )
-    number = make_day_number_sql(begun.c.begun_at, period.days).label("number")
-    keys = (number, begun.c.status, begun.c.certainty)
+    number = make_day_number_sql(begun_payments.c.begun_at, period.days).label("number")
+    keys = (number, begun_payments.c.status, begun_payments.c.certainty)
     rows = conn.execute(select(*keys, func.count().label("total")).group_by(*keys))
     return [StateCount(period.days[row.number], row.status, row.certainty, row.total) for row in rows]

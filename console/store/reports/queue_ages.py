@@ -16,13 +16,13 @@ MAX_RECORDS = 10_000
 """Largest number of records that are counted in one index range of a queue."""
 
 
-def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) -> QueueAges:
-    """Return the numbers of the records of the queue `name` by their age at `now`. `lapsed`: for each kind, the
+def count_ages(conn: Connection, name: str, lapsed_ids: LapsedIds, now: datetime) -> QueueAges:
+    """Return the numbers of the records of the queue `name` by their age at `now`. `lapsed_ids`: for each kind, the
     ids of the records whose process crashed or froze during a call."""
     values: dict[str, object] = {"most": MAX_RECORDS}
     queries = []
     for part in QUEUE_TABLES:
-        ids = lapsed.get(part.kind, frozenset())
+        ids = lapsed_ids.get(part.kind, frozenset())
         values |= part.make_parameters(ids)
         if name in part.queues:
             queries += part.make_since_queries(name, has_lapsed=bool(ids))

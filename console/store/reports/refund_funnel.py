@@ -46,9 +46,9 @@ def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFu
         "unknown": c.certainty == "unknown",
     }
     sums = [
-        func.coalesce(func.sum(case((condition, value), else_=0)), 0).label(f"{name}_{what}")
+        func.coalesce(func.sum(case((condition, value), else_=0)), 0).label(f"{name}_{figure_name}")
         for name, condition in conditions.items()
-        for what, value in (("count", 1), ("minor", c.refund_amount))
+        for figure_name, value in (("count", 1), ("minor", c.refund_amount))
     ]
     in_period = (c.created_at >= convert_to_naive_utc(period.start)) & (
         c.created_at < convert_to_naive_utc(period.end)

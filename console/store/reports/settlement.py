@@ -35,7 +35,7 @@ class DaySum:
 def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum]:
     """Return the sums of the provider's payments that were paid in the period, by day and currency. Only the
     newest MAX_ROWS payments are read. Payments with an unknown outcome and reversed payments are not summed."""
-    paid = (
+    paid_sums = (
         select(
             payments.c.paid_at,
             payments.c.currency,
@@ -52,21 +52,23 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
         .limit(MAX_ROWS)
         .subquery()
     )
-    number = make_day_number_sql(paid.c.paid_at, period.days).label("number")
-    is_paid = (paid.c.certainty == Certainty.KNOWN.value) & paid.c.status.in_([str(state) for state in PAID_STATES])
+    number = make_day_number_sql(paid_sums.c.paid_at, period.days).label("number")
+    is_paid = (paid_sums.c.certainty == Certainty.KNOWN.value) & paid_sums.c.status.in_(
+        [str(state) for state in PAID_STATES]
+    )
     columns = (
         func.sum(case((is_paid, 1), else_=0)).label("total"),
-        func.sum(case((is_paid, paid.c.captured_minor), else_=0)).label("minor"),
+        func.sum(case((is_paid, paid_sums.c.captured_minor), else_=0)).label("minor"),
         func.count().label("rows_read"),
     )
-    query = select(number, paid.c.currency, *columns).group_by(number, paid.c.currency)
+    query = select(number, paid_sums.c.currency, *columns).group_by(number, paid_sums.c.currency)
     return [_make_day_sum(provider, row, period) for row in conn.execute(query)]
 
 
 def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
     """Return the sums of the refunds of all providers that were completed in the period, by provider, day and
     currency. At most MAX_ROWS refunds are read."""
-    done = (
+    refund_sums = (
         select(refunds.c.state_since, refunds.c.currency, refunds.c.refund_amount, refunds.c.payment_id)
         .where(
             refunds.c.status == RefundState.COMPLETED.value,
@@ -78,14 +80,18 @@ def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
         .limit(MAX_ROWS)
         .subquery()
     )
-    number = make_day_number_sql(done.c.state_since, period.days).label("number")
-    keys = (payments.c.provider, number, done.c.currency)
+    number = make_day_number_sql(refund_sums.c.state_since, period.days).label("number")
+    keys = (payments.c.provider, number, refund_sums.c.currency)
     columns = (
         func.count().label("total"),
-        func.sum(done.c.refund_amount).label("minor"),
+        func.sum(refund_sums.c.refund_amount).label("minor"),
         func.count().label("rows_read"),
     )
-    query = select(*keys, *columns).join_from(done, payments, payments.c.id == done.c.payment_id).group_by(*keys)
+    query = (
+        select(*keys, *columns)
+        .join_from(refund_sums, payments, payments.c.id == refund_sums.c.payment_id)
+        .group_by(*keys)
+    )
     return [_make_day_sum(row.provider, row, period) for row in conn.execute(query)]
 
 

@@ -42,8 +42,8 @@ def has_more_operations(conn: Connection, kind: str, limit: int) -> bool:
 def list_lapsed_operations(conn: Connection, limit: int) -> tuple[tuple[Operation, ...], bool]:
     """Return two values: the lapsed operations of all kinds, oldest first, at most `limit`; and False if there are
     more, otherwise True."""
-    lapsed = journal.list_lapsed_operations(conn, limit + 1)
-    return lapsed[:limit], len(lapsed) <= limit
+    lapsed_ids = journal.list_lapsed_operations(conn, limit + 1)
+    return lapsed_ids[:limit], len(lapsed_ids) <= limit
 
 
 def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
@@ -51,8 +51,8 @@ def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[
     lapsed without a known outcome; and False if there are more than MAX_OPERATIONS operations of this kind or lapsed
     operations of all kinds, so that calls may be missing, otherwise True.
 
-    A process that writes such an outcome later raises the fencing token. So a row with an end and a higher token
-    than the first one had an unknown outcome.
+    A process that writes such an outcome later raises the fencing token. So a row with an end and a higher token than
+    the operation's first token had an unknown outcome.
     """
     c = select_newest_operations(kind, MAX_OPERATIONS).c
     was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at.is_not(None))
@@ -71,10 +71,10 @@ def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[
         for row in rows
     ]
     lapsed_operations, has_all_lapsed = list_lapsed_operations(conn, MAX_OPERATIONS)
-    lapsed = [
+    lapsed_ids = [
         UnknownOutcome(operation.started_at, None)
         for operation in lapsed_operations
         if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
         and period.start <= operation.started_at < period.end
     ]
-    return unknowns + lapsed, has_all_lapsed and not has_more_operations(conn, kind, MAX_OPERATIONS)
+    return unknowns + lapsed_ids, has_all_lapsed and not has_more_operations(conn, kind, MAX_OPERATIONS)

@@ -18,15 +18,15 @@ class _LenientInstant(sqlite.DATETIME):
     returns None for a value that isn't an instant."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
-        strict = super().result_processor(dialect, coltype)
+        strict_processor = super().result_processor(dialect, coltype)
 
-        def read(value: Any) -> datetime | None:
+        def read_instant(value: Any) -> datetime | None:
             try:
-                return strict(value) if strict else value
+                return strict_processor(value) if strict_processor else value
             except (TypeError, ValueError):
                 return None
 
-        return read
+        return read_instant
 
 
 class _ReadableInstant(_LenientInstant):
@@ -37,7 +37,7 @@ class _ReadableInstant(_LenientInstant):
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
         lenient = super().result_processor(dialect, coltype)
 
-        def read(value: Any) -> datetime | None:
+        def read_instant(value: Any) -> datetime | None:
             at = lenient(value) if lenient else value
             if at is None:
                 return None if value is None else EPOCH_START
@@ -46,7 +46,7 @@ class _ReadableInstant(_LenientInstant):
             except OverflowError:
                 return EPOCH_START
 
-        return read
+        return read_instant
 
 
 class _NonZeroInstant(DateTime):
@@ -54,12 +54,12 @@ class _NonZeroInstant(DateTime):
     returns as text; this type returns None instead. Of a DATE column it returns the beginning of the day."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        def read(value: Any) -> datetime | None:
+        def read_instant(value: Any) -> datetime | None:
             if isinstance(value, date) and not isinstance(value, datetime):  # an adopted DATE column
                 return datetime.combine(value, time())
             return value if isinstance(value, datetime) else None
 
-        return read
+        return read_instant
 
 
 ForeignInstant = (
@@ -76,10 +76,10 @@ class _MicrosecondInstant(DateTime):
     """
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        def read(value: Any) -> datetime | None:
+        def read_instant(value: Any) -> datetime | None:
             return value if value is None or isinstance(value, datetime) else EPOCH_START
 
-        return read
+        return read_instant
 
 
 class _SixteenMegabyteText(Text):

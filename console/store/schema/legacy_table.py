@@ -49,12 +49,12 @@ class LegacyColumn:
 
     @property
     def base_type(self) -> str:
-        """Name of the column's type without length and options: `bigint` for `bigint(20) unsigned`."""
+        """The name of the column's type without length and options: `bigint` for `bigint(20) unsigned`."""
         return re.split(r"[ (]", self.type, maxsplit=1)[0]
 
     @property
     def width(self) -> int | None:
-        """Length of a CHAR or VARCHAR column in characters; None for other types."""
+        """The length of a CHAR or VARCHAR column in characters; None for other types."""
         match = re.fullmatch(r"(?:var)?char\((\d+)\)", self.type)
         return int(match[1]) if match else None
 
@@ -97,12 +97,12 @@ class LegacyTable:
 
     @property
     def number_source_sql(self) -> str:
-        """SQL that reads the stored corporation number for the derived columns: without the padding of a CHAR
-        column, and converted to utf8mb4 if the column's character set isn't a form of UTF-8."""
+        """The SQL expression that reads the stored corporation number for the derived columns: without the padding of
+        a CHAR column, and converted to utf8mb4 if the column's character set isn't a form of UTF-8."""
         column = self.columns["corporation_number"]
         sql = "RTRIM(corporation_number)" if column.base_type == "char" else "corporation_number"
-        foreign = column.charset is not None and not column.charset.startswith("utf8")
-        return f"CONVERT({sql} USING utf8mb4)" if foreign else sql
+        is_foreign_charset = column.charset is not None and not column.charset.startswith("utf8")
+        return f"CONVERT({sql} USING utf8mb4)" if is_foreign_charset else sql
 
     @property
     def dates_are_utc(self) -> bool:
@@ -125,12 +125,12 @@ def waits_for_adoption(conn: Connection) -> bool:
 
 
 def read_table(conn: Connection) -> LegacyTable | None:
-    """Read the structure of the table of credit checks from the database; None if there is no such table."""
+    """Return the structure of the table of credit checks as the database has it; None if there is no such table."""
     return _read_file_table(conn) if conn.dialect.name == "sqlite" else _read_server_table(conn)
 
 
 def _read_server_table(conn: Connection) -> LegacyTable | None:
-    """Read the structure of the table from MariaDB or MySQL; None if there is no such table."""
+    """Return the structure of the table of credit checks on MariaDB or MySQL; None if there is no such table."""
     about = conn.execute(_LEGACY_TABLE_OPTIONS_QUERY, {"name": TABLE_NAME}).first()
     if about is None:
         return None
@@ -143,12 +143,12 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
         # MySQL returns a text default without quotes
         if default_sql is not None and charset is not None and not _is_quoted(default_sql):
             default_sql = "'" + default_sql.replace("'", "''") + "'"
-        filled = _gives_value(str(kind).lower(), default_sql, str(extra).lower())
+        gives_value = _gives_value(str(kind).lower(), default_sql, str(extra).lower())
         columns[name.lower()] = LegacyColumn(
             name.lower(),
             str(kind).lower(),
             nullable == "YES",
-            filled,
+            gives_value,
             default_sql,
             charset,
             collation,
@@ -166,8 +166,9 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
 
 
 def _gives_value(kind: str, default_sql: str | None, extra: str) -> bool:
-    """True if a column of this type, with this default and these properties, gives each new row a value. `on update
-    …` and `INVISIBLE` give none; MariaDB then reports the day 0000-00-00, which the strict mode refuses.
+    """True if a column of the type `kind`, with the default `default_sql` and the further properties `extra`, gives
+    each new row a value. `on update …` and `INVISIBLE` give none; MariaDB then reports the day 0000-00-00, which the
+    strict mode refuses.
     """
     is_day_zero = kind.startswith(("date", "timestamp")) and (default_sql or "").strip("'").startswith("0000-00-00")
     return (default_sql is not None and not is_day_zero) or "auto_increment" in extra or "generated" in extra
@@ -183,12 +184,12 @@ def _is_quoted(default: str) -> bool:
 
 
 def _read_file_table(conn: Connection) -> LegacyTable | None:
-    """Read the structure of the table from SQLite; None if there is no such table."""
+    """Return the structure of the table of credit checks on SQLite; None if there is no such table."""
     columns, primary = {}, []
     for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({TABLE_NAME})"):
         name = str(row.name).lower()
-        filled = row.dflt_value is not None or row.hidden != 0
-        columns[name] = LegacyColumn(name, str(row.type).lower(), not row.notnull, filled, row.dflt_value)
+        gives_value = row.dflt_value is not None or row.hidden != 0
+        columns[name] = LegacyColumn(name, str(row.type).lower(), not row.notnull, gives_value, row.dflt_value)
         if row.pk:
             primary.append(name)
     if not columns:

@@ -32,20 +32,20 @@ class StoredReportForm:
 
 
 def encode_answer(answer: Answer) -> str:
-    """Convert the answer to JSON text, which `decode_answer` can read."""
+    """Return the answer as JSON text, which `decode_answer` can read."""
     form = 1 if answer.found is None else STORED_FORM_BY_REPORT_TYPE[type(answer.found)].number
     return json.dumps({"form": form, **asdict(answer)}, default=_format_day, sort_keys=True)
 
 
 def decode_answer(text: str | bytes) -> Answer:
-    """Convert a text of `encode_answer` back to the answer. Raises ValueError for any other text."""
+    """Return the answer of a text that `encode_answer` has made. Raises ValueError for any other text."""
     try:
         fields = json.loads(text)
-        read = _STORED_FORM_BY_NUMBER.get(fields.pop("form"))
-        if read is None:
+        stored_form = _STORED_FORM_BY_NUMBER.get(fields.pop("form"))
+        if stored_form is None:
             raise ValueError("an answer in a form that this program does not know")
         fields["kind"], fields["sent"] = OutcomeClass(fields["kind"]), SendingCertainty(fields["sent"])
-        fields["found"] = None if fields["found"] is None else read(fields["found"])
+        fields["found"] = None if fields["found"] is None else stored_form(fields["found"])
         return Outcome(**fields)
     except (TypeError, KeyError, AttributeError) as odd:
         raise ValueError("not a kept answer") from odd
@@ -63,8 +63,12 @@ def find_storable_report(report: object) -> StoredReport | None:
 def find_provider_id(report: object) -> int | str | None:
     """Return the id that the provider gave to the reported record (of a started payment: our payment number); None
     if the report has none, or is of a type that the spool can't store."""
-    fitting = find_storable_report(report)
-    return None if fitting is None else STORED_FORM_BY_REPORT_TYPE[type(fitting)].provider_id(fitting)
+    storable_report = find_storable_report(report)
+    return (
+        None
+        if storable_report is None
+        else STORED_FORM_BY_REPORT_TYPE[type(storable_report)].provider_id(storable_report)
+    )
 
 
 def _decode_check_report(fields: Mapping[str, Any]) -> CheckReport:

@@ -41,13 +41,13 @@ class Cipher:
         """Return `plaintext` encrypted and authenticated (Fernet)."""
         return self._fernet.encrypt(plaintext)
 
-    def decrypt(self, encrypted: bytes) -> bytes:
-        """Decrypt `encrypted` and return the plain bytes. Raises DecryptionFailed for damaged bytes or
+    def decrypt(self, encrypted_text: bytes) -> bytes:
+        """Decrypt `encrypted_text` and return the plain bytes. Raises DecryptionFailed for damaged bytes or
         another key."""
         from cryptography.fernet import InvalidToken
 
         try:
-            return self._fernet.decrypt(encrypted)
+            return self._fernet.decrypt(encrypted_text)
         except InvalidToken:
             raise DecryptionFailed from None
 
@@ -58,7 +58,8 @@ class Cipher:
 
     @property
     def fingerprint(self) -> str:
-        """32 hex digits derived from the store key. Desks with equal fingerprints have the same store key."""
+        """A text of 32 hex digits derived from the store key. Desks with equal fingerprints have the same store
+        key."""
         return _derive_fingerprint(self._name_key)
 
     @cached_property
@@ -92,5 +93,5 @@ def derive_key(key_text: str, purpose: str) -> bytes:
 def _compute_hkdf_block(secret: bytes, info: bytes) -> bytes:
     """Return one block (32 bytes) of HKDF-SHA256 (RFC 5869) without salt. It is computed here because the import
     of a library would slow down every start."""
-    extracted = hmac.digest(bytes(32), secret, "sha256")
-    return hmac.digest(extracted, info + b"\x01", "sha256")
+    extracted_key = hmac.digest(bytes(32), secret, "sha256")
+    return hmac.digest(extracted_key, info + b"\x01", "sha256")

@@ -255,7 +255,7 @@ class Spool:
         operation wasn't sent. Raises ConsoleError internal_error if the operation is in another state than
         `prepared`.
         """
-        stored = self._file.write(
+        stored_count = self._file.write(
             _INSERT_INTENT_SQL,
             (
                 intent.operation_id,
@@ -274,7 +274,7 @@ class Spool:
             ),
             durable=False,
         )
-        if not stored:
+        if not stored_count:
             raise ConsoleError(
                 ErrorCode.INTERNAL_ERROR,
                 {"problem": InternalErrorProblem.PREPARED_LATE, "operation_id": intent.operation_id},
@@ -287,8 +287,8 @@ class Spool:
         Return False if the state isn't `prepared` any more. Then the caller must not send the request, because
         another process may have reported the operation as unsent.
         """
-        still = " WHERE operation_id = ? AND state = 'prepared'"
-        return self._file.write(_BEGIN_CALLING_SQL + still, (operation_id,), durable=True) == 1
+        still_prepared_sql = " WHERE operation_id = ? AND state = 'prepared'"
+        return self._file.write(_BEGIN_CALLING_SQL + still_prepared_sql, (operation_id,), durable=True) == 1
 
     def mark_void(self, operation_id: str) -> bool:
         """Change the operation's state from `prepared` to `void`, durably. Return True if the state is `void` now:
@@ -323,15 +323,15 @@ class Spool:
                 ErrorCode.BAD_PROFILE,
                 {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_MISSING},
             )
-        sealed = self._cipher.encrypt(answers.encode_answer(answer).encode())
+        encrypted_answer = self._cipher.encrypt(answers.encode_answer(answer).encode())
         provider_id = answer.found.credit_check_id if isinstance(answer.found, CheckReport) else None
-        stored = self._file.write(
+        stored_count = self._file.write(
             "UPDATE intents SET state = 'answered', answer = ?, delivered = 0,"
             " provider_id = COALESCE(?, provider_id) WHERE operation_id = ?",
-            (sealed, provider_id, operation_id),
+            (encrypted_answer, provider_id, operation_id),
             durable=True,
         )
-        if not stored:
+        if not stored_count:
             facts: InternalErrorDetail = {
                 "problem": InternalErrorProblem.ANSWER_WITHOUT_INTENT,
                 "operation_id": operation_id,
@@ -367,18 +367,20 @@ class Spool:
     def list_refunds_holding_amount(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
         """Return this desk's refunds of a payment that, as far as this desk knows, still have their claim on a
         part of the payment, oldest first."""
-        sent = self._read_entries("database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id))
-        return tuple(entry.intent for entry in sent)
+        sent_entries = self._read_entries(
+            "database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id)
+        )
+        return tuple(entry.intent for entry in sent_entries)
 
     def list_starts_holding_claim(self, database_id: str, keys: StartKeys) -> tuple[Intent, ...]:
         """Return this desk's starts of payments with these keys that, as far as this desk knows, the provider may
         have accepted, oldest first."""
         later_end = keys.later_beginning[:-1] + chr(ord(keys.later_beginning[-1]) + 1)
-        sent = self._read_entries(
+        sent_entries = self._read_entries(
             _STARTS_BY_KEYS_CONDITION,
             (database_id, keys.fingerprint, database_id, keys.first, database_id, keys.later_beginning, later_end),
         )
-        return tuple(entry.intent for entry in sent)
+        return tuple(entry.intent for entry in sent_entries)
 
     def find(self, operation_id: str) -> SpoolEntry | None:
         """Return the entry of an operation that was sent or may have been sent; None if there is none, or if the
@@ -491,13 +493,15 @@ class Spool:
         self._file.close()
 
     def _read_entries(self, condition: str, values: Sequence[SqliteValue]) -> tuple[SpoolEntry, ...]:
-        sent = f"{_SPOOL_ENTRIES_QUERY} WHERE {condition} AND NOT {_UNSENT_ENTRY_CONDITION} ORDER BY at, operation_id"
-        rows = self._file.read(sent, values)
+        sent_query = (
+            f"{_SPOOL_ENTRIES_QUERY} WHERE {condition} AND NOT {_UNSENT_ENTRY_CONDITION} ORDER BY at, operation_id"
+        )
+        rows = self._file.read(sent_query, values)
         return tuple(self._make_entry(row) for row in rows)
 
     def _make_entry(self, row: tuple[Any, ...]) -> SpoolEntry:
         columns = (*row[:8], datetime.fromisoformat(row[8]), *row[9:13])
-        state, holds_claim, provider_id, answer, delivered = row[13:]
+        state, holds_claim, provider_id, answer, delivered_at = row[13:]
         return SpoolEntry(
             intent=Intent(*columns),
             state=SpoolState(state),
@@ -505,7 +509,7 @@ class Spool:
             provider_id=provider_id,
             answer=self._decrypt_answer(answer),
             has_answer=answer is not None,
-            is_delivered=bool(delivered),
+            is_delivered=bool(delivered_at),
         )
 
     def _decrypt_answer(self, encrypted_answer: bytes | None) -> "Answer | None":

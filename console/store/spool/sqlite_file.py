@@ -56,15 +56,15 @@ class LocalJournal:
     instead.
     """
 
-    def __init__(self, path: Path, tables: Sequence[str], added: Sequence[Sequence[str]] = ()) -> None:
-        """`tables`: the statements that create a new file. `added`: for each later version of the file, the
+    def __init__(self, path: Path, tables: Sequence[str], upgrades: Sequence[Sequence[str]] = ()) -> None:
+        """`tables`: the statements that create a new file. `upgrades`: for each later version of the file, the
         statements that upgrade an older file by this one version.
         """
         self.path = path
         self._tables = tables
-        self._added = added
-        self._form = 1 + len(added)
-        self._idle: deque[_Connection] = deque()
+        self._schema_upgrades = upgrades
+        self._form = 1 + len(upgrades)
+        self._idle_connections: deque[_Connection] = deque()
         self._is_closed = False
         self._identity: tuple[int, int] | None = None
 
@@ -109,7 +109,7 @@ class LocalJournal:
     def _close_idle_connections(self) -> None:
         with suppress(IndexError):  # another thread may close them at the same time
             while True:
-                self._idle.pop().close()
+                self._idle_connections.pop().close()
 
     @contextmanager
     def _borrowed_connection(self) -> Iterator[_Connection]:
@@ -120,7 +120,7 @@ class LocalJournal:
             except BaseException:
                 conn.close()
                 raise
-            self._idle.append(conn)
+            self._idle_connections.append(conn)
             if self._is_closed:
                 self._close_idle_connections()
 
@@ -131,7 +131,7 @@ class LocalJournal:
             self._close_idle_connections()
             raise self._make_unfit_error(SettingProblem.DESK_FILE_REMOVED)
         try:
-            return self._idle.pop()
+            return self._idle_connections.pop()
         except IndexError:
             return self._open_connection()
 
@@ -171,7 +171,7 @@ class LocalJournal:
                     if stamp[0] == APPLICATION_ID
                     else SettingProblem.FILE_OF_OTHER_PROGRAM
                 )
-            for statement in itertools.chain(*self._added[stamp[1] - 1 :]) if old else self._tables:
+            for statement in itertools.chain(*self._schema_upgrades[stamp[1] - 1 :]) if old else self._tables:
                 conn.execute(statement)
             conn.execute(f"PRAGMA application_id={APPLICATION_ID}")
             conn.execute(f"PRAGMA user_version={self._form}")

@@ -96,12 +96,12 @@ def insert_run(
 
     No record can be added to the run later.
     """
-    chosen = {(row.kind, row.subject_id): row for row in rows}.values()
+    unique_rows = {(row.kind, row.subject_id): row for row in rows}.values()
     run = {
         "action": action.value,
         "state": RUN_FROZEN,
         "words": words,
-        "most": len(chosen),
+        "most": len(unique_rows),
         "made_by": person,
         "made_at": convert_to_naive_utc(now),
         "changed_at": convert_to_naive_utc(now),
@@ -115,7 +115,7 @@ def insert_run(
             "subject_id": row.subject_id,
             "saw": row.expected_version,
         }
-        for place, row in enumerate(chosen, 1)
+        for place, row in enumerate(unique_rows, 1)
     ]
     for begin in range(0, len(rows_to_insert), _ROWS_PER_INSERT):
         conn.execute(_INSERT_BULK_ROWS_STATEMENT, rows_to_insert[begin : begin + _ROWS_PER_INSERT])
@@ -196,16 +196,16 @@ def write_run_state(
     """
     if run.state == RUN_DONE:
         raise ForbiddenTransition("a bulk run that is done stays so")
-    written: dict[str, Any] = {
+    written_values: dict[str, Any] = {
         "state": state,
         "most": run.most if rows_to_process is None else rows_to_process,
         "reason": reason,
         "ended_at": now if state in (RUN_STOPPED, RUN_DONE) else None,
         "changed_at": now,
     }
-    compare_and_swap.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written)
+    compare_and_swap.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written_values)
     compare_and_swap.announce_change(conn, BULK_RUN_KIND, run.id, now)
-    return replace(run, **written, version=run.version + 1)
+    return replace(run, **written_values, version=run.version + 1)
 
 
 def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRun, ...]:

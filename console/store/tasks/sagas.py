@@ -143,8 +143,10 @@ def advance_saga(
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
-    merged = {**saga.facts, **(facts or {})}
-    return _write_change(conn, saga, now, step=step, facts=merged, next_at=next_at or now, reason=reason, attempts=0)
+    merged_facts = {**saga.facts, **(facts or {})}
+    return _write_change(
+        conn, saga, now, step=step, facts=merged_facts, next_at=next_at or now, reason=reason, attempts=0
+    )
 
 
 def postpone_step(
@@ -162,8 +164,8 @@ def postpone_step(
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
-    merged, attempts = {**saga.facts, **(facts or {})}, saga.attempts + counts_as_attempt
-    return _write_change(conn, saga, now, facts=merged, next_at=next_at, reason=reason, attempts=attempts)
+    merged_facts, attempts = {**saga.facts, **(facts or {})}, saga.attempts + counts_as_attempt
+    return _write_change(conn, saga, now, facts=merged_facts, next_at=next_at, reason=reason, attempts=attempts)
 
 
 def mark_stuck(conn: Connection, saga: Saga, now: datetime, reason: str, facts: Mapping[str, object]) -> Saga:
@@ -209,12 +211,14 @@ def end_saga(conn: Connection, saga: Saga, now: datetime, state: SagaState, reas
 def _write_change(conn: Connection, saga: Saga, now: datetime, **values: Any) -> Saga:
     if saga.ended_at is not None:
         raise ForbiddenTransition("a saga that has ended stays as it is")
-    written = {**values, "changed_at": now}
-    stored = written | ({"facts": _format_facts(written["facts"])} if "facts" in written else {})
-    compare_and_swap.update_if_unchanged(conn, sagas, (saga.id, saga.version), stored)
+    written_values = {**values, "changed_at": now}
+    stored_values = written_values | (
+        {"facts": _format_facts(written_values["facts"])} if "facts" in written_values else {}
+    )
+    compare_and_swap.update_if_unchanged(conn, sagas, (saga.id, saga.version), stored_values)
     compare_and_swap.announce_change(conn, SAGA_KIND, saga.id, now)
     compare_and_swap.announce_change(conn, saga.subject_kind, saga.subject_id, now)
-    return replace(saga, **written, version=saga.version + 1)
+    return replace(saga, **written_values, version=saga.version + 1)
 
 
 def _format_facts(facts: Mapping[str, object]) -> str:
@@ -244,7 +248,7 @@ def _select_sagas(conn: Connection, query: Select[Any], **values: object) -> tup
 
 def _make_saga(
     saga_id: int, kind: str, subject_kind: str, subject_id: int, state: str, step: str, facts: str, begun: datetime,
-    changed: datetime, reason: str | None, next_at: datetime | None, attempts: int, ended: datetime | None,
+    changed_at: datetime, reason: str | None, next_at: datetime | None, attempts: int, ended_at: datetime | None,
     version: int,
 ) -> Saga:  # fmt: skip
     return Saga(
@@ -256,10 +260,10 @@ def _make_saga(
         step,
         _parse_facts(facts),
         convert_to_aware_utc(begun),
-        convert_to_aware_utc(changed),
+        convert_to_aware_utc(changed_at),
         reason,
         read_as_utc(next_at),
         attempts,
-        read_as_utc(ended),
+        read_as_utc(ended_at),
         version,
     )

@@ -84,23 +84,23 @@ def end_run(
     conn: Connection,
     task: ScheduledTask,
     now: datetime,
-    taken: int,
+    record_count: int,
     error_code: str | None,
     next_at: datetime,
     position: str | None = None,
 ) -> ScheduledTask:
-    """Write the end of a task's run, and return the changed task, which is due again at `next_at`. `taken`: the
-    number of records that the run worked on; `error_code`: None after success; `position`: the place at which
-    the next run continues.
+    """Write the end of a task's run, and return the changed task, which is due again at `next_at`. `record_count`:
+    the number of records that the run worked on; `error_code`: None after success; `position`: the place at which the
+    next run continues.
 
     Raises StaleRow if the row has changed since `task` was read: another worker has run the task, or
     `store_position` was called.
     """
-    ended = replace(
+    ended_task = replace(
         task,
         next_at=next_at,
         ended_at=now,
-        record_count=taken,
+        record_count=record_count,
         error_code=error_code,
         failures=task.failures + 1 if error_code else 0,
         position=position,
@@ -111,12 +111,12 @@ def end_run(
         task,
         next_at=next_at,
         ended_at=now,
-        taken=taken,
+        taken=record_count,
         trouble=error_code,
-        failures=ended.failures,
+        failures=ended_task.failures,
         position=position,
     )
-    return ended
+    return ended_task
 
 
 def store_position(conn: Connection, name: str, position: str) -> None:
@@ -126,11 +126,13 @@ def store_position(conn: Connection, name: str, position: str) -> None:
 
 
 def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None:
-    written = {column: compare_and_swap.make_storable_value(value) for column, value in values.items()} | {
+    written_values = {column: compare_and_swap.make_storable_value(value) for column, value in values.items()} | {
         "version": task.version + 1
     }
     if (
-        conn.execute(_make_update(tuple(written)), {**written, "of": task.name, "as_read": task.version}).rowcount
+        conn.execute(
+            _make_update(tuple(written_values)), {**written_values, "of": task.name, "as_read": task.version}
+        ).rowcount
         != 1
     ):
         raise StaleRow(task.name)
@@ -148,7 +150,7 @@ def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tup
 
 
 def _make_task(
-    name: str, every: int, next_at: datetime, begun: datetime | None, ended: datetime | None, taken: int,
+    name: str, every: int, next_at: datetime, begun: datetime | None, ended_at: datetime | None, taken: int,
     error_code: str | None, failures: int, position: str | None, version: int,
 ) -> ScheduledTask:  # fmt: skip
     return ScheduledTask(
@@ -156,7 +158,7 @@ def _make_task(
         timedelta(seconds=every),
         convert_to_aware_utc(next_at),
         read_as_utc(begun),
-        read_as_utc(ended),
+        read_as_utc(ended_at),
         taken,
         error_code,
         failures,

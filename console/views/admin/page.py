@@ -144,7 +144,7 @@ class AdminPage(Page):
         self.limit_button.clicked.connect(self._open_limit_dialog)
         self._buttons = (self.switch_button, self.limit_button)
         self._lines = tuple(_make_button_line(button) for button in self._buttons)
-        self.footer = Surface(raised=True, edge="top")
+        self.footer = Surface(is_raised=True, edge="top")
         self.detail = TextLabel("", "body", wrap=True, selectable=True)
         self.footer.setLayout(make_column(self.detail, make_row(*self._lines), gap=8, margins=(24, 8, 24, 8)))
         return self.footer
@@ -155,8 +155,8 @@ class AdminPage(Page):
         self.refresh("entered")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        shown = self.stack.currentWidget()
-        return (shown if isinstance(shown, StaticTable) else None), self.tabs
+        shown_widget = self.stack.currentWidget()
+        return (shown_widget if isinstance(shown_widget, StaticTable) else None), self.tabs
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return False
@@ -164,7 +164,7 @@ class AdminPage(Page):
     def read_data(self, reason: str) -> None:
         may_see_limits, now = not self.context.find_missing_right_reason("limits"), self.context.now()
 
-        def read(services: "Console") -> _AdminPageContents:
+        def read_contents(services: "Console") -> _AdminPageContents:
             switches = {switch.scope: switch for switch in services.read_only.list_switches()}
             scopes = tuple(_ReadOnlySwitchRow(name, switches.get(name)) for name in services.read_only.list_scopes())
             limits = services.limits.list_limits() if may_see_limits else None
@@ -172,7 +172,7 @@ class AdminPage(Page):
                 scopes, limits, services.people.list_people(), read_due_task_rows(services, now)
             )
 
-        self.context.run_read(read, self._show_contents, self.show_reading_failure, owner=self, key="admin")
+        self.context.run_read(read_contents, self._show_contents, self.show_reading_failure, owner=self, key="admin")
         self.context.run_read(  # by itself, because a check may wait for a disk or a server
             lambda services: services.health.run_all_checks(),
             self.health_table.show_rows,
@@ -200,10 +200,10 @@ class AdminPage(Page):
     @Slot()
     def _show_tab(self) -> None:
         name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
-        shown: QWidget = self._refusals[name] if name in self._refused_tabs else self._tables[name]
-        if shown is self.task_table and self._has_no_tasks:
-            shown = self.no_tasks
-        self.stack.setCurrentWidget(shown)
+        shown_widget: QWidget = self._refusals[name] if name in self._refused_tabs else self._tables[name]
+        if shown_widget is self.task_table and self._has_no_tasks:
+            shown_widget = self.no_tasks
+        self.stack.setCurrentWidget(shown_widget)
         self._update_buttons()
         self.restore_focus()
 
@@ -215,14 +215,14 @@ class AdminPage(Page):
         self.switch_button.show_text(
             self.context.translate("admin.end_read_only" if is_on else "admin.set_read_only")
         )
-        shown = (name == "switches", name == "limits" and name not in self._refused_tabs)
-        for line, is_shown in zip(self._lines, shown, strict=True):
+        are_shown = (name == "switches", name == "limits" and name not in self._refused_tabs)
+        for line, is_shown in zip(self._lines, are_shown, strict=True):
             line.setVisible(is_shown)
         self.detail.show_text(format_row_detail(self._tables[name].current_item, self.context))
         self.detail.setVisible(bool(self.detail.plain))
-        self.footer.setVisible(any(shown) or bool(self.detail.plain))
+        self.footer.setVisible(any(are_shown) or bool(self.detail.plain))
         hints = ("key.read_only", "key.change_limit")
-        self.show_key_hints_without({hint for hint, is_shown in zip(hints, shown, strict=True) if not is_shown})
+        self.show_key_hints_without({hint for hint, is_shown in zip(hints, are_shown, strict=True) if not is_shown})
 
     @Slot()
     def _open_switch_dialog(self) -> None:

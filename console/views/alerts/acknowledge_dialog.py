@@ -33,9 +33,9 @@ class AcknowledgeAlertsDialog(DialogFrame):
     """
 
     def __init__(
-        self, context: WindowContext, item: AlertItem, parent: QWidget, others: Sequence[Alert] = ()
+        self, context: WindowContext, item: AlertItem, parent: QWidget, other_alerts: Sequence[Alert] = ()
     ) -> None:
-        """`item` is the alert that the dialog describes; `others` are further alerts of the same incident. The
+        """`item` is the alert that the dialog describes; `other_alerts` are further alerts of the same incident. The
         person acknowledges all of them together, with one note."""
         translate, alert = context.translate, item.alert
         self._subject = (
@@ -52,7 +52,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
         )
         bind_button_to_worker(context, self.act_button)
         self._context, self._alert = context, alert
-        self._ids = [alert.id, *(other.id for other in others if other.id != alert.id)]
+        self._ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
         self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)
         self.reason_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()

@@ -30,14 +30,14 @@ class IncidentCard(Surface):
     """
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(raised=True, edge="top")
+        super().__init__(is_raised=True, edge="top")
         self._context = context
         self._area: QScrollArea = make_scroll_area()
         self.setLayout(make_column(self._area, gap=0))
 
     def show_incident(self, incident: Incident) -> None:
         """Replace the shown incident with `incident`."""
-        content = Surface(raised=True)
+        content = Surface(is_raised=True)
         left = make_column(
             *self._make_state_widgets(incident),
             *self._make_alert_widgets(incident),
@@ -71,14 +71,14 @@ class IncidentCard(Surface):
         )
         state.setVisible(bool(state.plain))
         owner = TextLabel(words.format_owner_sentence(incident, context), "body", wrap=True)
-        why = TextLabel(
+        reason_label = TextLabel(
             alert_words.format_alert_explanation(words.make_main_alert_item(incident), context),
             "body",
             wrap=True,
             selectable=True,
         )
-        why.setVisible(bool(why.plain))
-        return title, about, owner, state, why
+        reason_label.setVisible(bool(reason_label.plain))
+        return title, about, owner, state, reason_label
 
     def _make_alert_widgets(self, incident: Incident) -> Sequence[QWidget]:
         lines = [
@@ -118,13 +118,13 @@ class IncidentCard(Surface):
         if not incident.records:
             return (heading,)
         buttons = [self._make_record_button(record) for record in incident.records[:_MAX_RECORD_BUTTONS]]
-        hidden = incident.extent.records - len(buttons)
-        rest = (
-            [TextLabel(self._context.translate("incident.more_records", n=hidden), "small", "muted")]
-            if hidden
+        hidden_count = incident.extent.records - len(buttons)
+        rest_label = (
+            [TextLabel(self._context.translate("incident.more_records", n=hidden_count), "small", "muted")]
+            if hidden_count
             else []
         )
-        return heading, make_flow_widget(*buttons, *rest, gap=8)
+        return heading, make_flow_widget(*buttons, *rest_label, gap=8)
 
     def _make_record_button(self, record: AffectedRecord) -> KeyButton:
         button = KeyButton(words.format_affected_record(record, self._context), kind="inline")

@@ -51,10 +51,10 @@ _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK
 
 
 class AlertsPage(Page):
-    """The alerts page, a list of incidents. The Enter key opens the record on which a person removes the cause of
-    the selected incident. Other keys: A acknowledges its alerts; Ctrl+Z undoes the person's own acknowledgement; T
-    takes the incident; H hands it over; S snoozes it or ends the snooze; E resolves or reopens it. No key undoes at
-    once what it has just done, because a person may press it twice: snoozing, resolving and reopening open a dialog.
+    """The alerts page, a list of incidents. The Enter key opens the record on which a person removes the cause of the
+    selected incident. Other keys: A acknowledges its alerts; Ctrl+Z undoes the person's own acknowledgement; T takes
+    the incident; H hands it over; S snoozes it or ends the snooze; E resolves or reopens it. A key never undoes its
+    own action immediately, because a person may press the key twice: snoozing, resolving and reopening open a dialog.
     """
 
     sidebar_key = "alerts"
@@ -80,7 +80,7 @@ class AlertsPage(Page):
         self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds=False)
         self.closed_button.clicked.connect(self._toggle_closed_incidents)
         self.head = self.make_page_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._counts: dict[IncidentState, int] = {}
         self.table = StaticTable(
             context, _make_incident_columns(context), _get_incident_id, translate("screen.alerts"),
@@ -142,8 +142,8 @@ class AlertsPage(Page):
         )
         self.one_line_words = ElidedLabel("", "body")
         self.one_line_words.hide()
-        self._offered: tuple[KeyButton, ...] = ()
-        self.footer = Surface(raised=True, edge="top")
+        self._offered_buttons: tuple[KeyButton, ...] = ()
+        self.footer = Surface(is_raised=True, edge="top")
         self.footer.setLayout(make_column(self.one_line_words, self.row, gap=4, margins=(24, 8, 24, 8)))
 
     def _make_button(self, key: str, act: Callable[[], object], words_key: str = "") -> KeyButton:
@@ -156,20 +156,20 @@ class AlertsPage(Page):
     def _press_button(self, button: KeyButton) -> None:
         """Press `button` because its key was pressed. The button may be in the menu of a narrow window. If the
         button is hidden or disabled, show the reason instead."""
-        if button in self._offered and button.isEnabled():
+        if button in self._offered_buttons and button.isEnabled():
             button.click()
         else:
             self.press_button(button, self._explain_missing_button(button))
 
     def _explain_missing_button(self, button: KeyButton) -> str:
-        """Return the reason why `button` is not offered, or "" if there is no better one than that it isn't."""
+        """Return the reason why `button` is not offered, or "" if there is no special reason."""
         incident = self.current_incident
         if incident is None:
             return self.context.translate("act.none_selected")
-        acknowledged = [alert for alert in self._list_open_alerts(incident) if alert.acknowledged_by]
-        if button is self.acknowledge_button and acknowledged:
-            who = record_words.get_actor_name(acknowledged[0].acknowledged_by or "", self.context)
-            return self.context.translate("alerts_screen.already_seen", who=who)
+        acknowledged_alerts = [alert for alert in self._list_open_alerts(incident) if alert.acknowledged_by]
+        if button is self.acknowledge_button and acknowledged_alerts:
+            actor_name = record_words.get_actor_name(acknowledged_alerts[0].acknowledged_by or "", self.context)
+            return self.context.translate("alerts_screen.already_seen", who=actor_name)
         return ""
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -275,7 +275,7 @@ class AlertsPage(Page):
             translate("incident.action.reopen" if is_resolved else "incident.action.resolve")
         )
         is_acknowledgeable = bool(self._list_unacknowledged_alerts(incident))
-        shown = (
+        shown_content = (
             (self.take_button, incident.owner is None),
             (self.give_back_button, is_own),
             (self.hand_over_button, True),
@@ -289,20 +289,20 @@ class AlertsPage(Page):
         self._show_buttons(
             (
                 *((self.action_button,) if leads_on else ()),
-                *(button for button, is_shown in shown if is_shown and not is_closed),
+                *(button for button, is_shown in shown_content if is_shown and not is_closed),
             )
         )
 
-    def _show_buttons(self, offered: tuple[KeyButton, ...]) -> None:
-        """Show the buttons `offered`, and after them the button that shows or hides closed incidents. A button for
-        which the line has no room moves into a menu."""
-        self._offered = (*offered, self.closed_button)
+    def _show_buttons(self, offered_buttons: tuple[KeyButton, ...]) -> None:
+        """Show the buttons `offered_buttons`, and after them the button that shows or hides closed incidents. A
+        button for which the line has no room moves into a menu."""
+        self._offered_buttons = (*offered_buttons, self.closed_button)
         self._show_panel_and_buttons()
         self.show_key_hints_without(
             {
                 hint
                 for hint, words, button in self._hinted_buttons
-                if button not in offered or button.text() != self.context.translate(words)
+                if button not in offered_buttons or button.text() != self.context.translate(words)
             }
         )
 
@@ -311,7 +311,7 @@ class AlertsPage(Page):
         list. Qt also calls this while the text size changes, so it must not delete any widget."""
         self.card.setVisible(self._is_there and not self.is_low_window)
         self.one_line_words.setVisible(self._is_there and self.is_low_window)
-        self.row.offer_buttons(self._offered)
+        self.row.offer_buttons(self._offered_buttons)
 
     # -- acknowledgement
 
@@ -350,9 +350,9 @@ class AlertsPage(Page):
     def undo_acknowledgement(self) -> None:
         """Undo the acting person's own acknowledgement of the selected incident's alerts."""
         incident = self.current_incident
-        own = [] if incident is None else self._list_own_acknowledged_alerts(incident)
-        if incident is not None and own:
-            self._run_incident_action(incident, "undo", _make_undo_acknowledgement_call(own))
+        own_alerts = [] if incident is None else self._list_own_acknowledged_alerts(incident)
+        if incident is not None and own_alerts:
+            self._run_incident_action(incident, "undo", _make_undo_acknowledgement_call(own_alerts))
 
     @Slot()
     def open_acknowledge_dialog(self) -> None:
@@ -511,17 +511,18 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
     return [
         Column(
-            "age", translate("column.age"), 84, lambda one: record_words.make_age_cell(one.since, context), "age",
-            spoken=lambda one: record_words.format_spoken_age(one.since, context),
+            "age", translate("column.age"), 84,
+            lambda incident: record_words.make_age_cell(incident.since, context), "age",
+            spoken=lambda incident: record_words.format_spoken_age(incident.since, context),
         ),
         Column("cause", translate("incident.column.what"), 280,
-               lambda one: words.format_title_and_count(one, context), is_stretched=True),
+               lambda incident: words.format_title_and_count(incident, context), is_stretched=True),
         Column("about", translate("alerts_screen.column.about"), measure_column_width("ORD-2026-000001", 24),
-               lambda one: words.format_incident_subject(one, context), "data"),
+               lambda incident: words.format_incident_subject(incident, context), "data"),
         Column("extent", translate("incident.column.extent"), 110,
-               lambda one: incident_words.format_record_count(one, translate)),
+               lambda incident: incident_words.format_record_count(incident, translate)),
         Column("sums", translate("column.amount"), 110,
-               lambda one: " · ".join(incident_words.format_incident_sums(one)), "amount"),
+               lambda incident: " · ".join(incident_words.format_incident_sums(incident)), "amount"),
         Column("owner", translate("incident.column.owner"), 150,
-               lambda one: words.make_owner_cell(one, context), "state"),
+               lambda incident: words.make_owner_cell(incident, context), "state"),
     ]  # fmt: skip

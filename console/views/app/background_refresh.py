@@ -146,7 +146,7 @@ class BackgroundRefresh(QObject):
             FEED_READINGS_PER_WORKER_PRESENCE_READING - 1 if reads_presence else self._readings_until_presence - 1
         )
 
-        def read(services: "Console") -> _FeedReading:
+        def read_feed(services: "Console") -> _FeedReading:
             began_at = clock()
             news = services.desk_status.read_news(latest_mark, with_presence=reads_presence)
             seconds = clock() - began_at
@@ -154,7 +154,7 @@ class BackgroundRefresh(QObject):
             reads_switches = reads_presence and not has_same_switches
             return news, seconds, services.read_only.list_switches() if reads_switches else None
 
-        self._context.run_read(read, self._handle_feed_reading, self._show_lost_connection, owner=self)
+        self._context.run_read(read_feed, self._handle_feed_reading, self._show_lost_connection, owner=self)
 
     def _handle_feed_reading(self, answer: _FeedReading) -> None:
         self._running_kinds.discard("feed")
@@ -216,7 +216,7 @@ class BackgroundRefresh(QObject):
         may_decide = not self._context.find_missing_right_reason("refund_approve")
         may_confirm = not self._context.find_missing_right_reason("resolve_second")
 
-        def read(services: "Console") -> WorkCounts:
+        def read_counts(services: "Console") -> WorkCounts:
             refunds = services.refunds.read_inbox().to_decide if may_decide else ()
             proposals = services.recovery.list_proposals() if may_confirm else ()
             counts = (
@@ -224,7 +224,7 @@ class BackgroundRefresh(QObject):
                 services.notices.count_open_notices(),
                 services.alerts.count_changed_companies(),
             )
-            unfinished = services.recovery.list_unfinished_operations()
+            unfinished_operations = services.recovery.list_unfinished_operations()
             lost_count = services.alerts.count_lost_operations()
             to_decide: tuple[Refund | WaitingProposal, ...] = (
                 *refunds,
@@ -233,7 +233,7 @@ class BackgroundRefresh(QObject):
             mentions = services.mentions.list_open()
             return WorkCounts(
                 counts,
-                unfinished,
+                unfinished_operations,
                 now,
                 to_decide,
                 services.incidents.count_waiting_incidents(),
@@ -244,7 +244,7 @@ class BackgroundRefresh(QObject):
                 services.notifications.list_events(to_decide, mentions),
             )
 
-        self._context.run_read(read, self._handle_work_counts, self._handle_work_counts_failure, owner=self)
+        self._context.run_read(read_counts, self._handle_work_counts, self._handle_work_counts_failure, owner=self)
 
     def _handle_work_counts(self, work_counts: WorkCounts) -> None:
         self._running_kinds.discard("standing")

@@ -62,9 +62,9 @@ class CommandPalette(QObject):
 
     result_opened = Signal()
 
-    def __init__(self, frame: WindowFrame, acts: FunctionByCommandName) -> None:
+    def __init__(self, frame: WindowFrame, functions: FunctionByCommandName) -> None:
         super().__init__(frame)
-        self._frame, self._context, self._acts = frame, frame.context, acts
+        self._frame, self._context, self._functions = frame, frame.context, functions
         translate = self._context.translate
         hints = (
             (("↓", "↑"), translate("key.choose")),
@@ -97,7 +97,7 @@ class CommandPalette(QObject):
             self.box.open()
 
     def _load_commands(self) -> None:
-        commands = list_commands(self._frame, self._acts, _find_corporation_number(self._text))
+        commands = list_commands(self._frame, self._functions, _find_corporation_number(self._text))
         self._commands = {command.name: command for command in commands}
 
     # -- search
@@ -153,7 +153,9 @@ class CommandPalette(QObject):
         self.box.footer.count.show_text(self._context.translate("search.running"))
         self._reading = self._context.run_read(
             lambda services: services.lookup.search(text, _MAX_RECORDS_PER_KIND),
-            lambda found: self._show_search_result_and_duration(text, found, self._context.monotonic() - began_at),
+            lambda search_result: self._show_search_result_and_duration(
+                text, search_result, self._context.monotonic() - began_at
+            ),
             lambda failure: self._show_failure(text, failure),
             owner=self,
             key=self,
@@ -275,21 +277,23 @@ class CommandPalette(QObject):
     def _make_result_groups(self) -> list[ResultGroup]:
         """Return the groups of results in the order on screen: the exact match, the companies, their open records,
         then the other records, alerts and operations. The Enter key opens the first entry."""
-        found = self._result
-        exact = [] if found is None else self._make_exact_match_groups(found)
-        groups = [*exact, self._make_company_group()]
-        if found is None:
+        search_result = self._result
+        exact_groups = [] if search_result is None else self._make_exact_match_groups(search_result)
+        groups = [*exact_groups, self._make_company_group()]
+        if search_result is None:
             return groups
-        shown = {entry.key for group in exact for entry in group.entries}
-        has_words = bool(found.query.words)
+        shown_keys = {entry.key for group in exact_groups for entry in group.entries}
+        has_words = bool(search_result.query.words)
         open_records = [record for record in self._matches if has_words and case_words.is_record_open(record)]
-        rest = [record for record in self._matches if not (has_words and case_words.is_record_open(record))]
-        groups.append(self._make_record_group("lookup.open_matters", open_records, shown))
-        for kind in found.groups:
-            of_kind = [record for record in rest if case_words.get_record_kind(record) == kind]
-            groups.append(self._make_record_group(f"search.group.{kind}", of_kind, shown))
-        groups += [self._make_alert_group(found), self._make_operation_group(found)]
-        groups.append(self._make_all_records_group(found))
+        remaining_records = [
+            record for record in self._matches if not (has_words and case_words.is_record_open(record))
+        ]
+        groups.append(self._make_record_group("lookup.open_matters", open_records, shown_keys))
+        for kind in search_result.groups:
+            of_kind = [record for record in remaining_records if case_words.get_record_kind(record) == kind]
+            groups.append(self._make_record_group(f"search.group.{kind}", of_kind, shown_keys))
+        groups += [self._make_alert_group(search_result), self._make_operation_group(search_result)]
+        groups.append(self._make_all_records_group(search_result))
         return groups
 
     def _make_exact_match_groups(self, result: SearchResult) -> list[ResultGroup]:
@@ -298,18 +302,18 @@ class CommandPalette(QObject):
         if result.exact is None:
             return []
         kind, record_id = result.exact
-        exact = [
+        exact_groups = [
             match for match in self._matches if (case_words.get_record_kind(match), match.id) == (kind, record_id)
         ]
-        if not exact:
+        if not exact_groups:
             return [self._make_operation_group(result)]
-        return [self._make_record_group(f"search.group.{kind}", exact, frozenset())]
+        return [self._make_record_group(f"search.group.{kind}", exact_groups, frozenset())]
 
     def _make_record_group(
-        self, title_key: str, records: Sequence[ShownRecord], shown: "set[object] | frozenset[object]"
+        self, title_key: str, records: Sequence[ShownRecord], shown_keys: "set[object] | frozenset[object]"
     ) -> ResultGroup:
         entries = [self.make_record_entry(record) for record in records]
-        entries = [entry for entry in entries if entry.key not in shown]
+        entries = [entry for entry in entries if entry.key not in shown_keys]
         return ResultGroup(self._context.translate(title_key), tuple(entries[:_MAX_ENTRIES_PER_GROUP]))
 
     def _make_alert_group(self, result: SearchResult) -> ResultGroup:

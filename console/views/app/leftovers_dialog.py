@@ -71,13 +71,13 @@ class LeftoverCredentialsDialog(DialogFrame):
             provider="",
         )
 
-    def _show_deleted_toast(self, forgotten: LeftoverCredentials) -> None:
-        self._context.toast_requested.emit(self._make_deleted_toast(forgotten))
-        self._context.update_connection_state(leftovers=LeftoverCredentials(forgotten.variables))
+    def _show_deleted_toast(self, deleted_credentials: LeftoverCredentials) -> None:
+        self._context.toast_requested.emit(self._make_deleted_toast(deleted_credentials))
+        self._context.update_connection_state(leftovers=LeftoverCredentials(deleted_credentials.variables))
         self.accept()
 
-    def _make_deleted_toast(self, forgotten: LeftoverCredentials) -> Toast:
-        return Toast(self._context.translate("dialog.leftovers.done", count=len(forgotten.entries)))
+    def _make_deleted_toast(self, deleted_credentials: LeftoverCredentials) -> Toast:
+        return Toast(self._context.translate("dialog.leftovers.done", count=len(deleted_credentials.entries)))
 
     def _show_deletion_failure(self, failure: Failure) -> None:
         bar = NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")

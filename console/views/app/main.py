@@ -52,10 +52,10 @@ def run_window(
     `open_services` runs in a worker thread. The caller of run_window closes the services. If `link` is given, the
     window first shows the page that it names.
     """
-    existing = QApplication.instance()
+    existing_app = QApplication.instance()
     QGuiApplication.setDesktopFileName("support-console")
     QGuiApplication.setApplicationVersion(__version__)
-    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    app = existing_app if isinstance(existing_app, QApplication) else QApplication(sys.argv[:1])
     window_opening = WindowOpener(settings, open_services, link=link)
     end_timer, collector = EndRequestTimer(app, is_end_requested), GarbageCollectionTimer(app)
     window_opening.window.show()
@@ -88,7 +88,9 @@ class WindowOpener(QObject):
         self._language = settings.language
         self._person = None if settings.sign_in.is_server else settings.operator or ""
         """The person of the first page, if it is known before the services are open."""
-        self._stored = StoredEntries() if self._person is None else read_preferences(settings.home, self._person)
+        self._stored_entries = (
+            StoredEntries() if self._person is None else read_preferences(settings.home, self._person)
+        )
         self._moved_files_by_words_key: dict[str, Path] = {}
         self._pending_step = self._failure_text = ""
         self._retry_timer = QTimer(self, interval=OPENING_RETRY_INTERVAL_MS, singleShot=True)
@@ -96,7 +98,7 @@ class WindowOpener(QObject):
         self.window = self._make_main_window()
 
     def _make_main_window(self) -> MainWindow:
-        values = self._stored.values
+        values = self._stored_entries.values
         theme = values.get("theme")
         first_theme = theme if theme in ("light", "dark", "high_contrast") else None
         window = MainWindow(self.settings.environment, first_theme)
@@ -149,7 +151,7 @@ class WindowOpener(QObject):
         own_state.write_failed.connect(partial(self._show_write_failure, "person_state.unwritten"))
         self.context.person_changed.connect(self._load_preferences)
         if self._person is not None and not is_rebuilt:
-            self.context.preferences.set_values_of_person(self._person, self._stored)
+            self.context.preferences.set_values_of_person(self._person, self._stored_entries)
         self.frame = WindowFrame(self.window, self.context)
         WindowGeometry(self.window, self.context.preferences)
         self.context.language_changed.connect(self._rebuild_frame)
@@ -294,7 +296,7 @@ class WindowOpener(QObject):
         self.frame.closing.emit()
         self._write_preferences_and_state()
         self._person = None  # the next person is known after the sign-in
-        self._stored = StoredEntries()
+        self._stored_entries = StoredEntries()
         self.frame.window_cover.forget_cover()
         self.controller, self._pending_step = None, ""
         self.window = self._make_main_window()
@@ -314,8 +316,8 @@ class WindowOpener(QObject):
 
         if hasattr(self, "runner"):
             self._write_preferences_and_state()
-            unfinished = self.runner.close(MAX_WAIT_FOR_CALLS_SECONDS)
-            if unfinished:
+            unfinished_labels = self.runner.close(MAX_WAIT_FOR_CALLS_SECONDS)
+            if unfinished_labels:
                 interrupts.end_network_waits(MAX_WAIT_AFTER_INTERRUPT_SECONDS)
         if shiboken6.isValid(self.window):
             shiboken6.delete(self.window)

@@ -91,9 +91,9 @@ class PersonMenu(QObject):
         choice, if there is one. `choices` are pairs of a value and its text. All choices in one menu would need
         more height than many screens have.
         """
-        present = dict(choices).get(current)
-        if present is not None:
-            title = self._context.translate("menu.present", title=title, choice=present)
+        present_text = dict(choices).get(current)
+        if present_text is not None:
+            title = self._context.translate("menu.present", title=title, choice=present_text)
         submenu = menu.addMenu(title)
         submenu.setAccessibleName(title)
         group = QActionGroup(submenu)

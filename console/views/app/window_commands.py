@@ -61,7 +61,7 @@ class WindowCommand:
         """Return True if each of `words` (as `split_into_folded_words` returns them) occurs in the Japanese or
         English title."""
         titles = " ".join(
-            unicodedata.normalize("NFKC", self.title_of(one)) for one in _COMMAND_TITLE_LANGUAGES
+            unicodedata.normalize("NFKC", self.title_of(language)) for language in _COMMAND_TITLE_LANGUAGES
         ).casefold()
         return all(word in titles for word in words)
 
@@ -72,14 +72,14 @@ def split_into_folded_words(text: str) -> list[str]:
 
 
 def list_commands(
-    frame: WindowFrame, acts: FunctionByCommandName, typed_number: str | None = None
+    frame: WindowFrame, functions: FunctionByCommandName, typed_number: str | None = None
 ) -> list[WindowCommand]:
-    """Return all commands of the window. `acts` maps the names of commands to the window's functions that run
+    """Return all commands of the window. `functions` maps the names of commands to the window's functions that run
     them; `typed_number` is the corporation number in the search box, None if there is none."""
     return [
         *_list_page_commands(frame),
         *_list_queue_commands(frame.context),
-        *_list_action_commands(frame, acts, typed_number),
+        *_list_action_commands(frame, functions, typed_number),
         *_list_setting_commands(frame.context),
     ]
 
@@ -87,8 +87,8 @@ def list_commands(
 def list_recent_commands(context: WindowContext) -> list[str]:
     """Return the names of the commands that the person has used most recently, at most MAX_RECENT_COMMANDS, the
     latest first."""
-    stored = context.own_state.value(RECENT_COMMANDS_VALUE_NAME)
-    return [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
+    stored_names = context.own_state.value(RECENT_COMMANDS_VALUE_NAME)
+    return [name for name in stored_names if isinstance(name, str)] if isinstance(stored_names, list) else []
 
 
 def store_recent_command(context: WindowContext, name: str) -> None:
@@ -130,20 +130,27 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
 def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
     """Yield one command per queue and per saved view, which opens it and shows its record count at the right."""
     for name in QUEUE_TAB_NAMES:
-        counted = context.work_counts.find_queue_count(name)
-        count = wording.format_count(counted.count, is_capped=counted.capped) if counted else ""
+        queue_count = context.work_counts.find_queue_count(name)
+        count = wording.format_count(queue_count.count, is_capped=queue_count.capped) if queue_count else ""
         title = _make_title_function("search.open_queue", queue=name)
         yield WindowCommand(
             f"queue.{name}", title, partial(context.navigate, make_queue_route(name)), "list", "", count
         )
-    for one in context.saved_views:
-        title = _make_title_function("search.open_view", name=one.view.name)
-        run = partial(context.navigate, QueuesRoute(view=one.view.id))
-        yield WindowCommand(f"view.{one.view.id}", title, run, get_saved_view_icon(one), "", format_record_count(one))
+    for view_count in context.saved_views:
+        title = _make_title_function("search.open_view", name=view_count.view.name)
+        run = partial(context.navigate, QueuesRoute(view=view_count.view.id))
+        yield WindowCommand(
+            f"view.{view_count.view.id}",
+            title,
+            run,
+            get_saved_view_icon(view_count),
+            "",
+            format_record_count(view_count),
+        )
 
 
 def _list_action_commands(
-    frame: WindowFrame, acts: FunctionByCommandName, typed_number: str | None
+    frame: WindowFrame, functions: FunctionByCommandName, typed_number: str | None
 ) -> Iterator[WindowCommand]:
     context = frame.context
 
@@ -152,7 +159,7 @@ def _list_action_commands(
     ) -> WindowCommand:
         key = SHORTCUT_BY_COMMAND.get(name, "")
         return WindowCommand(
-            name, _make_title_function(f"command.{name}"), acts[name], icon, key, find_refusal=find_refusal
+            name, _make_title_function(f"command.{name}"), functions[name], icon, key, find_refusal=find_refusal
         )
 
     yield make_action_command("unfinished")
@@ -204,19 +211,23 @@ def _parse_corporation_number(text: str) -> str:
 
 def _make_export_command(frame: WindowFrame) -> WindowCommand:
     page = frame.current_page
-    export = getattr(page, "export", None)
+    exporter = getattr(page, "exporter", None)
 
     def find_refusal() -> str:
-        if isinstance(export, ListExporter) and export.can_export:
+        if isinstance(exporter, ListExporter) and exporter.can_export:
             return ""
         return frame.context.translate("reason.no_list")
 
-    def run() -> None:
-        if isinstance(export, ListExporter):
-            export.choose_export_path()
+    def choose_export_path() -> None:
+        if isinstance(exporter, ListExporter):
+            exporter.choose_export_path()
 
     return WindowCommand(
-        "export", _make_title_function("command.export"), run, key=EXPORT_SHORTCUT, find_refusal=find_refusal
+        "export",
+        _make_title_function("command.export"),
+        choose_export_path,
+        key=EXPORT_SHORTCUT,
+        find_refusal=find_refusal,
     )
 
 

@@ -119,7 +119,7 @@ class WindowController(QObject):
         self.notifications = NotificationWatcher(frame)
         self.notifications.link_opened.connect(self.links.show_link)
         self.notifications.runs_opened.connect(self._open_new_messages)
-        self.acts: dict[str, Callable[[], object]] = {
+        self.functions_by_command: dict[str, Callable[[], object]] = {
             "search": self._open_search,
             "reread": frame.reload_page,
             "notices": self._open_notices_dialog,
@@ -170,7 +170,7 @@ class WindowController(QObject):
         from console.views.app.command_palette import CommandPalette
 
         if self._command_palette is None:
-            self._command_palette = CommandPalette(self.frame, self.acts)
+            self._command_palette = CommandPalette(self.frame, self.functions_by_command)
             self._command_palette.result_opened.connect(partial(self.context.first_tasks.mark_done, FirstTask.SEARCH))
         return self._command_palette
 
@@ -199,7 +199,7 @@ class WindowController(QObject):
             "Ctrl+Shift+Tab": partial(self._show_neighbour_tab, -1),
         }
         keys: dict[str, Callable[[], object]] = {
-            key: self.acts[name] for name, key in SHORTCUT_BY_COMMAND.items()
+            key: self.functions_by_command[name] for name, key in SHORTCUT_BY_COMMAND.items()
         } | tabs
         self._shortcuts: list[QShortcut] = []
         for key_sequence, act in keys.items():
@@ -241,7 +241,7 @@ class WindowController(QObject):
 
     @Slot(str)
     def _run_command(self, name: str) -> None:
-        self.acts[name]()
+        self.functions_by_command[name]()
 
     @Slot()
     def _open_search(self) -> None:
@@ -409,13 +409,15 @@ class WindowController(QObject):
         if not names:
             self.frame.show_bar(None)
             return
-        see = KeyButton(self.context.translate("screen.leftovers.act"), kind="inline")
-        see.clicked.connect(self._open_leftovers_dialog)
+        details_button = KeyButton(self.context.translate("screen.leftovers.act"), kind="inline")
+        details_button.clicked.connect(self._open_leftovers_dialog)
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(self._hide_leftovers_bar)
         words = self.context.translate("screen.leftovers.words", count=len(names))
         self.frame.show_bar(
-            NotificationBar(self.context.translate("screen.leftovers"), words, shape="lock", button=see, second=close)
+            NotificationBar(
+                self.context.translate("screen.leftovers"), words, shape="lock", button=details_button, second=close
+            )
         )
 
     @Slot()

@@ -14,17 +14,17 @@ _MAX_TITLES_IN_TOAST = 3
 _RequestOrProposal = Refund | WaitingProposal
 
 
-def make_arrival_toast(arrived: Sequence[_RequestOrProposal], context: WindowContext) -> Toast:
+def make_arrival_toast(new_items: Sequence[_RequestOrProposal], context: WindowContext) -> Toast:
     """Return the toast about newly arrived requests and proposals: their number, and the titles of the first
     three. A click on the toast opens the page of the first record."""
     titles = [
-        case_words.format_record_title(waiting, context)
-        if isinstance(waiting, Refund)
-        else format_proposal_title(waiting, context)
-        for waiting in arrived[:_MAX_TITLES_IN_TOAST]
+        case_words.format_record_title(waiting_decision, context)
+        if isinstance(waiting_decision, Refund)
+        else format_proposal_title(waiting_decision, context)
+        for waiting_decision in new_items[:_MAX_TITLES_IN_TOAST]
     ]
-    words = context.translate("approvals.arrived", n=len(arrived))
-    return Toast(words, " · ".join(titles), "half_disc", "progress", _find_record_route(arrived[0]))
+    words = context.translate("approvals.arrived", n=len(new_items))
+    return Toast(words, " · ".join(titles), "half_disc", "progress", _find_record_route(new_items[0]))
 
 
 def _find_record_route(waiting_request: _RequestOrProposal) -> RecordPageRoute | None:

@@ -133,8 +133,8 @@ def format_proposal_refusal(proposal: WaitingProposal, context: WindowContext) -
 def count_reasons_against_refund(summary: RefundRequestSummary, now: datetime) -> int:
     """Return the number of reasons against a refund request: risk signals, broken rules, and one more if the
     provider's last answer about the payment is missing or too old for a decision."""
-    asked = summary.payment.told_at
-    is_old = asked is None or (now - asked).total_seconds() > MAX_PROVIDER_ANSWER_AGE_SECONDS
+    report_time = summary.payment.told_at
+    is_old = report_time is None or (now - report_time).total_seconds() > MAX_PROVIDER_ANSWER_AGE_SECONDS
     return summary.reasons_against + is_old
 
 

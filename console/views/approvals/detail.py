@@ -145,9 +145,10 @@ class ApprovalView(QScrollArea):
         return self, *self.findChildren(PaintedButton), *([self._end] if self._end is not None else [])
 
     @Slot("QWidget*", "QWidget*")
-    def _report_focus_move(self, old: QWidget | None, new: QWidget | None) -> None:
+    def _report_focus_move(self, old_widget: QWidget | None, new_widget: QWidget | None) -> None:
         was_inside, is_inside = (
-            widget is not None and (widget is self or self.isAncestorOf(widget)) for widget in (old, new)
+            widget is not None and (widget is self or self.isAncestorOf(widget))
+            for widget in (old_widget, new_widget)
         )
         if was_inside != is_inside:
             self.focus_moved.emit(is_inside)
@@ -264,7 +265,7 @@ class ApprovalView(QScrollArea):
         box = ToneBox("care")
         lines = make_column(gap=0)
         for place, (shape, words, answer, hit) in enumerate(reasons):
-            lines.addWidget(self._make_reason_line(shape, words, answer, hit, last=place == count - 1))
+            lines.addWidget(self._make_reason_line(shape, words, answer, hit, is_last=place == count - 1))
         if stale_sentence:
             lines.addWidget(self._make_stale_answer_line(stale_sentence))
         box.setLayout(lines)
@@ -273,9 +274,9 @@ class ApprovalView(QScrollArea):
         return holder
 
     def _make_reason_line(
-        self, shape: str, words: str, answer: str, hit: RiskSignal | None, *, last: bool
+        self, shape: str, words: str, answer: str, hit: RiskSignal | None, *, is_last: bool
     ) -> QWidget:
-        line = Surface(edge="none" if last else "bottom")
+        line = Surface(edge="none" if is_last else "bottom")
         texts = [TextLabel(words, wrap=True, selectable=True)]
         if answer:
             texts.append(TextLabel(answer, "body", "muted", wrap=True, selectable=True))
@@ -401,12 +402,12 @@ class ApprovalView(QScrollArea):
         )
         own_reserve = own_minor if view.record.state in _REFUND_STATES_BEFORE_SENDING else 0
         before = money.refundable + (0 if view.record.set_aside_id is not None else own_reserve)
-        rows, rest = money_facts.make_money_parts(amounts, context, before)
+        rows, remaining_part = money_facts.make_money_parts(amounts, context, before)
         amount = wording.format_amount(-own_minor, money.currency)
         rows.append(MoneyPart(context.translate("money.part.this"), amount, own_minor, "back_hatch", "care"))
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        strip.show_money_parts(rows, rest)
+        strip.show_money_parts(rows, remaining_part)
         return make_titled_panel(context.translate("approvals.money"), strip, heading=3)
 
     def _make_fulfilled_checks_panel(self, view: RefundDetails) -> QWidget:
@@ -468,9 +469,9 @@ class ApprovalView(QScrollArea):
     def _make_result_panel(self, view: RefundDetails) -> QWidget:
         """Return the panel about a decided refund: its state, the reason for it, and the next step."""
         shape, tone = case_words.get_verdict_icon_and_tone(view.explanation)
-        verdict, *rest = record_words.format_explanation(view.explanation, self._context)
+        verdict, *further_sentences = record_words.format_explanation(view.explanation, self._context)
         lines = [TextLabel(verdict, "body", tone, bold=True, wrap=True)]
-        lines += [TextLabel(sentence, wrap=True) for sentence in rest if sentence]
+        lines += [TextLabel(sentence, wrap=True) for sentence in further_sentences if sentence]
         panel, box = ToneBox(tone), make_row(gap=12, margins=(14, 10, 12, 10))
         box.addWidget(ShapeIcon(shape, tone, line="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(*lines, gap=2), 1)

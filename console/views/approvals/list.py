@@ -336,9 +336,10 @@ class ApprovalListPanel(Surface):
         is_automatic: bool = False,
     ) -> None:
         """Show the requests and proposals as cards: first the requests that the acting person can decide, then the
-        proposals that the person can confirm, then the person's own requests, then all that only other people
-        can decide. A selected refund request stays in its place even after it has been decided, until the
-        person selects another card; a decided proposal disappears.
+        proposals that the person can confirm, then the person's own requests, then all that only other people can
+        decide. A selected refund request stays in its place even after it has been decided, until the person selects
+        another card; a decided proposal disappears. `summaries` has the summaries of the first refund requests by
+        refund id.
 
         `is_automatic` is True if the program updates the list and not the person. Then, while the mouse pointer is
         over the list, only the texts of the cards change; cards are added or removed after the pointer has left
@@ -351,15 +352,17 @@ class ApprovalListPanel(Surface):
         groups = self._insert_current_card(self._make_groups(inbox, proposals))
         if is_automatic and self.underMouse() and _list_refs_by_group(groups) != _list_refs_by_group(self._groups):
             self._held_back_inbox = inbox, proposals
-            newer = {card.ref: card for _, cards in groups for card in cards}
-            groups = [(name, tuple(newer.get(card.ref, card) for card in cards)) for name, cards in self._groups]
+            newer_cards = {card.ref: card for _, cards in groups for card in cards}
+            groups = [
+                (name, tuple(newer_cards.get(card.ref, card) for card in cards)) for name, cards in self._groups
+            ]
         self._show_groups(groups)
 
     def show_refund(self, refund: Refund) -> None:
         """Show a newer version of a refund on its card. If the list has no card for it, because the refund was
         decided before the list was read, add one at the end."""
         card = make_refund_card(refund, self._context, self._summaries.get(refund.id))
-        if card.ref not in (shown.ref for shown in self.cards):
+        if card.ref not in (shown_card.ref for shown_card in self.cards):
             self._groups.append(("decided", (card,)))
         groups = [
             (name, tuple(card if old.ref == card.ref else old for old in cards)) for name, cards in self._groups
@@ -368,12 +371,12 @@ class ApprovalListPanel(Surface):
 
     def _show_groups(self, groups: list[CardGroup]) -> None:
         self._groups = groups
-        headed = [(self._context.translate(f"approvals.group.{name}"), cards) for name, cards in groups]
-        self.requests.show_groups(headed)
+        headed_groups = [(self._context.translate(f"approvals.group.{name}"), cards) for name, cards in groups]
+        self.requests.show_groups(headed_groups)
 
     def _make_groups(self, inbox: ApprovalInbox, proposals: WaitingProposals) -> list[CardGroup]:
-        me = self._context.operator or ""
-        own_refunds = [refund for refund in inbox.others if is_same_person(refund.maker, me)]
+        own_name = self._context.operator or ""
+        own_refunds = [refund for refund in inbox.others if is_same_person(refund.maker, own_name)]
         other_refunds = [refund for refund in inbox.others if refund not in own_refunds]
         groups = (
             ("mine", inbox.to_decide, ()),
@@ -387,11 +390,11 @@ class ApprovalListPanel(Surface):
                 name,
                 (
                     *(make_refund_card(refund, context, self._summaries.get(refund.id)) for refund in refunds),
-                    *(make_proposal_card(proposal, context) for proposal in waiting),
+                    *(make_proposal_card(proposal, context) for proposal in waiting_proposals),
                 ),
             )
-            for name, refunds, waiting in groups
-            if refunds or waiting
+            for name, refunds, waiting_proposals in groups
+            if refunds or waiting_proposals
         ]
 
     def _insert_current_card(self, groups: list[CardGroup]) -> list[CardGroup]:
@@ -404,9 +407,9 @@ class ApprovalListPanel(Surface):
         old_name, old_cards = next(group for group in self._groups if current in (card.ref for card in group[1]))
         place = [card.ref for card in old_cards].index(current)
         new_cards = dict(groups).get(old_name, ())
-        kept = old_name, (*new_cards[:place], old_cards[place], *new_cards[place:])
-        rest = [group for group in groups if group[0] != old_name]
-        return sorted((*rest, kept), key=lambda group: _CARD_GROUP_ORDER.index(group[0]))
+        kept_group = old_name, (*new_cards[:place], old_cards[place], *new_cards[place:])
+        other_groups = [group for group in groups if group[0] != old_name]
+        return sorted((*other_groups, kept_group), key=lambda group: _CARD_GROUP_ORDER.index(group[0]))
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)

@@ -52,9 +52,10 @@ _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.AP
 
 class ApprovalsPage(Page):
     """The page with the list of refund requests and proposed outcomes at the left, and the contents of the current
-    one at the right. The selected card of the list is the current request or proposal, on which the keys act.
-    Until the data of a request is read for the first time, the keys of the decisions only show why they do nothing.
-    After a decision, its result stays shown until the person selects another card or opens the page again.
+    one at the right. The selected card of the list is the current request or proposal, on which the keys act. Until
+    the data of a request is read for the first time, the keys of the decisions only show the reason why a decision
+    isn't possible yet. After a decision, its result stays shown until the person selects another card or opens the
+    page again.
 
     `proposal` is the current proposal; None while a refund request is current. A second person confirms a proposal
     with evidence on the page of its record, which the Enter key opens.
@@ -86,8 +87,8 @@ class ApprovalsPage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
-        self.acts = RecordActionHandlers(context, self, in_bar=True)
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.APPROVALS))
+        self.action_handlers = RecordActionHandlers(context, self, in_bar=True)
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.APPROVALS))
         self.inbox = ApprovalInbox((), ())
         self.proposals: tuple[WaitingProposal, ...] = ()
         self.refund_id = 0
@@ -107,21 +108,27 @@ class ApprovalsPage(Page):
 
     def _make_footer(self) -> None:
         translate = self.context.translate
-        self.decline = KeyButton(translate("action.reject"), "D", "danger", binds=False)
-        self.approve = KeyButton(translate("action.approve"), "A", "primary", binds=False)
-        self.withdraw = KeyButton(translate("action.withdraw"), "W", binds=False)
-        self.reads = TextLabel("", "small", "muted", wrap=True)
+        self.decline_button = KeyButton(translate("action.reject"), "D", "danger", binds=False)
+        self.approve_button = KeyButton(translate("action.approve"), "A", "primary", binds=False)
+        self.withdraw_button = KeyButton(translate("action.withdraw"), "W", binds=False)
+        self.reading_notice = TextLabel("", "small", "muted", wrap=True)
         self.disabled_reason_label = TextLabel("", "small", "text", wrap=True)
         self.disabled_reason_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
     def _build_layout(self) -> None:
         head = Surface(edge="bottom")
-        self._first = make_row(self.title, gap=12)
-        self._first.addWidget(self._badges)
-        self._first.setStretch(0, 1)
-        head.setLayout(make_column(self._first, self.request_of_words, gap=2, margins=(24, 12, 24, 10)))
-        self.footer = Surface(raised=True, edge="top")
-        parts = (self.decline, self.withdraw, self.reads, self.disabled_reason_label, self.approve)
+        self._title_row = make_row(self.title, gap=12)
+        self._title_row.addWidget(self._badges)
+        self._title_row.setStretch(0, 1)
+        head.setLayout(make_column(self._title_row, self.request_of_words, gap=2, margins=(24, 12, 24, 10)))
+        self.footer = Surface(is_raised=True, edge="top")
+        parts = (
+            self.decline_button,
+            self.withdraw_button,
+            self.reading_notice,
+            self.disabled_reason_label,
+            self.approve_button,
+        )
         footer = make_row(*parts, gap=12, margins=(24, 8, 24, 8))
         footer.setStretch(2, 2)
         footer.setStretch(3, 3)
@@ -140,10 +147,10 @@ class ApprovalsPage(Page):
         parts_of_request = make_column(self.content, self.bars_below, self.footer, gap=0)
         parts_of_request.setStretch(0, 1)
         right.setLayout(parts_of_request)
-        self._middle = make_row(self.list, right, gap=0)
-        self._middle.setStretch(1, 1)
+        self._middle_layout = make_row(self.list, right, gap=0)
+        self._middle_layout.setStretch(1, 1)
         self.set_page_name(self.context.translate("screen.approvals"))
-        self.add_content(self._middle, 1)
+        self.add_content(self._middle_layout, 1)
         self.add_key_hints()
 
     def _connect_signals(self) -> None:
@@ -156,9 +163,9 @@ class ApprovalsPage(Page):
         self.view.probed.connect(self.probe_payment)
         self.view.risk_signal_opened.connect(self._open_record)
         for key, button, act in (
-            ("D", self.decline, self.open_rejection_dialog),
-            ("A", self.approve, self.open_approval_dialog),
-            ("W", self.withdraw, self.open_withdrawal_dialog),
+            ("D", self.decline_button, self.open_rejection_dialog),
+            ("A", self.approve_button, self.open_approval_dialog),
+            ("W", self.withdraw_button, self.open_withdrawal_dialog),
         ):
             button.clicked.connect(act)
             self.bind_shortcut(key, partial(self.press_button, button))
@@ -185,15 +192,17 @@ class ApprovalsPage(Page):
         the focus is inside it, otherwise those of the list. A decision that the person can't make about the
         shown request is left out.
         """
-        focused = QApplication.focusWidget()
-        is_in_request = focused is not None and (focused is self.view or self.view.isAncestorOf(focused))
+        focused_widget = QApplication.focusWidget()
+        is_in_request = focused_widget is not None and (
+            focused_widget is self.view or self.view.isAncestorOf(focused_widget)
+        )
         hints = self.request_key_hints if is_in_request else self.key_hints
         if self.proposal is not None:
             hints = self.proposal_key_hints
         elif self.shown_view is not None:
-            buttons = {"A": self.approve, "D": self.decline, "W": self.withdraw}
-            hidden = {key for key, button in buttons.items() if button.isHidden()}
-            hints = tuple(hint for hint in hints if not hidden.intersection(hint[0]))
+            buttons = {"A": self.approve_button, "D": self.decline_button, "W": self.withdraw_button}
+            hidden_keys = {key for key, button in buttons.items() if button.isHidden()}
+            hints = tuple(hint for hint in hints if not hidden_keys.intersection(hint[0]))
         self.hint_bar.show_key_hints([(keys, self.context.translate(words)) for keys, words in hints])
 
     @property
@@ -252,13 +261,17 @@ class ApprovalsPage(Page):
             self._show_empty_state()
         decidable_count = sum(not proposal.refusal for proposal in proposals)
         own_count = len(inbox.to_decide) + decidable_count
-        undecided = len(inbox.others) + len(proposals) - decidable_count
-        self.hint_bar.count.show_text(self.context.translate("approvals.count", n=own_count, others=undecided))
+        undecided_count = len(inbox.others) + len(proposals) - decidable_count
+        self.hint_bar.count.show_text(self.context.translate("approvals.count", n=own_count, others=undecided_count))
         self.restore_focus()
 
     def _show_empty_state(self) -> None:
-        translate, undecided = self.context.translate, len(self.inbox.others)
-        words = translate("approvals.empty_others", n=undecided) if undecided else translate("approvals.empty_hint")
+        translate, undecided_count = self.context.translate, len(self.inbox.others)
+        words = (
+            translate("approvals.empty_others", n=undecided_count)
+            if undecided_count
+            else translate("approvals.empty_hint")
+        )
         self.empty_button = KeyButton(translate("action.open_queue"))
         self.empty_button.clicked.connect(self._open_empty_state_queue)
         empty = EmptyState(translate("approvals.empty"), words, shape="check", button=self.empty_button)
@@ -354,7 +367,7 @@ class ApprovalsPage(Page):
         self.list.show_refund(view.record)
         self.list.select_card(("refund", id))
         self.content.setCurrentWidget(self.request_pane)
-        buttons = (self.decline, self.withdraw, self.approve)
+        buttons = (self.decline_button, self.withdraw_button, self.approve_button)
         set_tab_order(self.list.requests, *self.view.focus_stops, *buttons)
         self._update_buttons()
         self.restore_focus()
@@ -375,7 +388,7 @@ class ApprovalsPage(Page):
             )
         )
         old_badges, self._badges = self._badges, make_flow_widget(*make_approval_badges(view, context), gap=8)
-        self._first.replaceWidget(old_badges, self._badges)
+        self._title_row.replaceWidget(old_badges, self._badges)
         old_badges.hide()
         old_badges.deleteLater()
 
@@ -387,7 +400,12 @@ class ApprovalsPage(Page):
         this in the request and disable the approval.
         """
         view = self.shown_view
-        if view is not None and self.isVisible() and self.approve.isEnabled() and self.view.format_stale_answer(view):
+        if (
+            view is not None
+            and self.isVisible()
+            and self.approve_button.isEnabled()
+            and self.view.format_stale_answer(view)
+        ):
             self.view.show_view(view)
         self._update_buttons()
 
@@ -396,34 +414,34 @@ class ApprovalsPage(Page):
         view = self.shown_view
         if view is None:  # no button acts on the previous request
             reason = "screen.reading" if self.proposal is None else "approvals.proposal_hint"
-            for button in (self.decline, self.approve, self.withdraw):
+            for button in (self.decline_button, self.approve_button, self.withdraw_button):
                 button.disable_with_reason(self.context.translate(reason))
             return
         is_own = self.is_own_request(view)
-        undecided = view.record.state is RefundState.REQUESTED
-        self.decline.setVisible(not is_own and undecided)
-        self.approve.setVisible(not is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
-        self.withdraw.setVisible(is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
+        is_undecided = view.record.state is RefundState.REQUESTED
+        self.decline_button.setVisible(not is_own and is_undecided)
+        self.approve_button.setVisible(not is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
+        self.withdraw_button.setVisible(is_own and view.record.state in _REFUND_STATES_BEFORE_SENDING)
         maker = view.record.maker
-        self.reads.show_text(
+        self.reading_notice.show_text(
             self.context.translate("approvals.own")
             if is_own
             else self.context.translate("approvals.maker_reads", maker=maker)
         )
-        self.reads.setVisible(is_own or undecided)
+        self.reading_notice.setVisible(is_own or is_undecided)
         self._show_footer()
         self._show_key_hints()
         for button, disabled_reason in (
-            (self.decline, self._find_disabled_reason(view, "reject")),
-            (self.approve, self.find_approval_disabled_reason(view)),
-            (self.withdraw, self.context.find_disabled_reason("refund_withdraw")),
+            (self.decline_button, self._find_disabled_reason(view, "reject")),
+            (self.approve_button, self.find_approval_disabled_reason(view)),
+            (self.withdraw_button, self.context.find_disabled_reason("refund_withdraw")),
         ):
             if disabled_reason:
                 button.disable_with_reason(disabled_reason)
             else:
                 button.enable_button()
-        offered = self.withdraw if is_own else self.approve
-        self.disabled_reason_label.show_text("" if offered.isHidden() else offered.reason)
+        offered_button = self.withdraw_button if is_own else self.approve_button
+        self.disabled_reason_label.show_text("" if offered_button.isHidden() else offered_button.reason)
 
     @Slot()
     def _show_footer(self) -> None:
@@ -466,9 +484,9 @@ class ApprovalsPage(Page):
         below the list."""
         super().resizeEvent(event)
         side_by_side = self.width() >= _MIN_SIDE_BY_SIDE_WIDTH_PX * current_appearance().scale
-        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-        for box in (self._first, self._middle):
-            box.setDirection(across if side_by_side else down)
+        left_to_right, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        for box in (self._title_row, self._middle_layout):
+            box.setDirection(left_to_right if side_by_side else top_to_bottom)
         for part in (self.list, self.view):
             part.arrange_panels(side_by_side=side_by_side)
 
@@ -478,27 +496,27 @@ class ApprovalsPage(Page):
     def probe_payment(self) -> None:
         """Ask the payment provider for the present state of the payment that the shown refund belongs to."""
         if self.shown_view is not None:
-            self.acts.probe(self.shown_view.payment)
+            self.action_handlers.probe(self.shown_view.payment)
         else:
             self.show_key_refusal(self.context.translate("act.not_for_selected"))
 
     @Slot()
     def open_approval_dialog(self) -> None:
         """Open the dialog in which the person approves the shown refund; do nothing if the button is disabled."""
-        if self.shown_view is not None and self.approve.isEnabled():
-            self.acts.approve(self.shown_view)
+        if self.shown_view is not None and self.approve_button.isEnabled():
+            self.action_handlers.approve(self.shown_view)
 
     @Slot()
     def open_rejection_dialog(self) -> None:
         """Open the dialog in which the person rejects the shown refund; do nothing if the button is disabled."""
-        if self.shown_view is not None and self.decline.isEnabled():
-            self.acts.reject(self.shown_view)
+        if self.shown_view is not None and self.decline_button.isEnabled():
+            self.action_handlers.reject(self.shown_view)
 
     @Slot()
     def open_withdrawal_dialog(self) -> None:
         """Open the dialog in which the person withdraws the shown refund; do nothing if the button is disabled."""
-        if self.shown_view is not None and self.withdraw.isEnabled():
-            self.acts.withdraw(self.shown_view)
+        if self.shown_view is not None and self.withdraw_button.isEnabled():
+            self.action_handlers.withdraw(self.shown_view)
 
     @Slot(str, int)
     def _open_record(self, kind: str, id: int) -> None:
@@ -511,13 +529,13 @@ class ApprovalsPage(Page):
     @Slot()
     def _copy_summary(self) -> None:
         if self.shown_view is not None:
-            self.acts.copy_text(self.shown_view.payment.merchant_payment_id)
+            self.action_handlers.copy_text(self.shown_view.payment.merchant_payment_id)
 
 
 def _read_waiting_decisions(
     services: "Console",
 ) -> tuple[ApprovalInbox, tuple[WaitingProposal, ...], Mapping[int, RefundRequestSummary]]:
-    """Read the refund requests and proposed outcomes that wait for a second person, and the summaries of the first
+    """Return the refund requests and proposed outcomes that wait for a second person, and the summaries of the first
     requests by refund id."""
     inbox, proposals = services.refunds.read_inbox(), services.recovery.list_proposals()
     ids = [refund.id for refund in (*inbox.to_decide, *inbox.others)]

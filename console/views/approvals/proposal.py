@@ -41,7 +41,7 @@ class ProposalPanel(QWidget):
         head = Surface(edge="bottom")
         head.setLayout(make_column(self._title, margins=(_CONTENT_MARGIN_PX, 12, _CONTENT_MARGIN_PX, 10)))
         self._facts: QWidget = make_fact_list()
-        self._box = make_column(
+        self._layout = make_column(
             self._facts,
             self.words,
             make_row(self.open_button, None),
@@ -50,7 +50,7 @@ class ProposalPanel(QWidget):
             margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16),
         )
         layout = make_column(head, gap=0)
-        layout.addLayout(self._box, 1)
+        layout.addLayout(self._layout, 1)
         self.setLayout(layout)
 
     def show_proposal(self, proposal: WaitingProposal) -> None:
@@ -73,7 +73,7 @@ class ProposalPanel(QWidget):
                 ),
             ),
         )
-        self._box.replaceWidget(old_facts, self._facts)
+        self._layout.replaceWidget(old_facts, self._facts)
         old_facts.hide()
         old_facts.deleteLater()
         self.words.show_text(format_proposal_refusal(proposal, context) or translate("approvals.proposal_hint"))

@@ -57,9 +57,9 @@ class AuditPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.audit"), translate("audit_screen.sentence"))
-        self.verify = KeyButton(translate("action.verify"), "V", icon="shield", binds=False)
-        self.verify.clicked.connect(self._verify_trail)
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.AUDIT))
+        self.verify_button = KeyButton(translate("action.verify"), "V", icon="shield", binds=False)
+        self.verify_button.clicked.connect(self._verify_trail)
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.AUDIT))
         self.rows = PagedModel(_make_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)
         self.table = FittedTable(self.rows, translate("screen.audit"), hideable_columns=("chain",))
         ColumnWidthStorage(context, self.table, "audit")
@@ -68,13 +68,15 @@ class AuditPage(Page):
         self.rows.failed.connect(self.show_reading_failure)
         margin = tokens().px("spacing", "page_margin")
         tools = Surface(edge="bottom")
-        whose = TextLabel(translate("audit_screen.whose"), "small", "muted", wrap=True)
-        tools.setLayout(make_row(self.verify, self.export.button, 8, whose, margins=(margin, 8, margin, 8)))
+        owner_label = TextLabel(translate("audit_screen.whose"), "small", "muted", wrap=True)
+        tools.setLayout(
+            make_row(self.verify_button, self.exporter.button, 8, owner_label, margins=(margin, 8, margin, 8))
+        )
         self.add_content(self.head)
         self.add_content(tools)
         self.add_content(self.table, 1)
         self.add_key_hints()
-        self.add_button_shortcut(self.verify)
+        self.add_button_shortcut(self.verify_button)
 
     def show_route(self, route: object) -> None:
         if self.rows.rowCount() == 0:
@@ -110,7 +112,7 @@ class AuditPage(Page):
 
     @Slot()
     def _verify_trail(self) -> None:
-        self.verify.set_busy(self.context.translate("audit_screen.verifying"))
+        self.verify_button.set_busy(self.context.translate("audit_screen.verifying"))
         self.context.run_read(
             lambda services: services.audit.verify_chains(),
             self._show_verified_toast,
@@ -120,15 +122,15 @@ class AuditPage(Page):
         )
 
     def _show_verified_toast(self, rows: int) -> None:
-        self.verify.enable_button()
-        words_ = self.context.translate("audit_screen.verified", rows=rows)
+        self.verify_button.enable_button()
+        sentence = self.context.translate("audit_screen.verified", rows=rows)
         self.show_bar(
             "verify",
-            NotificationBar(self.context.translate("audit_screen.unbroken"), words_, tone="good", shape="shield"),
+            NotificationBar(self.context.translate("audit_screen.unbroken"), sentence, tone="good", shape="shield"),
         )
 
     def _show_broken_trail(self, failure: Failure) -> None:
-        self.verify.enable_button()
+        self.verify_button.enable_button()
         lead = self.context.translate(
             "audit_screen.broken_lead" if failure.code == ErrorCode.AUDIT_BROKEN else "screen.not_read"
         )

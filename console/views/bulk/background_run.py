@@ -30,10 +30,10 @@ def execute_run_in_background(
     """
 
     def execute_run(services: "Console", request_id: str, report: ProgressReporter) -> tuple[BulkRun, BulkProgress]:
-        executed = services.bulk.run(
+        executed_run = services.bulk.run(
             run.id, max_rows, should_leave=lambda: report.is_cancelled, request_id=request_id
         )
-        return executed, services.bulk.count_results(run.id)
+        return executed_run, services.bulk.count_results(run.id)
 
     def report_end(end: tuple[BulkRun, BulkProgress]) -> None:
         context.toast_requested.emit(_make_end_toast(context, *end))

@@ -96,11 +96,11 @@ class BulkDialog(BulkRunDialog):
         self.show_dry_run(run)
 
     def _show_creation_failure(self, failure: Failure) -> None:
-        context, written = self._context, self.words_field.text() if self.words_field is not None else ""
+        context, written_text = self._context, self.words_field.text() if self.words_field is not None else ""
         self.allow_acting_again(context.translate("action.close"))
         bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="square_bang")
         if self._request is not None and self._request.action is BulkAction.NOTE:
-            self._show_note_form(self._request, bar, draft_text=written)
+            self._show_note_form(self._request, bar, draft_text=written_text)
             return
         self.show_title(context.translate("act.refused"))
         self.show_widgets_in_column(bar)
@@ -158,10 +158,12 @@ class BulkDialog(BulkRunDialog):
         context, run = self._context, self.run
         count = self.plan.chosen_plan.row_counts.get(ForecastKind.WOULD_RUN, 0)
         frozen = context.translate("bulk.frozen", name=run.name, at=run.made_at)
-        what = run.action.value
-        title = f"bulk.title.{what}" if count else f"bulk.nothing.{what}"
+        action_name = run.action.value
+        title = f"bulk.title.{action_name}" if count else f"bulk.nothing.{action_name}"
         self.show_title(context.translate(title, n=count), frozen)
-        self.act_button.show_text(context.translate(f"bulk.act.{what}" if count else f"bulk.action.{what}", n=count))
+        self.act_button.show_text(
+            context.translate(f"bulk.act.{action_name}" if count else f"bulk.action.{action_name}", n=count)
+        )
         if count:
             self._disabled_reason = ""
             self.hint.show_text(context.translate("dialog.enter_cancels"))
@@ -173,9 +175,9 @@ class BulkDialog(BulkRunDialog):
     def _begin_run(self) -> None:
         if self.plan is None or self.run is None or self.is_busy:
             return
-        run, most = self.run, self.plan.max_rows
+        run, max_rows = self.run, self.plan.max_rows
         self.task = background_run.execute_run_in_background(
-            self._context, run, most, self.read_final_result, self.show_run_refusal
+            self._context, run, max_rows, self.read_final_result, self.show_run_refusal
         )
         self.begun.emit()
         self.plan = None

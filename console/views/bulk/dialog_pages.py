@@ -58,15 +58,15 @@ class BulkPlanPage(QWidget):
         translate, run = context.translate, plan.run
         self.chosen_plan = plan
         self.size_choice = DropDownList(translate("bulk.size"))
-        for most in (len(plan.rows), *(size for size in BULK_ROW_COUNT_OPTIONS if size < len(plan.rows))):
+        for max_rows in (len(plan.rows), *(size for size in BULK_ROW_COUNT_OPTIONS if size < len(plan.rows))):
             key = "bulk.size.first" if self.size_choice.count() else "bulk.size.all"
-            self.size_choice.addItem(translate(key, n=most), most)
+            self.size_choice.addItem(translate(key, n=max_rows), max_rows)
         self.size_choice.currentIndexChanged.connect(self._show_selected_rows)
         self.totals = TextLabel("", bold=True, wrap=True)
         self.time = TextLabel("", "small", "muted", wrap=True)
         label = TextLabel(translate("bulk.size"), "body", "muted")
         label.setBuddy(self.size_choice)
-        what = TextLabel(translate(f"bulk.what.{run.action.value}"), wrap=True)
+        action_label = TextLabel(translate(f"bulk.what.{run.action.value}"), wrap=True)
         note = TextLabel(translate("bulk.note_words", words=run.words or ""), "body", "muted", wrap=True)
         note.setVisible(run.words is not None)
         self.table = _make_bulk_row_table(
@@ -78,7 +78,7 @@ class BulkPlanPage(QWidget):
         )
         self.table.rows.read_query(self._read_plan_rows)
         sizes = make_row(label, self.size_choice, None, gap=8)
-        self.setLayout(make_column(what, note, sizes, self.totals, self.time, self.table, gap=8))
+        self.setLayout(make_column(action_label, note, sizes, self.totals, self.time, self.table, gap=8))
         self._show_selected_rows()
 
     @property
@@ -121,13 +121,13 @@ class BulkProgressPage(QWidget):
         self.progress = TextLabel("", "panel_title", heading=0)
         self.tally = TextLabel("", "body", "muted", wrap=True)
         self.filter = DropDownList(translate("bulk.filter"))
-        for only in _ROW_RESULT_FILTERS:
-            self.filter.addItem(translate(f"bulk.filter.{only or 'all'}"), only)
+        for filter_name in _ROW_RESULT_FILTERS:
+            self.filter.addItem(translate(f"bulk.filter.{filter_name or 'all'}"), filter_name)
         self.filter.currentIndexChanged.connect(self._filter_rows)
-        self.export = ListExporter(context, self, self._make_export_request)
-        self.discard = bind_button_to_worker(context, KeyButton(translate("bulk.discard")))
-        self.discard.clicked.connect(self.discard_requested)
-        self.discard.hide()
+        self.exporter = ListExporter(context, self, self._make_export_request)
+        self.discard_button = bind_button_to_worker(context, KeyButton(translate("bulk.discard")))
+        self.discard_button.clicked.connect(self.discard_requested)
+        self.discard_button.hide()
         self.table = _make_bulk_row_table(
             context,
             _make_result_columns(context, run.action),
@@ -135,13 +135,13 @@ class BulkProgressPage(QWidget):
             translate("bulk.rows"),
             run.size,
         )
-        self._box = make_column(self.bar, gap=0)
+        self._bar_layout = make_column(self.bar, gap=0)
         label = TextLabel(translate("bulk.filter"), "body", "muted")
         label.setBuddy(self.filter)
         line = make_flow_widget(
-            label, self.filter, self.export.button, self.discard, ReasonLabel(self.discard), gap=8
+            label, self.filter, self.exporter.button, self.discard_button, ReasonLabel(self.discard_button), gap=8
         )
-        self.setLayout(make_column(self._box, self.progress, self.tally, line, self.table, gap=8))
+        self.setLayout(make_column(self._bar_layout, self.progress, self.tally, line, self.table, gap=8))
         self._filter_rows()
 
     def show_run(self, item: BulkRunItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
@@ -152,7 +152,7 @@ class BulkProgressPage(QWidget):
         if status != self._status:
             self._status = status
             old_bar, self.bar = self.bar, NotificationBar("", status.words, tone=status.tone, shape=status.shape)
-            self._box.replaceWidget(old_bar, self.bar)
+            self._bar_layout.replaceWidget(old_bar, self.bar)
             old_bar.deleteLater()
         words = context.translate("bulk.progress", done=bulk_progress.done_count, of=bulk_progress.row_count)
         if words != self.progress.plain:
@@ -171,8 +171,8 @@ class BulkProgressPage(QWidget):
 
     @Slot()
     def _filter_rows(self) -> None:
-        read = partial(_read_result_rows, run_id=self._run.id, result_filter=self.result_filter)
-        self.table.rows.read_query(self._context.make_page_reader(read))
+        read_rows = partial(_read_result_rows, run_id=self._run.id, result_filter=self.result_filter)
+        self.table.rows.read_query(self._context.make_page_reader(read_rows))
 
     def _make_export_request(self) -> ExportRequest:
         return ExportRequest(ListName.BULK, str(self._run.id), self.result_filter or "")
@@ -252,13 +252,13 @@ def _make_plan_columns(context: WindowContext, action: BulkAction) -> list[Colum
     def format_reason(forecast: RowForecast) -> str:
         return bulk_words.format_bulk_reason(forecast.reason, forecast.blocking_person, context)
 
-    longest = max(
+    longest_word = max(
         (context.translate(f"bulk.verdict.{name}") for name in (f"would.{action.value}", "skip", "refused")), key=len
     )
     state = Column(
         "verdict",
         context.translate("bulk.column.verdict"),
-        measure_column_width(longest, 44),
+        measure_column_width(longest_word, 44),
         make_verdict_cell,
         "state",
     )
@@ -275,7 +275,7 @@ def _make_result_columns(context: WindowContext, action: BulkAction) -> list[Col
     def format_reason(line: BulkRowWithRecord) -> str:
         return bulk_words.format_bulk_row_reason(line.row, context)
 
-    longest = max(
+    longest_word = max(
         (
             bulk_words.get_row_outcome_word(name, action, context)
             for name in (*bulk_words.BULK_ROW_RESULT_NAMES, "none")
@@ -283,7 +283,11 @@ def _make_result_columns(context: WindowContext, action: BulkAction) -> list[Col
         key=len,
     )
     outcome = Column(
-        "result", context.translate("column.result"), measure_column_width(longest, 44), make_result_cell, "state"
+        "result",
+        context.translate("column.result"),
+        measure_column_width(longest_word, 44),
+        make_result_cell,
+        "state",
     )
     now = Column("state", context.translate("bulk.column.state_now"), 116, make_present_state_cell, "state")
     *names, result_column, reason = _make_bulk_row_columns(

@@ -92,14 +92,14 @@ class BulkRunDialog(DialogFrame):
         self._button_text_number += 1
         number = self._button_text_number
 
-        def allow() -> None:
+        def allow_press() -> None:
             if number != self._button_text_number:
                 return  # the button has another meaning by now
             self._act_function, self._is_act_delayed = on_press, False
             if not self._disabled_reason and not self.is_busy:
                 self.act_button.enable_button()
 
-        QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, allow)
+        QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, allow_press)
 
     # -- progress and result
 
@@ -137,10 +137,10 @@ class BulkRunDialog(DialogFrame):
             return
         self._is_reading, run_id = True, self.run.id
 
-        def read(services: "Console") -> tuple[BulkRunItem, BulkProgress]:
+        def read_run_and_progress(services: "Console") -> tuple[BulkRunItem, BulkProgress]:
             return services.bulk.read_item(run_id), services.bulk.count_results(run_id)
 
-        self._context.run_read(read, self._show_progress, self._show_progress_failure, owner=self)
+        self._context.run_read(read_run_and_progress, self._show_progress, self._show_progress_failure, owner=self)
 
     def _show_progress(self, answer: tuple[BulkRunItem, BulkProgress]) -> None:
         item, bulk_progress = answer
@@ -149,10 +149,10 @@ class BulkRunDialog(DialogFrame):
             return
         runs_here = self.is_running_here
         self.outcome.show_run(item, bulk_progress, runs_here=runs_here)
-        running = runs_here or item.run.state == "running"
-        if not running:
+        is_running = runs_here or item.run.state == "running"
+        if not is_running:
             self._timer.stop()
-        self._show_run_button(item.run, running=running)
+        self._show_run_button(item.run, running=is_running)
 
     def _show_run_button(self, run: BulkRun, *, running: bool) -> None:
         """Show the button for the action that the run's state allows: stop for a running run, resume for a stopped
@@ -183,11 +183,11 @@ class BulkRunDialog(DialogFrame):
     def _show_discard_button(self, run: BulkRun, state: str) -> None:
         if self.outcome is None:
             return
-        self.outcome.discard.setVisible(state not in ("running", "done"))
+        self.outcome.discard_button.setVisible(state not in ("running", "done"))
         if is_same_person(run.made_by, self._context.operator or ""):
-            self.outcome.discard.enable_button()
+            self.outcome.discard_button.enable_button()
         else:
-            self.outcome.discard.disable_with_reason(
+            self.outcome.discard_button.disable_with_reason(
                 self._context.translate("error.not_allowed.bulk_discard", maker=run.made_by)
             )
 

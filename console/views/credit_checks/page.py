@@ -85,7 +85,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         self.documents.show_documents(facts.make_document_summaries(view, context))
         self.tabs.show_view(view)
         # One button for one action: the line "you can" has it, if the PDF is what helps now.
-        self.documents.set_right_widget_visible(shown="open_pdf" not in self.list_helpful_actions(view))
+        self.documents.set_right_widget_visible(is_visible="open_pdf" not in self.list_helpful_actions(view))
         if record.pdf_file_path:
             self.pdf_button.enable_button()
         else:
@@ -93,8 +93,8 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
 
     def fit_panel_strips(self) -> None:
         super().fit_panel_strips()
-        if (around := self.parentWidget()) is not None:
-            self.documents.fit_width(around.width() - 2 * tokens().px("spacing", "page_margin"))
+        if (parent_widget := self.parentWidget()) is not None:
+            self.documents.fit_width(parent_widget.width() - 2 * tokens().px("spacing", "page_margin"))
 
     def list_focus_stops_below(self) -> tuple[QWidget, ...]:
         return (self.pdf_button,)
@@ -118,8 +118,10 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         self._difference = facts.format_differences(before.record, view.record, context)
         button = KeyButton(context.translate("action.show_difference"), kind="inline")
         button.clicked.connect(self._show_difference_in_bar)
-        who = words.get_actor_name(last_entry.actor, context)
-        self.show_change_bar(context.translate("record.changed_by", who=who, at=last_entry.at, fields=fields), button)
+        actor_name = words.get_actor_name(last_entry.actor, context)
+        self.show_change_bar(
+            context.translate("record.changed_by", who=actor_name, at=last_entry.at, fields=fields), button
+        )
 
     @Slot()
     def _show_difference_in_bar(self) -> None:
@@ -140,13 +142,13 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         record = view.record
         match name:
             case "probe":
-                self.acts.probe(record)
+                self.action_handlers.probe(record)
             case "refetch":
-                self.acts.refetch(record)
+                self.action_handlers.refetch(record)
             case "resolve":
-                self.acts.resolve(record, self.action_bar.find_proposer(view))
+                self.action_handlers.resolve(record, self.action_bar.find_proposer(view))
             case "renew" | "purchase":
-                self.acts.purchase(record.corporation_number, record.client_id)
+                self.action_handlers.purchase(record.corporation_number, record.client_id)
             case "open_pdf":
                 self._open_pdf()
             case "successor":

@@ -63,7 +63,7 @@ class CreditCheckTabs(RecordTabs):
         self._document_rows: list[DocumentRow] = []
         self._page_counts: Mapping[str, int] = {}
         self._counted_keys: set[str] = set()
-        self._counting: TaskHandle | None = None
+        self._counting_task: TaskHandle | None = None
         self._document_table = _make_document_table(context)
         self._compare_button = KeyButton(context.translate("action.compare"))
         self._attempts = TimelineList(
@@ -126,14 +126,14 @@ class CreditCheckTabs(RecordTabs):
     @Slot()
     def _read_page_counts(self) -> None:
         """If the tab of documents is open and shows a PDF that wasn't counted yet, count the pages of the credit
-        check's newest PDFs. A child process reads the files, so this isn't done for a page whose documents are not
-        looked at."""
+        check's newest PDFs. A child process reads the files, so this is only done when the person opens the tab of
+        the documents."""
         record_id = self._record_id
         shas = {row.key for row in self._document_rows if row.document is not None}
         if self.current_name != "documents" or record_id is None or shas <= self._counted_keys:
             return
         self._counted_keys = shas
-        self._counting = self._context.run_read(
+        self._counting_task = self._context.run_read(
             lambda services: services.pdfs.count_pages(record_id),
             lambda counts: self._show_page_counts(record_id, counts),
             lambda _: self._forget_failed_count(record_id),  # the table shows no number of pages
@@ -144,9 +144,9 @@ class CreditCheckTabs(RecordTabs):
     def _cancel_counting(self) -> None:
         """Forget the numbers of pages of the former record, and cancel the counting of its pages."""
         self._page_counts, self._counted_keys = {}, set()
-        if self._counting is not None:
-            self._counting.cancel()
-            self._counting = None
+        if self._counting_task is not None:
+            self._counting_task.cancel()
+            self._counting_task = None
 
     def _forget_failed_count(self, record_id: int) -> None:
         """Let the pages be counted again when the record is read again."""

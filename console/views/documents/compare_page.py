@@ -74,7 +74,7 @@ class PdfComparisonPage(Page):
         self.title = TitleLabel()
         self.summary = TextLabel("", "body", "muted", wrap=True)
         self.position = TextLabel("", "data", "muted")
-        self.back = KeyButton(translate("action.back"), "Esc", binds=False)
+        self.back_button = KeyButton(translate("action.back"), "Esc", binds=False)
         self.old_words, self.new_words = (TextLabel("", "small", "muted", wrap=True) for _ in range(2))
         self.old_view = PdfPageView(translate("compare.old"))
         self.new_view = PdfPageView(translate("compare.new"))
@@ -83,7 +83,7 @@ class PdfComparisonPage(Page):
         )
         self._rows = TableOrEmptyState(self.list, EmptyState(translate("compare.empty"), shape="check"))
         head = Surface(edge="bottom")
-        first_line = make_row(self.title, None, self.position, self.back, gap=8)
+        first_line = make_row(self.title, None, self.position, self.back_button, gap=8)
         line = make_column(first_line, self.summary, gap=4, margins=(margin, 12, margin, 12))
         head.setLayout(line)
         sides = QSplitter(Qt.Orientation.Horizontal)
@@ -99,7 +99,7 @@ class PdfComparisonPage(Page):
         self.add_content(sides, 3)
         self.add_content(self._rows, 1)
         self.add_key_hints()
-        self.back.clicked.connect(self._go_back)
+        self.back_button.clicked.connect(self._go_back)
         self.list.current_changed.connect(self._show_current_difference)
         self.list.rows.page_applied.connect(self._select_first_difference)
         for keys, act in (
@@ -170,7 +170,7 @@ class PdfComparisonPage(Page):
     def _compare_versions(self, documents: "PdfComparison") -> None:
         cancelled = self._cancelled = threading.Event()
 
-        def compare(report: ProgressReporter) -> DocumentComparison:
+        def compare_pdfs(report: ProgressReporter) -> DocumentComparison:
             def report_compared_pages(page: int, pages: int) -> None:
                 if cancelled.is_set() or report.is_cancelled:
                     raise Cancelled
@@ -179,7 +179,7 @@ class PdfComparisonPage(Page):
             return documents.compare(report_compared_pages)
 
         self.context.runner.watch(
-            compare,
+            compare_pdfs,
             partial(self._show_comparison, documents),
             partial(self._show_comparison_failure, documents),
             self._show_progress,

@@ -79,7 +79,7 @@ class PdfPage(Page):
         self._zoom_index = (
             _PAGE_ZOOMS_PERCENT.index(int(percent)) if percent in _PAGE_ZOOMS_PERCENT else _DEFAULT_PAGE_ZOOM_INDEX
         )
-        self._fit = context.preferences.text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
+        self._page_fit = context.preferences.text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
         self.quarter_turns = 0
         self._aspect = 2**0.5  # height by width of the visible page, as it is turned
         self._hits: tuple[PageHit, ...] = ()
@@ -102,11 +102,11 @@ class PdfPage(Page):
 
     def _build_toolbar(self) -> None:
         translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
-        self.back = KeyButton(translate("action.back"), "Esc", binds=False)
+        self.back_button = KeyButton(translate("action.back"), "Esc", binds=False)
         self.previous = IconButton("arrow_up", translate("action.previous_page"))
         self.next = IconButton("arrow_down", translate("action.next_page"))
-        self.smaller = KeyButton(translate("action.zoom_out"), "-", "tool", binds=False)
-        self.larger = KeyButton(translate("action.zoom_in"), "+", "tool", binds=False)
+        self.zoom_out_button = KeyButton(translate("action.zoom_out"), "-", "tool", binds=False)
+        self.zoom_in_button = KeyButton(translate("action.zoom_in"), "+", "tool", binds=False)
         self.text_button = KeyButton(translate("action.pdf_text"), "T", "tool", binds=False)
         self.fit_width = KeyButton(translate("action.fit_width"), "W", "tool", binds=False)
         self.fit_page = KeyButton(translate("action.fit_page"), "H", "tool", binds=False)
@@ -123,14 +123,23 @@ class PdfPage(Page):
         sizes.setLayout(make_row(self.fit_width, self.fit_page, self.rotate, gap=8))
         find.setLayout(make_row(label, self.search, self.match_count, gap=8))
         steps.setLayout(
-            make_row(self.previous, self.position, self.next, 16, self.smaller, self.zoom_words, self.larger, gap=8)
+            make_row(
+                self.previous,
+                self.position,
+                self.next,
+                16,
+                self.zoom_out_button,
+                self.zoom_words,
+                self.zoom_in_button,
+                gap=8,
+            )
         )
         head = Surface()
         self.form_words = TextLabel(translate("pdf.safe"), "body", "muted", wrap=True)
-        head_row = make_row(self.title, 8, self.form_words, self.back, gap=4, margins=(margin, 12, margin, 12))
+        head_row = make_row(self.title, 8, self.form_words, self.back_button, gap=4, margins=(margin, 12, margin, 12))
         head_row.setStretch(2, 1)
         head.setLayout(head_row)
-        tools = Surface(raised=True, edge="bottom")
+        tools = Surface(is_raised=True, edge="bottom")
         copies = (self.save_button, self.print_button)
         flow = make_flow_widget(steps, sizes, self.text_button, self.compare_button, *copies, find, gap=16)
         tools.setLayout(make_column(flow, margins=(margin, 8, margin, 8)))
@@ -140,11 +149,11 @@ class PdfPage(Page):
         self.add_key_hints()
 
     def _connect_signals(self) -> None:
-        acts: list[tuple[object, Callable[[], object]]] = [
+        signal_handlers: list[tuple[object, Callable[[], object]]] = [
             (self.previous.clicked, self.show_previous_page),
             (self.next.clicked, self.show_next_page),
-            (self.smaller.clicked, self.zoom_out),
-            (self.larger.clicked, self.zoom_in),
+            (self.zoom_out_button.clicked, self.zoom_out),
+            (self.zoom_in_button.clicked, self.zoom_in),
             (self.text_button.clicked, self.toggle_text_view),
             (self.compare_button.clicked, self._compare_versions),
             (self.save_button.clicked, self.choose_save_path),
@@ -152,12 +161,12 @@ class PdfPage(Page):
             (self.fit_width.clicked, self.fit_page_width),
             (self.fit_page.clicked, self.fit_whole_page),
             (self.rotate.clicked, self.rotate_pages),
-            (self.back.clicked, self._go_back),
+            (self.back_button.clicked, self._go_back),
             (self.search.returnPressed, self._search_text),
         ]
-        for signal, act in acts:
-            signal.connect(act)  # type: ignore[attr-defined]  # a Qt signal
-        for keys, act in (
+        for signal, handler in signal_handlers:
+            signal.connect(handler)  # type: ignore[attr-defined]  # a Qt signal
+        for keys, handler in (
             ("PgUp", self.show_previous_page),
             ("PgDown", self.show_next_page),
             ("T", self.toggle_text_view),
@@ -172,7 +181,7 @@ class PdfPage(Page):
             ("Ctrl+F", self._focus_search_field),
             ("=", self.zoom_in),
         ):
-            self.bind_shortcut(keys, act)
+            self.bind_shortcut(keys, handler)
 
     # -- which document
 
@@ -269,7 +278,14 @@ class PdfPage(Page):
         self.text_button.show_text(translate("action.pdf_pages" if self.shows_text else "action.pdf_text"))
         self.form_words.show_text(translate("pdf.text_words" if self.shows_text else "pdf.safe"))
         announce(self.form_words, self.form_words.plain, is_stored=False)
-        for tool in (self.smaller, self.zoom_words, self.larger, self.fit_width, self.fit_page, self.rotate):
+        for tool in (
+            self.zoom_out_button,
+            self.zoom_words,
+            self.zoom_in_button,
+            self.fit_width,
+            self.fit_page,
+            self.rotate,
+        ):
             tool.setVisible(not self.shows_text)
         self._hits, self._hit_index, self._matches, self._searched_text = (), -1, [], ""
         self.match_count.show_text("")
@@ -338,9 +354,9 @@ class PdfPage(Page):
         the page is fitted to its width or height."""
         view = self.canvas.viewport()
         room = self.canvas.width() - _PAGE_FIT_MARGIN_PX
-        if self._fit == _FIT_TO_PAGE:
+        if self._page_fit == _FIT_TO_PAGE:
             room = min(room, round((max(view.height(), 1) - _PAGE_FIT_MARGIN_PX) / self._aspect))
-        elif self._fit != _FIT_TO_WIDTH:
+        elif self._page_fit != _FIT_TO_WIDTH:
             return round(_FULL_SIZE_PAGE_WIDTH_PX * _PAGE_ZOOMS_PERCENT[self._zoom_index] / 100)
         return max(room, _MIN_PAGE_WIDTH_PX)
 
@@ -351,7 +367,7 @@ class PdfPage(Page):
             has_other_form = abs(shown_aspect - self._aspect) > 0.01
             self._aspect = shown_aspect
             width = self._compute_shown_width_px()
-            if has_other_form and (self._fit or self.quarter_turns % 2):
+            if has_other_form and (self._page_fit or self.quarter_turns % 2):
                 self._render_page()  # at the resolution of its true width
             current_hit = self._hits[self._hit_index] if 0 <= self._hit_index < len(self._hits) else None
             boxes = [box for hit in self._hits if hit.page == index for box in hit.boxes]
@@ -387,10 +403,12 @@ class PdfPage(Page):
     def _change_zoom(self, step: int) -> None:
         """Show the next larger (`step` 1) or smaller (−1) zoom and store it as the person's preference. If the
         page was fitted to the view, use the nearest zoom in this direction."""
-        if self._fit:
+        if self._page_fit:
             percent = 100 * self._compute_shown_width_px() / _FULL_SIZE_PAGE_WIDTH_PX
-            nearest = [place for place, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
-            self._zoom_index = (nearest[0] if step > 0 else nearest[-1]) if nearest else self._zoom_index
+            zoom_indexes = [place for place, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
+            self._zoom_index = (
+                (zoom_indexes[0] if step > 0 else zoom_indexes[-1]) if zoom_indexes else self._zoom_index
+            )
         else:
             self._zoom_index = min(max(self._zoom_index + step, 0), len(_PAGE_ZOOMS_PERCENT) - 1)
         self._store_and_apply_fit_mode("")
@@ -404,7 +422,7 @@ class PdfPage(Page):
         self._store_and_apply_fit_mode(_FIT_TO_PAGE)
 
     def _store_and_apply_fit_mode(self, fit: str) -> None:
-        self._fit = fit
+        self._page_fit = fit
         self.context.preferences.store(_PAGE_FIT_PREFERENCE_NAME, fit or None)
         self.context.preferences.store(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[self._zoom_index])
         self._render_page()
@@ -421,7 +439,7 @@ class PdfPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self._fit and self.canvas.has_page:
+        if self._page_fit and self.canvas.has_page:
             self._render_page()
 
     # -- search

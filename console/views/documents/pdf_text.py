@@ -74,12 +74,12 @@ def find_text_matches(text: str, words: str) -> list[tuple[int, int]]:
     width, case and white space, as the search on the page images does."""
     letters = [(form, place) for place, letter in enumerate(text) for form in _normalize_letter(letter)]
     plain = "".join(form for form, _ in letters)
-    searched = "".join(form for letter in words for form in _normalize_letter(letter))
+    searched_text = "".join(form for letter in words for form in _normalize_letter(letter))
     matches: list[tuple[int, int]] = []
-    at = plain.find(searched) if searched else -1
+    at = plain.find(searched_text) if searched_text else -1
     while at >= 0:
-        matches.append((letters[at][1], letters[at + len(searched) - 1][1] + 1))
-        at = plain.find(searched, at + len(searched))
+        matches.append((letters[at][1], letters[at + len(searched_text) - 1][1] + 1))
+        at = plain.find(searched_text, at + len(searched_text))
     return matches
 
 

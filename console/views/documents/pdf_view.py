@@ -122,7 +122,7 @@ class _PdfPageSheet(QWidget):
         self.image: QImage | None = None
         self.message_text = ""
         self._boxes: Sequence[PageBox] = ()
-        self._current: Sequence[PageBox] = ()
+        self._current_hit_boxes: Sequence[PageBox] = ()
         self.marks: Sequence[PdfPageMark] = ()
         self.resize(480, 120)
 
@@ -138,7 +138,7 @@ class _PdfPageSheet(QWidget):
         # A copy is needed, because QImage doesn't keep the bytes of `page` alive; a turned image is one.
         image = QImage(page.pixels, page.width, page.height, page.width * 3, QImage.Format.Format_RGB888)
         self.image = image.transformed(QTransform().rotate(90 * quarter_turns)) if quarter_turns else image.copy()
-        self.message_text, self._boxes, self._current, self.marks = "", boxes, current, marks
+        self.message_text, self._boxes, self._current_hit_boxes, self.marks = "", boxes, current, marks
         height = round(width * self.image.height() / self.image.width())
         self.resize(width + 2 * _PAGE_MARGIN_PX, height + 2 * _PAGE_MARGIN_PX)
         self.update()
@@ -162,7 +162,10 @@ class _PdfPageSheet(QWidget):
         painter.drawImage(sheet, self.image)
         # The colour of a match is multiplied with the page: black letters stay black, white paper takes the colour.
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
-        for boxes, colour in ((self._boxes, _SEARCH_MATCH_COLOUR), (self._current, _CURRENT_SEARCH_MATCH_COLOUR)):
+        for boxes, colour in (
+            (self._boxes, _SEARCH_MATCH_COLOUR),
+            (self._current_hit_boxes, _CURRENT_SEARCH_MATCH_COLOUR),
+        ):
             for box in boxes:
                 painter.fillRect(_scale_box(box, sheet), colour)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)

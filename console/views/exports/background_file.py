@@ -56,9 +56,9 @@ class BackgroundFileWriter(QObject):
 
             return context.bind_services(lambda services: call(services, show_progress))()
 
-        def show_written(written: WrittenFile) -> None:
+        def show_written(written_file: WrittenFile) -> None:
             self._end_writing()
-            context.toast_requested.emit(make_toast(written))
+            context.toast_requested.emit(make_toast(written_file))
 
         context.runner.watch(
             write_in_thread,

@@ -80,9 +80,13 @@ class ListExporter(QObject):
         self._request = None if self.is_running else self._make_request()
         if self._request is None:
             return
-        chosen = self._request.chosen
+        record_filter = self._request.chosen
         translate = self._context.translate
-        title = translate("action.export") if chosen is None else translate("export.chosen_title", n=len(chosen))
+        title = (
+            translate("action.export")
+            if record_filter is None
+            else translate("export.chosen_title", n=len(record_filter))
+        )
         name = f"{self._request.name}-{self._context.now():%Y%m%d}.{_EXPORT_FILE_FORMATS[0]}"
         ask_for_save_path(self._parent, title, _EXPORT_FILE_FORMATS, self.export_list_to, name)
 
@@ -97,9 +101,9 @@ class ListExporter(QObject):
         def write_list(services: "Console", report: ProgressCallback) -> WrittenExport:
             return services.exports.write(request, Path(path), language, report)
 
-        def make_toast(written: WrittenExport) -> Toast:
-            words = translate("export.written", rows=written.rows, file=Path(written.file).name)
-            return Toast(words, written.file, path=written.file)
+        def make_toast(written_export: WrittenExport) -> Toast:
+            words = translate("export.written", rows=written_export.rows, file=Path(written_export.file).name)
+            return Toast(words, written_export.file, path=written_export.file)
 
         def format_progress(rows: int) -> str:
             return translate("progress.export", rows=rows)

@@ -167,7 +167,7 @@ class WindowFrame(CoveredWindow):
         menu."""
         is_narrow = self.window.width() < _MIN_WINDOW_WIDTH_WITH_SIDEBAR_PX * current_appearance().scale
         self.side.setVisible(not is_narrow)
-        self.top.show_page_menu_button(shown=is_narrow)
+        self.top.show_page_menu_button(is_shown=is_narrow)
 
     @Slot()
     def _open_sidebar_menu(self) -> None:
@@ -442,23 +442,28 @@ class WindowFrame(CoveredWindow):
     # -- focus
 
     @Slot("QWidget*", "QWidget*")
-    def _keep_focus_visible(self, old: QWidget | None, new: QWidget | None) -> None:
-        """Give the focus to the page if the widget `old`, which had the focus, was hidden or deleted, so that a
-        person at the keyboard always sees the focus."""
+    def _keep_focus_visible(self, old_widget: QWidget | None, new_widget: QWidget | None) -> None:
+        """Give the focus to the page if the widget `old_widget`, which had the focus, was hidden or deleted, so that
+        a person at the keyboard always sees the focus."""
         if not shiboken6.isValid(self.window):
             return  # the window is being destroyed, and its widgets lose the focus
         page = self.current_page
         if page is None or not self.window.isActiveWindow():
             return
-        is_hidden = old is not None and shiboken6.isValid(old) and page.isAncestorOf(old) and not old.isVisible()
-        if new is None or is_hidden:
+        is_hidden = (
+            old_widget is not None
+            and shiboken6.isValid(old_widget)
+            and page.isAncestorOf(old_widget)
+            and not old_widget.isVisible()
+        )
+        if new_widget is None or is_hidden:
             QTimer.singleShot(0, page, page.take_focus if is_hidden else page.restore_focus)
 
     # -- keys and closing
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        """Handle the keys that no child widget has handled, a request to close the window, and a change of its
-        size or style."""
+        """Handle the keys that no child widget has handled, a request to close the window, and a change of its size
+        or style. Return True if Qt must not handle the event any further."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             return self._handle_key(event)
         if event.type() == QEvent.Type.Close:

@@ -39,12 +39,12 @@ class StatusBarCells(QObject):
 
     def _make_right_cells(self) -> list[StatusCellContent]:
         context = self._context
-        unfinished = context.translate(
+        unfinished_text = context.translate(
             "status.unfinished", count=len(context.work_counts.unfinished) + context.work_counts.unfinished_run_count
         )
         cells = [
             StatusCellContent(context.translate("status.notices"), key="notices"),
-            StatusCellContent(unfinished, key="unfinished"),
+            StatusCellContent(unfinished_text, key="unfinished"),
         ]
         if context.due_at is not None:
             cells.insert(0, StatusCellContent(context.translate("status.due_tasks", at=context.due_at), tone="muted"))
@@ -71,12 +71,12 @@ class StatusBarCells(QObject):
 def make_database_cell(context: WindowContext) -> StatusCellContent:
     """Return the status bar's cell for the database: its response time, or the text that the database is
     unreachable or is still being opened."""
-    name, reach = context.translate("status.service"), context.connection_state
-    if reach.lost_since is not None:
+    name, connection_state = context.translate("status.service"), context.connection_state
+    if connection_state.lost_since is not None:
         return StatusCellContent(name, "offline", "bad", context.translate("status.unreachable"))
-    if reach.service_seconds is None:
+    if connection_state.service_seconds is None:
         return StatusCellContent(name, "hourglass", "muted", context.translate("status.opening"))
-    return _make_response_time_cell(context, name, reach.service_seconds)
+    return _make_response_time_cell(context, name, connection_state.service_seconds)
 
 
 def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:

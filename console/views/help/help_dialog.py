@@ -41,7 +41,7 @@ class HelpDialog(DialogFrame):
         self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         terms = list_terms(context.language)
         self._shown_here = [term for term in terms if is_term_in_text(term, page_text, context.language)]
-        self._others = [term for term in terms if term not in self._shown_here]
+        self._other_terms = [term for term in terms if term not in self._shown_here]
         self._here_word, self._all_word = translate("help.here"), translate("help.words")
         self.search = LineEdit()
         self.search.setPlaceholderText(translate("help.find"))
@@ -74,11 +74,11 @@ class HelpDialog(DialogFrame):
 
     @Slot()
     def _show_matching_terms(self) -> None:
-        wanted = self.search.text().strip().casefold()
+        search_text = self.search.text().strip().casefold()
         matches = [
             term
-            for term in (*self._shown_here, *self._others)
-            if wanted in term.word.casefold() or wanted in term.meaning.casefold()
+            for term in (*self._shown_here, *self._other_terms)
+            if search_text in term.word.casefold() or search_text in term.meaning.casefold()
         ]
         self._list.show_rows(matches)
         self._show_term_meaning()

@@ -27,9 +27,9 @@ _COUNT_LINE_PADDING_PX = 16
 
 @dataclass(frozen=True, slots=True)
 class CountLine:
-    """The contents of one line of a CountPanel: an icon (`shape` in the colour `tone`), a text (`word`), a muted
-    text (`detail`), and a number (`count_text`) at the right. `key` says what a press on the line opens, such
-    as the name of a queue; "" if nothing.
+    """The contents of one line of a CountPanel: an icon (`shape` in the colour `tone`), a text (`word`), a muted text
+    (`detail`), and a number (`count_text`) at the right. `key` names the page that a press on the line opens, such as
+    a queue; "" if nothing.
 
     If `figure_shape` is given, the right end shows a state in place of the number: this icon in the colour
     `figure_tone`, and `count_text` as its name.

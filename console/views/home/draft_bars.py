@@ -17,7 +17,7 @@ class DraftBarList(QObject):
     def __init__(self, page: Page) -> None:
         super().__init__(page)
         self._page, self._context = page, page.context
-        self._shown: dict[str, str] = {}
+        self._shown_words_by_name: dict[str, str] = {}
         self._context.own_state.loaded.connect(self.show_drafts)
 
     @Slot()
@@ -26,15 +26,15 @@ class DraftBarList(QObject):
         stays."""
         drafts = self._context.own_state.list_drafts()[-_MAX_DRAFT_BARS:]
         words_by_name = {draft.name: format_draft_sentence(draft, self._context) for draft in drafts}
-        for name in set(self._shown) - {
-            name for name, words in words_by_name.items() if self._shown.get(name) == words
+        for name in set(self._shown_words_by_name) - {
+            name for name, words in words_by_name.items() if self._shown_words_by_name.get(name) == words
         }:
             self._page.hide_bar(name)
-            del self._shown[name]
+            del self._shown_words_by_name[name]
         for draft in drafts:
-            if draft.name not in self._shown:
+            if draft.name not in self._shown_words_by_name:
                 self._page.show_bar(draft.name, self._make_draft_bar(draft, words_by_name[draft.name]), above=True)
-                self._shown[draft.name] = words_by_name[draft.name]
+                self._shown_words_by_name[draft.name] = words_by_name[draft.name]
 
     def _make_draft_bar(self, draft: Draft, words: str) -> NotificationBar:
         translate = self._context.translate

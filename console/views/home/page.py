@@ -233,10 +233,10 @@ class HomePage(Page):
 
     @Slot()
     def _show_work_counts(self) -> None:
-        context, standing = self.context, self.context.work_counts
+        context, work_counts = self.context, self.context.work_counts
         self.head.sentence.show_text(_format_today(context))
         self.head.read_at.show_text(
-            context.translate("screen.last_read", at=standing.read_at) if standing.read_at else ""
+            context.translate("screen.last_read", at=work_counts.read_at) if work_counts.read_at else ""
         )
         self.team_panel.show_lines(
             [_make_queue_line(context, *queue) for queue in _QUEUE_ICONS_AND_TONES],
@@ -249,7 +249,7 @@ class HomePage(Page):
             else context.translate("home.providers_foot_none")
         )
         self.provider_panel.show_lines(_make_provider_lines(context), due)
-        review = standing.find_queue_count("review")
+        review = work_counts.find_queue_count("review")
         self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
         self._show_unfinished_operation_bar()
         self.table.repaint_ages()
@@ -260,8 +260,8 @@ class HomePage(Page):
         is hidden instead while the panel of the first tasks is visible."""
         views, translate = self.context.saved_views, self.context.translate
         self.views_panel.setVisible(bool(views) or self.first_tasks_panel.isHidden())
-        further = len(views) - _MAX_SAVED_VIEW_LINES
-        foot = translate("home.views_further", n=further) if further > 0 else translate("home.views_foot")
+        further_count = len(views) - _MAX_SAVED_VIEW_LINES
+        foot = translate("home.views_further", n=further_count) if further_count > 0 else translate("home.views_foot")
         foot = foot if views else translate("home.views_none")
         self.views_panel.show_lines(
             [_make_saved_view_line(self.context, view) for view in views[:_MAX_SAVED_VIEW_LINES]], foot
@@ -330,11 +330,11 @@ class HomePage(Page):
 
     def _fit_panels_to_width(self) -> None:
         side_by_side = self.width() >= _MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale
-        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-        self._panel_box.setDirection(across if side_by_side else down)
+        left_to_right, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._panel_box.setDirection(left_to_right if side_by_side else top_to_bottom)
         is_wide = side_by_side and self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         # In a narrow window the recent records stand below the table: beside it, they would cut off its reasons.
-        self._lower_box.setDirection(across if is_wide else down)
+        self._lower_box.setDirection(left_to_right if is_wide else top_to_bottom)
         self.recent.set_beside_table(is_beside=is_wide)
         wide_px = max(_MIN_RECENT_PANEL_WIDTH_PX, self.width() * 6 // 25)
         self.recent.setMinimumWidth(wide_px if is_wide else 0)
@@ -368,11 +368,11 @@ def _make_queue_line(context: WindowContext, queue: str, shape: str, tone: str) 
     word = context.translate(f"queue.{queue}.title")
     if queue_count is None or not queue_count.count:
         return CountLine(queue, shape, "muted", word, "", "0" if queue_count else "")
-    oldest = (
+    age_text = (
         context.translate("queue.oldest", age=context.format_age(queue_count.oldest)) if queue_count.oldest else ""
     )
     count = wording.format_count(queue_count.count, is_capped=queue_count.capped)
-    return CountLine(queue, shape, tone, word, oldest, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
+    return CountLine(queue, shape, tone, word, age_text, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
 
 
 def _make_saved_view_line(context: WindowContext, view: ViewCount) -> CountLine:

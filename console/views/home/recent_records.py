@@ -22,20 +22,20 @@ class RecentRecordsPanel(Surface):
     the record again."""
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(raised=True, edge="left")
+        super().__init__(is_raised=True, edge="left")
         self.setAccessibleName(context.translate("home.recent"))
         self._context = context
-        self._box = QVBoxLayout(self)
-        self._box.setContentsMargins(1, 0, 0, 0)
-        self._box.setSpacing(0)
-        head = Surface(raised=True, edge="bottom")
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(1, 0, 0, 0)
+        self._layout.setSpacing(0)
+        head = Surface(is_raised=True, edge="bottom")
         head.setLayout(
             make_row(TextLabel(context.translate("home.recent"), "panel_title"), None, margins=(16, 10, 16, 10))
         )
-        self._box.addWidget(head)
-        self._empty = TextLabel(context.translate("home.recent_empty"), "small", "muted", wrap=True)
-        self._box.addLayout(make_row(self._empty, margins=(16, 12, 16, 0)))
-        self._box.addStretch(1)
+        self._layout.addWidget(head)
+        self._empty_label = TextLabel(context.translate("home.recent_empty"), "small", "muted", wrap=True)
+        self._layout.addLayout(make_row(self._empty_label, margins=(16, 12, 16, 0)))
+        self._layout.addStretch(1)
         self._lines: list[CountLineButton] = []
         context.visits_changed.connect(self.show_visits)
         context.person_changed.connect(self.show_visits)
@@ -47,7 +47,7 @@ class RecentRecordsPanel(Surface):
         if self.property("edge") != edge:
             set_style_property(self, "edge", edge)
             gap = 0 if is_beside else tokens().px("spacing", "page_margin") - _LINE_MARGIN_PX
-            self._box.setContentsMargins(1 + gap, 0, gap, 0)
+            self._layout.setContentsMargins(1 + gap, 0, gap, 0)
 
     @Slot()
     def show_visits(self) -> None:
@@ -62,13 +62,13 @@ class RecentRecordsPanel(Surface):
                 self._lines[number].show_line(line)
             else:
                 self._add_visit_line(line)
-        self._empty.setVisible(not visits)
+        self._empty_label.setVisible(not visits)
 
     def _add_visit_line(self, line: CountLine) -> None:
         button = CountLineButton(line)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         button.clicked.connect(self._open_pressed_line)
-        self._box.insertWidget(2 + len(self._lines), button)
+        self._layout.insertWidget(2 + len(self._lines), button)
         self._lines.append(button)
 
     @Slot()

@@ -40,7 +40,7 @@ class LeaveConfirmation(QObject):
         self._is_asked = True
         drafts = context.own_state.list_drafts()
 
-        def read(services: "Console") -> tuple[LeftOpen, ...]:
+        def read_open_items(services: "Console") -> tuple[LeftOpen, ...]:
             return services.left_open.list_items(drafts)
 
         def show_list_or_leave(items: tuple[LeftOpen, ...]) -> None:
@@ -52,7 +52,7 @@ class LeaveConfirmation(QObject):
         def leave_after_failure(_failure: Failure) -> None:
             leave()
 
-        context.run_read(read, show_list_or_leave, leave_after_failure, owner=self)
+        context.run_read(read_open_items, show_list_or_leave, leave_after_failure, owner=self)
         return False
 
     def skip_question(self) -> None:

@@ -194,26 +194,26 @@ class UnfinishedWorkDialog(DialogFrame):
     def read_lists(self) -> None:
         drafts = self._context.own_state.list_drafts()
 
-        def read(services: "Console") -> UnfinishedWorkLists:
+        def read_in_thread(services: "Console") -> UnfinishedWorkLists:
             holders: tuple[LeaseOrTake, ...] = (
                 *services.recovery.list_lease_holders(),
                 *services.recovery.list_takes(),
             )
-            works, runs = services.recovery.list_unfinished_operations(), services.bulk.list_overview()
+            operations, runs = services.recovery.list_unfinished_operations(), services.bulk.list_overview()
             own_items = services.left_open.list_items(drafts)
             mentions = services.mentions.list_open()
             requests = services.own_requests.list_recent()
             numbers = services.lookup.find_numbers(_list_subjects_of_rows(holders, own_items, mentions, requests))
-            return UnfinishedWorkLists(works, runs, holders, own_items, mentions, requests, numbers)
+            return UnfinishedWorkLists(operations, runs, holders, own_items, mentions, requests, numbers)
 
-        self._context.run_read(read, self._show_lists, self._show_refusal, owner=self, key=self)
+        self._context.run_read(read_in_thread, self._show_lists, self._show_refusal, owner=self, key=self)
 
     def _show_lists(self, work_lists: UnfinishedWorkLists) -> None:
         operator = self._context.operator or ""
         self._numbers.update(work_lists.numbers)
-        works = sorted(work_lists.works, key=lambda work: work.operation.operator != operator)
+        sorted_works = sorted(work_lists.works, key=lambda work: work.operation.operator != operator)
         runs = sorted(work_lists.runs, key=lambda item: (not item.is_open, item.run.made_by != operator))
-        read_lists = (works, runs, work_lists.holders, work_lists.own_items, work_lists.mentions)
+        read_lists = (sorted_works, runs, work_lists.holders, work_lists.own_items, work_lists.mentions)
         for number, rows in enumerate[Sequence[Any]](read_lists):
             self._lists[number].show_rows(rows, is_automatic=True)
             self.tabs.set_count(number, str(len(rows)))
@@ -290,8 +290,8 @@ class UnfinishedWorkDialog(DialogFrame):
 
     def _focus_tab_bar_if_hidden(self) -> None:
         """Give the focus to the bar of tabs if the focused widget has been hidden together with its tab."""
-        focused = cast("QWidget | None", self.focusWidget())  # None when it is hidden; Qt's types don't say so
-        if focused is None or not focused.isVisible():
+        focused_widget = cast("QWidget | None", self.focusWidget())  # None when it is hidden; Qt's types don't say so
+        if focused_widget is None or not focused_widget.isVisible():
             self.tabs.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
@@ -409,8 +409,8 @@ class UnfinishedWorkDialog(DialogFrame):
         record has none."""
         if isinstance(item, LeftOpen):
             return any(
-                found is not None
-                for found in (find_left_open_route(item), self._find_draft(item), self._find_run(item))
+                target is not None
+                for target in (find_left_open_route(item), self._find_draft(item), self._find_run(item))
             )
         return not isinstance(item, OwnRequest) or _can_open_request(item)
 
@@ -419,7 +419,7 @@ class UnfinishedWorkDialog(DialogFrame):
 
     def _find_run(self, item: LeftOpen) -> BulkRunItem | None:
         is_run = item.reason is LeftReason.BULK_RUN
-        return next((one for one in self.runs.all_rows if is_run and str(one.run.id) == item.id), None)
+        return next((run_item for run_item in self.runs.all_rows if is_run and str(run_item.run.id) == item.id), None)
 
     def _open_own_item(self, item: LeftOpen) -> None:
         """Open the page or dialog in which the acting person continues this unfinished work."""

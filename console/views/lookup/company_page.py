@@ -67,9 +67,9 @@ class CompanyPanel(QWidget):
     number_requested = Signal(str)
     counted = Signal(str)
 
-    def __init__(self, context: WindowContext, acts: RecordActionHandlers) -> None:
+    def __init__(self, context: WindowContext, action_handlers: RecordActionHandlers) -> None:
         super().__init__()
-        self._context, self._acts = context, acts
+        self._context, self._action_handlers = context, action_handlers
         self.number = ""
         self._has_room = True
         self.result: LookupResult | None = None
@@ -102,7 +102,7 @@ class CompanyPanel(QWidget):
         translate = self._context.translate
         self.name = _NameLabel("", "title", heading=2, wrap=True)
         self.copyable = CopyableId("", "", translate("field.corporation_number"), copy_word=translate("action.copy"))
-        self.copyable.copied.connect(self._acts.show_copied_toast)
+        self.copyable.copied.connect(self._action_handlers.show_copied_toast)
         self.furigana = _NameLabel("", "small", "muted", wrap=True)
         self.registry_facts = CorporationFactsView(self._context)
         self.registry_facts.number_requested.connect(self.number_requested)
@@ -216,8 +216,8 @@ class CompanyPanel(QWidget):
         name = next((name for name in our_names if name), "")
         if corporation is not None:
             name = registry_words.get_official_name(corporation, context.translate)
-        unnamed = context.translate("record.no_name" if self.records else "lookup.unknown_company")
-        self.name.show_text(name or unnamed, "text" if name else "muted")
+        no_name_text = context.translate("record.no_name" if self.records else "lookup.unknown_company")
+        self.name.show_text(name or no_name_text, "text" if name else "muted")
         self.furigana.show_text(corporation.furigana if corporation is not None else "")
         self.registry_facts.show_facts(facts, our_names)
 
@@ -226,9 +226,9 @@ class CompanyPanel(QWidget):
         """Show the list of the tab with the index `tab_index`. The panel with the live credit check is visible only
         beside the list of credit checks."""
         self.lists.setCurrentIndex(tab_index)
-        shown = self.lists.currentWidget()
-        if isinstance(shown, CompanyTab):
-            shown.read_rows()
+        shown_list = self.lists.currentWidget()
+        if isinstance(shown_list, CompanyTab):
+            shown_list.read_rows()
         self.panel.setVisible(self._has_room and bool(self.records) and self.is_showing_checks)
         self._show_position()
 
@@ -259,7 +259,7 @@ class CompanyPanel(QWidget):
         self.counted.emit(words)
         record = table.current_item
         if isinstance(record, CreditCheck | Order | Payment | Refund):
-            self._acts.set_current_record(case_words.make_record_ref(record))
+            self._action_handlers.set_current_record(case_words.make_record_ref(record))
 
     def _select_first_row(self, table: StaticTable) -> None:
         if table.current_item is None:
@@ -282,11 +282,11 @@ class CompanyPanel(QWidget):
     def _update_purchase_button(self) -> None:
         """Disable the purchase button while the live credit check of the selected row's client has an unknown
         outcome, so that the client may already have bought one."""
-        live = self.panel.record
-        is_unknown = live is not None and live.certainty is Certainty.UNKNOWN
-        client = live.client_id if live is not None else ""
+        live_check = self.panel.record
+        is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN
+        client = live_check.client_id if live_check is not None else ""
         self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")
-        self.buy_button.kind = "primary" if live is None else "default"
+        self.buy_button.kind = "primary" if live_check is None else "default"
         self.buy_button.update()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
@@ -355,9 +355,9 @@ class CompanyPanel(QWidget):
         """Open the dialog that buys a credit check for this corporation. If the purchase button is disabled, show
         the reason."""
         if self.number and self.buy_button.isEnabled():
-            self._acts.purchase(self.number)
+            self._action_handlers.purchase(self.number)
         else:
-            self._acts.page.show_key_refusal(
+            self._action_handlers.page.show_key_refusal(
                 self.buy_button.shown_reason or self._context.translate("act.no_company")
             )
 
@@ -374,7 +374,7 @@ class CompanyPanel(QWidget):
     def _refetch_record(self, record: ShownRecord | None) -> None:
         refusal = find_refetch_refusal(record) if isinstance(record, CreditCheck) else None
         if isinstance(record, CreditCheck) and refusal is None:
-            self._acts.refetch(record)
+            self._action_handlers.refetch(record)
         else:
             self._show_key_refusal(record, f"reason.{refusal}" if refusal else "act.only_checks")
 
@@ -384,7 +384,7 @@ class CompanyPanel(QWidget):
         says this."""
         record = self.current_record
         if record is not None:
-            self._acts.probe(record)
+            self._action_handlers.probe(record)
         else:
             self._show_key_refusal(record, "")
 
@@ -394,14 +394,14 @@ class CompanyPanel(QWidget):
         reason."""
         record = self.current_record
         if isinstance(record, Payment):
-            self._acts.refund(record.id)
+            self._action_handlers.refund(record.id)
         else:
             self._show_key_refusal(record, "act.only_payments")
 
     def _show_key_refusal(self, record: ShownRecord | None, reason_key: str) -> None:
         """Show why a shortcut does nothing: if `record` is None, a sentence which says that no record is selected;
         otherwise the sentence with the wording key `reason_key`."""
-        self._acts.page.show_key_refusal(
+        self._action_handlers.page.show_key_refusal(
             self._context.translate(reason_key if record is not None else "act.none_selected")
         )
 
@@ -409,7 +409,7 @@ class CompanyPanel(QWidget):
     def copy_number(self) -> None:
         """Copy the corporation number to the clipboard."""
         if self.number:
-            self._acts.copy_text(self.number)
+            self._action_handlers.copy_text(self.number)
 
     @Slot()
     def copy_summary(self) -> None:

@@ -88,12 +88,16 @@ class CompanyTab(QWidget):
             return
         self._is_read = True
 
-        def show(rows: tuple[Any, ...]) -> None:
+        def show_rows(rows: tuple[Any, ...]) -> None:
             if refs == self._refs:
                 self._show_rows(rows)
 
         self._context.run_read(
-            lambda services: reader(services, refs), show, self._show_failure, owner=self, key=("company", self.name)
+            lambda services: reader(services, refs),
+            show_rows,
+            self._show_failure,
+            owner=self,
+            key=("company", self.name),
         )
 
     def _show_rows(self, rows: tuple[Any, ...]) -> None:
@@ -106,10 +110,10 @@ class CompanyTab(QWidget):
     def _show_failure(self, failure: Failure) -> None:
         """Grey the rows, and show when they were read and why the program can't read them now."""
         translate = self._context.translate
-        words_ = (
+        sentence = (
             translate("company_page.stale", at=self._read_at) if self._read_at else translate("company_page.not_read")
         )
-        self.failure.show_text(f"{words_}\n{self._context.format_failure(failure)}")
+        self.failure.show_text(f"{sentence}\n{self._context.format_failure(failure)}")
         self.failure.show()
         self.table.setEnabled(False)
         self._is_read = False
@@ -190,10 +194,10 @@ def _make_history_columns(context: WindowContext) -> Sequence[Column]:
 
     def format_actor(row: CompanyEvent) -> str:
         """Return the person; of a notice, the provider that sent it."""
-        who = row.event.who
+        actor = row.event.who
         if row.event.step is TimelineEventKind.NOTICE:
-            return wording.get_provider_name(who, context.language)
-        return words.get_actor_name(who, context)
+            return wording.get_provider_name(actor, context.language)
+        return words.get_actor_name(actor, context)
 
     def format_event(row: CompanyEvent) -> str:
         return format_event_sentence(row.event, context.language)

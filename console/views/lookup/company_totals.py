@@ -24,20 +24,20 @@ class CompanyTotalsPanel(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 4, 0, 0)
         self._layout.setSpacing(4)
-        self._shown: tuple[CompanyTotals, ...] = ()
+        self._shown_totals: tuple[CompanyTotals, ...] = ()
         self.hide()
 
     def show_totals(self, totals: Sequence[CompanyTotals]) -> None:
-        if tuple(totals) == self._shown:
+        if tuple(totals) == self._shown_totals:
             return
-        self._shown = tuple(totals)
+        self._shown_totals = tuple(totals)
         while item := self._layout.takeAt(0):
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
-        for one in self._shown:
-            self._layout.addWidget(self._make_currency_line(one))
-        self.setVisible(bool(self._shown))
+        for total in self._shown_totals:
+            self._layout.addWidget(self._make_currency_line(total))
+        self.setVisible(bool(self._shown_totals))
 
     def _make_currency_line(self, totals: CompanyTotals) -> QWidget:
         sums: list[tuple[str, int, Tone]] = [

@@ -36,7 +36,7 @@ class LiveCheckPanel(Surface):
     refetched = Signal()
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(raised=True, edge="left")
+        super().__init__(is_raised=True, edge="left")
         self._context = context
         self.record: CreditCheck | None = None
         self._shown_key: tuple[object, ...] = ()
@@ -57,7 +57,7 @@ class LiveCheckPanel(Surface):
         if key == self._shown_key:
             return
         self._shown_key, self.record = key, live_check
-        content = Surface(raised=True)
+        content = Surface(is_raised=True)
         parts: list[QWidget] = [self._make_panel_head(live_check, client)]
         if live_check is not None:
             parts.append(self._make_live_check_section(live_check))
@@ -81,7 +81,7 @@ class LiveCheckPanel(Surface):
 
     def _make_panel_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
         translate = self._context.translate
-        head = Surface(raised=True, edge="bottom")
+        head = Surface(is_raised=True, edge="bottom")
         key = "lookup.none_live" if live is None else f"lookup.{_get_live_check_kind(live)}"
         words = translate(f"{key}_of", client=client) if client else translate(key)
         title, number = (
@@ -93,8 +93,8 @@ class LiveCheckPanel(Surface):
 
     def _make_live_check_section(self, record: CreditCheck) -> QWidget:
         context = self._context
-        part = Surface(raised=True, edge="bottom")
-        keys = [words.get_state_badge_key(record, derived=False)]
+        part = Surface(is_raised=True, edge="bottom")
+        keys = [words.get_state_badge_key(record, is_derived=False)]
         if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
             keys.append(case_words.get_most_specific_badge_key(record, context.now()))
         badges = make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None, gap=8)
@@ -102,12 +102,12 @@ class LiveCheckPanel(Surface):
         link.setProperty("record", record.id)
         link.clicked.connect(self._open_clicked_check)
         buttons = self._make_buttons(record)
-        acts = make_column(make_row(*buttons, link, None, gap=8), DisabledReasonsLabel(*buttons), gap=4)
+        button_column = make_column(make_row(*buttons, link, None, gap=8), DisabledReasonsLabel(*buttons), gap=4)
         part.setLayout(
             make_column(
                 badges,
                 self._make_fact_list(record),
-                acts,
+                button_column,
                 gap=12,
                 margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14),
             )
@@ -155,10 +155,10 @@ class LiveCheckPanel(Surface):
             holder.setLayout(make_row(ShapeIcon("dash", "muted", 14), nothing_yet, None, gap=5))
             return holder
         sign = ShapeIcon("check" if has_pdf else "cross", "good" if has_pdf else "bad", 14)
-        words_ = TextLabel(
+        document_label = TextLabel(
             translate("lookup.has_pdf" if has_pdf else "lookup.no_pdf"), "body", "text" if has_pdf else "bad"
         )
-        holder.setLayout(make_row(sign, words_, None, gap=5))
+        holder.setLayout(make_row(sign, document_label, None, gap=5))
         return holder
 
     def _make_earlier_checks_section(self, records: Sequence[CreditCheck]) -> QWidget:
@@ -177,7 +177,7 @@ class LiveCheckPanel(Surface):
             button.setProperty("record", record.id)
             button.clicked.connect(self._open_clicked_check)
             buttons.append(button)
-        part = Surface(raised=True)
+        part = Surface(is_raised=True)
         part.setLayout(make_column(title, *buttons, gap=2, margins=(0, 12, 0, 8)))
         return part
 

@@ -33,14 +33,16 @@ class OpenRecordList(QWidget):
         self._records: list[ShownRecord] = []
         self._title = TextLabel(context.translate("lookup.open_matters"), "section", heading=2)
         self._count = TextLabel("", "data", "muted")
-        self._box = Surface(edge="all")
-        self._lines = QVBoxLayout(self._box)
+        self._surface = Surface(edge="all")
+        self._lines = QVBoxLayout(self._surface)
         self._lines.setContentsMargins(1, 1, 1, 1)
         self._lines.setSpacing(0)
         margin = tokens().px("spacing", "page_margin")
         holder = Surface(edge="bottom")
         holder.setLayout(
-            make_column(make_row(self._title, self._count, None), self._box, gap=8, margins=(margin, 12, margin, 16))
+            make_column(
+                make_row(self._title, self._count, None), self._surface, gap=8, margins=(margin, 12, margin, 16)
+            )
         )
         self.setLayout(make_column(holder))
 
@@ -60,7 +62,7 @@ class OpenRecordList(QWidget):
     @property
     def focus_stops(self) -> list[QWidget]:
         """The buttons of the list, in tab order."""
-        return [*self._box.findChildren(KeyButton)]
+        return [*self._surface.findChildren(KeyButton)]
 
     def find_record(self, widget: QWidget) -> ShownRecord | None:
         """Return the record of the line that contains `widget`; None if no line contains it."""

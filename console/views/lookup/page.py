@@ -66,17 +66,17 @@ class LookupPage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
-        self.acts = RecordActionHandlers(context, self)
+        self.action_handlers = RecordActionHandlers(context, self)
         self.head = PageHead(
             context.translate("screen.lookup"),
             context.translate("lookup.sentence"),
             more=context.translate("action.more"),
         )
-        self.export = ListExporter(context, self, self._make_export_request, self.head)
+        self.exporter = ListExporter(context, self, self._make_export_request, self.head)
         self.evidence_bundle = EvidenceBundleExport(context, self)
         self.bind_shortcut(evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, self._export_evidence_bundle)
         self.number = CorporationNumberField(context)
-        self.company = CompanyPanel(context, self.acts)
+        self.company = CompanyPanel(context, self.action_handlers)
         self.head.menu_parts.append(lambda menu: add_hidden_buttons_to_menu(self.company.panel, menu))
         self.content = QStackedWidget()
         self.content.addWidget(QWidget())
@@ -96,13 +96,13 @@ class LookupPage(Page):
         self.company.opened.connect(self._open_record)
         self.company.counted.connect(self.hint_bar.count.show_text)
         self.company.number_requested.connect(self._open_corporation_number)
-        acts = {
+        functions_by_key = {
             "B": self.company.open_purchase_dialog,
             "F": self.company.refetch_current_record,
             "P": self.company.probe_current_record,
             "R": self.company.request_refund_of_current_record,
         }
-        for key, act in acts.items():
+        for key, act in functions_by_key.items():
             self.bind_shortcut(key, act)
         self.bind_shortcut("Ctrl+C", self.company.copy_number)
         self.add_button_shortcut(self.company.copy_button)
@@ -122,16 +122,16 @@ class LookupPage(Page):
         is_company_shown = self.content.currentWidget() is self.company
         if is_company_shown:
             return self.company.list_focus_targets()
-        shown = self.content.currentWidget()
-        if isinstance(shown, FoundRecordsPanel):
-            companies = shown.company_list.table if shown.company_list is not None else None
+        shown_widget = self.content.currentWidget()
+        if isinstance(shown_widget, FoundRecordsPanel):
+            companies = shown_widget.company_list.table if shown_widget.company_list is not None else None
             return (
                 companies,
-                shown.table,
-                shown.more_button if shown.more_button.isVisible() else None,
+                shown_widget.table,
+                shown_widget.more_button if shown_widget.more_button.isVisible() else None,
                 self.number.edit,
             )
-        return (shown.table if isinstance(shown, CompanyList) else None, self.number.edit)
+        return (shown_widget.table if isinstance(shown_widget, CompanyList) else None, self.number.edit)
 
     def take_focus(self) -> None:
         super().take_focus()
@@ -158,12 +158,12 @@ class LookupPage(Page):
     def _make_export_request(self) -> ExportRequest | None:
         """Return the export request for the shown list: the visible tab of a company, or the records or companies
         that a search has found. Return None if no list is shown."""
-        shown = self.content.currentWidget()
-        if shown is self.company and self.company.number:
+        shown_widget = self.content.currentWidget()
+        if shown_widget is self.company and self.company.number:
             return ExportRequest(ListName.LOOKUP, self.company.number, self.company.visible_list_name)
-        if isinstance(shown, FoundRecordsPanel):
+        if isinstance(shown_widget, FoundRecordsPanel):
             return ExportRequest(ListName.SEARCH, self._number)
-        return ExportRequest(ListName.COMPANIES, self._number) if isinstance(shown, CompanyList) else None
+        return ExportRequest(ListName.COMPANIES, self._number) if isinstance(shown_widget, CompanyList) else None
 
     @Slot()
     def _export_evidence_bundle(self) -> None:
@@ -251,7 +251,7 @@ class LookupPage(Page):
         limit = self._limit
         self.context.run_read(
             lambda services: services.lookup.search(text, limit),
-            lambda found: self._show_search_result(text, found),
+            lambda search_result: self._show_search_result(text, search_result),
             self.show_reading_failure,
             owner=self,
             key=self,
@@ -343,12 +343,12 @@ def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[R
         return list(
             map(case_words.make_record_ref, services.lookup.search(request.subject, _MAX_SEARCH_LIMIT).records)
         )
-    found = services.lookup.find_records(request.subject)
+    result = services.lookup.find_records(request.subject)
     of_tab: Mapping[str, Sequence[ShownRecord]] = {
-        "payments": found.payments,
-        "refunds": found.refunds,
-        "orders": found.orders,
-        "checks": found.credit_checks,
+        "payments": result.payments,
+        "refunds": result.refunds,
+        "orders": result.orders,
+        "checks": result.credit_checks,
     }
     lists = [of_tab[request.part]] if request.part in of_tab else of_tab.values()
     return [case_words.make_record_ref(record) for records in lists for record in records]

@@ -74,7 +74,7 @@ class MoneyPage(RecordPage[MoneyView]):
 
     def show_aside_panel(self, title: str, facts: FactList) -> None:
         """Show the labels and values in `facts`, under a title, in the panel beside the tabs."""
-        content = Surface(raised=True, edge="left")
+        content = Surface(is_raised=True, edge="left")
         block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap=8)
         content.setLayout(make_column(block, None, gap=16, margins=(16, 12, 16, 12)))
         self.facts_panel.setWidget(content)

@@ -81,12 +81,12 @@ class OrderPage(MoneyPage[OrderDetails]):
         self.steps.setVisible(bool(visible_sagas))
         if visible_sagas:
             language = self.context.language
-            standing = (
+            state_text = (
                 saga_wording.format_saga_state(visible_sagas[0], language),
                 saga_wording.format_saga_time(visible_sagas[0], language),
             )
             lines = [make_saga_step_line(step, language) for step in visible_sagas[0].steps]
-            self.steps.show_steps(saga_wording.get_saga_title(language), " · ".join(standing), lines)
+            self.steps.show_steps(saga_wording.get_saga_title(language), " · ".join(state_text), lines)
 
     def list_helpful_actions(self, view: OrderDetails) -> tuple[str, ...]:
         return ("open_payment",) if view.payments else ()

@@ -142,11 +142,12 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def list_helpful_actions(self, view: PaymentDetails) -> tuple[str, ...]:
         """Return the names of the offered actions: first the action of the explained next step, then others that
         may help."""
-        advised = view.explanation.next_step.action
-        if advised == OPEN_ORDER_ACTION:
-            return (advised,)
-        others = ("resolve",) if view.record.certainty is Certainty.UNKNOWN else ()
-        names = (advised, "probe", *others, *(("refund",) if view.record.state in PAID_STATES else ()))
+        advised_action = view.explanation.next_step.action
+        if advised_action == OPEN_ORDER_ACTION:
+            return (advised_action,)
+        other_actions = ("resolve",) if view.record.certainty is Certainty.UNKNOWN else ()
+        refund_action = ("refund",) if view.record.state in PAID_STATES else ()
+        names = (advised_action, "probe", *other_actions, *refund_action)
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     # -- actions
@@ -154,17 +155,17 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def run_kind_action(self, name: str, view: PaymentDetails) -> None:
         match name:
             case "probe":
-                self.acts.probe(view.record)
+                self.action_handlers.probe(view.record)
             case "refund":
-                self.acts.refund(view.record.id, _find_only_set_aside(view))
+                self.action_handlers.refund(view.record.id, _find_only_set_aside(view))
             case _ if name == OPEN_REFUND_ACTION:
                 self._open_pending_refund(view)
             case _ if name == OPEN_ORDER_ACTION:
                 self._open_order()
             case "resolve":
-                self.acts.resolve(view.record, self.action_bar.find_proposer(view))
+                self.action_handlers.resolve(view.record, self.action_bar.find_proposer(view))
             case "move_order":
-                self.acts.move_order(view.record)
+                self.action_handlers.move_order(view.record)
 
     @Slot()
     def _probe_payment(self) -> None:

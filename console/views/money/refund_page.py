@@ -102,11 +102,11 @@ class RefundPage(MoneyPage[RefundDetails]):
     def run_kind_action(self, name: str, view: RefundDetails) -> None:
         match name:
             case "probe":
-                self.acts.probe(view.record)
+                self.action_handlers.probe(view.record)
             case "resolve":
-                self.acts.resolve(view.record, self.action_bar.find_proposer(view))
+                self.action_handlers.resolve(view.record, self.action_bar.find_proposer(view))
             case "withdraw":
-                self.acts.withdraw(view)
+                self.action_handlers.withdraw(view)
             case "open_payment":
                 self.context.navigate(PaymentRoute(view.payment.id, (), self.sidebar_key))
             case "open_approval":

@@ -54,9 +54,9 @@ class SetAsidesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts = RecordActionHandlers(context, self)
+        self.action_handlers = RecordActionHandlers(context, self)
         self.head = self.make_page_head(translate("screen.set_asides"), translate("set_asides.sentence"))
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.SET_ASIDES), self.head)
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.SET_ASIDES), self.head)
         self.table = StaticTable(
             context,
             _make_set_aside_columns(context),
@@ -72,7 +72,7 @@ class SetAsidesPage(Page):
         self.request_button.clicked.connect(self.request_refund)
         self.open_refund = KeyButton(translate("action.open_refund"))
         self.open_refund.clicked.connect(self._open_refund)
-        footer = Surface(raised=True, edge="top")
+        footer = Surface(is_raised=True, edge="top")
         footer.setLayout(
             make_row(
                 self.request_button, ReasonLabel(self.request_button), self.open_refund, None, margins=(24, 8, 24, 8)
@@ -122,7 +122,7 @@ class SetAsidesPage(Page):
     @Slot()
     def _update_current_record(self) -> None:
         item = self.current_item
-        self.acts.set_current_record(("set-aside", _get_set_aside_id(item)) if item is not None else None)
+        self.action_handlers.set_current_record(("set-aside", _get_set_aside_id(item)) if item is not None else None)
 
     @property
     def current_item(self) -> SetAsideItem | None:
@@ -143,7 +143,7 @@ class SetAsidesPage(Page):
     def request_refund(self) -> None:
         item = self.current_item
         if item is not None and self.request_button.isEnabled() and item.record.state is SetAsideState.OPEN:
-            self.acts.refund(item.payment.id, item.record)
+            self.action_handlers.refund(item.payment.id, item.record)
 
     @Slot(object)
     def _open_payment(self, item: SetAsideItem) -> None:

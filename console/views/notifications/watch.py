@@ -35,7 +35,7 @@ class NotificationWatcher(QObject):
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
         self._person: str | None = None
-        self._known: set[str] = set()
+        self._known_keys: set[str] = set()
         self.desktop = DesktopMessageTray(self)
         self.desktop.opened.connect(self._emit_clicked_link)
         self._context.work_counts_changed.connect(self._show_new_events)
@@ -46,14 +46,16 @@ class NotificationWatcher(QObject):
         if counts.read_at is None or counts.person is None or counts.person != self._context.operator:
             return
         is_first, self._person = counts.person != self._person, counts.person
-        new = () if is_first else tuple(event for event in counts.events if event.key not in self._known)
+        new_events = () if is_first else tuple(event for event in counts.events if event.key not in self._known_keys)
         if is_first:
-            self._known.clear()
-        self._known.update(event.key for event in counts.events)
-        wanted = tuple(event for event in new if is_notification_on(self._context.preferences, event.kind))
-        if wanted:
-            self._show_desktop_message(wanted)
-            self._show_toasts(wanted)
+            self._known_keys.clear()
+        self._known_keys.update(event.key for event in counts.events)
+        shown_events = tuple(
+            event for event in new_events if is_notification_on(self._context.preferences, event.kind)
+        )
+        if shown_events:
+            self._show_desktop_message(shown_events)
+            self._show_toasts(shown_events)
 
     def _show_desktop_message(self, events: tuple[PersonalEvent, ...]) -> None:
         is_covered = self._frame.window_cover.is_covered
@@ -66,20 +68,20 @@ class NotificationWatcher(QObject):
 
     def _show_toasts(self, events: tuple[PersonalEvent, ...]) -> None:
         keys = {event.key for event in events}
-        arrived = [
-            one
-            for one in self._context.work_counts.to_decide
-            if f"{_APPROVAL_EVENT_KEY_PREFIXES[not isinstance(one, Refund)]}{one.id}" in keys
+        arrived_decisions = [
+            decision
+            for decision in self._context.work_counts.to_decide
+            if f"{_APPROVAL_EVENT_KEY_PREFIXES[not isinstance(decision, Refund)]}{decision.id}" in keys
         ]
-        if arrived:
-            self._context.toast_requested.emit(make_arrival_toast(arrived, self._context))
-        others = tuple(
+        if arrived_decisions:
+            self._context.toast_requested.emit(make_arrival_toast(arrived_decisions, self._context))
+        other_events = tuple(
             event
             for event in events
             if event.kind is not PersonalEventKind.APPROVAL and not self._is_own_bulk_run(event)
         )
-        if others:
-            self._context.toast_requested.emit(make_event_toast(others, self._context))
+        if other_events:
+            self._context.toast_requested.emit(make_event_toast(other_events, self._context))
 
     def _is_own_bulk_run(self, event: PersonalEvent) -> bool:
         """Return True for the end of a bulk run that this window has executed, because another toast already shows

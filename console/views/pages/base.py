@@ -91,7 +91,7 @@ class KeyHintPanel(Surface):
 
     def event(self, event: QEvent) -> bool:
         """Call `_fit_key_hints` when the text of the count or the text size has changed; leave every other event to
-        Qt."""
+        Qt. Return Qt's result."""
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_key_hints()
         return super().event(event)
@@ -201,8 +201,8 @@ class PageHead(Surface):
     def compute_point_below(self, button: KeyButton) -> QPoint:
         """Return the point below an added button (or below `more` while this button is only in the menu), at which
         a menu or panel can open, in px of the screen."""
-        shown = button if button.isVisible() else self.more
-        return shown.mapToGlobal(QPoint(0, shown.height() + 2))
+        shown_button = button if button.isVisible() else self.more
+        return shown_button.mapToGlobal(QPoint(0, shown_button.height() + 2))
 
     def add_widget_beside_title(self, widget: QWidget) -> None:
         """Put a widget beside the title, where the sentence otherwise is."""
@@ -514,10 +514,10 @@ class Page(QWidget):
         """Show a notification bar about the state of the contents; None removes it. If the shown bar of this name
         has the same sentence, keep it, so that a screen reader doesn't speak it again each time the contents are
         read. `above` is True if the bar stands above the contents, not below them."""
-        shown = self._named_bars.get(name)
+        shown_bar = self._named_bars.get(name)
         if bar is None:
             self.hide_bar(name)
-        elif shown is None or shown.sentence != bar.sentence:
+        elif shown_bar is None or shown_bar.sentence != bar.sentence:
             self.show_bar(name, bar, above=above)
 
     def hide_bar(self, name: str) -> None:

@@ -16,7 +16,7 @@ def make_badge_row(context: WindowContext, record: ShownRecord, *, awaiting: boo
     proposal.
     """
     holder = QWidget()
-    *keys, work_key = get_badge_keys(record, context.now(), derived=not isinstance(record, CreditCheck))
+    *keys, work_key = get_badge_keys(record, context.now(), is_derived=not isinstance(record, CreditCheck))
     keys.append(f"work.{WAITING_FOR_APPROVAL_BADGE_KEY}" if awaiting else work_key)
     holder.setLayout(make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None))
     return holder

@@ -44,15 +44,15 @@ class DialogDraft(QObject):
         self._context, self._inputs = context, inputs
         self._kind, self._subject, self._title = kind, subject, title
         self._name, self._stage, self._is_open = make_draft_name(kind, subject), FORM_STAGE, True
-        self._initial = read_inputs(inputs())
+        self._initial_values = read_inputs(inputs())
         draft = context.own_state.find_draft(self._name)
         self.bar: NotificationBar | None = None
         if draft is not None:
             fill_inputs(inputs(), draft.inputs)
-            again = KeyButton(context.translate("draft.start_over"), kind="inline")
-            again.clicked.connect(self._clear_inputs)
+            start_over_button = KeyButton(context.translate("draft.start_over"), kind="inline")
+            start_over_button.clicked.connect(self._clear_inputs)
             words = context.translate("draft.filled", at=draft.at)
-            self.bar = NotificationBar("", words, tone="progress", shape="clock", button=again)
+            self.bar = NotificationBar("", words, tone="progress", shape="clock", button=start_over_button)
         for widget in inputs().values():
             _get_change_signal(widget).connect(self.store)
 
@@ -67,7 +67,7 @@ class DialogDraft(QObject):
         if not self._is_open:
             return
         values = read_inputs(self._inputs())
-        is_untouched = values == {name: self._initial.get(name, "") for name in values}
+        is_untouched = values == {name: self._initial_values.get(name, "") for name in values}
         draft = {
             "kind": self._kind,
             "subject": self._subject,
@@ -95,7 +95,7 @@ class DialogDraft(QObject):
 
     @Slot()
     def _clear_inputs(self) -> None:
-        fill_inputs(self._inputs(), {name: self._initial.get(name, "") for name in self._inputs()})
+        fill_inputs(self._inputs(), {name: self._initial_values.get(name, "") for name in self._inputs()})
         self._context.own_state.store(self._name, None)
         if self.bar is not None:
             self.bar.hide()

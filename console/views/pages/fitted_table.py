@@ -75,8 +75,8 @@ class FittedTable(RecordTable):
         don't fit, the table scrolls sideways, and the columns up to the one that names the record stay visible.
         """
         self.first_column = 0  # not that of the last fitting, by which the contents would be measured
-        room, hidden = self.viewport().width(), set(self.hidden_keys)
-        preferred = {
+        room, hidden_keys = self.viewport().width(), set(self.hidden_keys)
+        preferred_widths = {
             column.key: self._compute_preferred_width(column_index)
             for column_index, column in enumerate(self.rows.columns)
         }
@@ -84,23 +84,25 @@ class FittedTable(RecordTable):
             column.key: self._compute_compact_width(column_index)
             for column_index, column in enumerate(self.rows.columns)
         }
-        self._hide_least_important_columns(compact, hidden, room)
-        whole = {key: max(width, self._measure_whole_text_width(key)) for key, width in preferred.items()}
-        widths = preferred if _sum_visible_widths(whole, hidden) <= room else compact
-        self._widen_first_column(hidden, widths)
+        self._hide_least_important_columns(compact, hidden_keys, room)
+        whole_text_widths = {
+            key: max(width, self._measure_whole_text_width(key)) for key, width in preferred_widths.items()
+        }
+        widths = preferred_widths if _sum_visible_widths(whole_text_widths, hidden_keys) <= room else compact
+        self._widen_first_column(hidden_keys, widths)
         for narrow_width in (self._compute_defined_width, self._compute_min_width):
-            if _sum_visible_widths(widths, hidden) > room:
+            if _sum_visible_widths(widths, hidden_keys) > room:
                 for column_index, column in enumerate(self.rows.columns):
                     if column.key not in self.preferred_widths:
                         widths[column.key] = min(widths[column.key], narrow_width(column_index))
-        if _hide_columns_until_fit(self._naming_keys, widths, hidden, room):
-            self._widen_first_column(hidden, widths)
-        self._narrow_state_columns(widths, hidden, room)
-        excess = _sum_visible_widths(widths, hidden) - room
-        self._pin_columns(hidden if excess > 0 else None)
+        if _hide_columns_until_fit(self._naming_keys, widths, hidden_keys, room):
+            self._widen_first_column(hidden_keys, widths)
+        self._narrow_state_columns(widths, hidden_keys, room)
+        excess = _sum_visible_widths(widths, hidden_keys) - room
+        self._pin_columns(hidden_keys if excess > 0 else None)
         if excess <= 0:
-            self._share_free_width(widths, hidden, -excess)
-        last_key = next((column.key for column in reversed(self.rows.columns) if column.key not in hidden), "")
+            self._share_free_width(widths, hidden_keys, -excess)
+        last_key = next((column.key for column in reversed(self.rows.columns) if column.key not in hidden_keys), "")
         for column_index, column in enumerate(self.rows.columns):
             takes_rest = column.is_stretched and excess <= 0 and column.key == last_key
             if column.is_stretched:
@@ -109,7 +111,7 @@ class FittedTable(RecordTable):
                 self.setColumnWidth(column_index, widths[column.key])
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for column_index, column in enumerate(self.rows.columns):
-            self.setColumnHidden(column_index, column.key in hidden)
+            self.setColumnHidden(column_index, column.key in hidden_keys)
 
     def _hide_least_important_columns(self, compact_widths: Mapping[str, int], hidden: set[str], room: int) -> None:
         """Hide columns of `hideable_columns` in their order until the others fit into `room` px. Then show again
@@ -145,14 +147,14 @@ class FittedTable(RecordTable):
     def _pin_columns(self, hidden: set[str] | None) -> None:
         """Pin the columns up to the first visible text column, which names the record, so that they don't scroll
         sideways. If `hidden` is None, pin no column."""
-        pinned = 0
+        pinned_count = 0
         if hidden is not None:
             columns = enumerate(self.rows.columns, 1)
-            pinned = next(
+            pinned_count = next(
                 (end for end, column in columns if column.kind in _TEXT_CELL_KINDS and column.key not in hidden), 0
             )
-        if pinned != self.pinned_columns:
-            self.pinned_columns = pinned
+        if pinned_count != self.pinned_columns:
+            self.pinned_columns = pinned_count
             self.viewport().update()
 
     def _share_free_width(self, widths: dict[str, int], hidden: Collection[str], free_px: int) -> None:
@@ -162,26 +164,28 @@ class FittedTable(RecordTable):
         at the end. The caller lets the last visible column take the remaining width if that column is
         stretched; otherwise the table is empty at the right.
         """
-        shown = [
+        shown_columns = [
             (column_index, column)
             for column_index, column in enumerate(self.rows.columns)
             if column.key not in hidden
         ]
-        lent: dict[str, int] = {}
-        for column_index, column in shown:
-            unused = widths[column.key] - self._measure_contents_width(column_index)
-            if column.is_stretched and column.key in self._naming_keys and unused > 0:
-                lent[column.key] = unused
-                widths[column.key] -= unused
-                free_px += unused
-        for column_index, column in sorted(shown, key=lambda one: one[1].is_stretched):
+        lent_widths: dict[str, int] = {}
+        for column_index, column in shown_columns:
+            unused_width = widths[column.key] - self._measure_contents_width(column_index)
+            if column.is_stretched and column.key in self._naming_keys and unused_width > 0:
+                lent_widths[column.key] = unused_width
+                widths[column.key] -= unused_width
+                free_px += unused_width
+        for column_index, column in sorted(
+            shown_columns, key=lambda index_and_column: index_and_column[1].is_stretched
+        ):
             if column.kind == "text" or column.is_stretched:
-                more = max(0, min(free_px, self._measure_contents_width(column_index) - widths[column.key]))
-                widths[column.key] += more
-                free_px -= more
-        for key, unused in lent.items():
-            widths[key] += min(free_px, unused)
-            free_px -= min(free_px, unused)
+                added_width = max(0, min(free_px, self._measure_contents_width(column_index) - widths[column.key]))
+                widths[column.key] += added_width
+                free_px -= added_width
+        for key, unused_width in lent_widths.items():
+            widths[key] += min(free_px, unused_width)
+            free_px -= min(free_px, unused_width)
 
     def _set_column_stretch(self, column_index: int, *, takes_rest: bool) -> None:
         """Let the column with the index `column_index` take the rest of the table's width (`takes_rest`), or keep the
@@ -219,9 +223,9 @@ class FittedTable(RecordTable):
     def _compute_compact_width(self, column_index: int) -> int:
         """Return the width in px that the contents of a column need, but at most its preferred width. A column of
         sentences, a stretched one, or one whose width the person has set keeps the preferred width."""
-        column, preferred = self.rows.columns[column_index], self._compute_preferred_width(column_index)
+        column, preferred_width = self.rows.columns[column_index], self._compute_preferred_width(column_index)
         keeps_width = column.kind == "text" or column.is_stretched or column.key in self.preferred_widths
-        return preferred if keeps_width else min(preferred, self._measure_contents_width(column_index))
+        return preferred_width if keeps_width else min(preferred_width, self._measure_contents_width(column_index))
 
     def get_column_width(self, number: int) -> int:
         return max(super().get_column_width(number), self._measure_title_width(number))
@@ -241,8 +245,8 @@ class FittedTable(RecordTable):
             column, delegate = self.rows.columns[column_index], self.delegates[column_index]
             rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
             width = max((delegate.measure_cell_width(column.cell(row)) for row in rows), default=0)
-            needed = ceil(width) + sum(delegate.get_paddings(column_index)) + 1
-            self._measured_px[column_index] = max(self._measure_title_width(column_index), needed)
+            needed_width = ceil(width) + sum(delegate.get_paddings(column_index)) + 1
+            self._measured_px[column_index] = max(self._measure_title_width(column_index), needed_width)
         return self._measured_px[column_index]
 
     @Slot()
@@ -254,19 +258,23 @@ class FittedTable(RecordTable):
     def _compute_defined_width(self, column_index: int) -> int:
         """Return the width in px that the column's contents need; for a column of sentences at most the width in
         its definition."""
-        needed = self._measure_contents_width(column_index)
+        needed_width = self._measure_contents_width(column_index)
         return (
-            min(needed, self.get_column_width(column_index))
+            min(needed_width, self.get_column_width(column_index))
             if self.rows.columns[column_index].kind == "text"
-            else needed
+            else needed_width
         )
 
     def _compute_min_width(self, column_index: int) -> int:
         """Return the smallest width of a column in px. A sentence may be cut off; any other column needs the width
         of its contents."""
-        needed = self._measure_contents_width(column_index)
+        needed_width = self._measure_contents_width(column_index)
         is_sentence = self.rows.columns[column_index].kind == "text"
-        return min(needed, round(_MIN_SENTENCE_COLUMN_PX * current_appearance().scale)) if is_sentence else needed
+        return (
+            min(needed_width, round(_MIN_SENTENCE_COLUMN_PX * current_appearance().scale))
+            if is_sentence
+            else needed_width
+        )
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.StyleChange:  # perhaps another text size

@@ -93,7 +93,9 @@ class NoRightPage(Page):
     def _format_advice(self) -> str:
         """Return the text about the person's next step. For an administrator it says that accounts and the
         database schema are managed in a terminal."""
-        me = self.context.current_person
-        if me is None:
+        acting_person = self.context.current_person
+        if acting_person is None:
             return self.context.translate("screen.no_right.unknown")
-        return self.context.translate("screen.no_right.admin" if ADMIN in me.roles else "screen.no_right.other")
+        return self.context.translate(
+            "screen.no_right.admin" if ADMIN in acting_person.roles else "screen.no_right.other"
+        )

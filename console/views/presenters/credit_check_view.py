@@ -55,7 +55,7 @@ def make_compared_sides(
 
 def _make_own_side(view: CreditCheckDetails, context: WindowContext) -> RecordSide:
     record = view.record
-    badge = words.make_state_cell(words.get_state_badge_key(record, derived=False), context.language)
+    badge = words.make_state_cell(words.get_state_badge_key(record, is_derived=False), context.language)
     # a renewal changes the record's badge, but not its stored state
     renewed_at = _find_last_event_time(view, AuditAction.CREDIT_CHECK_SUPERSEDED) if record.superseded_by else None
     since_instant = renewed_at or record.state_since
@@ -284,11 +284,11 @@ def list_offered_actions(view: CreditCheckDetails) -> tuple[str, ...]:
     if record.is_superseded or record.duplicate_of is not None:
         return ("successor",)
     if record.certainty is Certainty.UNKNOWN:
-        others: tuple[str, ...] = ("resolve", "probe")
+        other_actions: tuple[str, ...] = ("resolve", "probe")
     elif record.state is CheckState.PENDING:
-        others = ("probe",)
+        other_actions = ("probe",)
     elif record.state is CheckState.ERROR:
-        others = ()
+        other_actions = ()
     else:
-        others = ("probe",) if advised is not None else ("open_pdf", "probe")
-    return tuple(dict.fromkeys((*((advised,) if advised is not None else ()), *others)))
+        other_actions = ("probe",) if advised is not None else ("open_pdf", "probe")
+    return tuple(dict.fromkeys((*((advised,) if advised is not None else ()), *other_actions)))

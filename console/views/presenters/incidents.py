@@ -78,8 +78,8 @@ def format_owner_sentence(incident: Incident, context: WindowContext) -> str:
     nobody owns the incident, the sentence says this."""
     if incident.owner is None:
         return context.translate("incident.nobody_owns")
-    who = record_words.get_actor_name(incident.owner, context)
-    return context.translate("incident.owned", who=who, at=incident.owner_since)
+    owner_name = record_words.get_actor_name(incident.owner, context)
+    return context.translate("incident.owned", who=owner_name, at=incident.owner_since)
 
 
 def get_state_word_icon_and_tone(incident: Incident, context: WindowContext) -> tuple[str, str, Tone]:

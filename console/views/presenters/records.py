@@ -114,14 +114,14 @@ def get_verdict_icon_and_tone(explanation: Explanation) -> tuple[str, Tone]:
 # -- the three states
 
 
-def get_badge_keys(record: ShownRecord, now: datetime, *, derived: bool = True) -> tuple[str, str, str]:
-    """Return the keys of the three badges that every record has: state, certainty and work. With `derived` False,
+def get_badge_keys(record: ShownRecord, now: datetime, *, is_derived: bool = True) -> tuple[str, str, str]:
+    """Return the keys of the three badges that every record has: state, certainty and work. With `is_derived` False,
     the badge of the state shows the stored state; otherwise a credit check with missing parts has a state badge
     of its own.
     """
     explanation = explain_record(record, now)
     return (
-        get_state_badge_key(record, derived=derived),
+        get_state_badge_key(record, is_derived=is_derived),
         f"certainty.{explanation.certainty}",
         f"work.{explanation.work}",
     )
@@ -131,7 +131,7 @@ def get_page_badge_keys(view: RecordView) -> tuple[str, str, str]:
     """Return the keys of the three badges (state, certainty, work) for the page of a record. For a credit check,
     the badge of the state shows the stored state, because the page lists missing parts separately."""
     explanation = view.explanation
-    state = get_state_badge_key(view.record, derived=not isinstance(view, CreditCheckDetails))
+    state = get_state_badge_key(view.record, is_derived=not isinstance(view, CreditCheckDetails))
     return state, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 

@@ -4,9 +4,9 @@ from console.domain.tasks.records import Take
 from console.views.runtime.context import Toast, WindowContext
 
 
-def make_take_toast(context: WindowContext, taken: Take) -> Toast:
+def make_take_toast(context: WindowContext, take: Take) -> Toast:
     """Return the toast for a record that the person has just taken; it shows the end of the take."""
-    return Toast(context.translate("act.taken", until=taken.until), shape="person")
+    return Toast(context.translate("act.taken", until=take.until), shape="person")
 
 
 def make_give_back_toast(context: WindowContext, *, was_taken: bool) -> Toast:

@@ -44,12 +44,12 @@ class PagePrinter(QObject):
         print the contents, and show a toast."""
         context, self.is_running = self._context, True
 
-        def read(_: ProgressReporter) -> ContentsT:
+        def read_contents(_: ProgressReporter) -> ContentsT:
             return context.bind_services(call)()
 
-        def show_read(found: ContentsT) -> None:
+        def show_read(contents: ContentsT) -> None:
             self.is_running = False
-            on_read(found)
+            on_read(contents)
             context.show_toast(context.translate("print.sent"), "")
 
         def show_failure(failure: Failure) -> None:
@@ -58,7 +58,9 @@ class PagePrinter(QObject):
             context.show_toast(context.translate("act.refused"), message, "square_bang", "bad")
 
         label = context.translate("action.print")
-        context.runner.watch(read, show_read, show_failure, lambda _: None, owner=self, label=label, lane="long")
+        context.runner.watch(
+            read_contents, show_read, show_failure, lambda _: None, owner=self, label=label, lane="long"
+        )
 
     def _format_printed_by(self) -> str:
         context = self._context
@@ -99,7 +101,7 @@ class PagePrinter(QObject):
         """Print a record to `printer`: `lines` (the texts of its page), then its timeline. Payers are masked."""
         language, translate = self._context.language, self._context.translate
 
-        def read(services: "Console") -> str:
+        def read_record_text(services: "Console") -> str:
             services.printouts.audit_record_printout(kind, id)
             return services.recovery.read_timeline(kind, id).as_text(language)
 
@@ -108,7 +110,7 @@ class PagePrinter(QObject):
             paragraphs = [*lines, translate("record.tab.timeline"), *events]
             print_sheet(PrintedSheet(title, paragraphs, self._format_printed_by()), printer)
 
-        self._read_and_print(read, print_read)
+        self._read_and_print(read_record_text, print_read)
 
     # -- a PDF
 
@@ -120,7 +122,7 @@ class PagePrinter(QObject):
     def print_pdf_to(self, record_id: int, sha256: str | None, printer: "QPrinter") -> None:
         """Print a stored PDF to `printer`. A child process renders its pages, as it does for the screen."""
 
-        def read(services: "Console") -> list[PageImage]:
+        def read_page_images(services: "Console") -> list[PageImage]:
             pages = services.pdfs.open_pages(record_id, sha256)
             try:
                 services.printouts.audit_pdf_printout(record_id, sha256)
@@ -128,4 +130,6 @@ class PagePrinter(QObject):
             finally:
                 pages.close()
 
-        self._read_and_print(read, lambda images: print_images(images, self._format_printed_by(), printer))
+        self._read_and_print(
+            read_page_images, lambda images: print_images(images, self._format_printed_by(), printer)
+        )

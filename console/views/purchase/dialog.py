@@ -61,9 +61,9 @@ class PurchaseDialog(DialogFrame):
         the purchase isn't possible, disable the button with the reason."""
         translate, kind = self._context.translate, "renew" if self.form.is_renewal else "buy"
         titles = {"renew": "dialog.purchase.renew_title", "buy": "dialog.purchase.title"}
-        acts = {"renew": "dialog.purchase.renew_act", "buy": "dialog.purchase.act"}
+        label_keys = {"renew": "dialog.purchase.renew_act", "buy": "dialog.purchase.act"}
         self.show_title(translate(titles[kind], number=self._plan.corporation_number), get_company_name(self._plan))
-        self.act_button.show_text(translate(acts[kind]))
+        self.act_button.show_text(translate(label_keys[kind]))
         disabled_reason = self.form.find_disabled_reason()
         if disabled_reason:
             self.disable_act_button(disabled_reason)

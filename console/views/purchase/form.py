@@ -57,7 +57,7 @@ class PurchaseForm(QWidget):
         self.comment = Field(translate("field.comment"))
         if isinstance(self.comment.edit, LineEdit):
             self.comment.edit.setMaxLength(500)
-        self._live = TextLabel("", wrap=True)
+        self._live_check_label = TextLabel("", wrap=True)
         self._link = LinkButton(translate("action.open_record"), chevron=True)
         self._link.clicked.connect(self._open_live_check)
         self.setLayout(self._build_layout())
@@ -68,10 +68,10 @@ class PurchaseForm(QWidget):
             self._context.translate("field.client"), empty=self._context.translate("dialog.purchase.choose_client")
         )
         choice.addItems(list(self._plan.client_ids))
-        chosen = client if client in self._plan.client_ids else None
-        if chosen is None and len(self._plan.client_ids) == 1:
-            chosen = self._plan.client_ids[0]
-        choice.setCurrentIndex(self._plan.client_ids.index(chosen) if chosen else -1)
+        chosen_client = client if client in self._plan.client_ids else None
+        if chosen_client is None and len(self._plan.client_ids) == 1:
+            chosen_client = self._plan.client_ids[0]
+        choice.setCurrentIndex(self._plan.client_ids.index(chosen_client) if chosen_client else -1)
         choice.currentIndexChanged.connect(self._show_live_record)
         return choice
 
@@ -96,12 +96,12 @@ class PurchaseForm(QWidget):
         purposes = make_column(
             TextLabel(translate("field.purpose"), "small", "muted"), make_flow_widget(*self.purposes, gap=14), gap=2
         )
-        existing = Surface(edge="all")
-        existing.setLayout(make_column(self._make_existing_records(), margins=(12, 8, 12, 8)))
+        existing_panel = Surface(edge="all")
+        existing_panel.setLayout(make_column(self._make_existing_records(), margins=(12, 8, 12, 8)))
         title = TextLabel(translate("dialog.purchase.here"), "small", "muted")
         facts = self._plan.corporation
         advice = [self._make_closure_bar(facts)] if facts is not None and facts.closing_advice is not None else []
-        records = make_column(title, existing, gap=4)
+        records = make_column(title, existing_panel, gap=4)
         return make_column(cost, *advice, client_and_deal, purposes, self.comment, records, gap=14)
 
     def _make_closure_bar(self, facts: CorporationFacts) -> QWidget:
@@ -130,9 +130,9 @@ class PurchaseForm(QWidget):
         now."""
         translate, plan = self._context.translate, self._plan
         facts = FactList()
-        live = QWidget()
-        live.setLayout(make_row(self._live, self._link, gap=8))
-        facts.add_fact(translate("dialog.purchase.live"), live)
+        live_panel = QWidget()
+        live_panel.setLayout(make_row(self._live_check_label, self._link, gap=8))
+        facts.add_fact(translate("dialog.purchase.live"), live_panel)
         facts.add_fact(translate("dialog.purchase.last"), TextLabel(_format_last_purchase(self._context, plan)))
         running_purchase = plan.running
         words = (
@@ -169,8 +169,12 @@ class PurchaseForm(QWidget):
     def is_renewal(self) -> bool:
         """True if the validity of the selected client's live credit check has ended, so that the purchase renews
         it."""
-        live = self.live_check
-        return live is not None and live.expired_at is not None and live.expired_at <= self._context.now()
+        live_check = self.live_check
+        return (
+            live_check is not None
+            and live_check.expired_at is not None
+            and live_check.expired_at <= self._context.now()
+        )
 
     def find_disabled_reason(self) -> str:
         """Return why the person can't buy with the present inputs; "" if the purchase is possible."""
@@ -181,27 +185,29 @@ class PurchaseForm(QWidget):
 
     def make_request(self) -> PurchaseRequest:
         """Return the purchase request with the present inputs."""
-        chosen = [
+        chosen_clients = [
             purpose for purpose, box in zip(_PURCHASE_PURPOSE_CODES, self.purposes, strict=True) if box.isChecked()
         ]
         deal = self.deal.currentData() if self.deal.currentIndex() >= 0 else None
         comment = self.comment.text().strip() or None
         number = self._plan.corporation_number
-        return PurchaseRequest(number, self.client_id, deal, tuple(chosen), comment, self.is_renewal)
+        return PurchaseRequest(number, self.client_id, deal, tuple(chosen_clients), comment, self.is_renewal)
 
     @Slot()
     def _show_live_record(self) -> None:
-        translate, live = self._context.translate, self.live_check
-        if live is None:
+        translate, live_check = self._context.translate, self.live_check
+        if live_check is None:
             client_ids = sorted({record.client_id for record in self._plan.live}, key=int)
             others_key = "dialog.purchase.live_other" if len(client_ids) == 1 else "dialog.purchase.live_others"
             words = translate(others_key, clients=client_ids) if client_ids else translate("dialog.purchase.none")
-            self._live.show_text(words)
+            self._live_check_label.show_text(words)
         elif self.is_renewal:
-            self._live.show_text(translate("dialog.purchase.last_renewal", expired_at=live.expired_at))
+            self._live_check_label.show_text(
+                translate("dialog.purchase.last_renewal", expired_at=live_check.expired_at)
+            )
         else:
-            self._live.show_text(translate("record.title", id=live.id))
-        self._link.setVisible(live is not None)
+            self._live_check_label.show_text(translate("record.title", id=live_check.id))
+        self._link.setVisible(live_check is not None)
         self.changed.emit()
 
     @Slot()

@@ -71,12 +71,12 @@ def make_unknown_outcome_content(
     parts: list[QWidget] = [blocked_bar]
     if isinstance(record, CreditCheck):
         parts.append(make_badge_row(context, record))
-    sent = [
+    sent_facts = [
         TimelineLine(
             now, full_time, "arrow_right", "text", "", translate("dialog.purchase.unknown_sent", operation=operation)
         )
     ]
-    parts.append(_make_step_list(context, steps, [*(sent if operation else []), *end_lines]))
+    parts.append(_make_step_list(context, steps, [*(sent_facts if operation else []), *end_lines]))
     parts.append(_make_next_steps_panel(context, plan))
     return _stack_widgets(*parts)
 

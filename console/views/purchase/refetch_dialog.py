@@ -45,9 +45,9 @@ class RefetchDialog(DialogFrame):
         self._steps = ReachedStepCollector(context)
         self.detail = CheckBox(translate("dialog.refetch.detail"))
         self.pdf = CheckBox(translate("dialog.refetch.pdf"))
-        missing = set(record.incomplete)
-        self.detail.setChecked(bool(missing - {"pdf"}) or not missing)
-        self.pdf.setChecked("pdf" in missing or not missing)
+        missing_parts = set(record.incomplete)
+        self.detail.setChecked(bool(missing_parts - {"pdf"}) or not missing_parts)
+        self.pdf.setChecked("pdf" in missing_parts or not missing_parts)
         for box in (self.detail, self.pdf):
             box.checkStateChanged.connect(self._update_act_button)
         self.show_content(self._make_form())
@@ -57,12 +57,12 @@ class RefetchDialog(DialogFrame):
     def _make_form(self) -> QWidget:
         translate, record = self._context.translate, self._record
         facts = FactList()
-        missing = (
+        missing_label = (
             translate("record.missing_parts", missing=record.incomplete)
             if record.incomplete
             else translate("word.none")
         )
-        facts.add_fact(translate("word.missing_label"), TextLabel(missing))
+        facts.add_fact(translate("word.missing_label"), TextLabel(missing_label))
         if record.error_code and record.incomplete:
             facts.add_fact(
                 translate("column.cause"), TextLabel(case_words.format_record_problem(record, self._context))
@@ -70,10 +70,12 @@ class RefetchDialog(DialogFrame):
         if record.pdf_file_path:  # without a stored copy there is none to keep
             facts.add_fact(translate("dialog.refetch.kept_label"), TextLabel(translate("dialog.refetch.old_copy")))
         form = QWidget()
-        free = NotificationBar(
+        free_of_charge_bar = NotificationBar(
             translate("dialog.refetch.free_lead"), translate("dialog.refetch.free"), tone="good", shape="check"
         )
-        form.setLayout(make_column(free, facts, make_row(self.detail, self.pdf, None, gap=24), None, gap=14))
+        form.setLayout(
+            make_column(free_of_charge_bar, facts, make_row(self.detail, self.pdf, None, gap=24), None, gap=14)
+        )
         return form
 
     @Slot()

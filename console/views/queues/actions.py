@@ -33,10 +33,14 @@ class QueuePageActions(QObject):
     makes a dry run, and the person confirms the action. Giving back takes and exporting evidence need no dry run."""
 
     def __init__(
-        self, context: WindowContext, page: Page, choice: QueueSelection, current: Callable[[], QueueItem | None]
+        self,
+        context: WindowContext,
+        page: Page,
+        choice: QueueSelection,
+        get_current_row: Callable[[], QueueItem | None],
     ) -> None:
         super().__init__(page)
-        self._context, self._page, self._choice, self._current = context, page, choice, current
+        self._context, self._page, self._choice, self._get_current_row = context, page, choice, get_current_row
         self.record_acts = RecordActionHandlers(context, page)
         self.collaboration = CollaborationActions(context, self.record_acts, self.run_action_on_selection)
         self.evidence = EvidenceExportActions(context, self.record_acts, self.export_evidence)
@@ -63,7 +67,7 @@ class QueuePageActions(QObject):
     @property
     def current_record(self) -> ShownRecord | None:
         """The record of the current row; None if no row is current."""
-        current = self._current()
+        current = self._get_current_row()
         return current.record if current is not None else None
 
     def _find_current_record(self) -> ShownRecord | None:
@@ -145,7 +149,7 @@ class QueuePageActions(QObject):
         record = self._find_current_record() if not refs else None
         refs = refs or ((case_words.make_record_ref(record),) if record is not None else ())
 
-        def end(takes: tuple[Take, ...]) -> None:
+        def run_action_on_takes(takes: tuple[Take, ...]) -> None:
             own_name = self._context.operator or ""
             of_these = [take for take in takes if (take.kind, take.subject_id) in refs]
             own_takes = [take for take in of_these if is_same_person(take.person, own_name)]
@@ -157,7 +161,7 @@ class QueuePageActions(QObject):
         if refs:
             self._context.run_read(
                 lambda services: services.recovery.list_takes(),
-                end,
+                run_action_on_takes,
                 self.record_acts.show_refusal,
                 owner=self,
                 key=("takes", name),

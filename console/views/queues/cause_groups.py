@@ -68,8 +68,8 @@ class _GroupedTableCursor:
 
 def restrict_to_cause(query: QueueListQuery, cause: str) -> QueueListQuery:
     """Return the query restricted to the records that have this cause, without grouping."""
-    chosen: RecordFilter = replace(query.chosen, causes=frozenset({cause}))
-    return replace(query, chosen=chosen, by_cause=False)
+    record_filter: RecordFilter = replace(query.record_filter, causes=frozenset({cause}))
+    return replace(query, record_filter=record_filter, by_cause=False)
 
 
 def make_group_reader(
@@ -78,7 +78,7 @@ def make_group_reader(
     """Return a function that reads one page of the heading rows and of the records of the open groups, for a
     PagedModel. `opened_causes` are the causes of the open groups."""
 
-    def read(services: "Console", cursor: object, limit: int) -> Rows:
+    def read_group_rows(services: "Console", cursor: object, limit: int) -> Rows:
         position = (
             cursor if isinstance(cursor, _GroupedTableCursor) else _make_first_cursor(services, query, opened_causes)
         )
@@ -98,13 +98,13 @@ def make_group_reader(
                 index += 1
         return Rows(rows, _GroupedTableCursor(groups, index, after) if index < len(groups) else None)
 
-    return read
+    return read_group_rows
 
 
 def _make_first_cursor(
     services: "Console", query: QueueListQuery, opened_causes: Collection[str]
 ) -> _GroupedTableCursor:
-    page = services.recovery.read_causes(query.queue, query.chosen)
+    page = services.recovery.read_causes(query.queue, query.record_filter)
     rows = (CauseRow(group, is_capped=page.is_capped) for group in page.groups)
     return _GroupedTableCursor(tuple(replace(row, is_open=row.cause in opened_causes) for row in rows), 0)
 
@@ -177,11 +177,11 @@ class GroupTable(FittedTable):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row = self.current_item
-        wanted = {Qt.Key.Key_Right: True, Qt.Key.Key_Left: False}.get(Qt.Key(event.key()))
-        if isinstance(row, CauseRow) and wanted is not None:
-            if row.is_open is not wanted:
+        must_open = {Qt.Key.Key_Right: True, Qt.Key.Key_Left: False}.get(Qt.Key(event.key()))
+        if isinstance(row, CauseRow) and must_open is not None:
+            if row.is_open is not must_open:
                 self.toggled.emit(row)
-        elif isinstance(row, QueueRow) and wanted is False:
+        elif isinstance(row, QueueRow) and must_open is False:
             self._go_to_heading_row()
         else:
             super().keyPressEvent(event)

@@ -28,9 +28,9 @@ def arrange_columns(columns: Sequence[Column], keys: Sequence[str]) -> list[Colu
     """Return the column of check boxes, followed by the columns with these keys in the order of `keys`. If none of
     the keys is a key of a column, return the default columns."""
     by_key = {column.key: column for column in columns if column.kind != "check"}
-    chosen = [by_key[key] for key in dict.fromkeys(keys) if key in by_key]
-    default = [column for column in by_key.values() if not column.is_optional]
-    return [column for column in columns if column.kind == "check"] + (chosen or default)
+    chosen_columns = [by_key[key] for key in dict.fromkeys(keys) if key in by_key]
+    default_columns = [column for column in by_key.values() if not column.is_optional]
+    return [column for column in columns if column.kind == "check"] + (chosen_columns or default_columns)
 
 
 class ColumnChoice(QObject):
@@ -56,9 +56,9 @@ class ColumnChoice(QObject):
         that the table has its default columns."""
         if self._of_view is not None:
             return self._of_view
-        stored = self._context.preferences.value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
-        known = {column.key for column in self._make_queue_columns(queue)}
-        return tuple(key for key in stored if key in known) if isinstance(stored, list) else ()
+        stored_keys = self._context.preferences.value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
+        known_keys = {column.key for column in self._make_queue_columns(queue)}
+        return tuple(key for key in stored_keys if key in known_keys) if isinstance(stored_keys, list) else ()
 
     def show_view_columns(self, keys: Sequence[str] | None) -> None:
         """Use the columns with these keys while the page shows a saved view. With None, use the person's own
@@ -70,8 +70,8 @@ class ColumnChoice(QObject):
 
     def find_unknown_column_keys(self, queue: str, keys: Sequence[str]) -> tuple[str, ...]:
         """Return the keys in `keys` that belong to no column of the queue."""
-        known = {column.key for column in self._make_queue_columns(queue)}
-        return tuple(key for key in keys if key not in known)
+        known_keys = {column.key for column in self._make_queue_columns(queue)}
+        return tuple(key for key in keys if key not in known_keys)
 
     def choose_columns(self, queue: str, keys: Sequence[str]) -> None:
         """Show the columns with these keys in this order; empty `keys` mean the default columns. While the page
@@ -128,12 +128,12 @@ class ColumnChoice(QObject):
         queue, menu = self._queue(), QMenu(self._page)
         menu.setAccessibleName(self._context.translate("dialog.columns.title"))
         menu.aboutToHide.connect(menu.deleteLater)
-        shown = self._list_shown_column_keys(queue)
+        shown_keys = self._list_shown_column_keys(queue)
         for column in self._make_queue_columns(queue):
             entry = menu.addAction(column.title)
             entry.setCheckable(True)
-            entry.setChecked(column.key in shown)
-            entry.setEnabled(shown != [column.key])
+            entry.setChecked(column.key in shown_keys)
+            entry.setEnabled(shown_keys != [column.key])
             entry.triggered.connect(partial(self._toggle_column, column.key))
         menu.addSeparator()
         menu.addAction(self._context.translate("view.columns")).triggered.connect(self.open_dialog)
@@ -142,8 +142,11 @@ class ColumnChoice(QObject):
 
     def _toggle_column(self, key: str) -> None:
         queue = self._queue()
-        shown = self._list_shown_column_keys(queue)
-        self.choose_columns(queue, [one for one in shown if one != key] if key in shown else [*shown, key])
+        shown_keys = self._list_shown_column_keys(queue)
+        self.choose_columns(
+            queue,
+            [shown_key for shown_key in shown_keys if shown_key != key] if key in shown_keys else [*shown_keys, key],
+        )
 
     @Slot()
     def show_default_columns(self) -> None:
@@ -173,7 +176,7 @@ class ColumnsDialog(DialogFrame):
     chosen = Signal(object)
 
     def __init__(
-        self, context: WindowContext, columns: Sequence[Column], shown: Sequence[str], parent: QWidget
+        self, context: WindowContext, columns: Sequence[Column], shown_keys: Sequence[str], parent: QWidget
     ) -> None:
         translate = context.translate
         super().__init__(
@@ -184,21 +187,24 @@ class ColumnsDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        self._context, self._usual = context, [column.key for column in arrange_columns(columns, ())]
+        self._context, self._usual_keys = context, [column.key for column in arrange_columns(columns, ())]
         titles = {column.key: column.title for column in columns}
-        order = [*shown, *(key for key in titles if key not in shown)]
+        order = [*shown_keys, *(key for key in titles if key not in shown_keys)]
         self.boxes = {key: CheckBox(titles[key]) for key in order}
         self._lines = QVBoxLayout()
         self._lines.setSpacing(6)
         for key, box in self.boxes.items():
-            box.setChecked(key in shown)
+            box.setChecked(key in shown_keys)
             box.checkStateChanged.connect(self._update_act_button)
             self._lines.addWidget(box)
-        up, down = (
+        up_button, down_button = (
             KeyButton(translate(f"dialog.columns.{name}"), _KEY_CAP_BY_SHORTCUT[key], binds=False)
             for name, key in (("up", MOVE_COLUMN_UP_SHORTCUT), ("down", MOVE_COLUMN_DOWN_SHORTCUT))
         )
-        for button, key, step in ((up, MOVE_COLUMN_UP_SHORTCUT, -1), (down, MOVE_COLUMN_DOWN_SHORTCUT, 1)):
+        for button, key, step in (
+            (up_button, MOVE_COLUMN_UP_SHORTCUT, -1),
+            (down_button, MOVE_COLUMN_DOWN_SHORTCUT, 1),
+        ):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it moves the column that has the focus
             button.acts_on_double_click = True
             button.clicked.connect(partial(self.move_column, step))
@@ -207,7 +213,7 @@ class ColumnsDialog(DialogFrame):
         reset.clicked.connect(self._show_default_columns)
         note = TextLabel(translate("dialog.columns.note"), "small", "muted", wrap=True)
         form = QWidget()
-        form.setLayout(make_column(note, self._lines, make_row(up, down, None, reset, gap=8), gap=12))
+        form.setLayout(make_column(note, self._lines, make_row(up_button, down_button, None, reset, gap=8), gap=12))
         self.show_content(form)
         self.act_button.clicked.connect(self._emit_chosen_columns)
         self._update_act_button()
@@ -242,10 +248,10 @@ class ColumnsDialog(DialogFrame):
 
     @Slot()
     def _show_default_columns(self) -> None:
-        for key in (*self._usual, *(key for key in self.ordered_keys if key not in self._usual)):
+        for key in (*self._usual_keys, *(key for key in self.ordered_keys if key not in self._usual_keys)):
             self._lines.removeWidget(self.boxes[key])
             self._lines.addWidget(self.boxes[key])
-            self.boxes[key].setChecked(key in self._usual)
+            self.boxes[key].setChecked(key in self._usual_keys)
         self._order_boxes()
 
     @Slot()
@@ -258,5 +264,5 @@ class ColumnsDialog(DialogFrame):
     @Slot()
     def _emit_chosen_columns(self) -> None:
         keys = [key for key in self.ordered_keys if self.boxes[key].isChecked()]
-        self.chosen.emit([] if keys == self._usual else keys)
+        self.chosen.emit([] if keys == self._usual_keys else keys)
         self.accept()

@@ -78,11 +78,11 @@ class ChangedCompaniesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts = RecordActionHandlers(context, self)
+        self.action_handlers = RecordActionHandlers(context, self)
         self._shows_acknowledged = self._lists_acknowledged = False  # the person's choice, and what was last read
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
         self.head.other_sentences = list_queue_sentences(context)
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
         self.acknowledged_button = KeyButton(translate("queue.companies.show_acknowledged"), "C", binds=False)
@@ -93,8 +93,8 @@ class ChangedCompaniesPage(Page):
             context, _make_change_columns(context), _get_alert_id, title, hideable_columns=("number",)
         )
         ColumnWidthStorage(context, self.table, "queues.companies")
-        nothing = EmptyState(translate("queue.companies.empty"), translate("queue.companies.empty_hint"))
-        self.list = TableOrEmptyState(self.table, nothing)
+        empty_state = EmptyState(translate("queue.companies.empty"), translate("queue.companies.empty_hint"))
+        self.list = TableOrEmptyState(self.table, empty_state)
         self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
         self.add_content(self.head)
         self.add_content(tab_line)
@@ -119,7 +119,7 @@ class ChangedCompaniesPage(Page):
         self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)
         reasons = DisabledReasonsLabel(self.renew_button, self.acknowledge_button)
         parts = (self.why_words, self.action_words, make_row(*self._buttons, None, gap=8), reasons, self.source_words)
-        self.footer = Surface(raised=True, edge="top")
+        self.footer = Surface(is_raised=True, edge="top")
         self.footer.setLayout(make_column(*parts, gap=6, margins=(24, 10, 24, 10)))
         return self.footer
 
@@ -290,7 +290,7 @@ class ChangedCompaniesPage(Page):
     def _renew_check(self) -> None:
         item = self.current_change
         if item is not None and self.renew_button.isEnabled():
-            self.acts.purchase(item.change.number, item.renewal.client_id)
+            self.action_handlers.purchase(item.change.number, item.renewal.client_id)
 
     def _copy_number(self) -> None:
         if self.current_change is None:

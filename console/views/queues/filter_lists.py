@@ -73,7 +73,7 @@ def list_offered_operators(list_name: str, context: WindowContext) -> Iterator[O
             values: Sequence[str] = {
                 "kind": RECORD_KINDS,
                 "status": tuple(
-                    dict.fromkeys(str(one) for states in _STATE_CLASS_BY_RECORD_KIND.values() for one in states)
+                    dict.fromkeys(str(state) for states in _STATE_CLASS_BY_RECORD_KIND.values() for state in states)
                 ),
                 "certainty": tuple(Certainty),
                 "work": tuple(WorkState),
@@ -147,12 +147,12 @@ def _format_cause(cause: str, context: WindowContext) -> str:
 
 def _format_range_operator(operator: str, context: WindowContext) -> str:
     """Return the text of a condition on the age or the amount; the operator itself if it isn't a valid condition."""
-    chosen = parse_filter(operator).chosen
+    record_filter = parse_filter(operator).record_filter
     above, below = "at_least", "at_most"
-    if (age := chosen.age) is not None:
+    if (age := record_filter.age) is not None:
         key = "queue.filter.age"
         facts = {"low": _format_duration(age.at_least, context), "high": _format_duration(age.at_most, context)}
-    elif (amount := chosen.amount) is not None:
+    elif (amount := record_filter.amount) is not None:
         key = "queue.filter.amount"
         above = "above" if amount.is_above_strict else above
         below = "below" if amount.is_below_strict else below
@@ -172,9 +172,9 @@ def _format_duration(length: timedelta | None, context: WindowContext) -> str:
     isn't rounded; "" for None."""
     if length is None:
         return ""
-    for unit, one in (("days", timedelta(days=1)), ("hours", timedelta(hours=1))):
-        if length >= one and not length % one:
-            return f"{length // one} {context.translate(f'unit.{unit}')}"
+    for unit, unit_length in (("days", timedelta(days=1)), ("hours", timedelta(hours=1))):
+        if length >= unit_length and not length % unit_length:
+            return f"{length // unit_length} {context.translate(f'unit.{unit}')}"
     return f"{length // timedelta(minutes=1)} {context.translate('unit.minutes')}"
 
 

@@ -38,23 +38,24 @@ class OperatorChip(FilterChip):
     selected.
     """
 
-    def __init__(self, name: str, offered: Sequence[tuple[str, str]]) -> None:
-        """`offered` are pairs of an operator and its text; the operator of the first pair is "", no condition."""
+    def __init__(self, name: str, offered_operators: Sequence[tuple[str, str]]) -> None:
+        """`offered_operators` are pairs of an operator and its text; the operator of the first pair is "", no
+        condition."""
         super().__init__(name)
         self._offered_count = 0
-        self.offer_operators(offered)
+        self.offer_operators(offered_operators)
 
-    def offer_operators(self, offered: Sequence[tuple[str, str]]) -> None:
+    def offer_operators(self, offered_operators: Sequence[tuple[str, str]]) -> None:
         """Replace the entries by these pairs of an operator and its text; the operator of the first pair is "", no
         condition. The selected operator stays selected."""
-        chosen, words = self.operator, self.currentText()
+        chosen_operator, words = self.operator, self.currentText()
         self.blockSignals(True)
         self.clear()
-        for operator, text in offered:
+        for operator, text in offered_operators:
             self.addItem(text, operator)
-        self._offered_count = len(offered)
+        self._offered_count = len(offered_operators)
         self.blockSignals(False)
-        self.select_operator(chosen, words)
+        self.select_operator(chosen_operator, words)
 
     @property
     def operator(self) -> str:
@@ -105,10 +106,10 @@ class FilterSentence(Surface):
         }
         self._sentence = list(self._make_sentence_parts())
         self._requested_lists: set[str] = set()
-        offered = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._has_operators(name)]
+        offered_names = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._has_operators(name)]
         words = translate("queue.filter.further")
         self.further = OperatorChip(
-            words, [("", words), *((name, translate(f"queue.filter.{name}")) for name in offered)]
+            words, [("", words), *((name, translate(f"queue.filter.{name}")) for name in offered_names)]
         )
         self.further.activated.connect(self._add_filter_list)
         self._is_compact = False
@@ -119,8 +120,8 @@ class FilterSentence(Surface):
             self.further,
             self.match_count,
         ]
-        self._box = make_column(make_flow_widget(*parts, gap=6, line_gap=6))
-        self.setLayout(self._box)
+        self._layout = make_column(make_flow_widget(*parts, gap=6, line_gap=6))
+        self.setLayout(self._layout)
         self.set_compact(is_compact=False)
         self._fit_width()
         self._timer = QTimer(self, singleShot=True, interval=_TYPING_PAUSE_MS)
@@ -175,8 +176,8 @@ class FilterSentence(Surface):
 
     def offer_causes(self, groups: Sequence[CauseGroup]) -> None:
         """Fill the list of causes with the causes of these groups."""
-        anything = "", self._context.translate("queue.filter.cause.any")
-        self.chips["cause"].offer_operators([anything, *filter_lists.list_cause_operators(groups, self._context)])
+        any_cause = "", self._context.translate("queue.filter.cause.any")
+        self.chips["cause"].offer_operators([any_cause, *filter_lists.list_cause_operators(groups, self._context)])
 
     def _list_offered_operators(self, name: str) -> Iterator[tuple[str, str]]:
         """Yield the entries of the list `name` as pairs of an operator and its text; the first entry has no
@@ -204,14 +205,14 @@ class FilterSentence(Surface):
     def text(self) -> str:
         """The filter in its text form: the operators of the lists, and the text in the field. The order isn't
         included."""
-        chosen = (chip.operator for name, chip in self.chips.items() if name != "sort")
-        return " ".join(part for part in (*chosen, self.edit.text().strip()) if part)
+        operators = (chip.operator for name, chip in self.chips.items() if name != "sort")
+        return " ".join(part for part in (*operators, self.edit.text().strip()) if part)
 
     @property
     def parsed_filter(self) -> ParsedFilter:
         """The filter: the conditions of the lists and those typed in the field, and the remaining typed words."""
         operator = self._context.operator or NO_OWNER
-        return parse_filter(" ".join(replace_owner_me(part, operator) for part in self.text.split()))
+        return parse_filter(" ".join(replace_me_in_owner_operator(part, operator) for part in self.text.split()))
 
     @property
     def order(self) -> QueueOrder:
@@ -231,7 +232,7 @@ class FilterSentence(Surface):
     def show_filter(self, text: str, order: str = "") -> None:
         """Show a filter in its text form without emitting `changed`: each operator in its list, the remaining text
         in the field. `order` is the text form of the order; "" for the default order."""
-        rest = []
+        remaining_parts = []
         operators = {part.partition(":")[0]: part for part in text.split() if ":" in part}
         for name, chip in self.chips.items():
             if name != "sort":
@@ -239,8 +240,8 @@ class FilterSentence(Surface):
                 chip.select_operator(operator, filter_lists.format_operator(operator, self._context))
         for part in text.split():
             if part.partition(":")[0] not in self.chips:
-                rest.append(part)
-        self.edit.setText(" ".join(rest))
+                remaining_parts.append(part)
+        self.edit.setText(" ".join(remaining_parts))
         self.chips["sort"].select_operator(order)
         self._show_needed_lists()
 
@@ -259,7 +260,7 @@ class FilterSentence(Surface):
         self._is_compact = is_compact
         self._show_needed_lists()
         margin = tokens().px("spacing", "page_margin")
-        self._box.setContentsMargins(*((0, 0, 0, 0) if is_compact else (margin, 8, margin, 8)))
+        self._layout.setContentsMargins(*((0, 0, 0, 0) if is_compact else (margin, 8, margin, 8)))
         set_style_property(self, "edge", "none" if is_compact else "bottom")
 
     def _show_needed_lists(self) -> None:
@@ -310,7 +311,7 @@ _FILTER_CHIP_NAMES = (*filter_lists.ALL_FILTER_LIST_NAMES, "sort")
 _FILTER_CHIP_NAMES_IN_SENTENCE = (*filter_lists.USUAL_FILTER_LIST_NAMES, "sort")
 
 
-def replace_owner_me(operator: str, person: str) -> str:
+def replace_me_in_owner_operator(operator: str, person: str) -> str:
     """Return `owner:` with the name of the acting person (`person`) if `operator` is the operator `owner:me`;
     otherwise return `operator` unchanged."""
     return f"owner:{person}" if operator.lower() == "owner:me" else operator

@@ -55,11 +55,11 @@ class QueueArrivals(QObject):
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list in the background. Then update the rows of the
         table, and show the number of items without a row on the button."""
 
-        def read(services: "Console") -> tuple[QueueItem, ...]:
+        def read_first_items(services: "Console") -> tuple[QueueItem, ...]:
             return query.read_page(services, MAX_COMPARED_QUEUE_ITEMS).items
 
         self._context.run_read(
-            read, lambda items: self._show_changes(items, table), _ignore_failure, owner=self, key=self
+            read_first_items, lambda items: self._show_changes(items, table), _ignore_failure, owner=self, key=self
         )
 
     def _show_changes(self, items: Iterable[QueueItem], table: FittedTable) -> None:

@@ -71,7 +71,7 @@ class UnmatchedNoticesPage(Page):
         translate = context.translate
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.notices.hint"))
         self.head.other_sentences = list_queue_sentences(context)
-        self.export = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
+        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
         self.tabs = QueueTabs(context, QUEUE_NAME)
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))
@@ -80,8 +80,8 @@ class UnmatchedNoticesPage(Page):
             context, _make_notice_columns(context), _get_case_id, title, hideable_columns=("occurred", "type")
         )
         ColumnWidthStorage(context, self.table, "queues.notices")
-        nothing = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
-        self.list = TableOrEmptyState(self.table, nothing)
+        empty_state = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
+        self.list = TableOrEmptyState(self.table, empty_state)
         self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
         self.candidates: tuple[NoticeCandidate, ...] | None = None
         self.add_content(self.head)
@@ -101,7 +101,7 @@ class UnmatchedNoticesPage(Page):
         acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
         self.acknowledge_button = bind_button_to_right(self.context, acknowledge, "note")
         buttons = make_row(self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8)
-        foot = self.foot = Surface(raised=True, edge="top")
+        foot = self.foot = Surface(is_raised=True, edge="top")
         foot.setLayout(
             make_column(
                 self.why_words, self.action_words, self._similar, buttons, self.fact_words,
@@ -188,12 +188,13 @@ class UnmatchedNoticesPage(Page):
             key="notice candidates",
         )
 
-    def _show_candidates(self, read: UnmatchedNoticeItem) -> None:
-        """Show links to the similar records of the notice `read`, unless another notice is the current one by now."""
+    def _show_candidates(self, notice_item: UnmatchedNoticeItem) -> None:
+        """Show links to the similar records of the notice `notice_item`, unless another notice is the current one by
+        now."""
         item = self.current_notice
-        if item is None or item.notice.id != read.notice.id:
+        if item is None or item.notice.id != notice_item.notice.id:
             return
-        self.candidates = read.candidates or ()
+        self.candidates = notice_item.candidates or ()
         links = []
         for candidate in self.candidates:
             link = LinkButton(notice_words.format_notice_candidate(candidate, self.context.language))
@@ -205,8 +206,8 @@ class UnmatchedNoticesPage(Page):
     def _show_similar_links(self, links: Sequence[LinkButton]) -> None:
         """Replace the links to the similar records. Without links, show that there is no similar record, but only
         after the similar records have been read."""
-        while (taken := self._similar.takeAt(0)) is not None:
-            widget = taken.widget()
+        while (layout_item := self._similar.takeAt(0)) is not None:
+            widget = layout_item.widget()
             if widget is not None:
                 widget.deleteLater()
         if self.candidates is not None and not links:
@@ -232,9 +233,9 @@ class UnmatchedNoticesPage(Page):
     def _acknowledge_notice(self) -> None:
         item = self.current_notice
         if item is not None and self.acknowledge_button.isEnabled():
-            case, *others = item.cases
+            case, *other_cases = item.cases
             subject = AlertItem(case, None, case.subject_kind, case.subject_id, number=item.notice.order_no)
-            AcknowledgeAlertsDialog(self.context, subject, self.window(), others).open()
+            AcknowledgeAlertsDialog(self.context, subject, self.window(), other_cases).open()
 
     def _copy_number(self) -> None:
         number = self.current_notice.notice.order_no if self.current_notice is not None else None

@@ -121,7 +121,7 @@ class QueuesPage(Page):
         translate = self.context.translate
         self.head = self.make_page_head(translate("screen.queues"))
         self.head.other_sentences = list_queue_sentences(self.context)
-        self.export = ListExporter(self.context, self, self._make_export_request, self.head)
+        self.exporter = ListExporter(self.context, self, self._make_export_request, self.head)
         self.shown_view = ShownSavedView(self.context, self, self.head, self._make_view_content)
         self.shown_view.further_entries.append(("queue.by_cause", _GROUPING_SHORTCUT, self.toggle_grouping))
         self.bind_shortcut(_GROUPING_SHORTCUT, self.toggle_grouping)
@@ -244,12 +244,12 @@ class QueuesPage(Page):
     def _show_view(self, view: SavedView) -> None:
         """Show the records of a saved view. Ignore the parts of its filter, order or columns that this program
         doesn't understand, and show a bar that names them."""
-        read = parse_view(view.content, self.context.operator)
+        parsed_view = parse_view(view.content, self.context.operator)
         is_known = view.content.queue in QUEUE_NAMES
-        problems = set(read.problems)
+        problems = set(parsed_view.problems)
         parts = [part for part in view.content.filter.split() if part not in problems]
-        sort = "" if read.order == DEFAULT_ORDER else format_order(read.order)
-        self.filter.show_filter(" ".join([*parts, read.filter.words]).strip(), sort)
+        sort = "" if parsed_view.order == DEFAULT_ORDER else format_order(parsed_view.order)
+        self.filter.show_filter(" ".join([*parts, parsed_view.filter.words]).strip(), sort)
         if is_known:
             self.tabs.show_queue(view.content.queue)
             self.queue = view.content.queue
@@ -257,7 +257,7 @@ class QueuesPage(Page):
         self.columns.show_view_columns(view.content.columns)
         self._show_list()
         unknown = self.columns.find_unknown_column_keys(self.queue, view.content.columns)
-        self.shown_view.show_problems((*read.problems, *unknown, *(() if is_known else (view.content.queue,))))
+        self.shown_view.show_problems((*parsed_view.problems, *unknown, *(() if is_known else (view.content.queue,))))
 
     @Slot()
     def _show_view_name(self) -> None:
@@ -280,10 +280,10 @@ class QueuesPage(Page):
     def _make_export_request(self) -> ExportRequest:
         """Return the request to export the selected records. If no record or every record is selected, request all
         records that match the filter."""
-        text, chosen = self.filter.text.strip(), self.selection.selected_refs
-        is_all = not chosen or self.selection.has_all_selected
+        text, record_refs = self.filter.text.strip(), self.selection.selected_refs
+        is_all = not record_refs or self.selection.has_all_selected
         matches = queue_rows.make_item_filter(self.query, self.context.now())
-        return ExportRequest(ListName.QUEUE, self.queue, text, None if is_all else chosen, matches)
+        return ExportRequest(ListName.QUEUE, self.queue, text, None if is_all else record_refs, matches)
 
     @property
     def table(self) -> FittedTable:
@@ -303,9 +303,11 @@ class QueuesPage(Page):
     def query(self) -> QueueListQuery:
         """The query of the shown list: the queue with the filter, the searched words, the sort order and the
         grouping."""
-        parsed = self.filter.parsed_filter
-        words = "" if self.by_cause else parsed.words  # groups are counted by the database, which searches no words
-        return QueueListQuery(self.queue, words, parsed.chosen, self.filter.order, self.by_cause)
+        parsed_filter = self.filter.parsed_filter
+        words = (
+            "" if self.by_cause else parsed_filter.words
+        )  # groups are counted by the database, which searches no words
+        return QueueListQuery(self.queue, words, parsed_filter.record_filter, self.filter.order, self.by_cause)
 
     @property
     def row_model(self) -> PagedModel:
@@ -398,8 +400,8 @@ class QueuesPage(Page):
         queue = key.partition(".")[0]
         is_grouped = key == queue and queue in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
         columns = queue_rows.make_queue_columns(self.context, queue, is_grouped=is_grouped)
-        wanted = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
-        return [one.key for one in self._lists[key].rows.columns] != [one.key for one in wanted]
+        chosen_columns = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
+        return [column.key for column in self._lists[key].rows.columns] != [column.key for column in chosen_columns]
 
     @Slot()
     def _read_list(self) -> None:
@@ -409,20 +411,22 @@ class QueuesPage(Page):
             query = self.query
             self.selection.reset_for_list(query, self.row_model)
             self._show_sort_mark()
-            read = (
+            read_rows = (
                 make_group_reader(query, set(self._opened_causes))
                 if self.by_cause
                 else queue_rows.make_row_reader(query)
             )
-            self.row_model.read_query(self.context.make_page_reader(read))
+            self.row_model.read_query(self.context.make_page_reader(read_rows))
 
     def _show_sort_mark(self) -> None:
         """Show an arrow in the title of the column by which the list is ordered."""
         order = self.filter.order
         keys = [key for key, column in queue_rows.SORT_COLUMN_BY_COLUMN_KEY.items() if column is order.column]
-        shown = next((one.key for one in self.row_model.columns if one.key in keys), None)
-        is_marked = shown is not None and order != DEFAULT_ORDER
-        self.table.show_sort_mark((str(shown), order.is_descending) if is_marked else None)
+        shown_key = next(
+            (shown_column.key for shown_column in self.row_model.columns if shown_column.key in keys), None
+        )
+        is_marked = shown_key is not None and order != DEFAULT_ORDER
+        self.table.show_sort_mark((str(shown_key), order.is_descending) if is_marked else None)
 
     @Slot(str)
     def _sort_by(self, key: str) -> None:
@@ -466,15 +470,15 @@ class QueuesPage(Page):
         """Make a row of the loaded rows current: the row with the key `_row_to_find` (the current row of the last
         session, or the row of a group that was opened or closed). If this row isn't loaded and no row is current,
         use the first row."""
-        wanted, self._row_to_find = self._row_to_find, None
-        if wanted is not None and self.table.go_to_item(lambda row: _get_row_key(row) == wanted):
+        row_to_find, self._row_to_find = self._row_to_find, None
+        if row_to_find is not None and self.table.go_to_item(lambda row: _get_row_key(row) == row_to_find):
             return
         if self.table.current_item is None:
             self.table.go_to_first()
 
     def _format_match_count(self) -> str:
-        parsed = self.filter.parsed_filter
-        problems = (*parsed.problems, *(parsed.words.split() if self.by_cause else ()))
+        parsed_filter = self.filter.parsed_filter
+        problems = (*parsed_filter.problems, *(parsed_filter.words.split() if self.by_cause else ()))
         if problems:
             return self.context.translate("queue.filter_problem", names=problems)
         if self.query.is_whole or self.by_cause:

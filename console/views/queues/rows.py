@@ -93,9 +93,9 @@ database, so their column is sorted by the corporation number.
 def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
     """Return the columns of a queue's table. With `is_grouped`, its rows are grouped by work state, and the table has
     no column for that state. None means True for the queues in QUEUES_GROUPED_BY_WORK_STATE, False for others."""
-    grouped = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
+    has_groups = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
-    columns = [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=grouped), owner]
+    columns = [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=has_groups), owner]
     certainty = {"certainty"} if queue in _QUEUES_NAMED_AFTER_CERTAINTY else set()
     return [replace(column, is_optional=column.key in _OPTIONAL_COLUMN_KEYS | certainty) for column in columns]
 
@@ -167,27 +167,27 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
 
 @dataclass(frozen=True, slots=True)
 class QueueListQuery:
-    """The query of a queue's list: the records of the queue `queue` that fulfil the filter `chosen` and whose
+    """The query of a queue's list: the records of the queue `queue` that fulfil the filter `record_filter` and whose
     texts contain `words`, ordered by `order`; with `by_cause`, grouped by cause. Equal queries show the same
     records.
     """
 
     queue: str
     words: str = ""
-    chosen: RecordFilter = NO_FILTER
+    record_filter: RecordFilter = NO_FILTER
     order: QueueOrder = DEFAULT_ORDER
     by_cause: bool = False
 
     @property
     def is_whole(self) -> bool:
         """True if the query has no condition and no words, so that the list has every record of the queue."""
-        return not self.chosen and not self.words.strip()
+        return not self.record_filter and not self.words.strip()
 
     def read_page(self, services: "Console", limit: int, after: str | None = None) -> QueuePage:
         """Return at most `limit` items of the queue that fulfil the filter. `words` isn't applied. `after` is the
         cursor of the page; None for the first page."""
-        if self.chosen or self.order != DEFAULT_ORDER:
-            return services.recovery.read_queue(self.queue, limit, after, self.chosen, self.order)
+        if self.record_filter or self.order != DEFAULT_ORDER:
+            return services.recovery.read_queue(self.queue, limit, after, self.record_filter, self.order)
         return services.recovery.read_queue(self.queue, limit, after)
 
 
@@ -195,7 +195,7 @@ def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int],
     """Return a function that reads one page of the rows of a query, for a PagedModel."""
     filter_text = _fold_text(query.words)
 
-    def read(services: "Console", cursor: object, limit: int) -> Rows:
+    def read_rows(services: "Console", cursor: object, limit: int) -> Rows:
         after = str(cursor) if cursor else None
         if not filter_text:
             page = query.read_page(services, limit, after)
@@ -205,7 +205,7 @@ def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int],
             )
         return _read_matches(services, query, filter_text, after, limit)
 
-    return read
+    return read_rows
 
 
 def _read_matches(
@@ -214,15 +214,15 @@ def _read_matches(
     """Return the next page of the items whose texts contain `filter_text`. Reading stops when `limit` items are
     found, or after 5,000 searched items. The returned cursor is the position at which the search continues when
     the person scrolls."""
-    found: list[QueueItem] = []
+    items: list[QueueItem] = []
     is_first_page = after is None
     for _ in range(_MAX_SEARCHED_PAGES):
         page = query.read_page(services, _ROWS_PER_SEARCHED_PAGE, after)
-        found += [item for item in page.items if _does_item_match_text(item, filter_text)]
+        items += [item for item in page.items if _does_item_match_text(item, filter_text)]
         after = page.next_cursor
-        if after is None or len(found) >= limit:
+        if after is None or len(items) >= limit:
             break
-    return Rows(_make_rows_with_group_sizes(found, complete=is_first_page and after is None), after)
+    return Rows(_make_rows_with_group_sizes(items, complete=is_first_page and after is None), after)
 
 
 def _does_item_match_text(item: QueueItem, filter_text: str) -> bool:
@@ -255,7 +255,7 @@ def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueIte
 
     def is_listed(item: QueueItem) -> bool:
         has_words = not filter_text or _does_item_match_text(item, filter_text)
-        return has_words and matches_filter(item.record, query.chosen, now, item.owner)
+        return has_words and matches_filter(item.record, query.record_filter, now, item.owner)
 
     return None if query.is_whole else is_listed
 

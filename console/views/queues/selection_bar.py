@@ -55,14 +55,14 @@ class SelectionBar(Surface):
     none_requested = Signal()
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(raised=True, edge="top")
+        super().__init__(is_raised=True, edge="top")
         translate = context.translate
         self.setAccessibleName(translate("bulk.bar.name"))
         self.count = TextLabel("", bold=True)
-        self.all = KeyButton("", "Ctrl+A", binds=False)
-        self.all.clicked.connect(self.all_requested)
-        self.none = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds=False)
-        self.none.clicked.connect(self.none_requested)
+        self.select_all_button = KeyButton("", "Ctrl+A", binds=False)
+        self.select_all_button.clicked.connect(self.all_requested)
+        self.select_none_button = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds=False)
+        self.select_none_button.clicked.connect(self.none_requested)
         self.buttons = {
             action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds=False)
             for action, key in SHORTCUT_BY_BULK_ACTION.items()
@@ -73,10 +73,10 @@ class SelectionBar(Surface):
         self.give_back = bind_button_to_right(context, give_back, "take")
         packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, binds=False)
         self.packs = bind_button_to_right(context, packs, evidence_bundle.EVIDENCE_BUNDLE_RIGHT)
-        acts = [self.none, *self.buttons.values(), self.packs]
-        acts.insert(acts.index(self.buttons[BulkAction.TAKE]) + 1, self.give_back)
+        bar_buttons = [self.select_none_button, *self.buttons.values(), self.packs]
+        bar_buttons.insert(bar_buttons.index(self.buttons[BulkAction.TAKE]) + 1, self.give_back)
         self.row = ActionRow(
-            [self.all, *acts],
+            [self.select_all_button, *bar_buttons],
             (),
             (),
             more=translate("action.more"),
@@ -89,7 +89,14 @@ class SelectionBar(Surface):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        return self.all, self.none, *self.buttons.values(), self.give_back, self.packs, self.row.more
+        return (
+            self.select_all_button,
+            self.select_none_button,
+            *self.buttons.values(),
+            self.give_back,
+            self.packs,
+            self.row.more,
+        )
 
 
 class QueueSelection(QObject):
@@ -178,12 +185,12 @@ class QueueSelection(QObject):
         """Return the request for a bulk run of this action on the selected records."""
         if self.has_all_selected:
             return BulkRequest(action, _MatchingRecordLister(self._query), self._count_matching_records()[0])
-        chosen, groups = self._list_selected_in_order(), self._list_selected_groups()
+        records, groups = self._list_selected_in_order(), self._list_selected_groups()
         if groups:
             queries = tuple(restrict_to_cause(self._query, group.cause) for group in groups)
-            source = _GroupedRecordLister(queries, tuple(chosen))
+            source = _GroupedRecordLister(queries, tuple(records))
             return BulkRequest(action, source, self._count_selected_records())
-        return BulkRequest(action, _SelectedRecordLister(tuple(chosen)), len(chosen))
+        return BulkRequest(action, _SelectedRecordLister(tuple(records)), len(records))
 
     def _list_selected_groups(self) -> list[CauseRow]:
         """Return the selected heading rows of a list that is grouped by cause; empty for another list."""
@@ -217,7 +224,7 @@ class QueueSelection(QObject):
         come last."""
         self._store_versions()
         keys = self._rows.selected_keys if self._rows is not None else set()
-        return [chosen for key, chosen in self._selected.items() if key in keys]
+        return [record for key, record in self._selected.items() if key in keys]
 
     def _store_versions(self) -> None:
         """Store the version of each newly selected record, and remove the records that are no longer selected. A
@@ -225,14 +232,14 @@ class QueueSelection(QObject):
         rows = self._rows
         if rows is None:
             return
-        loaded = {
+        loaded_versions = {
             queue_rows.get_row_record_ref(row): _make_chosen_record(row)
             for row in rows.iterate_loaded_rows()
             if isinstance(row, QueueRow)
         }
-        order = [key for key in loaded if key in rows.selected_keys]
-        order += [key for key in self._selected if key in rows.selected_keys and key not in loaded]
-        self._selected = {key: self._selected.get(key) or loaded[key] for key in order}
+        order = [key for key in loaded_versions if key in rows.selected_keys]
+        order += [key for key in self._selected if key in rows.selected_keys and key not in loaded_versions]
+        self._selected = {key: self._selected.get(key) or loaded_versions[key] for key in order}
 
     def _count_matching_records(self) -> tuple[int, str]:
         """Return the number of records that match the filter, and the text for this number. While some rows of a
@@ -268,8 +275,8 @@ class QueueSelection(QObject):
             else translate("bulk.bar.chosen", n=self._count_selected_records(), of=of)
         )
         bar.count.show_text(words)
-        bar.all.show_text(translate("bulk.bar.all", of=of))
-        bar.all.setVisible(not self.has_all_selected)
+        bar.select_all_button.show_text(translate("bulk.bar.select_all_button", of=of))
+        bar.select_all_button.setVisible(not self.has_all_selected)
         for action, button in bar.buttons.items():
             disabled_reason = self.find_disabled_reason(action)
             if disabled_reason and disabled_reason != button.reason:
@@ -314,13 +321,13 @@ class _MatchingRecordLister:
     def __call__(self, services: "Console") -> Sequence[ChosenRecord] | str:
         if self.query.is_whole:
             return self.query.queue
-        read = queue_rows.make_row_reader(self.query)
-        page = read(services, None, _ROWS_PER_READ_PAGE)
-        chosen = [_make_chosen_record(row) for row in page.rows]
-        while page.next is not None and len(chosen) < _MAX_SELECTED_RECORDS:
-            page = read(services, page.next, _ROWS_PER_READ_PAGE)
-            chosen += [_make_chosen_record(row) for row in page.rows]
-        return chosen
+        read_rows = queue_rows.make_row_reader(self.query)
+        page = read_rows(services, None, _ROWS_PER_READ_PAGE)
+        records = [_make_chosen_record(row) for row in page.rows]
+        while page.next is not None and len(records) < _MAX_SELECTED_RECORDS:
+            page = read_rows(services, page.next, _ROWS_PER_READ_PAGE)
+            records += [_make_chosen_record(row) for row in page.rows]
+        return records
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,10 +339,10 @@ class _GroupedRecordLister:
     chosen: tuple[ChosenRecord, ...]
 
     def __call__(self, services: "Console") -> Sequence[ChosenRecord]:
-        found = {(one.kind, one.id): one for one in self.chosen}
+        records_by_key = {(record.kind, record.id): record for record in self.chosen}
         for query in self.queries:
             records = _MatchingRecordLister(query)(services)
             assert not isinstance(records, str)  # noqa: S101  # a group has a filter: tells the type checker
-            for one in records:
-                found.setdefault((one.kind, one.id), one)
-        return list(found.values())[:_MAX_SELECTED_RECORDS]
+            for record in records:
+                records_by_key.setdefault((record.kind, record.id), record)
+        return list(records_by_key.values())[:_MAX_SELECTED_RECORDS]

@@ -97,9 +97,11 @@ class ShownSavedView(QObject):
         view = self.view
         if view is None:
             return
-        found = next((one.view for one in self._context.saved_views if one.view.id == view.id), None)
-        if found is not None and found.name != view.name:
-            self.view = found
+        current_view = next(
+            (view_count.view for view_count in self._context.saved_views if view_count.view.id == view.id), None
+        )
+        if current_view is not None and current_view.name != view.name:
+            self.view = current_view
             self.changed.emit()
 
     # -- menu
@@ -125,8 +127,8 @@ class ShownSavedView(QObject):
                 entry.setEnabled(not reason)
                 entry.triggered.connect(act)
         menu.addSeparator()
-        for key, keys, further in self.further_entries:
-            menu.addAction(f"{translate(key)}\t{keys}" if keys else translate(key)).triggered.connect(further)
+        for key, keys, further_action in self.further_entries:
+            menu.addAction(f"{translate(key)}\t{keys}" if keys else translate(key)).triggered.connect(further_action)
         return menu
 
     @Slot()

@@ -62,9 +62,9 @@ class QueueTabs(TabBar):
         had_focus, window = self.hasFocus(), self.window()
         self.show_queue(self._queue)
         self._context.navigate(make_queue_route(name))
-        shown = next((tabs for tabs in window.findChildren(QueueTabs) if tabs.isVisible()), None)
-        if had_focus and shown is not None:
-            shown.setFocus()
+        visible_tabs = next((tabs for tabs in window.findChildren(QueueTabs) if tabs.isVisible()), None)
+        if had_focus and visible_tabs is not None:
+            visible_tabs.setFocus()
 
     @Slot()
     def _show_counts(self) -> None:

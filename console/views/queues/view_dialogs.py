@@ -28,10 +28,10 @@ class SaveViewDialog(DialogFrame):
     """Name of this dialog in its wording keys: `dialog.{name}.…`."""
 
     def __init__(
-        self, context: WindowContext, content: ViewContent, parent: QWidget, present: SavedView | None = None
+        self, context: WindowContext, content: ViewContent, parent: QWidget, present_view: SavedView | None = None
     ) -> None:
-        """`content` is the content of the new view. `present` is the view that the page shows, whose name the dialog
-        proposes; None if the page shows no view."""
+        """`content` is the content of the new view. `present_view` is the view that the page shows, whose name the
+        dialog proposes; None if the page shows no view."""
         translate = context.translate
         super().__init__(
             translate(f"dialog.{self.name}.title"),
@@ -43,14 +43,14 @@ class SaveViewDialog(DialogFrame):
         )
         self.too_early_words = translate("dialog.too_early")
         bind_button_to_worker(context, self.act_button)
-        self._context, self._content, self._present = context, content, present
+        self._context, self._content, self._present_view = context, content, present_view
         self.name_field = Field(translate("dialog.save_view.name"))
         self.team_box = CheckBox(translate("dialog.save_view.team"))
         self.replace_box = CheckBox(translate("dialog.save_view.replace"))
-        self.replace_box.setVisible(present is not None)
-        if present is not None:
-            self.name_field.edit.setText(present.name)  # type: ignore[union-attr]  # a single-line input
-            self.team_box.setChecked(present.is_team)
+        self.replace_box.setVisible(present_view is not None)
+        if present_view is not None:
+            self.name_field.edit.setText(present_view.name)  # type: ignore[union-attr]  # a single-line input
+            self.team_box.setChecked(present_view.is_team)
         self._show_form()
         edit = self.name_field.edit
         if isinstance(edit, LineEdit):
@@ -94,8 +94,8 @@ class SaveViewDialog(DialogFrame):
             return
         context = self._context
         self.set_busy(context.translate("dialog.busy"))
-        present = 0 if self._present is None else self._present.id
-        given = (name, self.team_box.isChecked(), self.replace_box.isChecked(), repr(self._content), present)
+        present_id = 0 if self._present_view is None else self._present_view.id
+        form_values = (name, self.team_box.isChecked(), self.replace_box.isChecked(), repr(self._content), present_id)
         context.run_acting_call(
             self._make_store_call(name),
             self._close_after_saving,
@@ -103,7 +103,7 @@ class SaveViewDialog(DialogFrame):
             owner=self,
             label=context.translate(f"dialog.{self.name}.title"),
             describe=self._make_saved_toast,
-            attempt=(self.name, *given),
+            attempt=(self.name, *form_values),
             key="saved views",
             provider="",
         )

@@ -27,24 +27,24 @@ def make_difference_reader(run_id: int, tab_name: str) -> PageReader:
     """Return a function that reads one page of a run's differences, for a PagedModel. `tab_name` is the name of
     the tab; only differences with the verdicts of this tab are read."""
 
-    def read(services: "Console", cursor: object, limit: int) -> FetchedPage:
+    def read_differences(services: "Console", cursor: object, limit: int) -> FetchedPage:
         after = cursor if isinstance(cursor, int) else None
         page = services.reconciliation.views.list_differences(run_id, tab_name, limit, after)
         return FetchedPage(page.items, page.next)
 
-    return read
+    return read_differences
 
 
 def make_run_reader(provider: str | None) -> PageReader:
     """Return a function that reads one page of the reconciliation runs, for a PagedModel: the runs of this
     provider, or of all providers for None."""
 
-    def read(services: "Console", cursor: object, limit: int) -> FetchedPage:
+    def read_runs(services: "Console", cursor: object, limit: int) -> FetchedPage:
         before = cursor if isinstance(cursor, int) else None
         page = services.reconciliation.views.list_runs(provider, limit, before)
         return FetchedPage(page.items, page.next)
 
-    return read
+    return read_runs
 
 
 def get_difference_or_run_id(item: DifferenceItem | ReconciliationRunItem) -> int:
@@ -56,7 +56,7 @@ def make_difference_columns(context: WindowContext) -> list[Column]:
     difference of the amounts, and cause."""
     translate = context.translate
     verdicts = ("imported", "missing_there", "different_state", "different_amount", "refused")
-    longest = max((translate(f"reconcile.verdict.{verdict}") for verdict in verdicts), key=len)
+    longest_word = max((translate(f"reconcile.verdict.{verdict}") for verdict in verdicts), key=len)
     return [
         Column("payment", translate("kind.payment"), measure_column_width("ORD-2026-000001", 32),
                lambda item: words.get_difference_name(item, context), "data"),
@@ -67,7 +67,7 @@ def make_difference_columns(context: WindowContext) -> list[Column]:
                measure_column_width(translate("reconcile.example.theirs"), 24),
                lambda item: words.format_provider_side(item, context), "data"),
         Column("verdict", translate("reconcile.column.verdict"),
-               measure_column_width(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
+               measure_column_width(longest_word, 16 + _STATE_ICON_AND_MARGINS_PX),
                lambda item: words.make_verdict_cell(item, context), "state"),
         Column("difference", translate("reconcile.column.difference"), measure_column_width("−¥1,234,567", 16),
                words.format_amount_difference, "amount"),
@@ -80,18 +80,18 @@ def make_run_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the list of runs: days, provider, state, counts, the person who began the run, and its
     begin and end."""
     translate = context.translate
-    longest = max(
+    longest_word = max(
         (translate(f"reconcile.state.{state}") for state in ("running", "resumable", "done", "failed")),
         key=len,
     )
 
-    def make_count_column(name: str, of: Callable[[ReconciliationRunItem], int]) -> Column:
+    def make_count_column(name: str, get_count: Callable[[ReconciliationRunItem], int]) -> Column:
         title = translate(f"reconcile.part.{name}")
         return Column(
             name,
             title,
             max(72, measure_column_width(title, 20)),
-            lambda item: wording.format_count(of(item)),
+            lambda item: wording.format_count(get_count(item)),
             "amount",
         )
 
@@ -102,8 +102,8 @@ def make_run_columns(context: WindowContext) -> list[Column]:
         Column("days", translate("reconcile.column.days"), measure_column_width("2026-11-19", 24),
                words.format_run_days, "data", is_stretched=True),
         Column("provider", translate("column.provider"), 96, lambda item: get_provider_name(item.provider, context)),
-        Column("state", translate("column.state"), measure_column_width(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
-               make_state_cell, "state"),
+        Column("state", translate("column.state"),
+               measure_column_width(longest_word, 16 + _STATE_ICON_AND_MARGINS_PX), make_state_cell, "state"),
         make_count_column("rows", lambda item: item.compared_count),
         make_count_column("agree", lambda item: item.matched),
         make_count_column("differ", lambda item: item.differing_count),

@@ -62,12 +62,14 @@ class ReconcileDialog(DialogFrame):
         self.provider = DropDownList(translate("column.provider"), empty=translate("dialog.reconcile.choose"))
         for name in self._providers:
             self.provider.addItem(get_provider_name(name, context))
-        preselected = self._providers[0] if len(self._providers) == 1 else provider
-        self.provider.setCurrentIndex(self._providers.index(preselected) if preselected in self._providers else -1)
+        preselected_provider = self._providers[0] if len(self._providers) == 1 else provider
+        self.provider.setCurrentIndex(
+            self._providers.index(preselected_provider) if preselected_provider in self._providers else -1
+        )
         self.first_day_field = Field(translate("dialog.reconcile.first"), role="data")
         self.last_day_field = Field(translate("dialog.reconcile.last"), role="data")
         self.dry_run_box = CheckBox(translate("dialog.reconcile.dry"))
-        self.about = TextLabel("", "small", "muted", wrap=True)
+        self.scope_label = TextLabel("", "small", "muted", wrap=True)
         self._fill_days()
         self._show_form()
         self._connect_signals()
@@ -77,13 +79,13 @@ class ReconcileDialog(DialogFrame):
         content = QWidget()
         label = TextLabel(self._context.translate("column.provider"), "small", "muted")
         label.setBuddy(self.provider)
-        chosen = QWidget()
-        chosen.setLayout(make_column(label, self.provider, gap=4))
+        fields = QWidget()
+        fields.setLayout(make_column(label, self.provider, gap=4))
         days = make_row(gap=16)
         for field in (self.first_day_field, self.last_day_field):
             days.addWidget(field, 1, Qt.AlignmentFlag.AlignTop)
         effect = TextLabel(self._context.translate("dialog.reconcile.effect"), wrap=True)
-        content.setLayout(make_column(*above, chosen, days, self.dry_run_box, effect, self.about, gap=12))
+        content.setLayout(make_column(*above, fields, days, self.dry_run_box, effect, self.scope_label, gap=12))
         self.show_content(content)
 
     def _connect_signals(self) -> None:
@@ -134,13 +136,13 @@ class ReconcileDialog(DialogFrame):
         self.last_day_field.show_error(translate(problem) if problem else "")
         return None if problem else (first, last)
 
-    def _find_days_problem_key(self, first: date, last: date) -> str:
-        if last < first:
+    def _find_days_problem_key(self, first_day: date, last_day: date) -> str:
+        if last_day < first_day:
             return "dialog.reconcile.order"
         today = get_yesterday(self._context, self.chosen_provider).toordinal() + 1
-        if last.toordinal() > today:
+        if last_day.toordinal() > today:
             return "dialog.reconcile.future"
-        return "dialog.reconcile.span" if (last - first).days >= _MAX_RUN_DAYS else ""
+        return "dialog.reconcile.span" if (last_day - first_day).days >= _MAX_RUN_DAYS else ""
 
     @Slot()
     def _update_act_button(self) -> None:
@@ -148,7 +150,7 @@ class ReconcileDialog(DialogFrame):
             return  # the run has begun: the fields no longer matter
         translate, days = self._context.translate, self._parse_typed_days()
         source = self.chosen_provider if not self.chosen_provider or find_provider(self.chosen_provider) else "source"
-        self.about.show_text(translate(f"dialog.reconcile.about.{source or 'none'}"))
+        self.scope_label.show_text(translate(f"dialog.reconcile.about.{source or 'none'}"))
         self.act_button.show_text(
             translate("dialog.reconcile.act_dry" if self.dry_run_box.isChecked() else "dialog.reconcile.act")
         )

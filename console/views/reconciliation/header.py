@@ -36,19 +36,19 @@ class RunHeader(Surface):
         self.title = TextLabel("", "section", bold=True, heading=2)
         self._sign = ShapeIcon("check", "muted")
         self.state = TextLabel("")
-        self.when = TextLabel("", "small", "muted", wrap=True)
+        self.run_times_label = TextLabel("", "small", "muted", wrap=True)
         self._figures = {name: TextLabel("", "data", bold=True) for name in RUN_FIGURE_NAMES}
         self._files = QWidget()
         margin = tokens().px("spacing", "page_margin")
-        self._box = make_column(margins=(margin, 10, margin, 10), gap=8)
-        standing = make_flow_widget(self.title, make_row_widget(self._sign, self.state), gap=12)
-        self._box.addWidget(standing)
-        self._box.addWidget(self.when)
-        self._box.addWidget(
+        self._layout = make_column(margins=(margin, 10, margin, 10), gap=8)
+        title_and_state = make_flow_widget(self.title, make_row_widget(self._sign, self.state), gap=12)
+        self._layout.addWidget(title_and_state)
+        self._layout.addWidget(self.run_times_label)
+        self._layout.addWidget(
             make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap=28, line_gap=8)
         )
-        self._box.addWidget(self._files)
-        self.setLayout(self._box)
+        self._layout.addWidget(self._files)
+        self.setLayout(self._layout)
 
     def _make_figure(self, name: str) -> QWidget:
         figure = QWidget()
@@ -63,7 +63,7 @@ class RunHeader(Surface):
         self.title.show_text(words.format_run_title(item, context))
         self._sign.show_shape(cell.shape, cell.tone)
         self.state.show_text(cell.word, "text" if cell.tone == "good" else cell.tone)
-        self.when.show_text(words.format_run_times(item, context))
+        self.run_times_label.show_text(words.format_run_times(item, context))
         counts = {
             "rows": item.compared_count,
             "agree": item.matched,
@@ -111,7 +111,7 @@ class RunHeader(Surface):
             )
         new_files = QWidget()
         new_files.setLayout(make_column(*lines, gap=2))
-        self._box.replaceWidget(self._files, new_files)
+        self._layout.replaceWidget(self._files, new_files)
         self._files.hide()
         self._files.deleteLater()
         self._files = new_files
@@ -151,9 +151,12 @@ def make_run_state_bar(view: ReconciliationRunDetails, context: WindowContext) -
     item, translate = view.item, context.translate
     if item.state is not RunState.DONE:
         key, look = f"reconcile.bar.{item.state}", words.make_run_state_cell(item, context)
-        who = view.holder.operator if view.holder else item.asked_by
+        starter = view.holder.operator if view.holder else item.asked_by
         return NotificationBar(
-            translate(key), translate(f"{key}_words", who=who, cause=item.reason), tone=look.tone, shape=look.shape
+            translate(key),
+            translate(f"{key}_words", who=starter, cause=item.reason),
+            tone=look.tone,
+            shape=look.shape,
         )
     if view.refused:
         lead, sentence = translate("reconcile.bar.refused", n=view.refused), translate("reconcile.bar.refused_words")
@@ -166,7 +169,7 @@ class DifferenceFooter(Surface):
     connects the buttons with the actions."""
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__(raised=True, edge="top")
+        super().__init__(is_raised=True, edge="top")
         self._context, translate = context, context.translate
         self.advice_words = TextLabel("", "body", wrap=True, selectable=True)
         self.open_button = KeyButton(translate("reconcile.open"), "O", "primary", binds=False)

@@ -72,13 +72,13 @@ class ReconcilePage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts, self.runs = RecordActionHandlers(context, self), ReconciliationActions(context, self)
+        self.action_handlers, self.runs = RecordActionHandlers(context, self), ReconciliationActions(context, self)
         self.view: ReconciliationRunDetails | None = None
         self.route = ReconcileRoute()
         self._shown_run_and_tab: tuple[int, str] | None = None
         self._must_focus_rows = False
         self.head = self.make_page_head(translate("screen.reconcile"), translate("reconcile.sentence"))
-        self.export = ListExporter(context, self, self._make_export_request, self.head)
+        self.exporter = ListExporter(context, self, self._make_export_request, self.head)
         self._build_run_buttons()
         self.run_head = RunHeader(context)
         self.tabs = TabBar(translate("reconcile.parts"))
@@ -93,20 +93,22 @@ class ReconcilePage(Page):
 
     def _build_run_buttons(self) -> None:
         translate = self.context.translate
-        self.begin = bind_button_to_right(
+        self.begin_button = bind_button_to_right(
             self.context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
         )
         self.go_on = bind_button_to_right(
             self.context, KeyButton(translate("reconcile.go_on"), "G", "primary", binds=False), RECONCILE_RIGHT
         )
         self.list_runs = KeyButton(translate("reconcile.all_runs"), "L", binds=False)
-        self.older = KeyButton(translate("reconcile.older"), "[", binds=False)
-        self.newer = KeyButton(translate("reconcile.newer"), "]", binds=False)
-        self.older.acts_on_double_click = self.newer.acts_on_double_click = True
+        self.older_button = KeyButton(translate("reconcile.older"), "[", binds=False)
+        self.newer_button = KeyButton(translate("reconcile.newer"), "]", binds=False)
+        self.older_button.acts_on_double_click = self.newer_button.acts_on_double_click = True
         margin = tokens().px("spacing", "page_margin")
         self.tools = Surface(edge="bottom")
-        buttons = make_flow_widget(self.go_on, self.begin, self.list_runs, self.older, self.newer)
-        reasons = DisabledReasonsLabel(self.begin)
+        buttons = make_flow_widget(
+            self.go_on, self.begin_button, self.list_runs, self.older_button, self.newer_button
+        )
+        reasons = DisabledReasonsLabel(self.begin_button)
         self.tools.setLayout(make_column(buttons, reasons, gap=4, margins=(margin, 0, margin, 10)))
 
     def _build_list(self) -> None:
@@ -139,20 +141,20 @@ class ReconcilePage(Page):
 
     def _connect_signals(self) -> None:
         self.tabs.currentChanged.connect(self._read_rows_of_selected_tab)
-        self.run_head.copied.connect(self.acts.show_copied_toast)
+        self.run_head.copied.connect(self.action_handlers.show_copied_toast)
         self.table.opened.connect(self.open_current_payment)
         self.table.current_changed.connect(self._show_current_difference)
         self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)
         for button, act in (
-            (self.begin, self._begin_run),
+            (self.begin_button, self._begin_run),
             (self.go_on, self._resume_run),
             (self.list_runs, self._open_runs_page),
             (self.footer.open_button, self.open_current_payment),
             (self.footer.probe_button, self._probe_current_payment),
             (self.footer.note_button, self._add_note),
-            (self.older, partial(self._show_neighbour_run, -1)),
-            (self.newer, partial(self._show_neighbour_run, 1)),
+            (self.older_button, partial(self._show_neighbour_run, -1)),
+            (self.newer_button, partial(self._show_neighbour_run, 1)),
         ):
             button.clicked.connect(act)
             reason = self.context.translate(_REFUSAL_WORDING_KEY_BY_SHORTCUT.get(button.key, "act.none_selected"))
@@ -162,7 +164,7 @@ class ReconcilePage(Page):
 
     def _set_tab_order(self) -> None:
         set_tab_order(
-            *self.head.stops, self.go_on, self.begin, self.list_runs, self.older, self.newer,
+            *self.head.stops, self.go_on, self.begin_button, self.list_runs, self.older_button, self.newer_button,
             *self.run_head.focus_stops, self.tabs, self.table, *self.footer.buttons,
         )  # fmt: skip
 
@@ -232,8 +234,8 @@ class ReconcilePage(Page):
         for part in (self.run_head, self.tab_bar):
             part.setVisible(visible)
         self.go_on.setVisible(visible and can_resume(view))
-        self.newer.setVisible(view is not None and view.newer is not None)
-        self.older.setVisible(view is not None and view.older is not None)
+        self.newer_button.setVisible(view is not None and view.newer is not None)
+        self.older_button.setVisible(view is not None and view.older is not None)
 
     def _show_no_run(self) -> None:
         """Show a text that explains reconciliation in place of a run, because no run exists yet."""
@@ -325,18 +327,18 @@ class ReconcilePage(Page):
             "key.probe": item is not None and item.action == "probe" and payment is not None,
             "key.move_order": payment is not None and _can_set_order_paid(payment),
         }
-        self.show_key_hints_without([hint for hint, offered in is_offered.items() if not offered])
+        self.show_key_hints_without([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
         self._show_position()
 
     def _show_position(self) -> None:
         at, total = self.table.current_row, self.view.count_differences(self.current_tab_name) if self.view else 0
         has_current = at >= 0 and self.current_difference is not None
-        words_ = (
+        sentence = (
             self.context.translate("queue.position", position=at + 1, total=wording.format_count(total))
             if has_current
             else ""
         )
-        self.hint_bar.count.show_text(words_)
+        self.hint_bar.count.show_text(sentence)
 
     @Slot()
     def open_current_payment(self) -> None:
@@ -357,7 +359,7 @@ class ReconcilePage(Page):
     def _probe_current_payment(self) -> None:
         item = self.current_difference
         if item is not None and item.action == "probe" and item.payment is not None:
-            self.acts.probe(item.payment)
+            self.action_handlers.probe(item.payment)
 
     @Slot()
     def _move_order(self) -> None:
@@ -370,7 +372,7 @@ class ReconcilePage(Page):
             key = "act.none_selected" if item is None else "reconcile.no_payment_here"
             self.show_key_refusal(self.context.translate(key))
         elif _can_set_order_paid(item.payment):
-            self.acts.move_order(item.payment)
+            self.action_handlers.move_order(item.payment)
         else:
             self.show_key_refusal(self.context.translate("reconcile.not_by_hand"))
 

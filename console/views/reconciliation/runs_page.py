@@ -44,13 +44,13 @@ class ReconcileRunsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts = ReconciliationActions(context, self)
+        self.run_actions = ReconciliationActions(context, self)
         self.head = self.make_page_head(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"))
-        self.export = ListExporter(context, self, self._make_export_request, self.head)
+        self.exporter = ListExporter(context, self, self._make_export_request, self.head)
         self.provider = FilterChip(translate("column.provider"))
         self.provider.addItem(translate("reconcile.every_provider"))
         self._provider_names: tuple[str, ...] = ()
-        self.begin = bind_button_to_right(
+        self.begin_button = bind_button_to_right(
             context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
         )
         self.rows = PagedModel(
@@ -75,7 +75,15 @@ class ReconcileRunsPage(Page):
         line = Surface(edge="bottom")
         label = TextLabel(self.context.translate("column.provider"), "body", "muted")
         label.setBuddy(self.provider)
-        parts = (ShapeIcon("filter", "muted"), label, self.provider, 16, self.begin, ReasonLabel(self.begin), None)
+        parts = (
+            ShapeIcon("filter", "muted"),
+            label,
+            self.provider,
+            16,
+            self.begin_button,
+            ReasonLabel(self.begin_button),
+            None,
+        )
         line.setLayout(make_row(*parts, gap=8, margins=(margin, 8, margin, 8)))
         self.add_content(self.head)
         self.add_content(line)
@@ -86,17 +94,17 @@ class ReconcileRunsPage(Page):
         self.table.opened.connect(self._open_run)
         self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)
-        self.begin.clicked.connect(self._begin_run)
-        self.add_button_shortcut(self.begin)
+        self.begin_button.clicked.connect(self._begin_run)
+        self.add_button_shortcut(self.begin_button)
         self.bind_shortcut("Ctrl+F", self._focus_filter)
         self.provider.currentIndexChanged.connect(self._read_runs)
-        set_tab_order(*self.head.stops, self.provider, self.begin, self.table)
+        set_tab_order(*self.head.stops, self.provider, self.begin_button, self.table)
 
     def show_route(self, route: object) -> None:
         self.refresh("entered")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        return self.table, self.begin
+        return self.table, self.begin_button
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind == "reconciliation" for kind, _ in changes)
@@ -126,8 +134,8 @@ class ReconcileRunsPage(Page):
 
     @property
     def chosen_provider(self) -> str | None:
-        at = self.provider.currentIndex()
-        return self._provider_names[at - 1] if 0 < at <= len(self._provider_names) else None
+        index = self.provider.currentIndex()
+        return self._provider_names[index - 1] if 0 < index <= len(self._provider_names) else None
 
     @Slot()
     def _read_runs(self) -> None:
@@ -158,6 +166,6 @@ class ReconcileRunsPage(Page):
     @Slot()
     def _begin_run(self) -> None:
         current = self.table.current_item
-        self.acts.begin_run(
+        self.run_actions.begin_run(
             self.chosen_provider or (current.provider if isinstance(current, ReconciliationRunItem) else "")
         )

@@ -14,7 +14,7 @@ from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_bu
 from console.views.presenters.records import RecordView
 from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions as collaboration_actions
-from console.views.records import evidence_actions as evidence_acts
+from console.views.records import evidence_actions
 from console.views.runtime.context import WindowContext
 from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import Surface, TextLabel, make_column
@@ -34,7 +34,7 @@ _RIGHT_BY_RECORD_ACTION = {
     "copy_story": "read", "evidence_pack": "audit_any", "print": "read",
 }  # fmt: skip
 
-_RECORD_ACTIONS_IN_MENU = (*evidence_acts.EVIDENCE_EXPORT_ACTIONS, "print")
+_RECORD_ACTIONS_IN_MENU = (*evidence_actions.EVIDENCE_EXPORT_ACTIONS, "print")
 
 
 class ActionButtons(QObject):
@@ -55,7 +55,7 @@ class ActionButtons(QObject):
             name: self._make_button(name)
             for name in (*names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)
         }
-        self.bar = Surface(raised=True, edge="top")
+        self.bar = Surface(is_raised=True, edge="top")
         left, right, in_menu = (
             [self._buttons[name] for name in group]
             for group in (names, collaboration_actions.COLLABORATION_ACTIONS, _RECORD_ACTIONS_IN_MENU)
@@ -121,10 +121,10 @@ class ActionButtons(QObject):
         read-only switch is on, or the desk asks a worker to act and no worker is present. Return "" if the action
         is possible. The rights of the person aren't checked."""
         right = _RIGHT_BY_RECORD_ACTION.get(name, name)
-        acts = right in ROLES_BY_RIGHT
+        is_acting_right = right in ROLES_BY_RIGHT
         context = self._context
         return context.find_lost_connection_reason() or (
-            context.find_read_only_reason(right) or context.find_worker_away_reason(right) if acts else ""
+            context.find_read_only_reason(right) or context.find_worker_away_reason(right) if is_acting_right else ""
         )
 
     def _format_disabled_reason(self, action: AllowedAction) -> str:
@@ -147,14 +147,14 @@ class ActionButtons(QObject):
         # Asking for the same again, or taking one's own request back, is possible, but nobody's next step.
         is_own = proposer is not None and is_same_person(proposer, self._context.operator or "")
         lacks_right = proposer is not None and bool(self._context.find_missing_right_reason("resolve_second"))
-        quiet = {"withdraw", "resolve"} if is_own or lacks_right else {"withdraw"}
-        key = (*names, view.explanation.next_step.code, *sorted(quiet))
+        quiet_actions = {"withdraw", "resolve"} if is_own or lacks_right else {"withdraw"}
+        key = (*names, view.explanation.next_step.code, *sorted(quiet_actions))
         if key == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
         self._shown_actions = key
         if names:
             buttons = [
-                self._make_button(name, "default" if place or name in quiet else "primary")
+                self._make_button(name, "default" if place or name in quiet_actions else "primary")
                 for place, name in enumerate(names)
             ]
             for button in buttons:

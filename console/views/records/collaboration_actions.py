@@ -36,15 +36,15 @@ class CollaborationActions(QObject):
     hand the record over. A refusal is shown in a bar of the page."""
 
     def __init__(
-        self, context: WindowContext, acts: RecordActionHandlers, press_button: Callable[[str], None]
+        self, context: WindowContext, action_handlers: RecordActionHandlers, press_button: Callable[[str], None]
     ) -> None:
-        """`acts` are the other actions of the page, such as `probe`. `press_button` is called with the name of an
-        action when the person types the shortcut of the action; it must do the same as a click on the action's
-        button."""
-        super().__init__(acts)
-        self._context, self._acts = context, acts
+        """`action_handlers` are the other actions of the page, such as `probe`. `press_button` is called with the
+        name of an action when the person types the shortcut of the action; it must do the same as a click on the
+        action's button."""
+        super().__init__(action_handlers)
+        self._context, self._action_handlers = context, action_handlers
         for keys, name in _SHORTCUTS_AND_ACTIONS:
-            acts.page.bind_shortcut(keys, partial(press_button, name))
+            action_handlers.page.bind_shortcut(keys, partial(press_button, name))
 
     def run_action_if_supported(self, name: str, kind: str, id: int, title: str = "") -> bool:
         """Run the action `name` on the record with this kind and id, and return True. Return False if `name` is
@@ -64,7 +64,7 @@ class CollaborationActions(QObject):
         context.run_acting_call(
             lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
             self._show_take_result,
-            partial(self._acts.show_refusal, title=title),
+            partial(self._action_handlers.show_refusal, title=title),
             owner=self,
             label=context.translate("action.take"),
             describe=lambda taken: make_take_toast(context, taken),
@@ -73,9 +73,9 @@ class CollaborationActions(QObject):
             provider="",
         )
 
-    def _show_take_result(self, taken: Take) -> None:
-        self._context.toast_requested.emit(make_take_toast(self._context, taken))
-        self._acts.page.refresh("taken")
+    def _show_take_result(self, take: Take) -> None:
+        self._context.toast_requested.emit(make_take_toast(self._context, take))
+        self._action_handlers.page.refresh("taken")
 
     def give_back(self, kind: str, id: int, title: str = "") -> None:
         """End the acting person's own take of the record."""
@@ -83,7 +83,7 @@ class CollaborationActions(QObject):
         context.run_acting_call(
             lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),
             self._show_give_back_toast,
-            partial(self._acts.show_refusal, title=title),
+            partial(self._action_handlers.show_refusal, title=title),
             owner=self,
             label=context.translate("action.give_back"),
             describe=lambda was_taken: make_give_back_toast(context, was_taken=was_taken),
@@ -94,51 +94,51 @@ class CollaborationActions(QObject):
 
     def _show_give_back_toast(self, was_taken: bool) -> None:
         self._context.toast_requested.emit(make_give_back_toast(self._context, was_taken=was_taken))
-        self._acts.page.refresh("taken")
+        self._action_handlers.page.refresh("taken")
 
     def hand_over(self, kind: str, id: int) -> None:
         """Open the dialog in which the acting person ends the own take of the record and writes a note for the
         next person."""
         from console.views.records.note_dialog import HandOverDialog
 
-        dialog = HandOverDialog(self._context, kind, id, self._acts.page.window())
+        dialog = HandOverDialog(self._context, kind, id, self._action_handlers.page.window())
         dialog.answered.connect(self._refresh_after_note)
         dialog.open()
 
-    def run_action_on_own_take(self, name: str, taken: Take | None) -> None:
+    def run_action_on_own_take(self, name: str, own_take: Take | None) -> None:
         """Run the action `name` (`give_back` or `hand_over`) on the record of this take. If the take is None or
         another person's, show the refusal in a bar."""
-        if taken is None or not is_same_person(taken.person, self._context.operator or ""):
-            self._acts.page.show_key_refusal(self._context.translate("reason.not_your_take"))
-        elif not self._acts.refuse_if_right_missing("take"):
+        if own_take is None or not is_same_person(own_take.person, self._context.operator or ""):
+            self._action_handlers.page.show_key_refusal(self._context.translate("reason.not_your_take"))
+        elif not self._action_handlers.refuse_if_right_missing("take"):
             act = self.hand_over if name == "hand_over" else self.give_back
-            act(taken.kind, taken.subject_id)
+            act(own_take.kind, own_take.subject_id)
 
     def open_note_dialog(self, kind: str, id: int) -> None:
         from console.views.records.note_dialog import NoteDialog
 
-        dialog = NoteDialog(self._context, kind, id, self._acts.page.window())
+        dialog = NoteDialog(self._context, kind, id, self._action_handlers.page.window())
         dialog.answered.connect(self._refresh_after_note)
         dialog.open()
 
     def _refresh_after_note(self) -> None:
-        self._acts.page.refresh("noted")
+        self._action_handlers.page.refresh("noted")
 
-    def show_take(self, taken: Take | None) -> None:
+    def show_take(self, take: Take | None) -> None:
         """Show a bar with the person who has taken the record and the end of the take; hide the bar if the record
         isn't taken (None)."""
-        page, context = self._acts.page, self._context
-        if taken is None:
+        page, context = self._action_handlers.page, self._context
+        if take is None:
             page.hide_bar(_TAKE_BAR_NAME)
             return
-        is_own = is_same_person(taken.person, context.operator or "")
+        is_own = is_same_person(take.person, context.operator or "")
         key = "record.taken_by_you" if is_own else "record.taken_by"
-        words = context.translate(key, who=record_words.get_actor_name(taken.person, context), until=taken.until)
+        words = context.translate(key, who=record_words.get_actor_name(take.person, context), until=take.until)
         buttons: list[KeyButton | None] = [None, None]
         if is_own:  # the page binds the keys, so that it can show a refusal while nothing is taken
             for place, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
                 button = buttons[place] = KeyButton(context.translate(f"action.{name}"), key, "inline", binds=False)
-                button.clicked.connect(partial(self.run_action_on_own_take, name, taken))
+                button.clicked.connect(partial(self.run_action_on_own_take, name, take))
         bar = NotificationBar(
             "", words, tone="progress", shape="person", button=buttons[0], second=buttons[1], is_announced=not is_own
         )  # a toast announces the own take
@@ -151,7 +151,7 @@ def make_note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[Tim
 
 
 def _make_note_line(note: Note, context: WindowContext) -> TimelineLine:
-    at, who = note.at, record_words.get_actor_name(note.person, context)
+    at, author_name = note.at, record_words.get_actor_name(note.person, context)
     return TimelineLine(
-        format_time_in_column(at, context), wording.format_instant(at), "person", "muted", who, note.words
+        format_time_in_column(at, context), wording.format_instant(at), "person", "muted", author_name, note.words
     )

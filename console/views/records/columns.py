@@ -102,8 +102,9 @@ class _RecordColumnFactory:
         title: str = "",
         stretches: bool = False,
     ) -> Column:
-        """Return a column that shows the result of `text` for the record of a row. `width` is the width in px at
-        text scale 1.0. The title is the text of the wording key `title`, by default `column.{name}`."""
+        """Return a column that shows the result of `text` for the record of a row. `width` is the width in px at text
+        scale 1.0. The title is the text of the wording key `title`, by default `column.{name}`. With `stretches`, the
+        column gets free width of the table."""
         of = self.get_record
         title_words = self.context.translate(title or f"column.{name}")
         return Column(name, title_words, width, lambda item: text(of(item)), kind, stretches)
@@ -155,7 +156,7 @@ def _make_record_id_column(table: _RecordColumnFactory) -> Column:
 def _make_name_column(table: _RecordColumnFactory) -> Column:
     """Return the column that names the record: by the number of a payment or order, by the id of another record. In a
     table with several kinds of records, the kind stands before the number, except at large text sizes."""
-    context, longest = table.context, "ORD-20261120-000123"
+    context, longest_name = table.context, "ORD-20261120-000123"
 
     def format_name(record: ShownRecord) -> str:
         has_kind = table.has_several_kinds and current_appearance().scale < _LARGE_TEXT_SCALE
@@ -166,18 +167,20 @@ def _make_name_column(table: _RecordColumnFactory) -> Column:
         )
 
     if table.has_several_kinds:
-        longest = context.translate("case.title.payment", number=longest)
-    advance = current_appearance().font_metrics("data").horizontalAdvance(longest)
+        longest_name = context.translate("case.title.payment", number=longest_name)
+    advance = current_appearance().font_metrics("data").horizontalAdvance(longest_name)
     width = round(advance / current_appearance().scale) + CELL_PADDING_PX + 4
     return table.make_column("name", width, format_name, "data", title="column.record")
 
 
 def _make_kind_column(table: _RecordColumnFactory) -> Column:
     translate = table.context.translate
-    longest = max((translate(f"kind.{kind}") for kind in ("credit-check", "payment", "refund", "order")), key=len)
+    longest_word = max(
+        (translate(f"kind.{kind}") for kind in ("credit-check", "payment", "refund", "order")), key=len
+    )
     return table.make_column(
         "kind",
-        measure_column_width(longest, CELL_PADDING_PX),
+        measure_column_width(longest_word, CELL_PADDING_PX),
         lambda record: translate(f"kind.{case_words.get_record_kind(record)}"),
     )
 
@@ -216,17 +219,17 @@ def _make_state_column(table: _RecordColumnFactory) -> Column:
 
 def _make_certainty_column(table: _RecordColumnFactory) -> Column:
     disagree = ("old",) if table.has_only_checks else ("sides_disagree", "may_be_reversed")
-    longest = table.find_longest_word("certainty", "known", "unknown", "unconfirmed", *disagree)
+    longest_word = table.find_longest_word("certainty", "known", "unknown", "unconfirmed", *disagree)
     return table.make_badge_column(
-        "certainty", longest, lambda record: case_words.get_certainty_badge_key(record, table.context.now())
+        "certainty", longest_word, lambda record: case_words.get_certainty_badge_key(record, table.context.now())
     )
 
 
 def _make_work_column(table: _RecordColumnFactory) -> Column:
-    awaiting = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
-    longest = table.find_longest_word("work", "none", "scheduled", "needs_review", "possible", *awaiting)
+    awaiting_keys = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
+    longest_word = table.find_longest_word("work", "none", "scheduled", "needs_review", "possible", *awaiting_keys)
     return table.make_badge_column(
-        "work", longest, lambda record: case_words.get_work_badge_key(record, table.context.now())
+        "work", longest_word, lambda record: case_words.get_work_badge_key(record, table.context.now())
     )
 
 

@@ -31,15 +31,15 @@ class EvidenceExportActions(QObject):
     to a file. A refusal is shown in a bar of the page."""
 
     def __init__(
-        self, context: WindowContext, acts: RecordActionHandlers, press_button: Callable[[str], None]
+        self, context: WindowContext, action_handlers: RecordActionHandlers, press_button: Callable[[str], None]
     ) -> None:
-        """`acts` are the other actions of the page, such as `probe`. `press_button` is called with the name of an
-        action when the person types the shortcut of the action; it must do the same as a click on the action's
-        button."""
-        super().__init__(acts)
-        self._context, self._acts = context, acts
+        """`action_handlers` are the other actions of the page, such as `probe`. `press_button` is called with the
+        name of an action when the person types the shortcut of the action; it must do the same as a click on the
+        action's button."""
+        super().__init__(action_handlers)
+        self._context, self._action_handlers = context, action_handlers
         for keys, name in _SHORTCUTS_AND_ACTIONS:
-            acts.page.bind_shortcut(keys, partial(press_button, name))
+            action_handlers.page.bind_shortcut(keys, partial(press_button, name))
         self._records_in_progress: set[tuple[str, int]] = set()
         self._chosen_record: tuple[str, int] = ("", 0)
 
@@ -47,20 +47,20 @@ class EvidenceExportActions(QObject):
         """Run the action `name` on the record with this kind and id, and return True. Return False if `name` isn't
         one of EVIDENCE_EXPORT_ACTIONS."""
         if name == "copy_story":
-            self.copy_story(kind, id)
+            self.copy_timeline(kind, id)
         elif name == "evidence_pack":
             self.choose_pack_path(kind, id)
         return name in EVIDENCE_EXPORT_ACTIONS
 
     # -- as text
 
-    def copy_story(self, kind: str, id: int) -> None:
+    def copy_timeline(self, kind: str, id: int) -> None:
         """Copy the timeline of the record to the clipboard as text, with at most MAX_COPIED_EVENTS events."""
         language = self._context.language
         self._context.run_read(
             lambda services: services.recovery.read_timeline(kind, id, MAX_COPIED_EVENTS).as_text(language),
             self._copy_timeline_text,
-            self._acts.show_refusal,
+            self._action_handlers.show_refusal,
             owner=self,
             key=("story", kind, id),
         )
@@ -78,7 +78,7 @@ class EvidenceExportActions(QObject):
             return
         self._chosen_record = kind, id
         title, name = self._context.translate("action.evidence_pack"), f"evidence-{kind}-{id}.zip"
-        ask_for_save_path(self._acts.page, title, "zip", self._write_pack_to, name)
+        ask_for_save_path(self._action_handlers.page, title, "zip", self._write_pack_to, name)
 
     @Slot(str)
     def _write_pack_to(self, path: str) -> None:
@@ -92,11 +92,11 @@ class EvidenceExportActions(QObject):
 
         def show_failure(failure: Failure) -> None:
             self._records_in_progress.discard(subject)
-            self._acts.show_refusal(failure)
+            self._action_handlers.show_refusal(failure)
 
-        def show_written(written: "WrittenPack") -> None:
+        def show_written(written_pack: "WrittenPack") -> None:
             self._records_in_progress.discard(subject)
-            context.toast_requested.emit(_make_pack_toast(context, written))
+            context.toast_requested.emit(_make_pack_toast(context, written_pack))
 
         context.run_acting_call(
             lambda services, _: services.recovery.write_evidence_pack(kind, id, path),
@@ -111,9 +111,9 @@ class EvidenceExportActions(QObject):
         )
 
 
-def _make_pack_toast(context: WindowContext, written: "WrittenPack") -> Toast:
-    if written.left_out:
-        words = context.translate("pack.told_part", size=written.bytes, n=len(written.left_out))
-        return Toast(words, written.file, "square_bang", "care", path=written.file)
-    words = context.translate("pack.told", size=written.bytes, n=written.files)
-    return Toast(words, written.file, path=written.file)
+def _make_pack_toast(context: WindowContext, written_pack: "WrittenPack") -> Toast:
+    if written_pack.left_out:
+        words = context.translate("pack.told_part", size=written_pack.bytes, n=len(written_pack.left_out))
+        return Toast(words, written_pack.file, "square_bang", "care", path=written_pack.file)
+    words = context.translate("pack.told", size=written_pack.bytes, n=written_pack.files)
+    return Toast(words, written_pack.file, path=written_pack.file)

@@ -63,13 +63,13 @@ class EvidenceBundleExport(QObject):
         if read_records is None or self.is_running:
             return
 
-        def call(services: "Console", report: ProgressCallback) -> "WrittenBundle":
+        def write_bundle(services: "Console", report: ProgressCallback) -> "WrittenBundle":
             return services.recovery.write_evidence_bundle(read_records(services), Path(path), report)
 
-        def format_progress(done: int, of: int) -> str:
-            return context.translate("progress.evidence", done=done, of=of)
+        def format_progress(written_count: int, pack_count: int) -> str:
+            return context.translate("progress.evidence", done=written_count, of=pack_count)
 
-        self._file.write_file(call, self._make_toast, format_progress)
+        self._file.write_file(write_bundle, self._make_toast, format_progress)
 
     @Slot()
     def cancel(self) -> None:
@@ -77,10 +77,12 @@ class EvidenceBundleExport(QObject):
         was written."""
         self._file.cancel()
 
-    def _make_toast(self, written: "WrittenBundle") -> Toast:
+    def _make_toast(self, written_bundle: "WrittenBundle") -> Toast:
         translate = self._context.translate
-        if not written.left_out:
-            words = translate("bundle.told", size=written.bytes, n=written.packs)
-            return Toast(words, written.file, path=written.file)
-        words = translate("bundle.told_part", size=written.bytes, packs=written.packs, n=len(written.left_out))
-        return Toast(words, written.file, "square_bang", "care", path=written.file)
+        if not written_bundle.left_out:
+            words = translate("bundle.told", size=written_bundle.bytes, n=written_bundle.packs)
+            return Toast(words, written_bundle.file, path=written_bundle.file)
+        words = translate(
+            "bundle.told_part", size=written_bundle.bytes, packs=written_bundle.packs, n=len(written_bundle.left_out)
+        )
+        return Toast(words, written_bundle.file, "square_bang", "care", path=written_bundle.file)

@@ -67,7 +67,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         if self._draft.bar is not None:
             part = QWidget()
             part.setLayout(make_column(self._draft.bar, form, gap=12))
-        self.show_content(self._make_content_with_badges(record, part, first=False))
+        self.show_content(self._make_content_with_badges(record, part, is_first=False))
         self.act_button.clicked.connect(self._send_decision)
         self.act_button.show_key("Ctrl+Enter")
         self.too_early_words = translate("dialog.too_early")
@@ -81,18 +81,18 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         return next((radio for radio in self.form.kinds.values() if radio.isEnabled()), self.cancel_button)
 
     def _make_content_with_badges(
-        self, record: object, part: QWidget, *, first: bool = True, awaiting: bool = False
+        self, record: object, part: QWidget, *, is_first: bool = True, is_awaiting: bool = False
     ) -> QWidget:
-        """Return a widget that contains `part` and the badges of the record: `part` is above the badges, with `first`
-        False below them. For a record without badges, such as an operation, the widget contains only `part`. With
-        `awaiting`, the badges show that a second person must confirm the outcome."""
+        """Return a widget that contains `part` and the badges of the record: `part` is above the badges, with
+        `is_first` False below them. For a record without badges, such as an operation, the widget contains only
+        `part`. With `is_awaiting`, the badges show that a second person must confirm the outcome."""
         badges_shown = (
-            [make_badge_row(self._context, record, awaiting=awaiting)]
+            [make_badge_row(self._context, record, awaiting=is_awaiting)]
             if isinstance(record, CreditCheck | Payment | Refund)
             else []
         )
         content = QWidget()
-        content.setLayout(make_column(*((part, *badges_shown) if first else (*badges_shown, part)), gap=12))
+        content.setLayout(make_column(*((part, *badges_shown) if is_first else (*badges_shown, part)), gap=12))
         return content
 
     @abstractmethod
@@ -148,7 +148,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         toast = _make_decision_toast(self._context, result)
         bar = NotificationBar("", toast.detail, tone=toast.tone, shape=toast.shape)
         self._show_final_content(
-            toast.words, self._make_content_with_badges(result.record, bar, awaiting=result.awaiting is not None)
+            toast.words, self._make_content_with_badges(result.record, bar, is_awaiting=result.awaiting is not None)
         )
 
     def _show_failure(self, failure: Failure) -> None:
@@ -181,7 +181,9 @@ def _format_decision(context: WindowContext, record: CreditCheck | Order | Payme
     number."""
     if isinstance(record, Operation):
         return context.translate("dialog.resolve.settled_operation", operation=record.id, state=record.state.value)
-    state = record_words.make_state_cell(case_words.get_state_badge_key(record, derived=False), context.language).word
+    state = record_words.make_state_cell(
+        case_words.get_state_badge_key(record, is_derived=False), context.language
+    ).word
     number = record.credit_check_id if isinstance(record, CreditCheck) else None
     title = case_words.format_record_title(record, context)
     return context.translate("dialog.resolve.settled", title=title, state=state, number=number)

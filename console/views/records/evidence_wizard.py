@@ -51,7 +51,7 @@ class EvidenceForm(QWidget):
         self._context, self._proposer = context, proposer
         self.number, self.kinds, self.outcomes = number, kinds, outcomes
         self.file = Field(context.translate("field.evidence_file"))
-        self.choose = KeyButton(context.translate("action.choose_file"), kind="tool")
+        self.choose_button = KeyButton(context.translate("action.choose_file"), kind="tool")
         self.text = Field(context.translate("field.evidence_text"), area=True)
         self.reason = DropDownList(
             context.translate("field.reason"), empty=context.translate("dialog.refund.choose_reason")
@@ -112,8 +112,8 @@ class EvidenceForm(QWidget):
         grid.setColumnStretch(1, 1)
 
     def _make_evidence_step(self) -> QLayout:
-        chooser = make_row(self.file, self.choose, gap=8)
-        chooser.setAlignment(self.choose, Qt.AlignmentFlag.AlignBottom)
+        chooser = make_row(self.file, self.choose_button, gap=8)
+        chooser.setAlignment(self.choose_button, Qt.AlignmentFlag.AlignBottom)
         by_number = _make_indented_column(self.number, *self._make_widgets_below_number())
         self._inputs = {
             NUMBER_EVIDENCE: by_number,
@@ -158,7 +158,7 @@ class EvidenceForm(QWidget):
         self.reason.currentIndexChanged.connect(self._update_proposal_note)
         self.reason.currentIndexChanged.connect(self.changed)
         self.reason_words.edit.textChanged.connect(self.changed)
-        self.choose.clicked.connect(self._choose_evidence_file)
+        self.choose_button.clicked.connect(self._choose_evidence_file)
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
         """Return the widgets whose contents a draft stores, by the name of the input. The results come after
@@ -214,8 +214,8 @@ class EvidenceForm(QWidget):
         if not self.outcome:
             return self._context.translate("dialog.resolve.needs_outcome")
         if self.stated_reason is None:
-            missing = "reason" if self.reason.currentIndex() < 0 else "words"
-            return self._context.translate(f"dialog.resolve.needs_{missing}")
+            missing_part = "reason" if self.reason.currentIndex() < 0 else "words"
+            return self._context.translate(f"dialog.resolve.needs_{missing_part}")
         return ""
 
     def _has_evidence(self) -> bool:
@@ -263,8 +263,8 @@ class EvidenceForm(QWidget):
     @property
     def _is_reason_proposed(self) -> bool:
         """True if the form has proposed the selected code of the reason, and the person has selected none."""
-        proposed = self.proposed_reasons.get(self._evidence_kind_of_proposal, "")
-        return not self._has_person_selected_reason and bool(self.reason.currentData() == proposed)
+        proposed_reason = self.proposed_reasons.get(self._evidence_kind_of_proposal, "")
+        return not self._has_person_selected_reason and bool(self.reason.currentData() == proposed_reason)
 
     @Slot()
     def _update_proposal_note(self) -> None:
@@ -306,12 +306,12 @@ class EvidenceForm(QWidget):
 
     def _select_only_result(self) -> None:
         """If the evidence supports only one result, select it and let the Tab key skip the results."""
-        possible = [radio for radio in self.outcomes.values() if radio.isEnabled()]
-        policy = Qt.FocusPolicy.ClickFocus if len(possible) == 1 else Qt.FocusPolicy.StrongFocus
+        possible_buttons = [radio for radio in self.outcomes.values() if radio.isEnabled()]
+        policy = Qt.FocusPolicy.ClickFocus if len(possible_buttons) == 1 else Qt.FocusPolicy.StrongFocus
         for radio in self.outcomes.values():
             radio.setFocusPolicy(policy)
-        if len(possible) == 1 and not possible[0].isChecked():
-            possible[0].setChecked(True)
+        if len(possible_buttons) == 1 and not possible_buttons[0].isChecked():
+            possible_buttons[0].setChecked(True)
 
     def _find_outcome_disabled_reason(self, _name: str) -> str:
         """Return why the acting person can't choose the result `_name` with the given evidence; "" if the person can.

@@ -196,10 +196,10 @@ def make_explanation_form(context: WindowContext) -> ExplanationForm:
     """Return an empty form for the explanation of a record, with four lines: verdict, reason, next step,
     recommended actions."""
     translate = context.translate
-    verdict, why, next_step, you_can = (
+    verdict, reason, next_step, you_can = (
         translate(f"record.label.{name}") for name in ("verdict", "why", "next", "you_can")
     )
-    return ExplanationForm((verdict, why, next_step, you_can))
+    return ExplanationForm((verdict, reason, next_step, you_can))
 
 
 def show_explanation(form: ExplanationForm, explanation: Explanation, context: WindowContext) -> None:

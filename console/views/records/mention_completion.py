@@ -46,8 +46,8 @@ class MentionCompletion(QObject):
         cursor = self._edit.textCursor()
         text, place = self._edit.toPlainText(), cursor.positionInBlock()
         beginning = find_unfinished_name(cursor.block().text()[:place])
-        fitting = [] if beginning is None else self._find_fitting_names(beginning)
-        if beginning is None or not fitting or any(is_same_person(name, beginning) for name in fitting):
+        fitting_names = [] if beginning is None else self._find_fitting_names(beginning)
+        if beginning is None or not fitting_names or any(is_same_person(name, beginning) for name in fitting_names):
             self.popup.hide()
         else:
             self._offer_names(beginning)
@@ -68,9 +68,9 @@ class MentionCompletion(QObject):
     def _describe_mentions(self, text: str) -> str:
         """Return the sentence with the people whom the text mentions, and a sentence about the first name that is
         unknown."""
-        found, translate = find_names(text, self._names, self._author), self._context.translate
-        sentences = [translate("mention.will_tell", names=found.people)] if found.people else []
-        sentences += [translate("mention.unknown", name=name) for name in found.unknown[:1]]
+        names, translate = find_names(text, self._names, self._author), self._context.translate
+        sentences = [translate("mention.will_tell", names=names.people)] if names.people else []
+        sentences += [translate("mention.unknown", name=name) for name in names.unknown[:1]]
         return " ".join(sentences)
 
     @Slot(str)

@@ -46,12 +46,12 @@ class OperationPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts = RecordActionHandlers(context, self)
+        self.action_handlers = RecordActionHandlers(context, self)
         self.route = OperationRoute("")
         self.view: OperationDetails | None = None
         self.title = TitleLabel(translate("operation_screen.title"))
         self.id = CopyableId("", "", translate("operation_screen.id"), copy_word=translate("action.copy"))
-        self.id.copied.connect(self.acts.show_copied_toast)
+        self.id.copied.connect(self.action_handlers.show_copied_toast)
         self.badges = make_row(gap=8)
         self.form = make_explanation_form(context)
         self.facts = Surface(edge="bottom")
@@ -184,11 +184,11 @@ class OperationPage(Page):
     @Slot()
     def _probe_operation(self) -> None:
         if self.view is not None:
-            self.acts.probe(self.view.record)
+            self.action_handlers.probe(self.view.record)
 
     @Slot()
     def _open_resolve_dialog(self) -> None:
         if self.view is not None and self.view.record.source == "desk":
-            self.acts.resolve(self.view.record)
+            self.action_handlers.resolve(self.view.record)
         elif self.view is not None:
             self.show_key_refusal(self.context.translate("act.operation_has_record"))

@@ -19,7 +19,7 @@ from console.views.presenters.records import RecordView, ShownRecord
 from console.views.printing.page_print import PagePrinter
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.records import collaboration_actions as collaboration_actions
-from console.views.records import evidence_actions as evidence_acts
+from console.views.records import evidence_actions
 from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION, ActionButtons
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHeader, make_explanation_form, show_explanation
@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from console.app import Console
 
 ViewT = TypeVar("ViewT", bound=RecordView)
-ACTIONS_OF_ALL_RECORD_KINDS = (*collaboration_actions.COLLABORATION_ACTIONS, *evidence_acts.EVIDENCE_EXPORT_ACTIONS)
+ACTIONS_OF_ALL_RECORD_KINDS = (
+    *collaboration_actions.COLLABORATION_ACTIONS,
+    *evidence_actions.EVIDENCE_EXPORT_ACTIONS,
+)
 
 
 def make_record_key_hints(*names: str) -> tuple[KeyHint, ...]:
@@ -51,7 +54,7 @@ def make_record_key_hints(*names: str) -> tuple[KeyHint, ...]:
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "key.copy_summary"),
         *collaboration_actions.COLLABORATION_KEY_HINTS,
-        *evidence_acts.EVIDENCE_EXPORT_KEY_HINTS,
+        *evidence_actions.EVIDENCE_EXPORT_KEY_HINTS,
         PRINT_KEY_HINT,
         (("Esc",), "key.back"),
     )
@@ -81,11 +84,13 @@ class RecordPage(Page, Generic[ViewT]):
         self.route: RecordPageRoute = make_route_to_record(self.kind, 0)
         self.view: ViewT | None = None
         self._shown_state: tuple[str, ...] = ()
-        self.acts = RecordActionHandlers(context, self)
-        self.evidence = evidence_acts.EvidenceExportActions(context, self.acts, self._run_action_by_shortcut)
+        self.action_handlers = RecordActionHandlers(context, self)
+        self.evidence = evidence_actions.EvidenceExportActions(
+            context, self.action_handlers, self._run_action_by_shortcut
+        )
         self.printing = PagePrinter(context, self)
         self.collaboration = collaboration_actions.CollaborationActions(
-            context, self.acts, self._run_action_by_shortcut
+            context, self.action_handlers, self._run_action_by_shortcut
         )
         self.head = RecordHeader(context)
         self.sides_strip = RecordSideStrip((), context.translate("record.sides"))
@@ -104,7 +109,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     def _connect_signals(self) -> None:
         self.head.step_requested.connect(self._open_neighbour_record)
-        self.head.copied.connect(self.acts.show_copied_toast)
+        self.head.copied.connect(self.action_handlers.show_copied_toast)
         self.head.company_requested.connect(self._open_company)
         self.tabs.related_record_requested.connect(self._open_related_record)
         self.tabs.tabs.currentChanged.connect(self.screen_state_changed)
@@ -280,9 +285,9 @@ class RecordPage(Page, Generic[ViewT]):
     def fit_panel_strips(self) -> None:
         """Arrange the panels with the record's states for the part of the page that is visible, because the page may
         be wider than the window."""
-        around = self.parentWidget()
-        if around is not None:
-            self.sides_strip.fit_width(around.width())
+        parent_widget = self.parentWidget()
+        if parent_widget is not None:
+            self.sides_strip.fit_width(parent_widget.width())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -342,8 +347,8 @@ class RecordPage(Page, Generic[ViewT]):
     def show_change(self, before: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
         """Show a bar about the change that `last_entry`, the newest audit entry, records."""
         words = wording.format_audit_entry(last_entry, self.context.language)
-        who = record_words.get_actor_name(last_entry.actor, self.context)
-        text = self.context.translate("case.changed_by", who=who, at=last_entry.at, what=words)
+        actor_name = record_words.get_actor_name(last_entry.actor, self.context)
+        text = self.context.translate("case.changed_by", who=actor_name, at=last_entry.at, what=words)
         self.show_change_bar(text, self.make_close_button())
 
     def make_close_button(self) -> KeyButton:
@@ -410,20 +415,23 @@ class RecordPage(Page, Generic[ViewT]):
     def _run_action_on_row(self, name: str, row: ShownRecord) -> None:
         """Run an action on the related record whose row has the focus. If this record can't have the action, show a
         bar that names the record; the action is never run on the record of the page instead."""
-        shared_acts, button = (self.evidence, self.collaboration), self.find_button(name)
+        shared_actions, button = (self.evidence, self.collaboration), self.find_button(name)
         if button is not None and name in ACTIONS_OF_ALL_RECORD_KINDS:  # every record has them, with the same rights
             if button.isEnabled():
-                any(acts.run_action_if_supported(name, *case_words.make_record_ref(row)) for acts in shared_acts)
+                any(
+                    actions.run_action_if_supported(name, *case_words.make_record_ref(row))
+                    for actions in shared_actions
+                )
             else:
                 self.press_button(button)
         elif name == "probe":
-            self.acts.probe(row)
+            self.action_handlers.probe(row)
         elif name == "resolve" and not isinstance(row, Order):
-            self.acts.resolve(row)
+            self.action_handlers.resolve(row)
         elif name == "refetch" and isinstance(row, CreditCheck):
-            self.acts.refetch(row)
+            self.action_handlers.refetch(row)
         elif name == "refund" and isinstance(row, Payment):
-            self.acts.refund(row.id)
+            self.action_handlers.refund(row.id)
         else:
             title = case_words.format_record_title(row, self.context)
             self.show_key_refusal(self.context.translate("act.focus_elsewhere", title=title))
@@ -435,14 +443,14 @@ class RecordPage(Page, Generic[ViewT]):
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:
         """Run the action `name` on the record of the page. Do nothing until the record is read."""
-        shared_acts = (self.evidence, self.collaboration)
+        shared_actions = (self.evidence, self.collaboration)
         if self.view is None:
             return
         if name == "print":
             self.printing.print_record(
                 self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.view)
             )
-        elif not any(acts.run_action_if_supported(name, self.kind, self.id) for acts in shared_acts):
+        elif not any(actions.run_action_if_supported(name, self.kind, self.id) for actions in shared_actions):
             self.run_kind_action(name, self.view)
 
     def list_printed_lines(self, view: ViewT) -> list[str]:
@@ -456,12 +464,12 @@ class RecordPage(Page, Generic[ViewT]):
     @Slot()
     def _copy_clipboard_text(self) -> None:
         if self.view is not None:
-            self.acts.copy_text(self.get_clipboard_text(self.view))
+            self.action_handlers.copy_text(self.get_clipboard_text(self.view))
 
     @Slot()
     def _copy_summary(self) -> None:
         if self.view is not None:
-            self.acts.copy_summary(self.view.record)
+            self.action_handlers.copy_summary(self.view.record)
 
     def make_copyable_id(
         self, name: str, short_form: str = "", plain: str = "", *, role: TypeRoleName = "data", tone: Tone = "text"
@@ -471,5 +479,5 @@ class RecordPage(Page, Generic[ViewT]):
         identifier = CopyableId(
             short_form, plain, name, copy_word=self.context.translate("action.copy"), role=role, tone=tone
         )
-        identifier.copied.connect(self.acts.show_copied_toast)
+        identifier.copied.connect(self.action_handlers.show_copied_toast)
         return identifier

@@ -147,8 +147,8 @@ class RecordPreview(Surface):
                     is_announced=False,  # a screen reader reads the state in the row of the record
                 )
             )
-        _, why, next_step = words.format_explanation(item.explanation, context)
-        lines = [(context.translate("record.label.why"), why), (context.translate("record.label.next"), next_step)]
+        _, reason, next_step = words.format_explanation(item.explanation, context)
+        lines = [(context.translate("record.label.why"), reason), (context.translate("record.label.next"), next_step)]
         if item.disagreement is not None:
             difference = format_disagreement(record, item.disagreement, context.language)
             lines.insert(0, (context.translate("column.difference"), difference))
@@ -264,8 +264,8 @@ class RecordPreview(Surface):
         context = self._context
         facts = FactList()
         facts.add_fact(context.translate("field.result"), TextLabel(words.get_result_word(record, context) or "–"))
-        bought = wording.format_instant(record.purchased_at, "day")
-        facts.add_fact(context.translate("field.purchased_at"), TextLabel(bought))
+        purchase_day = wording.format_instant(record.purchased_at, "day")
+        facts.add_fact(context.translate("field.purchased_at"), TextLabel(purchase_day))
         until = wording.format_instant(record.expired_at, "until") if record.expired_at else "–"
         facts.add_fact(context.translate("field.expired_at"), TextLabel(until))
         facts.add_fact(context.translate("field.provider_id"), TextLabel(str(record.credit_check_id or "–"), "data"))

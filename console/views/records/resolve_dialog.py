@@ -47,13 +47,16 @@ class ResolveForm(EvidenceForm):
             FILE_EVIDENCE: RadioButton(translate("dialog.resolve.by_file")),
             TEXT_EVIDENCE: RadioButton(translate("dialog.resolve.by_text")),
         }
-        bought, unbought = (
+        bought_button, not_bought_button = (
             RadioButton(translate("dialog.resolve.as_success")),
             RadioButton(translate("dialog.resolve.as_error")),
         )
-        number, outcomes = Field(translate("field.provider_id"), role="data"), {"success": bought, "error": unbought}
+        number, outcomes = (
+            Field(translate("field.provider_id"), role="data"),
+            {"success": bought_button, "error": not_bought_button},
+        )
         super().__init__(context, proposer, number, kinds, outcomes)
-        self.bought, self.unbought = bought, unbought
+        self.bought_button, self.not_bought_button = bought_button, not_bought_button
         self._update_result_buttons()
 
     def _make_widgets_below_number(self) -> tuple[QWidget, ...]:

@@ -68,8 +68,8 @@ class ResolveMoneyForm(EvidenceForm):
         """The provider's number that the person has typed; None if there is none, or if neither the evidence nor
         the result needs it."""
         field = self.completed_number if self._needs_number else self.number
-        typed = field.text().strip()
-        return typed if typed and (self._needs_number or self.evidence_kind == NUMBER_EVIDENCE) else None
+        provider_id = field.text().strip()
+        return provider_id if provider_id and (self._needs_number or self.evidence_kind == NUMBER_EVIDENCE) else None
 
     def find_disabled_reason(self) -> str:
         is_number_missing = self._needs_number and self.provider_id is None

@@ -96,9 +96,9 @@ class RecordTabs(QWidget):
         counts = (len(lines), *kind_tab_counts, len(view.notes), len(view.evidence), len(view.timeline))
         for number, count in enumerate(counts):
             self.tabs.set_count(number, wording.format_count(count))
-            shown = self._stack.widget(number)
-            if isinstance(shown, QStackedWidget) and self._tabs[number].name in _TABS_WITH_EMPTY_STATE:
-                shown.setCurrentIndex(0 if count else 1)
+            shown_widget = self._stack.widget(number)
+            if isinstance(shown_widget, QStackedWidget) and self._tabs[number].name in _TABS_WITH_EMPTY_STATE:
+                shown_widget.setCurrentIndex(0 if count else 1)
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
@@ -131,10 +131,10 @@ def _add_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
     and with the text that is shown if there is no content."""
     if tab.name not in _TABS_WITH_EMPTY_STATE:
         return tab.content
-    both = QStackedWidget()
-    both.addWidget(tab.content)
-    both.addWidget(EmptyState(context.translate(f"record.no_{tab.name}"), shape="dash"))
-    return both
+    stack = QStackedWidget()
+    stack.addWidget(tab.content)
+    stack.addWidget(EmptyState(context.translate(f"record.no_{tab.name}"), shape="dash"))
+    return stack
 
 
 def make_planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineLine]:
@@ -144,7 +144,7 @@ def make_planned_lines(record: ShownRecord, context: WindowContext) -> list[Time
     if at is None:
         return []
     has_words = reason and wording.has_sentence(f"record.planned.{reason}")
-    what = context.translate(
+    planned_text = context.translate(
         f"record.planned.{reason}" if has_words else "record.planned.other", attempt=record.work.attempt + 1
     )
     return [
@@ -154,7 +154,7 @@ def make_planned_lines(record: ShownRecord, context: WindowContext) -> list[Time
             "clock",
             "muted",
             context.translate("who.worker"),
-            what,
+            planned_text,
         )
     ]
 

@@ -67,7 +67,8 @@ class _DecisionDialog(DialogFrame):
         return ""
 
     def _make_decision_call(self) -> ActingCall[Refund]:
-        """Return the call of the service that stores the decision. Making it does nothing; the caller sends it."""
+        """Return the call of the service that stores the decision. Creating the call sends nothing; the caller sends
+        it."""
         raise AssertionError(self.name)
 
     @Slot()
@@ -206,14 +207,14 @@ class ApproveDialog(_DecisionDialog):
         translate, view = self._context.translate, self._view
         record, money = view.record, view.money
         facts = FactList()
-        approvals, needed = len(record.checkers), record.checkers_needed
-        if approvals + 1 >= needed:
+        approvals, needed_approvals = len(record.checkers), record.checkers_needed
+        if approvals + 1 >= needed_approvals:
             words = [translate(f"state.refund.{state}") for state in ("requested", "approved")]
             facts.add_fact(
                 translate("field.state"), TextLabel(translate("case.becomes", before=words[0], after=words[1]))
             )
         else:
-            count = translate("dialog.approve.count", before=approvals, after=approvals + 1, needed=needed)
+            count = translate("dialog.approve.count", before=approvals, after=approvals + 1, needed=needed_approvals)
             facts.add_fact(translate("field.checkers"), TextLabel(count))
         amount = wording.format_amount(money.refundable, money.currency)
         facts.add_fact(translate("money.part.refundable"), TextLabel(translate("case.stays", value=amount)))
@@ -347,8 +348,8 @@ def make_decision_content(context: WindowContext, refund: Refund | None, bar: QW
     parts: list[QWidget] = [bar]
     if refund is not None:
         now = context.now()
-        _, why, next_step = record_words.format_explanation(case_words.explain_record(refund, now), context)
-        parts += [make_badge_row(context, refund), TextLabel(why, wrap=True), TextLabel(next_step, wrap=True)]
+        _, reason, next_step = record_words.format_explanation(case_words.explain_record(refund, now), context)
+        parts += [make_badge_row(context, refund), TextLabel(reason, wrap=True), TextLabel(next_step, wrap=True)]
     holder = QWidget()
     holder.setLayout(make_column(*parts, gap=12))
     return holder

@@ -213,9 +213,9 @@ class RefundDialog(DialogFrame):
         )
         self.show_content(self.review)
         self.act_button.show_text(context.translate("dialog.refund.act"))
-        back = KeyButton(context.translate("dialog.refund.back"), "Alt+←")
-        back.clicked.connect(self.show_form_again)
-        self.show_in_footer(back)
+        back_button = KeyButton(context.translate("dialog.refund.back"), "Alt+←")
+        back_button.clicked.connect(self.show_form_again)
+        self.show_in_footer(back_button)
         self.act_button.show_key("")  # from here on it acts, and Enter cancels
         self.cancel_button.setFocus()
         self._update_review()
@@ -340,11 +340,15 @@ def make_request_content(context: WindowContext, refund: Refund, plan: RefundPla
         tone="progress",
         shape="hourglass",
     )
-    _, why, next_step = record_words.format_explanation(case_words.explain_record(refund, context.now()), context)
+    _, reason, next_step = record_words.format_explanation(case_words.explain_record(refund, context.now()), context)
     holder = QWidget()
     holder.setLayout(
         make_column(
-            bar, make_badge_row(context, refund), TextLabel(why, wrap=True), TextLabel(next_step, wrap=True), gap=12
+            bar,
+            make_badge_row(context, refund),
+            TextLabel(reason, wrap=True),
+            TextLabel(next_step, wrap=True),
+            gap=12,
         )
     )
     return holder

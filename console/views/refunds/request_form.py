@@ -80,7 +80,7 @@ class RefundForm(QWidget):
         group.addButton(self.full_amount_box)
         group.addButton(self.part_amount_box)
         self.full_amount_box.setChecked(True)
-        self.after = TextLabel("", "small", "muted")
+        self.remainder_label = TextLabel("", "small", "muted")
         self.reason = DropDownList(translate("field.reason"), empty=translate("dialog.refund.choose_reason"))
         for code in RefundReason:
             self.reason.addItem(translate(f"refund_reason.{code}"), code)
@@ -105,11 +105,11 @@ class RefundForm(QWidget):
         choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap=16)
         choice.setAccessibleName(translate("dialog.refund.extent"))
         extent = add_label(translate("dialog.refund.extent"), choice)
-        first_row = refund_words.arrange_side_by_side(self.amount, extent, stretched=extent)
+        first_row = refund_words.arrange_side_by_side(self.amount, extent, stretched_widget=extent)
         reason = add_label(translate("field.reason"), self.reason)
-        second_row = refund_words.arrange_side_by_side(reason, self.words, self.ticket, stretched=self.words)
+        second_row = refund_words.arrange_side_by_side(reason, self.words, self.ticket, stretched_widget=self.words)
         self.ticket.setFixedWidth(round(112 * current_appearance().scale))
-        return make_column(first_row, self.after, second_row, self._risk_signals, self._rules, gap=12)
+        return make_column(first_row, self.remainder_label, second_row, self._risk_signals, self._rules, gap=12)
 
     def _connect_signals(self) -> None:
         self.amount_edit.textChanged.connect(self._check_amount)
@@ -155,10 +155,10 @@ class RefundForm(QWidget):
     def _make_risk_signal_box(self, answers: Mapping[str, str]) -> QWidget:
         """Return a box with the risk signals, each with a link to its record and with a field for the maker's
         answer. `answers` are the texts that the person has typed so far, by the name of the rule."""
-        translate, hits = self._context.translate, self.plan.risk_signals
+        translate, risk_signals = self._context.translate, self.plan.risk_signals
         self._answers = {}
         holder = QWidget()
-        if not hits:
+        if not risk_signals:
             no_signals = make_row(
                 ShapeIcon("check", "good", 14), TextLabel(translate("dialog.refund.no_hits")), None, gap=6
             )
@@ -167,31 +167,33 @@ class RefundForm(QWidget):
         head = make_row(
             ShapeIcon("look_alike", "care", 16),
             TextLabel(translate("dialog.refund.radar"), "panel_title"),
-            TextLabel(str(len(hits)), "small_data", "muted"),
+            TextLabel(str(len(risk_signals)), "small_data", "muted"),
             None,
             *(() if self.is_refused else (TextLabel(translate("dialog.refund.told"), "small", "muted"),)),
             gap=6,
         )
         box = ToneBox("care")
         lines = make_column(gap=0)
-        rules = list(dict.fromkeys(hit.rule for hit in hits))
+        rules = list(dict.fromkeys(signal.rule for signal in risk_signals))
         for rule in rules:
-            of_rule = [hit for hit in hits if hit.rule == rule]
-            lines.addWidget(self._make_risk_signal_group(of_rule, answers.get(rule, ""), last=rule == rules[-1]))
+            signals_of_rule = [signal for signal in risk_signals if signal.rule == rule]
+            lines.addWidget(
+                self._make_risk_signal_group(signals_of_rule, answers.get(rule, ""), is_last=rule == rules[-1])
+            )
         box.setLayout(lines)
         holder.setLayout(make_column(head, box, gap=6))
         return holder
 
-    def _make_risk_signal_group(self, hits: Sequence[RiskSignal], answer: str, *, last: bool) -> QWidget:
-        """Return a widget with the risk signals `hits` of one rule and one field for the maker's answer to them.
-        `answer` is the text typed so far; `last` is True for the last group of the box."""
-        line = Surface(edge="none" if last else "bottom")
-        heads = [self._make_risk_signal_line(hit) for hit in hits]
-        rule, words = hits[0].rule, refund_words.format_risk_signal(hits[0], self._context)
+    def _make_risk_signal_group(self, risk_signals: Sequence[RiskSignal], answer: str, *, is_last: bool) -> QWidget:
+        """Return a widget with the risk signals of one rule and one field for the maker's answer to them.
+        `answer` is the text typed so far; `is_last` is True for the last group of the box."""
+        line = Surface(edge="none" if is_last else "bottom")
+        heads = [self._make_risk_signal_line(signal) for signal in risk_signals]
+        rule, words = risk_signals[0].rule, refund_words.format_risk_signal(risk_signals[0], self._context)
         field = Field(self._context.translate("dialog.refund.answer"))
         field.label.hide()
         edit = _get_line_edit(field)
-        edit.setAccessibleName(self._context.translate("dialog.refund.answer_to", hit=words))
+        edit.setAccessibleName(self._context.translate("dialog.refund.answer_to", signal=words))
         edit.setPlaceholderText(self._context.translate("dialog.refund.answer"))
         edit.setMaxLength(_MAX_TEXT_CHARACTERS)
         edit.setText(answer)
@@ -370,7 +372,7 @@ class RefundForm(QWidget):
         )
         has_problem = bool(self._find_amount_problem())
         amount_text = wording.NO_VALUE if has_problem else self._format_amount(remaining_minor)
-        self.after.show_text(self._context.translate("dialog.refund.after", amount=amount_text))
+        self.remainder_label.show_text(self._context.translate("dialog.refund.after", amount=amount_text))
         self._rules.setVisible(not has_problem)  # the shown results are those of the last valid amount
 
     @Slot()

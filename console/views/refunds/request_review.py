@@ -32,7 +32,7 @@ class RefundReview(QWidget):
         super().__init__()
         self._context, self._plan = context, plan
         money = form.entered_money
-        self._minor = money.minor if money is not None else 0
+        self._amount_minor = money.minor if money is not None else 0
         self.order_number_check = OrderNumberCheck(
             context, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id
         )
@@ -49,9 +49,11 @@ class RefundReview(QWidget):
         )
         strip = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        amounts = compute_amounts_after_refund(plan.money, self._minor, set_aside=form.make_request().set_aside_id)
-        rows, rest = money_facts.make_money_parts(amounts, context, plan.money.refundable)
-        strip.show_money_parts([part for part in rows if not part.quiet], rest)
+        amounts = compute_amounts_after_refund(
+            plan.money, self._amount_minor, set_aside=form.make_request().set_aside_id
+        )
+        rows, remaining_part = money_facts.make_money_parts(amounts, context, plan.money.refundable)
+        strip.show_money_parts([part for part in rows if not part.quiet], remaining_part)
         money_after = make_titled_panel(translate("dialog.refund.money_after"), strip)
         self.setLayout(
             make_column(

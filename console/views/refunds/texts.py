@@ -69,16 +69,16 @@ def make_rule_check_line(rule_check: RuleCheck, context: WindowContext, currency
     return make_icon_line(shape, tone, format_rule_check(rule_check, context, currency))  # type: ignore[arg-type]  # a tone
 
 
-def arrange_side_by_side(*widgets: QWidget, stretched: QWidget) -> QLayout:
+def arrange_side_by_side(*widgets: QWidget, stretched_widget: QWidget) -> QLayout:
     """Return a layout with the widgets side by side; from the text scale LARGE_TEXT_SCALE on, one below the other.
-    The widget `stretched` gets the free width."""
+    The widget `stretched_widget` gets the free width."""
     if current_appearance().scale >= LARGE_TEXT_SCALE:
         for widget in widgets:
             widget.setMinimumHeight(widget.sizeHint().height())
         return make_column(*widgets, gap=8)
     box = make_row(gap=14)
     for widget in widgets:
-        box.addWidget(widget, int(widget is stretched), Qt.AlignmentFlag.AlignTop)
+        box.addWidget(widget, int(widget is stretched_widget), Qt.AlignmentFlag.AlignTop)
     return box
 
 

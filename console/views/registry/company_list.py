@@ -44,7 +44,7 @@ def list_found_companies(
     """Return the found companies: first those of `records` that aren't among the matches of the corporation
     registry, then the matches in their order."""
     translate = context.translate
-    found = [
+    companies = [
         FoundCompany(
             match.corporation.number,
             registry_words.get_official_name(match.corporation, translate),
@@ -58,21 +58,23 @@ def list_found_companies(
         )
         for match in matches.items
     ]
-    known = {company.number for company in found}
-    records, nameless = tuple(records), translate("record.no_name")
+    known_numbers = {company.number for company in companies}
+    records, no_name_text = tuple(records), translate("record.no_name")
     # A payment has no name, but a credit check of the same company often has one.
     names = {
         case_words.get_corporation_number(record): name
         for record in records
         if (name := case_words.get_record_company_name(record, context))
     }
-    ours: dict[str, FoundCompany] = {}
+    our_companies: dict[str, FoundCompany] = {}
     for record in records:
         number = case_words.get_corporation_number(record)
-        if number and number not in known and number not in ours:
+        if number and number not in known_numbers and number not in our_companies:
             word = translate("corporation.ours_open" if case_words.is_record_open(record) else "corporation.ours")
-            ours[number] = FoundCompany(number, names.get(number, nameless), False, "", "", "", "", "", word)
-    return (*ours.values(), *found)
+            our_companies[number] = FoundCompany(
+                number, names.get(number, no_name_text), False, "", "", "", "", "", word
+            )
+    return (*our_companies.values(), *companies)
 
 
 class CompanyList(QWidget):

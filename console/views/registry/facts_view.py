@@ -32,7 +32,7 @@ class CorporationFactsView(QWidget):
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
-        self._shown: tuple[object, ...] = ()
+        self._shown_facts: tuple[object, ...] = ()
         self._content: QWidget | None = None
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -47,9 +47,9 @@ class CorporationFactsView(QWidget):
         """Show the facts of the corporation registry; None if this desk has imported no registry. `our_names` are
         the names of the company in our records; those that differ from the official name are shown too."""
         names = tuple(our_names)
-        if (facts, names) == self._shown:
+        if (facts, names) == self._shown_facts:
             return
-        self._shown = (facts, names)
+        self._shown_facts = (facts, names)
         if self._content is not None:
             self._content.hide()
             self._layout.removeWidget(self._content)
@@ -75,8 +75,8 @@ class CorporationFactsView(QWidget):
         parts: list[QWidget] = [TextLabel(kind_and_address, wrap=True)]
         other_names = find_other_names(names, corporation)
         if other_names:
-            listed = translate("list.separator").join(other_names)
-            parts.append(TextLabel(translate("corporation.other_names", names=listed), tone="care", wrap=True))
+            name_text = translate("list.separator").join(other_names)
+            parts.append(TextLabel(translate("corporation.other_names", names=name_text), tone="care", wrap=True))
         if corporation.closure is not None:
             parts.append(self._make_closure_bar(facts))
         if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %
@@ -111,8 +111,10 @@ class CorporationFactsView(QWidget):
     def _make_corporation_link(self, match: RegistryMatch, key: str) -> LinkButton:
         translate, corporation = self._context.translate, match.corporation
         name = registry_words.get_official_name(corporation, translate)
-        ours = registry_words.format_own_records_note(match, translate)
-        text = translate(key, name=name) + (translate("corporation.in_brackets", words=ours) if ours else "")
+        own_records_note = registry_words.format_own_records_note(match, translate)
+        text = translate(key, name=name) + (
+            translate("corporation.in_brackets", words=own_records_note) if own_records_note else ""
+        )
         link = LinkButton(text, chevron=True)
         link.setAccessibleDescription(wording.format_corporation_number(corporation.number))
         link.setProperty("number", corporation.number)

@@ -192,8 +192,8 @@ def _split_figure_into_lines(figure: str, width: float) -> list[str]:
 def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_width: float) -> None:
     """Draw the labels below the bars. If there isn't enough room, draw only every second, third and so on, counted
     from the last bar."""
-    widest = max((measure_font_runs(split_font_runs(bar.label), "small") for bar in bars), default=0.0)
-    step = max(1, ceil((widest + 2) / place_width)) if place_width > 0 else 1
+    widest_label = max((measure_font_runs(split_font_runs(bar.label), "small") for bar in bars), default=0.0)
+    step = max(1, ceil((widest_label + 2) / place_width)) if place_width > 0 else 1
     small = current_appearance().line_height("small")
     baseline = compute_centred_baseline(area.bottom() + 4, small, "small")
     for number, bar in enumerate(bars):
@@ -284,7 +284,7 @@ class LegendSwatch(PaintedWidget):
 
     def __init__(self, style: BarPartStyle) -> None:
         super().__init__()
-        self._look = style
+        self._style = style
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
@@ -292,7 +292,7 @@ class LegendSwatch(PaintedWidget):
         return QSize(side, side)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        fill_area(QPainter(self), QRectF(self.rect()), self._look)
+        fill_area(QPainter(self), QRectF(self.rect()), self._style)
 
 
 def make_legend(entries: Sequence[LegendEntry]) -> QWidget:

@@ -72,7 +72,7 @@ class DailyCloseSection(ReportSection):
         self._day_edit.setText((context.now().astimezone(JST).date() - timedelta(days=1)).isoformat())
         self.show_button = KeyButton(translate("close.read"))
         self.state = TextLabel("", "section", wrap=True)
-        self.about = TextLabel("", "small", "muted", wrap=True)
+        self.scope_label = TextLabel("", "small", "muted", wrap=True)
         self.sums = StaticTable(context, _make_sum_columns(context), _get_sum_row_key, translate("close.table.money"))
         self.unknown = StaticTable(
             context, _make_unknown_record_columns(context), lambda row: row.name, translate("close.table.unknown")
@@ -88,14 +88,14 @@ class DailyCloseSection(ReportSection):
         translate, margin = self._context.translate, tokens().px("spacing", "page_margin")
         label = TextLabel(translate("close.provider"), "small", "muted")
         label.setBuddy(self.provider)
-        chosen = QWidget()
-        chosen.setLayout(make_column(label, self.provider, None, gap=4))
+        choice_bar = QWidget()
+        choice_bar.setLayout(make_column(label, self.provider, None, gap=4))
         buttons = QWidget()
         buttons.setLayout(make_column(22, self.show_button, None, gap=0))
         self.day.setMaximumWidth(180)
         head = Surface(edge="bottom")
         lines = make_column(
-            make_row(chosen, self.day, buttons, None, gap=16), self.state, self.about, self.changes, gap=6,
+            make_row(choice_bar, self.day, buttons, None, gap=16), self.state, self.scope_label, self.changes, gap=6,
             margins=(margin, 8, margin, 8),
         )  # fmt: skip
         head.setLayout(lines)
@@ -112,8 +112,8 @@ class DailyCloseSection(ReportSection):
         tables.addWidget(unknown_rows, 2)
         self._tables.setLayout(tables)
         self._body = QStackedWidget()
-        self._nothing = EmptyState(translate("reports.empty"), translate("reports.close.empty"), shape="dash")
-        for part in (self._tables, self._nothing):
+        self._empty_state = EmptyState(translate("reports.empty"), translate("reports.close.empty"), shape="dash")
+        for part in (self._tables, self._empty_state):
             self._body.addWidget(part)
         layout = make_column(head, gap=0)
         layout.addWidget(self._body, 1)
@@ -142,15 +142,15 @@ class DailyCloseSection(ReportSection):
 
     def _show_providers(self, providers: tuple[str, ...]) -> None:
         if providers != self._providers:
-            chosen = self.chosen_provider
+            chosen_provider = self.chosen_provider
             self._providers = providers
             self.provider.blockSignals(True)
             self.provider.clear()
             self.provider.addItems([get_provider_name(name, self._context) for name in providers])
-            self.provider.setCurrentIndex(providers.index(chosen) if chosen in providers else 0)
+            self.provider.setCurrentIndex(providers.index(chosen_provider) if chosen_provider in providers else 0)
             self.provider.blockSignals(False)
             self.provider.updateGeometry()
-        self._body.setCurrentWidget(self._tables if providers else self._nothing)
+        self._body.setCurrentWidget(self._tables if providers else self._empty_state)
         for widget in (self.provider, self.show_button):
             widget.setEnabled(bool(providers))
         if providers:
@@ -195,7 +195,7 @@ class DailyCloseSection(ReportSection):
         self.state.show_text(
             close_words.format_daily_close_state(close, language), "good" if close.is_final else "care"
         )
-        self.about.show_text("\n".join(close_words.format_daily_close_notes(close, language)))
+        self.scope_label.show_text("\n".join(close_words.format_daily_close_notes(close, language)))
         self.changes.show_text("\n".join(close_words.format_daily_close_change_lines(close, language)))
         self.changes.setVisible(bool(close.changes))
         self._sums_rows.show_rows([row for money in close.money for row in _make_sum_rows(money)])
@@ -233,14 +233,14 @@ class DailyCloseSection(ReportSection):
             return
         self.is_writing, language = True, context.language
 
-        def write(report: ProgressReporter) -> WrittenDailyClose:
-            def call(services: "Console") -> WrittenDailyClose:
+        def write_in_thread(report: ProgressReporter) -> WrittenDailyClose:
+            def write_with_services(services: "Console") -> WrittenDailyClose:
                 return services.daily_closes.write(close.provider, close.day, Path(path), language)
 
-            return context.bind_services(call)()
+            return context.bind_services(write_with_services)()
 
         context.runner.watch(
-            write,
+            write_in_thread,
             self._show_written_toast,
             self._show_writing_failure,
             lambda _: None,
@@ -249,10 +249,10 @@ class DailyCloseSection(ReportSection):
             lane="long",
         )
 
-    def _show_written_toast(self, written: WrittenDailyClose) -> None:
+    def _show_written_toast(self, written_close: WrittenDailyClose) -> None:
         self.is_writing = False
-        words = self._context.translate("close.written", file=Path(written.file).name)
-        self._context.toast_requested.emit(Toast(words, written.file, path=written.file))
+        words = self._context.translate("close.written", file=Path(written_close.file).name)
+        self._context.toast_requested.emit(Toast(words, written_close.file, path=written_close.file))
         self._read_chosen_close()
 
     def _show_writing_failure(self, failure: Failure) -> None:

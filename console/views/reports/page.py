@@ -51,7 +51,7 @@ class ReportsPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.reports"), translate("reports.sentence"))
-        self.export = ListExporter(context, self, self._make_export_request, self.head)
+        self.exporter = ListExporter(context, self, self._make_export_request, self.head)
         self.tabs = TabBar(translate("reports.tabs"))
         self.stack = CurrentPageStack()
         self.sections = [make(context) for make in REPORT_SECTION_FACTORIES]

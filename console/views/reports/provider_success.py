@@ -70,9 +70,9 @@ def _make_bar_strip(series: ProviderSeries, report: ProviderSuccess, context: Wi
 
 def _make_bar(day: ProviderDay) -> Bar:
     """Return the bar of a day: the paid, unpaid and unknown payments, each in percent of their sum."""
-    counted = day.paid + day.unpaid + day.unknown
+    payment_count = day.paid + day.unpaid + day.unknown
     counts = ((day.paid, _PAID_STYLE), (day.unpaid, _UNPAID_STYLE), (day.unknown, _UNKNOWN_STYLE))
-    parts = tuple(BarPart(100 * count / counted, look) for count, look in counts if count)
+    parts = tuple(BarPart(100 * count / payment_count, look) for count, look in counts if count)
     return Bar(f"{day.day:%m-%d}", report_words.format_percent(day.percent), parts)
 
 

@@ -156,9 +156,9 @@ class ChartSection(ReportSection):
         """Show the table in place of the chart, or the chart in place of the table, and give it the focus."""
         self._shows_table = not self._shows_table
         self._show_chart_or_table()
-        shown = self.body.currentWidget()
-        focus = self.table if shown is self.table else self.chart
-        if shown is not self.nothing:
+        shown_widget = self.body.currentWidget()
+        focus = self.table if shown_widget is self.table else self.chart
+        if shown_widget is not self.nothing:
             focus.setFocus()
             if self._shows_table and self.table.current_item is None:
                 self.table.go_to_first()
@@ -168,5 +168,5 @@ class ChartSection(ReportSection):
         self.switch.setVisible(self._has_figures)
         self.switch.icon_name = icon
         self.switch.show_text(self._context.translate(f"reports.{key}"))
-        shown = self.table if self._shows_table else self._chart_panel
-        self.body.setCurrentWidget(shown if self._has_figures else self.nothing)
+        shown_widget = self.table if self._shows_table else self._chart_panel
+        self.body.setCurrentWidget(shown_widget if self._has_figures else self.nothing)

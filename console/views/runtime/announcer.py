@@ -89,8 +89,8 @@ class Announcer(QObject):
 
     def announce_waiting_notices(self) -> None:
         """Announce and keep the sentences that were shown while the lock or the sign-in form hid the window."""
-        waiting, self._waiting = self._waiting, []
-        for notice in waiting:
+        waiting_notices, self._waiting = self._waiting, []
+        for notice in waiting_notices:
             self._announce_and_store_notice(notice)
 
     def forget_notices(self) -> None:
@@ -102,9 +102,14 @@ class Announcer(QObject):
         self._speak(notice)
 
     def _speak(self, notice: Notice) -> None:
-        active = QApplication.activeWindow()
-        is_ours = active is not None and _get_main_window(active) is self._window
-        _speak(active if active is not None and is_ours else self._window, notice.sentence, notice.tone, notice.shape)
+        active_window = QApplication.activeWindow()
+        is_ours = active_window is not None and _get_main_window(active_window) is self._window
+        _speak(
+            active_window if active_window is not None and is_ours else self._window,
+            notice.sentence,
+            notice.tone,
+            notice.shape,
+        )
         self.announced.emit(notice)
 
 
@@ -147,8 +152,8 @@ def is_refusal(shape: str, tone: Tone) -> bool:
 
 
 def join_spoken_text(*texts: str) -> str:
-    """Join texts to one text for a screen reader. Each text except the last gets a full stop if it ends without
-    punctuation."""
+    """Return the texts joined to one text for a screen reader. Each text except the last gets a full stop if it ends
+    without punctuation."""
     *before, last = [text.strip() for text in texts if text.strip()] or [""]
     return "".join(_add_end_mark(text) for text in before) + last
 

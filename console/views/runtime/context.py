@@ -220,8 +220,8 @@ class WindowContext(QObject):
         until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
         person's password, the context asks the person for the password and runs the call again with it. `wait` is set
         to the desk request for which the call waits; an owner that shows this request itself passes its own
-        RequestWait. A call that is run again with the password doesn't set it, so only an owner whose call never
-        needs the password passes one.
+        RequestWait. A call that is run again with the password doesn't set the owner, so only a caller whose call
+        never needs the password passes an owner.
         """
         owned_attempt = owner, attempt
         if owned_attempt in self._owned_attempts:
@@ -514,16 +514,18 @@ class WindowContext(QObject):
             return
         person = self.operator
 
-        def show(records: Mapping[tuple[str, int], CreditCheck | Order | Payment | Refund]) -> None:
+        def show_records(records: Mapping[tuple[str, int], CreditCheck | Order | Payment | Refund]) -> None:
             if self.operator != person:
                 return
-            seen = {_get_visit_ref(visit) for visit in self.visits}
-            older = [RecordVisit(records[ref], at) for ref, at in refs if ref in records and ref not in seen]
+            visited_refs = {_get_visit_ref(visit) for visit in self.visits}
+            older = [RecordVisit(records[ref], at) for ref, at in refs if ref in records and ref not in visited_refs]
             self.visits = [*self.visits, *older][:_MAX_RECORD_VISITS]
             self.visits_changed.emit()
 
         only_refs = tuple(ref for ref, _ in refs)
-        self.run_read(lambda services: services.lookup.read_records(only_refs), show, lambda _: None, owner=self)
+        self.run_read(
+            lambda services: services.lookup.read_records(only_refs), show_records, lambda _: None, owner=self
+        )
 
     # -- an action that is to be opened on a record's page
 
@@ -535,11 +537,11 @@ class WindowContext(QObject):
     def pop_requested_action(self, kind: str, id: int) -> str:
         """Return the name of the action that was requested for this record by `request_action`, and forget the
         request; "" if no action was requested for it."""
-        requested = self._requested_action
-        if requested is None or requested[:2] != (kind, id):
+        requested_action = self._requested_action
+        if requested_action is None or requested_action[:2] != (kind, id):
             return ""
         self._requested_action = None
-        return requested[2]
+        return requested_action[2]
 
     def change_operator(self, operator: str) -> None:
         """Make `operator` the acting person, and remove the visits of the previous person."""
@@ -574,9 +576,9 @@ class WindowContext(QObject):
         queue_count = self.work_counts.find_queue_count(queue)
         if queue_count is None or (queue_count.capped and row_count >= queue_count.count):
             return
-        corrected = replace(queue_count, count=row_count, capped=False)
-        if corrected != queue_count:
-            counts = tuple(corrected if one.queue == queue else one for one in self.work_counts.counts)
+        corrected_count = replace(queue_count, count=row_count, capped=False)
+        if corrected_count != queue_count:
+            counts = tuple(corrected_count if count.queue == queue else count for count in self.work_counts.counts)
             self._correct_work_counts(counts=counts)
 
     def correct_alert_count(self, count: int) -> None:
@@ -588,8 +590,10 @@ class WindowContext(QObject):
     def correct_decisions(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
         """Replace the refunds and proposals about which the person may decide by those that were just read, as
         `correct_queue_count` does."""
-        counted = [(type(one), one.id) for one in self.work_counts.to_decide]
-        if self.work_counts.read_at is not None and counted != [(type(one), one.id) for one in to_decide]:
+        counted_refs = [(type(decision), decision.id) for decision in self.work_counts.to_decide]
+        if self.work_counts.read_at is not None and counted_refs != [
+            (type(decision), decision.id) for decision in to_decide
+        ]:
             self._correct_work_counts(to_decide=to_decide)
 
     def _correct_work_counts(self, **new_values: Any) -> None:
@@ -613,7 +617,7 @@ class WindowContext(QObject):
 
     def _store_answer_time(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
         """Store in `connection_state` how many seconds the provider took to answer an acting call, or that it didn't
-        answer. Do nothing if `provider` is "", or if the failure shows neither."""
+        answer. Do nothing if `provider` is "", or if the failure proves neither an answer nor its absence."""
         if not provider:
             return
         code = failure.code if failure else ""

@@ -26,9 +26,9 @@ class RememberedCurrentItem(_ItemView):
     _remembered_index: QPersistentModelIndex | None = None
 
     def currentIndex(self) -> QModelIndex:
-        parked = self._remembered_index
-        if parked is not None and parked.isValid():
-            return self.model().index(parked.row(), parked.column())
+        remembered_index = self._remembered_index
+        if remembered_index is not None and remembered_index.isValid():
+            return self.model().index(remembered_index.row(), remembered_index.column())
         return super().currentIndex()
 
     def currentChanged(self, current: ModelIndex, previous: ModelIndex) -> None:
@@ -57,9 +57,9 @@ class RememberedCurrentItem(_ItemView):
             self._set_index_without_signals(QModelIndex())
 
     def _restore_index(self) -> None:
-        parked, self._remembered_index = self._remembered_index, None
-        if parked is not None and parked.isValid():
-            self._set_index_without_signals(self.model().index(parked.row(), parked.column()))
+        remembered_index, self._remembered_index = self._remembered_index, None
+        if remembered_index is not None and remembered_index.isValid():
+            self._set_index_without_signals(self.model().index(remembered_index.row(), remembered_index.column()))
 
     def _set_index_without_signals(self, index: QModelIndex) -> None:
         blocker = QSignalBlocker(self.selectionModel())

@@ -34,8 +34,8 @@ class AttemptRequestIds:
         """Return the request id of an attempt (a command with its arguments): the stored id if the attempt has no
         answer yet, otherwise a new one."""
         if attempt not in self._ids:
-            stored = self._state.value(_make_stored_id_name(attempt)) if self._state is not None else None
-            self._ids[attempt] = stored if isinstance(stored, str) else str(uuid.uuid4())
+            stored_id = self._state.value(_make_stored_id_name(attempt)) if self._state is not None else None
+            self._ids[attempt] = stored_id if isinstance(stored_id, str) else str(uuid.uuid4())
             self._store_request_id(attempt, self._ids[attempt])
         return self._ids[attempt]
 

@@ -61,20 +61,20 @@ class StoredValues(QObject):
 
     # -- person
 
-    def set_values_of_person(self, person: str, stored: StoredEntries) -> None:
-        """Set the values `stored` as those of this person, and emit `loaded`. The caller has already read them from
-        the file."""
-        self._set_values_and_source(person, self._make_value_source(person), stored)
+    def set_values_of_person(self, person: str, stored_entries: StoredEntries) -> None:
+        """Set the values `stored_entries` as those of this person, and emit `loaded`. The caller has already read
+        them from the file."""
+        self._set_values_and_source(person, self._make_value_source(person), stored_entries)
 
-    def _set_values_and_source(self, person: str, source: ValueSource | None, stored: StoredEntries) -> None:
+    def _set_values_and_source(self, person: str, source: ValueSource | None, stored_entries: StoredEntries) -> None:
         self.person, self._source = person, source
-        self.is_first_use = source is not None and not stored.values and stored.set_aside is None
-        self._values = {**stored.values, **self._changes}
+        self.is_first_use = source is not None and not stored_entries.values and stored_entries.set_aside is None
+        self._values = {**stored_entries.values, **self._changes}
         if self._changes:
             self._timer.start()
         self.loaded.emit()
-        if stored.set_aside is not None:
-            self.set_aside.emit(stored.set_aside)
+        if stored_entries.set_aside is not None:
+            self.set_aside.emit(stored_entries.set_aside)
 
     def load(self, person: str) -> None:
         """Read the values of this person in a worker thread, then emit `loaded`. Do nothing if this person's values
@@ -89,9 +89,9 @@ class StoredValues(QObject):
         self.person, self._source, self._values = person, None, {}
         self.is_first_use = False
 
-        def apply_if_same_person(used_source: ValueSource | None, stored: StoredEntries) -> None:
+        def apply_if_same_person(used_source: ValueSource | None, stored_entries: StoredEntries) -> None:
             if self.person == person:
-                self._set_values_and_source(person, used_source, stored)
+                self._set_values_and_source(person, used_source, stored_entries)
 
         self._runner.run(
             source.read,
@@ -134,9 +134,9 @@ class StoredValues(QObject):
                 self._changes = {**changes, **self._changes}
             self.write_failed.emit()
 
-        def show_set_aside(stored: StoredEntries) -> None:
-            if stored.set_aside is not None:
-                self.set_aside.emit(stored.set_aside)
+        def show_set_aside(stored_entries: StoredEntries) -> None:
+            if stored_entries.set_aside is not None:
+                self.set_aside.emit(stored_entries.set_aside)
 
         def write_to_source() -> StoredEntries:
             try:

@@ -73,10 +73,10 @@ class TaskRunner(QObject, Runner):
                 task.cancel()
         for task in self._running_tasks:
             task.cancel()
-        unfinished = self.wait_idle(timeout)
+        unfinished_labels = self.wait_idle(timeout)
         for pool in self._pools.values():
-            pool.end_threads(join=not unfinished)
-        return unfinished
+            pool.end_threads(join=not unfinished_labels)
+        return unfinished_labels
 
     def _accept_task(self, task: Task) -> TaskHandle:
         if self._is_closed:

@@ -74,7 +74,9 @@ class IdleLock(QObject):
 
     @Slot(QObject)
     def _forget_window(self, window: QObject) -> None:
-        self._observed_windows = {watched for watched in self._observed_windows if watched is not window}
+        self._observed_windows = {
+            observed_window for observed_window in self._observed_windows if observed_window is not window
+        }
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
         if event.type() in _INPUT_EVENT_TYPES:

@@ -33,7 +33,7 @@ class PrivacyCover(EnvironmentFrame):
         install_focus_ring()
         self.panel = panel
         self.setAccessibleName(panel.accessibleName())
-        top = Surface(raised=True, edge="bottom")
+        top = Surface(is_raised=True, edge="bottom")
         top.setFixedHeight(current_appearance().frame_height("top_bar"))
         name = TextLabel(context.translate("app.name"), bold=True)
         name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)

@@ -55,15 +55,19 @@ class SignInFlow(QObject):
         self,
         frame: CoveredWindow,
         open_services: Callable[[], "Console"],
-        entered: Callable[["Console"], None],
+        take_services: Callable[["Console"], None],
         *,
         is_account_fixed: bool = False,
     ) -> None:
-        """`open_services` opens the services and is called in a worker thread; `entered` is then called with the
-        services. With `is_account_fixed`, the person can sign in only with the account that is already in use."""
+        """`open_services` opens the services and is called in a worker thread; `take_services` is then called with
+        the services. With `is_account_fixed`, the person can sign in only with the account that is already in use."""
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
-        self._open_services, self._on_entered, self._is_account_fixed = open_services, entered, is_account_fixed
+        self._open_services, self._take_services, self._is_account_fixed = (
+            open_services,
+            take_services,
+            is_account_fixed,
+        )
         self._account = SignInDefaults("", can_keep=False)
         self.form: SignInForm | None = None
         self._failure: Failure | None = None
@@ -136,11 +140,11 @@ class SignInFlow(QObject):
         if self.form is not None:
             self.form.show_failure(failure)
 
-    def _finish_sign_in(self, entered: OpenedServices) -> None:
+    def _finish_sign_in(self, opened_services: OpenedServices) -> None:
         self.form = None
         self._frame.window_cover.remove_cover()
-        self._on_entered(entered.services)
-        if entered.is_password_unstored:
+        self._take_services(opened_services.services)
+        if opened_services.is_password_unstored:
             translate = self._context.translate
             self._context.show_toast(
                 translate("sign_in.unkept"), translate("sign_in.unkept.words"), "warning", "care"

@@ -46,34 +46,36 @@ class SignInForm(PasswordForm):
         self.user = Field(translate("sign_in.field.user"))
         self.user.edit.setText(user)  # type: ignore[union-attr]  # an Edit
         self.user.edit.setReadOnly(is_user_fixed)
-        self.keep = CheckBox(translate("sign_in.keep"))
+        self.keep_box = CheckBox(translate("sign_in.keep"))
         self._can_keep = can_keep
-        self.keep.setChecked(can_keep)
-        self.keep.setEnabled(can_keep)
+        self.keep_box.setChecked(can_keep)
+        self.keep_box.setEnabled(can_keep)
         self.first_time = LinkButton(translate("sign_in.first"))
         self.first_time.clicked.connect(self._toggle_help)
-        self._inputs += [self.user.edit, self.first_time, *([self.keep] if can_keep else [])]
+        self._inputs += [self.user.edit, self.first_time, *([self.keep_box] if can_keep else [])]
         self._build_layout(database_address)
 
     def _build_layout(self, database_address: str) -> None:
         translate = self._context.translate
         storage_key = "sign_in.keep.yes" if self._can_keep else "sign_in.keep.no"
-        self.keep.setAccessibleDescription(translate(storage_key))
+        self.keep_box.setAccessibleDescription(translate(storage_key))
         self.newcomer = TextLabel(translate("sign_in.first.lines"), wrap=True)
         self.newcomer.hide()
         head = make_column(
             TextLabel(translate("sign_in.title"), "title"), TextLabel(database_address, "small_data", "muted"), gap=2
         )
-        keep_choice = make_column(self.keep, TextLabel(translate(storage_key), "small", "muted", wrap=True), gap=2)
-        acts = make_row(self.first_time, None, self.button)
+        keep_choice = make_column(
+            self.keep_box, TextLabel(translate(storage_key), "small", "muted", wrap=True), gap=2
+        )
+        button_row = make_row(self.first_time, None, self.button)
         self.setLayout(
-            make_column(head, self._notices, self.user, self.password, keep_choice, acts, self.newcomer, gap=16)
+            make_column(head, self._notices, self.user, self.password, keep_choice, button_row, self.newcomer, gap=16)
         )
         for widget, next_widget in (
             (self.user.edit, self.password.line_edit),
             (self.password.line_edit, self.password.visibility_button),
-            (self.password.visibility_button, self.keep),
-            (self.keep, self.button),
+            (self.password.visibility_button, self.keep_box),
+            (self.keep_box, self.button),
             (self.button, self.first_time),
         ):
             QWidget.setTabOrder(widget, next_widget)
@@ -86,7 +88,7 @@ class SignInForm(PasswordForm):
         user, password = self.user.text().strip(), self.password.text()
         self.user.show_error("" if user else self._context.translate("sign_in.user_needed"))
         self.password.show_error("" if password else self._context.translate("sign_in.password_needed"))
-        return EnteredAccount(user, password, self.keep.isChecked()) if user and password else None
+        return EnteredAccount(user, password, self.keep_box.isChecked()) if user and password else None
 
     def show_notice(self, lead: str, words: str, tone: Tone = "text", shape: str = "lock") -> None:
         """Show a notice above the fields in place of the previous one: the bold text `lead`, and the sentence

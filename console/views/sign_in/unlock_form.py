@@ -41,9 +41,9 @@ class UnlockForm(PasswordForm):
                 translate("menu.person_line", name=person.name, roles=sorted(person.roles)), person.name
             )
         self.person.setCurrentIndex(max(0, self.person.findData(context.operator)))
-        self.other = LinkButton(translate("lock.other"))
-        self.other.clicked.connect(self.other_requested)
-        self._inputs += [self.person, self.other]
+        self.other_person_link = LinkButton(translate("lock.other"))
+        self.other_person_link.clicked.connect(self.other_requested)
+        self._inputs += [self.person, self.other_person_link]
         self._build_layout(locked_since, has_several=bool(persons))
 
     def _build_layout(self, since: datetime, *, has_several: bool) -> None:
@@ -56,21 +56,23 @@ class UnlockForm(PasswordForm):
         person_choice = make_column(TextLabel(translate("lock.who"), "small", "muted"), self.person, gap=4)
         no_password_words = TextLabel(translate("lock.no_password"), "small", "muted", wrap=True)
         other_words = TextLabel(translate("lock.other.words"), "small", "muted", wrap=True)
-        self.other.setAccessibleDescription(other_words.plain)
-        acts = (
-            make_column(make_row(self.other, None, self.button), other_words, gap=4)
+        self.other_person_link.setAccessibleDescription(other_words.plain)
+        action_area = (
+            make_column(make_row(self.other_person_link, None, self.button), other_words, gap=4)
             if self.needs_password
             else make_row(None, self.button)
         )
         input_field = self.password if self.needs_password else no_password_words
         self.setLayout(
-            make_column(head, self._notices, person_choice if has_several else person_name, input_field, acts, gap=16)
+            make_column(
+                head, self._notices, person_choice if has_several else person_name, input_field, action_area, gap=16
+            )
         )
         if not self.needs_password:
             self.password.setParent(self)
             self.password.hide()
-            self.other.setParent(self)
-            self.other.hide()
+            self.other_person_link.setParent(self)
+            self.other_person_link.hide()
         if not has_several:
             self.person.setParent(self)
             self.person.hide()

@@ -67,7 +67,7 @@ class PageCacheModel(QAbstractTableModel):
         return None if isinstance(entry, RowGroup) else entry
 
     def iterate_loaded_rows(self) -> Iterator[Any]:
-        """Iterate over the loaded rows, in order, without reading other pages."""
+        """Yield the loaded rows, in order, without reading other pages."""
         entries = (entry for page in self._page_cache.slots for entry in page.entries or ())
         return (entry for entry in entries if not isinstance(entry, RowGroup))
 
@@ -79,16 +79,16 @@ class PageCacheModel(QAbstractTableModel):
                     return self._page_cache.get_first_row(number) + index
         return None
 
-    def set_row_selected(self, row: int, chosen: bool | None = None) -> None:
-        """Select the row at this position if `chosen` is True, deselect it if False, and invert its selection if
+    def set_row_selected(self, row: int, must_select: bool | None = None) -> None:
+        """Select the row at this position if `must_select` is True, deselect it if False, and invert its selection if
         None. Headings and placeholders are ignored."""
         item = self.row_at(row)
         if item is None:
             return
         key = self.key_of(item)
-        if chosen is None:
-            chosen = key not in self.selected_keys
-        (self.selected_keys.add if chosen else self.selected_keys.discard)(key)
+        if must_select is None:
+            must_select = key not in self.selected_keys
+        (self.selected_keys.add if must_select else self.selected_keys.discard)(key)
         self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.columns) - 1))
         self.selection_changed.emit()
 
@@ -175,5 +175,5 @@ class PageCacheModel(QAbstractTableModel):
         return self._page_cache.entry(row) if 0 <= row < len(self._page_cache) else None
 
     def _get_check_state(self, entry: Any) -> Qt.CheckState:
-        chosen = self.key_of(entry) in self.selected_keys
-        return Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked
+        is_selected = self.key_of(entry) in self.selected_keys
+        return Qt.CheckState.Checked if is_selected else Qt.CheckState.Unchecked

@@ -24,22 +24,25 @@ class PageUpdateModel(PageCacheModel):
         slot.entries = entries
         self._emit_changed(first_row, first_row + min(old_count, len(entries)) - 1)
 
-    def _apply_reread_pages(self, first: int, last: int, pages: Sequence[FetchedPage]) -> None:
-        """Replace the contents of the pages `first` to `last` by `pages`, which were read again. The rows of all
-        these pages are compared together, because a row may have moved from one page to another."""
+    def _apply_reread_pages(self, first_number: int, last_number: int, pages: Sequence[FetchedPage]) -> None:
+        """Replace the contents of the pages `first_number` to `last_number` by `pages`, which were read again. The
+        rows of all these pages are compared together, because a row may have moved from one page to another."""
         slots = self._page_cache.slots
-        for number in range(first, last + 1):
+        for number in range(first_number, last_number + 1):
             if slots[number].entries is None:  # placeholders can't be compared
                 self._resize_slot(slots[number], self._page_cache.get_first_row(number), slots[number].count, 0)
                 slots[number].entries = []
-        start, last_use = slots[first].start, max(slot.last_use for slot in slots[first : last + 1])
-        old_entries = [entry for slot in slots[first : last + 1] for entry in slot.entries or ()]
-        slots[first : last + 1] = [CachedPage(start, len(old_entries), old_entries, last_use)]
+        start, last_use = (
+            slots[first_number].start,
+            max(slot.last_use for slot in slots[first_number : last_number + 1]),
+        )
+        old_entries = [entry for slot in slots[first_number : last_number + 1] for entry in slot.entries or ()]
+        slots[first_number : last_number + 1] = [CachedPage(start, len(old_entries), old_entries, last_use)]
         self._page_cache.recompute_row_positions()
-        new_entries = self._page_cache.add_group_headings(first, [row for page in pages for row in page.rows])
+        new_entries = self._page_cache.add_group_headings(first_number, [row for page in pages for row in page.rows])
         for change in compute_row_changes(old_entries, new_entries, self._page_cache.get_entry_key):
-            self._apply_change(first, change)
-        slots[first : first + 1] = self._split_slot(slots[first], pages)
+            self._apply_change(first_number, change)
+        slots[first_number : first_number + 1] = self._split_slot(slots[first_number], pages)
         self._page_cache.recompute_row_positions()
 
     def _split_slot(self, slot: CachedPage, pages: Sequence[FetchedPage]) -> list[CachedPage]:

@@ -122,8 +122,10 @@ class PageCache:
 
     def limit_loaded_pages(self, max_pages: int) -> None:
         """Drop the entries of the least recently used pages, so that at most `max_pages` pages stay loaded."""
-        loaded = sorted((slot for slot in self.slots if slot.entries is not None), key=lambda slot: slot.last_use)
-        for slot in loaded[: max(0, len(loaded) - max_pages)]:
+        loaded_slots = sorted(
+            (slot for slot in self.slots if slot.entries is not None), key=lambda slot: slot.last_use
+        )
+        for slot in loaded_slots[: max(0, len(loaded_slots) - max_pages)]:
             slot.entries = None
 
 

@@ -118,10 +118,10 @@ class PagedModel(PageUpdateModel):
         self._apply_change(number, RowChange("set", index, entries=(row,)))
         return True
 
-    def set_visible_rows(self, first: int, last: int) -> None:
+    def set_visible_rows(self, first_row: int, last_row: int) -> None:
         """Tell the model which rows of the table are visible. The model reads the pages of these rows. If the last
         visible row is in the second half of its page, the model also reads the next page."""
-        self._visible_rows = (max(0, first), max(0, last))
+        self._visible_rows = (max(0, first_row), max(0, last_row))
         self._read_next_page()
 
     @property

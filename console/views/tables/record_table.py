@@ -318,9 +318,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         super().keyPressEvent(event)
         new_rows = set(_list_rows_between(self._selection_start, self.current_row))
         for row in old_rows - new_rows:
-            self.rows.set_row_selected(row, chosen=False)
+            self.rows.set_row_selected(row, must_select=False)
         for row in new_rows:
-            self.rows.set_row_selected(row, chosen=True)
+            self.rows.set_row_selected(row, must_select=True)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)

@@ -70,17 +70,17 @@ class RowPainter:
             for _, delegate, x, width in (*columns[0], *columns[1]) if table.rows.is_skeleton else ():
                 delegate.draw_skeleton(painter, CellBox(x, top, width, height - 1, baseline))
         else:
-            scrolling, pinned = columns
+            scrolling_columns, pinned_columns = columns
             self._paint_background(painter, row, rect)
-            for column, delegate, x, width in scrolling:
+            for column, delegate, x, width in scrolling_columns:
                 delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
-            if pinned:
+            if pinned_columns:
                 edge = table.pinned_columns_right_x
                 under = QRect(0, top, edge, height)
                 painter.fillRect(under, colour("base"))
                 self._paint_background(painter, row, under)
                 painter.fillRect(edge - 1, top, 1, height, colour("line"))
-            for column, delegate, x, width in pinned:
+            for column, delegate, x, width in pinned_columns:
                 delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour("line"))
         if row == table.ring_row:
@@ -91,12 +91,12 @@ class RowPainter:
         current, selected or under the mouse pointer. A current or selected row has a mark in the accent colour,
         another row the mark that `mark_row` has set, if any."""
         table, colour = self._table, current_appearance().colour
-        selected = row == table.current_row or table.rows.is_row_selected(row)
-        if selected:
+        is_selected = row == table.current_row or table.rows.is_row_selected(row)
+        if is_selected:
             painter.fillRect(rect, colour("selected"))
         elif row == table.hover_row:
             painter.fillRect(rect, colour("hover"))
-        tone = "accent" if selected else table.get_row_tone(row)
+        tone = "accent" if is_selected else table.get_row_tone(row)
         if tone:
             painter.fillRect(rect.left(), rect.top(), self._mark_px, rect.height() - 1, colour(tone))
 

@@ -29,7 +29,7 @@ def list_font_families(purpose: FontPurpose) -> list[str]:
 
 def font(role: TypeRoleName, scale: float = 1.0, *, bold: bool = False, figures: bool | None = None) -> QFont:
     """Return the font of a text role at a text scale from 1.0 to 2.0. `figures` True selects the figures font, False
-    the text font, None the one that the role has. `bold` selects the bold weight."""
+    the text font, None the font that the text role has. `bold` selects the bold weight."""
     type_role = tokens().type[role]
     purpose: FontPurpose = type_role.font if figures is None else ("figures" if figures else "text")
     weight = 700 if bold else type_role.weight

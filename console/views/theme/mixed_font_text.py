@@ -69,17 +69,18 @@ def split_font_runs(text: str) -> tuple[FontRun, ...]:
 
 @lru_cache(maxsize=4096)
 def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Split an amount into font runs: digits use the figures font; sign, currency, comma and point use the text
-    font, in which a comma leaves no gap."""
+    """Return an amount split into font runs: digits use the figures font; sign, currency, comma and point use the
+    text font, in which a comma leaves no gap."""
     return tuple((piece, piece.isdigit()) for piece in _DIGITS_PATTERN.split(text) if piece)
 
 
 @lru_cache(maxsize=4096)
 def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Split an identifier into font runs: whole words such as "Check", and the names of people, use the text font;
-    everything else uses the figures font. A shortened identifier (with "…") uses only the figures font. A text that
-    contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a queue or a code,
-    uses only the text font, because some of its words look like an identifier to the pattern ("In progress")."""
+    """Return an identifier split into font runs: whole words such as "Check", and the names of people, use the text
+    font; everything else uses the figures font. A shortened identifier (with "…") uses only the figures font. A text
+    that contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a queue or a
+    code, uses only the text font, because some of its words look like an identifier to the pattern ("In
+    progress")."""
     if "…" in text:
         return ((text, True),)
     if _LETTER_PATTERN.search(text) and not _DIGITS_PATTERN.search(text):
@@ -104,9 +105,9 @@ def format_rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool 
     if line_px and all(figures for _, figures in pieces):
         # Qt puts the letters at the bottom of a line. This invisible letter gives it the depth of the text font.
         pieces = ((WORD_JOINER, False), *pieces)
-    own = tokens().type[role].font
+    role_font = tokens().type[role].font
     spans = (
-        escape(piece) if (font == own) else _format_span_html(piece, font)
+        escape(piece) if (font == role_font) else _format_span_html(piece, font)
         for piece, font in _add_font_purpose_to_runs(pieces)
     )
     style = f"margin:0;line-height:{line_px}px" if line_px else "margin:0"
@@ -183,15 +184,15 @@ def elide_font_runs(
     """Return the font runs unchanged if they are at most `width` px wide; otherwise replace their end by "…"."""
     if measure_font_runs(runs, role, bold=bold) <= width:
         return runs
-    shown: list[FontRun] = []
+    shown_runs: list[FontRun] = []
     room = width - measure_font_runs((ELLIPSIS_RUN,), role, bold=bold)
     for piece, figures in runs:
         length = _count_fitting_letters(piece, room, role, bold, figures)
-        shown.append((piece[:length], figures))
+        shown_runs.append((piece[:length], figures))
         if length < len(piece):
             break
         room -= _measure_text_piece(piece, role, bold, figures, current_appearance().scale)
-    return (*((piece, figures) for piece, figures in shown if piece), ELLIPSIS_RUN)
+    return (*((piece, figures) for piece, figures in shown_runs if piece), ELLIPSIS_RUN)
 
 
 def _count_fitting_letters(piece: str, room: float, role: TypeRoleName, bold: bool, figures: bool) -> int:
@@ -222,8 +223,8 @@ def _wrap_text(text: str, width: float, role: TypeRoleName, _scale: float) -> tu
 
 
 def _split_at_line_ends(text: str) -> Iterator[str]:
-    """Split a text at each position where a line may end. Qt's QTextBoundaryFinder would do, but keeps a view of
-    the text that PySide has freed by then."""
+    """Yield the pieces of a text between the positions where a line may end. Qt's QTextBoundaryFinder isn't used: it
+    keeps a pointer to the text after PySide has freed the text."""
     text = prevent_line_ends_in_numbers(allow_breaks_in_long_words(text))
     for phrase in split_phrases(text) if JAPANESE_LETTER_PATTERN.search(text) else (text,):
         is_japanese = JAPANESE_LETTER_PATTERN.search(phrase) is not None

@@ -56,8 +56,8 @@ def draw_frame(
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(edge, width) if edge else Qt.PenStyle.NoPen)
     painter.setBrush(fill if fill else Qt.BrushStyle.NoBrush)
-    half = width / 2 if edge else 0
-    painter.drawRoundedRect(rect.adjusted(half, half, -half, -half), radius, radius)
+    half_width = width / 2 if edge else 0
+    painter.drawRoundedRect(rect.adjusted(half_width, half_width, -half_width, -half_width), radius, radius)
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
@@ -79,26 +79,26 @@ def draw_key_cap(
 
 
 def draw_check_box(
-    painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool = True, partly: bool = False
+    painter: QPainter, rect: QRectF, *, is_checked: bool, is_enabled: bool = True, is_partly_checked: bool = False
 ) -> None:
-    """Draw a check box of any size: empty, ticked, or with a dash (`partly`)."""
+    """Draw a check box of any size: empty, ticked, or with a dash (`is_partly_checked`)."""
     colour = current_appearance().colour
-    edge = colour("border" if enabled else "disabled_border")
-    if not checked and not partly:
-        draw_frame(painter, rect, 2, edge, colour("base" if enabled else "disabled_fill"))
+    edge = colour("border" if is_enabled else "disabled_border")
+    if not is_checked and not is_partly_checked:
+        draw_frame(painter, rect, 2, edge, colour("base" if is_enabled else "disabled_fill"))
         return
-    fill = colour("accent" if enabled else "disabled_border")
+    fill = colour("accent" if is_enabled else "disabled_border")
     draw_frame(painter, rect, 2, fill, fill)
-    draw_shape(painter, "dash" if partly else "check", rect, colour("on_accent"))
+    draw_shape(painter, "dash" if is_partly_checked else "check", rect, colour("on_accent"))
 
 
-def draw_radio_button(painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool = True) -> None:
+def draw_radio_button(painter: QPainter, rect: QRectF, *, is_checked: bool, is_enabled: bool = True) -> None:
     """Draw a radio button: a ring, or a filled disc with a hole if checked."""
     colour = current_appearance().colour
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    edge = colour("border" if enabled else "disabled_border")
-    fill = colour("accent" if enabled else "disabled_border")
-    if checked:
+    edge = colour("border" if is_enabled else "disabled_border")
+    fill = colour("accent" if is_enabled else "disabled_border")
+    if is_checked:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(fill)
         painter.drawEllipse(rect)
@@ -107,13 +107,13 @@ def draw_radio_button(painter: QPainter, rect: QRectF, *, checked: bool, enabled
         painter.drawEllipse(rect.adjusted(hole_inset, hole_inset, -hole_inset, -hole_inset))
     else:
         painter.setPen(QPen(edge, 1))
-        painter.setBrush(colour("base" if enabled else "disabled_fill"))
+        painter.setBrush(colour("base" if is_enabled else "disabled_fill"))
         painter.drawEllipse(rect.adjusted(0.5, 0.5, -0.5, -0.5))
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 @lru_cache(maxsize=16)
-def get_check_box_pixmap(_theme: str, px: int, device_pixel_ratio: float, checked: bool) -> QPixmap:
+def get_check_box_pixmap(_theme: str, px: int, device_pixel_ratio: float, is_checked: bool) -> QPixmap:
     """Return the picture of a check box in the current theme, from a cache. `px` is the side of the box and
     `device_pixel_ratio` the device pixel ratio. `_theme` is a parameter only because the key of the
     cache must contain the theme."""
@@ -121,6 +121,6 @@ def get_check_box_pixmap(_theme: str, px: int, device_pixel_ratio: float, checke
     image.setDevicePixelRatio(device_pixel_ratio)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
-    draw_check_box(painter, QRectF(0, 0, px, px), checked=checked)
+    draw_check_box(painter, QRectF(0, 0, px, px), is_checked=is_checked)
     painter.end()
     return image

@@ -57,7 +57,7 @@ class Appearance(QObject):
         self._theme: ThemeName = "light"
         self.scale = 1.0
         self.density: Density = "comfortable"
-        self._applied: tuple[str, float, Density] | None = None
+        self._applied_look: tuple[str, float, Density] | None = None
         self._colours: dict[str, QColor] = {}
         self._fonts: dict[tuple[TypeRoleName, bool, bool | None], QFont] = {}
         self._metrics: dict[tuple[TypeRoleName, bool, bool | None], QFontMetricsF] = {}
@@ -86,7 +86,7 @@ class Appearance(QObject):
 
     def font(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFont:
         """Return the font of a text role at the current text scale. `bold` selects the bold weight; `figures` True
-        selects the figures font, False the text font, None the one that the role has."""
+        selects the figures font, False the text font, None the font that the text role has."""
         key = (role, bold, figures)
         if key not in self._fonts:
             self._fonts[key] = font(role, self.scale, bold=bold, figures=figures)
@@ -94,7 +94,7 @@ class Appearance(QObject):
 
     def font_metrics(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFontMetricsF:
         """Return the font metrics of a text role at the current text scale. `bold` selects the bold weight; `figures`
-        True selects the figures font, False the text font, None the one that the role has."""
+        True selects the figures font, False the text font, None the font that the text role has."""
         key = (role, bold, figures)
         if key not in self._metrics:
             self._metrics[key] = QFontMetricsF(self.font(role, bold=bold, figures=figures))
@@ -161,8 +161,8 @@ class Appearance(QObject):
         self._theme = self._chosen_theme or detect_system_theme(app)
         self._colours.clear()
         sheet = make_style_sheet(self._theme, self.scale)
-        applied, self._applied = self._applied, (sheet, self.scale, self.density)
-        if self._applied != applied:  # Qt polishes every widget again, even if nothing differs
+        applied_before, self._applied_look = self._applied_look, (sheet, self.scale, self.density)
+        if self._applied_look != applied_before:  # Qt polishes every widget again, even if nothing differs
             app.setPalette(self.palette())
             app.setFont(self.font("body"))
             app.setStyleSheet(sheet)

@@ -29,32 +29,33 @@ class GroupedLine:
 
 
 def group_repeated_lines(
-    lines: Sequence[TimelineLine], texts: RepetitionTexts, opened: Collection[GroupKey]
+    lines: Sequence[TimelineLine], texts: RepetitionTexts, opened_groups: Collection[GroupKey]
 ) -> tuple[GroupedLine, ...]:
     """Return the lines to show. Of events that repeat themselves three times or more, the newest repetition stands
-    for all, unless their group is in `opened`: then all of them are returned. `lines` begin with the newest event.
+    for all, unless their group is in `opened_groups`: then all of them are returned. `lines` begin with the newest
+    event.
     """
-    grouped: list[GroupedLine] = []
+    grouped_lines: list[GroupedLine] = []
     start = 0
     while start < len(lines):
         length, count = _find_repetition(lines, start)
         if not length:
-            grouped.append(GroupedLine(lines[start]))
+            grouped_lines.append(GroupedLine(lines[start]))
             start += 1
             continue
         end = start + length * count
-        oldest = lines[end - 1]
-        key = (oldest.full_time, *(_get_event(line) for line in lines[start : start + length]))
-        if key in opened:
+        oldest_line = lines[end - 1]
+        key = (oldest_line.full_time, *(_get_event(line) for line in lines[start : start + length]))
+        if key in opened_groups:
             first = _add_detail(lines[start], texts.shown_all(count))
-            grouped += [GroupedLine(line, key) for line in (first, *lines[start + 1 : end])]
+            grouped_lines += [GroupedLine(line, key) for line in (first, *lines[start + 1 : end])]
         else:
-            grouped += [
-                GroupedLine(_add_detail(line, texts.shown_once(count, oldest.time_text)), key)
+            grouped_lines += [
+                GroupedLine(_add_detail(line, texts.shown_once(count, oldest_line.time_text)), key)
                 for line in lines[start : start + length]
             ]
         start = end
-    return tuple(grouped)
+    return tuple(grouped_lines)
 
 
 def _find_repetition(lines: Sequence[TimelineLine], start: int) -> tuple[int, int]:
@@ -70,7 +71,7 @@ def _find_repetition(lines: Sequence[TimelineLine], start: int) -> tuple[int, in
 
 
 def _get_event(line: TimelineLine) -> tuple[str, ...]:
-    """Return what a line says apart from its time."""
+    """Return the content of a line without its time."""
     return line.shape, line.tone, line.actor_text, line.action_text, line.detail
 
 

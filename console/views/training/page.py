@@ -90,7 +90,7 @@ class TrainingPage(Page):
         buttons = make_flow_widget(
             self.begin_button, self.check_button, ReasonLabel(self.check_button), self.next_button, self.score, gap=12
         )
-        footer = self.footer = Surface(raised=True, edge="top")
+        footer = self.footer = Surface(is_raised=True, edge="top")
         footer.setLayout(
             make_column(self.situation, self.verdict, buttons, self.approver, gap=8, margins=(24, 12, 24, 12))
         )
@@ -197,8 +197,8 @@ class TrainingPage(Page):
         """Select the next incident in the list that isn't solved correctly. After the last incident, the search
         continues with the first. Do nothing if all are solved."""
         rows = [row for row in self.table.all_rows if isinstance(row, TrainingIncident)]
-        here = next((place for place, row in enumerate(rows) if row is self.current_incident), -1)
-        for place in (*range(here + 1, len(rows)), *range(here + 1)):
+        current_position = next((place for place, row in enumerate(rows) if row is self.current_incident), -1)
+        for place in (*range(current_position + 1, len(rows)), *range(current_position + 1)):
             if rows[place].state is not TrainingState.RIGHT:
                 self.table.go_to_row(place)
                 return

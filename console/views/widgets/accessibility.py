@@ -147,8 +147,8 @@ class _HeadingInterface(_VisibleChildrenInterface):
         there is none, return a null pointer, because PySide turns None into an invalid pointer."""
         if kind == QAccessible.InterfaceType.AttributesInterface:
             return self._attributes
-        found: Any = super().interface_cast(kind)  # the stubs know no None
-        return VoidPtr(0) if found is None else found
+        interface: Any = super().interface_cast(kind)  # the stubs know no None
+        return VoidPtr(0) if interface is None else interface
 
 
 def list_visible_children(widget: QWidget) -> list[QWidget]:

@@ -39,7 +39,7 @@ class ActionRow(QWidget):
         disabled button from the button's text and the reason.
         """
         super().__init__()
-        self._explain = explain
+        self._explain_reasons = explain
         self._in_menu = tuple(in_menu)
         self._right = tuple(right)
         self._reasons = {button: ReasonLabel(button) for button in (*left, *right)}
@@ -51,15 +51,17 @@ class ActionRow(QWidget):
         self.more.show_menu_arrow()
         self.more.clicked.connect(self._open_menu)
         left_pairs, right_pairs = ([self._pairs[button] for button in buttons] for buttons in (left, right))
-        self._box = make_row(*left_pairs, None, *right_pairs, self.more, gap=_BUTTON_GAP_PX)
-        self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # buttons that don't fit are in the menu
-        self.setLayout(self._box)
+        self._layout = make_row(*left_pairs, None, *right_pairs, self.more, gap=_BUTTON_GAP_PX)
+        self._layout.setSizeConstraint(
+            QLayout.SizeConstraint.SetNoConstraint
+        )  # buttons that don't fit are in the menu
+        self.setLayout(self._layout)
 
-    def offer_buttons(self, offered: Collection[KeyButton]) -> None:
-        """Show the buttons `offered`, in the line or in the menu, and hide the other buttons of the row. The buttons
-        that are always in the menu stay there."""
+    def offer_buttons(self, offered_buttons: Collection[KeyButton]) -> None:
+        """Show the buttons `offered_buttons`, in the line or in the menu, and hide the other buttons of the row. The
+        buttons that are always in the menu stay there."""
         for button in self._pairs:
-            button.setVisible(button in offered)
+            button.setVisible(button in offered_buttons)
         self._fit_buttons()
 
     def _list_visible_buttons(self) -> list[KeyButton]:
@@ -80,27 +82,27 @@ class ActionRow(QWidget):
 
     def _fit_buttons(self) -> None:
         """Show as many buttons as have room on the line, and move the others into the menu."""
-        shown = self._list_visible_buttons()
-        while shown and self._measure_needed_width(shown) > self.width():
-            disabled = [button for button in shown if not button.isEnabled()]
-            shown.remove((disabled or shown)[-1])
-        explained = self._list_buttons_with_reason(shown)
+        visible_buttons = self._list_visible_buttons()
+        while visible_buttons and self._measure_needed_width(visible_buttons) > self.width():
+            disabled_buttons = [button for button in visible_buttons if not button.isEnabled()]
+            visible_buttons.remove((disabled_buttons or visible_buttons)[-1])
+        explained_buttons = self._list_buttons_with_reason(visible_buttons)
         for button, pair in self._pairs.items():
-            pair.setVisible(button in shown)
-            self._reasons[button].setVisible(button in explained)
+            pair.setVisible(button in visible_buttons)
+            self._reasons[button].setVisible(button in explained_buttons)
         self.more.setVisible(bool(self.list_buttons_in_menu()))
 
     def _list_buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:
         """Return the buttons beside which a reason is shown. If adjacent buttons have the same reason, it is shown
         once: beside the last button at the left end of the line, beside the first at the right end."""
-        found: dict[tuple[int, str], KeyButton] = {}
+        buttons_by_reason: dict[tuple[int, str], KeyButton] = {}
         run, previous = 0, ""
         for button in shown_buttons:
             run += button.shown_reason != previous
             previous = button.shown_reason
-            if previous and not (button in self._right and (run, previous) in found):
-                found[run, previous] = button
-        return list(found.values())
+            if previous and not (button in self._right and (run, previous) in buttons_by_reason):
+                buttons_by_reason[run, previous] = button
+        return list(buttons_by_reason.values())
 
     def _measure_needed_width(self, shown_buttons: Sequence[KeyButton]) -> int:
         has_menu = bool(self._in_menu) or len(shown_buttons) < len(self._list_visible_buttons())
@@ -131,7 +133,7 @@ class ActionRow(QWidget):
         menu.setAccessibleName(self.more.text())
         menu.aboutToHide.connect(menu.deleteLater)
         for button in self.list_buttons_in_menu():
-            words = button.text() if button.isEnabled() else self._explain(button.text(), button.shown_reason)
+            words = button.text() if button.isEnabled() else self._explain_reasons(button.text(), button.shown_reason)
             # The text names the shortcut; setting it on the action would register it a second time.
             action = menu.addAction(f"{words}\t{button.key}" if button.key else words)
             action.setEnabled(button.isEnabled())
@@ -143,7 +145,8 @@ class ActionRow(QWidget):
         self._fit_buttons()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the buttons to the line again after a change of a button, a reason or the text size."""
+        """Fit the buttons to the line again after a change of a button, a reason or the text size. Return Qt's
+        result."""
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_buttons()
         return super().event(event)

@@ -21,8 +21,9 @@ class Badge(PaintedWidget):
     accessible_role = QAccessible.Role.StaticText
 
     def __init__(self, word: str, shape: str, tone: Tone, *, axis: str = "", parent: QWidget | None = None) -> None:
-        """`word`, `shape` and `tone` are the state's word, icon shape and colour tone. `axis` names what the state
-        describes, such as "Certainty"; only the accessible name (for screen readers) contains it."""
+        """`word`, `shape` and `tone` are the state's word, icon shape and colour tone. `axis` names the property
+        whose value the badge shows, such as "Certainty"; only the accessible name (for screen readers) contains
+        it."""
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._axis = axis

@@ -44,9 +44,9 @@ class Surface(QFrame):
     """An area of the page with a border line of 1 px at one edge, at all edges or at none. With `raised`, the area
     has the second background colour."""
 
-    def __init__(self, parent: QWidget | None = None, *, raised: bool = False, edge: BorderEdge = "none") -> None:
+    def __init__(self, parent: QWidget | None = None, *, is_raised: bool = False, edge: BorderEdge = "none") -> None:
         super().__init__(parent)
-        self.setProperty("raised", raised)
+        self.setProperty("raised", is_raised)
         self.setProperty("edge", edge)
 
 

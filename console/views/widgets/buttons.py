@@ -58,8 +58,8 @@ class KeyButton(PaintedButton):
     enabled.
 
     `acts_on_double_click` is True for a button that a person clicks several times quickly, such as one that zooms.
-    Any other button ignores the second click of a double click. By then the first click may have changed what the
-    button stands for: the next row, or the opposite action.
+    Any other button ignores the second click of a double click. By then the first click may have changed the button's
+    meaning: it acts on the next row, or does the opposite action.
 
     Signals:
     - reason_changed(str): the reason why the button is disabled or blocked has changed; "" means that there is none.
@@ -102,10 +102,10 @@ class KeyButton(PaintedButton):
         self._opens_menu = True
         self.updateGeometry()
 
-    def set_key_shown(self, shown: bool) -> None:
+    def set_key_shown(self, is_shown: bool) -> None:
         """Show the shortcut as a key cap in the button (True), or only in its tooltip (False). Screen readers read
         it in both cases."""
-        self._is_key_shown = shown and bool(self.key)
+        self._is_key_shown = is_shown and bool(self.key)
         self.setToolTip("" if self._is_key_shown else self.key)
         self.updateGeometry()
 

@@ -108,7 +108,7 @@ class DialogFrame(QDialog):
         head.setContentsMargins(_DIALOG_MARGIN_PX, 16, 16, 0)
         head.addLayout(make_column(self._title, self._subtitle, gap=0), 1)
         head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
-        footer = Surface(raised=True, edge="top")
+        footer = Surface(is_raised=True, edge="top")
         box = QHBoxLayout(footer)
         box.setContentsMargins(_DIALOG_MARGIN_PX, 12, _DIALOG_MARGIN_PX, 12)
         box.setSpacing(tokens().px("spacing", "before_acting_button"))
@@ -154,8 +154,8 @@ class DialogFrame(QDialog):
         self.fit_size()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Set the dialog's height again after a change of the content's layout, or after a widget in the footer
-        was shown or hidden."""
+        """Set the dialog's height again after a change of the content's layout, or after a widget in the footer was
+        shown or hidden. Return Qt's result."""
         is_content = event.type() == QEvent.Type.LayoutRequest and watched is self._area.widget()
         is_footer = event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
         if is_content or (is_footer and watched in self._footer_widgets):
@@ -212,9 +212,13 @@ class DialogFrame(QDialog):
         """Show the dialog. If the window already shows a dialog of the same class and title, reject this dialog
         instead: the person has pressed the button that opens it twice."""
         parent = self.parentWidget()
-        others = [] if parent is None else parent.window().findChildren(type(self))
-        shown = (other for other in others if type(other) is type(self) and other.isVisible())
-        if any(other.accessibleName() == self.accessibleName() for other in shown):
+        other_dialogs = [] if parent is None else parent.window().findChildren(type(self))
+        visible_dialogs = (
+            other_dialog
+            for other_dialog in other_dialogs
+            if type(other_dialog) is type(self) and other_dialog.isVisible()
+        )
+        if any(other_dialog.accessibleName() == self.accessibleName() for other_dialog in visible_dialogs):
             self.reject()
             self.deleteLater()
         else:

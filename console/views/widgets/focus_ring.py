@@ -79,14 +79,14 @@ class FocusRingMover(QObject):
         app.focusChanged.connect(self._move_ring)
 
     @Slot("QWidget*", "QWidget*")
-    def _move_ring(self, _old: QWidget | None, new: QWidget | None) -> None:
-        gap = getattr(new, "focus_ring", None)
+    def _move_ring(self, _old: QWidget | None, new_widget: QWidget | None) -> None:
+        gap = getattr(new_widget, "focus_ring", None)
         if self._ring is not None and shiboken6.isValid(self._ring):
             self._ring.surround(None)
         elif gap is not None:
             self._ring = FocusRing()  # there is no ring yet, or it was destroyed with its window
         if self._ring is not None and gap is not None:
-            self._ring.surround(new, gap)
+            self._ring.surround(new_widget, gap)
 
     def refresh(self) -> None:
         """Show the focus ring with its new gap, because the attribute `focus_ring` of the focused widget has

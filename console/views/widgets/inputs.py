@@ -87,13 +87,13 @@ class Field(QWidget):
         self._sign = ShapeIcon("square_bang", "bad", 12)
         self._message = TextLabel("", "small", "muted", wrap=True)
         self._message.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._inside = make_row(None, gap=4, margins=(0, 0, 10, 0))
+        self._inner_layout = make_row(None, gap=4, margins=(0, 0, 10, 0))
         self._inside_sign = ShapeIcon("check", "good", 14)
         self._inside_words = TextLabel("", "small", "good")
         if isinstance(self.edit, LineEdit):
-            self._inside.addWidget(self._inside_sign)
-            self._inside.addWidget(self._inside_words)
-            self.edit.setLayout(self._inside)
+            self._inner_layout.addWidget(self._inside_sign)
+            self._inner_layout.addWidget(self._inside_words)
+            self.edit.setLayout(self._inner_layout)
         self.note = make_row(self._sign, self._message, gap=6)
         self.setLayout(make_column(self.label, self.edit, self.note, gap=4))
         self.show_text_inside("")
@@ -127,7 +127,7 @@ class Field(QWidget):
         self._inside_sign.setVisible(bool(words))
         self._inside_words.setVisible(bool(words))
         if isinstance(self.edit, LineEdit):
-            self.edit.setTextMargins(0, 0, self._inside.sizeHint().width() if words else 0, 0)
+            self.edit.setTextMargins(0, 0, self._inner_layout.sizeHint().width() if words else 0, 0)
 
     def lock(self, words: str) -> None:
         """Disable the input. It shows a lock icon and, as placeholder, the text `words`, which says how to
@@ -183,9 +183,9 @@ class CheckBox(QCheckBox):
         draw_check_box(
             painter,
             _compute_indicator_rect(self),
-            checked=state == Qt.CheckState.Checked,
-            partly=state == Qt.CheckState.PartiallyChecked,
-            enabled=self.isEnabled(),
+            is_checked=state == Qt.CheckState.Checked,
+            is_partly_checked=state == Qt.CheckState.PartiallyChecked,
+            is_enabled=self.isEnabled(),
         )
         _draw_indicator_label(painter, self)
 
@@ -213,7 +213,9 @@ class RadioButton(QRadioButton):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        draw_radio_button(painter, _compute_indicator_rect(self), checked=self.isChecked(), enabled=self.isEnabled())
+        draw_radio_button(
+            painter, _compute_indicator_rect(self), is_checked=self.isChecked(), is_enabled=self.isEnabled()
+        )
         _draw_indicator_label(painter, self)
 
 

@@ -139,9 +139,9 @@ class MoneyPanel(Surface):
         layout.addWidget(self.bar)
         self.setLayout(layout)
 
-    def show_money_parts(self, parts: Sequence[MoneyPart], rest: MoneyPart) -> None:
+    def show_money_parts(self, parts: Sequence[MoneyPart], remaining_part: MoneyPart) -> None:
         """Show the amounts of a payment. The first of `parts` is the whole amount, which isn't shown in the bar;
-        `rest` is the refundable amount."""
+        `remaining_part` is the refundable amount."""
         old_parts = self._parts
         self._parts = make_flow_widget(
             *(_make_part_panel(part, is_first=not place) for place, part in enumerate(parts)), gap=20, line_gap=4
@@ -150,10 +150,10 @@ class MoneyPanel(Surface):
         self._line.setStretch(0, 1)
         old_parts.hide()
         old_parts.deleteLater()
-        self.rest_part.show_text(rest.word)
-        self.rest_amount.show_text(rest.amount)
-        self.bar.show_money_parts([*parts[1:], rest])
-        spoken_parts = [f"{part.word} {part.amount}" for part in (*parts, rest)]
+        self.rest_part.show_text(remaining_part.word)
+        self.rest_amount.show_text(remaining_part.amount)
+        self.bar.show_money_parts([*parts[1:], remaining_part])
+        spoken_parts = [f"{part.word} {part.amount}" for part in (*parts, remaining_part)]
         self.setAccessibleName(f"{self._name}: {', '.join(spoken_parts)}")
         self.bar.setAccessibleName(self._name)
 

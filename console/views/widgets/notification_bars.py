@@ -93,12 +93,12 @@ class NotificationBar(QFrame):
         the buttons beside the texts, or below them if the buttons take more than half of the bar."""
         if self._texts is None:
             return
-        beside, under = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        side_by_side, under = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         room, buttons = self.width() - 60, sum(item.sizeHint().width() + 8 for item in self._buttons)
-        self._body.setDirection(under if buttons > room / 2 else beside)
+        self._body.setDirection(under if buttons > room / 2 else side_by_side)
         room -= 0 if buttons > room / 2 else buttons
         below = bool(self._words.plain) and self._lead.measure_line_width() > room / 2
-        self._texts.setDirection(under if below else beside)
+        self._texts.setDirection(under if below else side_by_side)
         self._texts.setSpacing(0 if below else 8)
         self._lead.set_wrapping(below or self._lead.measure_line_width() > room)
         self._lead.setVisible(bool(self._lead.plain))  # an empty label would leave a gap before the text

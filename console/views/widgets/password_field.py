@@ -23,7 +23,7 @@ class PasswordField(Field):
         self.line_edit.setEchoMode(QLineEdit.EchoMode.Password)
         self.visibility_button = IconButton("eye", show, px=16)
         self.visibility_button.clicked.connect(self._toggle_visibility)
-        self._inside.addWidget(self.visibility_button)
+        self._inner_layout.addWidget(self.visibility_button)
         self.line_edit.setTextMargins(0, 0, current_appearance().control_height("target_min") + 8, 0)
 
     @property

@@ -49,13 +49,15 @@ class EmptyState(QWidget):
             announce(self, self.accessibleName(), is_stored=False)
 
 
-def replace_empty_state(stack: QStackedWidget, shown: QWidget, empty: EmptyState) -> None:
-    """Replace the widget `shown` in `stack` by `empty`, and delete `shown`. If `shown` is visible and has the same
-    title, `empty` isn't announced: the list was only read again and is still empty."""
-    is_visible = stack.isVisible() and stack.currentWidget() is shown
-    empty.is_announced = not (is_visible and isinstance(shown, EmptyState) and shown.title == empty.title)
-    stack.removeWidget(shown)
-    shown.deleteLater()
+def replace_empty_state(stack: QStackedWidget, shown_widget: QWidget, empty: EmptyState) -> None:
+    """Replace the widget `shown_widget` in `stack` by `empty`, and delete `shown_widget`. If `shown_widget` is
+    visible and has the same title, `empty` isn't announced: the list was only read again and is still empty."""
+    is_visible = stack.isVisible() and stack.currentWidget() is shown_widget
+    empty.is_announced = not (
+        is_visible and isinstance(shown_widget, EmptyState) and shown_widget.title == empty.title
+    )
+    stack.removeWidget(shown_widget)
+    shown_widget.deleteLater()
     stack.addWidget(empty)
     stack.setCurrentWidget(empty)
     empty.is_announced = True

@@ -66,17 +66,17 @@ class RecordSidePanel(Surface):
     link to the panel's last line."""
 
     def __init__(self, side: RecordSide) -> None:
-        super().__init__(raised=True, edge="right")
+        super().__init__(is_raised=True, edge="right")
         self._name = TextLabel("", "small", "muted")
         self._sign = ShapeIcon("dash", "muted")
         self._word = TextLabel("", "section")
-        self._own = ElidedLabel("", "small", "muted")
+        self._own_label = ElidedLabel("", "small", "muted")
         self._amount = TextLabel("", "figure", bold=True)
         self._fact = TextLabel("", "small", "muted", wrap=True)
         self._source = _StateSourceLabel("", "small", "muted")
         word = QWidget()
         word.setLayout(make_row(self._sign, self._word, gap=6))
-        first = make_flow_widget(word, self._own, gap=6, line_gap=0)
+        first = make_flow_widget(word, self._own_label, gap=6, line_gap=0)
         self._state = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._state.setSpacing(6)
         self._state.addWidget(first, 1)
@@ -95,9 +95,9 @@ class RecordSidePanel(Surface):
     def needs_amount_below(self, room: int) -> bool:
         """Return True if the word of the state and the amount need more than `room` px side by side."""
         margins = self._box.contentsMargins()
-        parts = self._word.sizeHint().width() + self._own.sizeHint().width() + self._amount.sizeHint().width()
-        needed = parts + self._sign.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
-        return bool(self._amount.plain) and needed > room
+        parts = self._word.sizeHint().width() + self._own_label.sizeHint().width() + self._amount.sizeHint().width()
+        needed_width = parts + self._sign.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
+        return bool(self._amount.plain) and needed_width > room
 
     def place_amount(self, *, below: bool) -> None:
         """Put the amount below the word of the state (True), or at its right (False)."""
@@ -111,7 +111,7 @@ class RecordSidePanel(Surface):
             "not_equal" if side.is_different else side.shape, "bad" if side.is_different else side.tone
         )
         self._word.show_text(side.word, "bad" if side.is_different else side.tone)
-        self._own.show_text(side.own_word)
+        self._own_label.show_text(side.own_word)
         self._amount.show_text(side.amount, "bad" if side.has_different_amount else "text")
         self._fact.show_text(side.fact)
         self._source.show_text(side.source)
@@ -123,7 +123,7 @@ class RecordSideStrip(Surface):
     """The panels of all parties that know a record (see RecordSide), equally wide and always in the same order."""
 
     def __init__(self, sides: Sequence[RecordSide], name: str, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent, raised=True, edge="bottom")
+        super().__init__(parent, is_raised=True, edge="bottom")
         self.setAccessibleName(name)
         self._box = QHBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
@@ -190,12 +190,12 @@ class DocumentStrip(Surface):
         if tail is not None:
             self._tail.setLayout(make_column(None, tail, None, margins=(16, 8, 16, 8)))
         self._box.addWidget(self._tail)
-        self.set_right_widget_visible(shown=tail is not None)
+        self.set_right_widget_visible(is_visible=tail is not None)
         self.show_documents(parts)
 
-    def set_right_widget_visible(self, *, shown: bool) -> None:
+    def set_right_widget_visible(self, *, is_visible: bool) -> None:
         """Show or hide the widget at the right end of the strip."""
-        self._tail.setVisible(shown)
+        self._tail.setVisible(is_visible)
 
     def fit_width(self, room: int) -> None:
         """Place the documents side by side, or one below the other if they need more than `room` px of width."""
@@ -241,7 +241,7 @@ class ExplanationForm(QWidget):
         self._sign = ShapeIcon("check", "muted", line="section")
         self._verdict = TextLabel("", "section", bold=True, wrap=True, selectable=True)
         self._why = TextLabel("", wrap=True, selectable=True)
-        self._next = TextLabel("", wrap=True, selectable=True)
+        self._next_step_label = TextLabel("", wrap=True, selectable=True)
         self._actions = FlowLayout()
         grid = QGridLayout(self)
         grid.setContentsMargins(24, 12, 24, 12)
@@ -256,7 +256,7 @@ class ExplanationForm(QWidget):
             grid.addWidget(_make_form_label(label, beside_buttons=row == len(labels) - 1), row, 0)
         grid.addLayout(verdict, 0, 1)
         grid.addWidget(self._why, 1, 1)
-        grid.addWidget(self._next, 2, 1)
+        grid.addWidget(self._next_step_label, 2, 1)
         grid.addWidget(make_flow_holder(self._actions), 3, 1)
 
     def show_explanation(self, verdict: str, why: str, next_step: str, *, shape: str, tone: Tone = "text") -> None:
@@ -265,7 +265,7 @@ class ExplanationForm(QWidget):
         self._sign.show_shape(shape, "good" if tone == "text" and shape == "check" else tone)
         self._verdict.show_text(verdict, tone if tone == "bad" else "text")
         self._why.show_text(why)
-        self._next.show_text(next_step)
+        self._next_step_label.show_text(next_step)
 
     @property
     def verdict(self) -> str:

@@ -15,15 +15,17 @@ def ask_for_save_path(
     the first of `suffixes` the proposed suffix; a path without a suffix gets the suffix that is selected in the
     dialog.
     """
-    offered = [suffixes] if isinstance(suffixes, str) else list(suffixes)
+    offered_suffixes = [suffixes] if isinstance(suffixes, str) else list(suffixes)
     dialog = QFileDialog(parent, title)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     # The dialog doesn't ask about overwriting, because the code that writes the file refuses an existing one.
     dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
-    dialog.setDefaultSuffix(offered[0])
-    suffix_of_filter = {f"{suffix.upper()} (*.{suffix})": suffix for suffix in offered}
+    dialog.setDefaultSuffix(offered_suffixes[0])
+    suffix_of_filter = {f"{suffix.upper()} (*.{suffix})": suffix for suffix in offered_suffixes}
     dialog.setNameFilters(list(suffix_of_filter))
-    dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(suffix_of_filter.get(chosen, offered[0])))
+    dialog.filterSelected.connect(
+        lambda chosen: dialog.setDefaultSuffix(suffix_of_filter.get(chosen, offered_suffixes[0]))
+    )
     if name:
         dialog.selectFile(name)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -30,7 +30,7 @@ class StepList(Surface):
     (`state_sentence`)."""
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent, raised=True, edge="bottom")
+        super().__init__(parent, is_raised=True, edge="bottom")
         self._name = name
         self._title = TextLabel("", "panel_title", "muted")
         self._state_sentence = TextLabel("", "small", "muted", wrap=True)

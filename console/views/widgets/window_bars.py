@@ -86,7 +86,7 @@ class TopBar(Surface):
         *,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent, raised=True, edge="bottom")
+        super().__init__(parent, is_raised=True, edge="bottom")
         self.setFixedHeight(current_appearance().frame_height("top_bar"))
         self._name = TextLabel(product, bold=True)
         self._name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
@@ -116,11 +116,11 @@ class TopBar(Surface):
             )
         )
 
-    def show_page_menu_button(self, *, shown: bool) -> None:
+    def show_page_menu_button(self, *, is_shown: bool) -> None:
         """Show the button that opens the menu of pages, in place of the product's name. The window needs it while
         it has no sidebar."""
-        self.page_menu.setVisible(shown)
-        self._name.setVisible(not shown)
+        self.page_menu.setVisible(is_shown)
+        self._name.setVisible(not is_shown)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -148,7 +148,7 @@ class StatusCell(Surface):
     icon says the same; None if no label may be hidden."""
 
     def __init__(self, status: StatusCellContent, *, right: bool) -> None:
-        super().__init__(raised=True, edge="left" if right else "right")
+        super().__init__(is_raised=True, edge="left" if right else "right")
         is_good = status.tone == "good"
         name = TextLabel(status.name, "small")
         sign = ShapeIcon(status.shape, status.tone, 14) if status.shape else None
@@ -179,10 +179,10 @@ class StatusBar(Surface):
     accessible_role = QAccessible.Role.StatusBar
 
     def __init__(self, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent, raised=True, edge="top")
+        super().__init__(parent, is_raised=True, edge="top")
         self.setFixedHeight(current_appearance().frame_height("status_bar"))
-        self._box = make_row(None, gap=0)
-        self.setLayout(self._box)
+        self._layout = make_row(None, gap=0)
+        self.setLayout(self._layout)
         self._statuses: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
         self._cells: dict[StatusCellContent | str, QWidget] = {}
 
@@ -193,13 +193,13 @@ class StatusBar(Surface):
             return
         self._statuses = (tuple(left_cells), tuple(right))
         old_cells, self._cells = self._cells, {}
-        while self._box.takeAt(0):
+        while self._layout.takeAt(0):
             pass
         for status in left_cells:
-            self._box.addWidget(self._reuse_cell(old_cells, status, right=False))
-        self._box.addStretch(1)
+            self._layout.addWidget(self._reuse_cell(old_cells, status, right=False))
+        self._layout.addStretch(1)
         for status in right:
-            self._box.addWidget(self._reuse_cell(old_cells, status, right=True))
+            self._layout.addWidget(self._reuse_cell(old_cells, status, right=True))
         for cell in old_cells.values():
             cell.hide()
             cell.deleteLater()
@@ -218,15 +218,15 @@ class StatusBar(Surface):
                 excess = _hide_if_too_wide(cell.spare, excess, cell.spare.sizeHint().width() + _CELL_GAP_PX)
         for cell in reversed(cells[1:]):
             if cell.spare is not None:
-                rest = cell.measure_needed_width() - cell.spare.sizeHint().width() - _CELL_GAP_PX
-                excess = _hide_if_too_wide(cell, excess, rest)
+                width_without_spare = cell.measure_needed_width() - cell.spare.sizeHint().width() - _CELL_GAP_PX
+                excess = _hide_if_too_wide(cell, excess, width_without_spare)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit_width()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the cells to the bar again after a change of a text or of the text size."""
+        """Fit the cells to the bar again after a change of a text or of the text size. Return Qt's result."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.fit_width()
         return super().event(event)
@@ -250,7 +250,7 @@ class StatusBar(Surface):
         link = LinkButton(f"{status.name} {status.words}".strip(), role="small")
         link.setProperty("key", status.key)
         link.clicked.connect(self._emit_link_pressed)
-        cell = Surface(raised=True, edge="left" if right else "right")
+        cell = Surface(is_raised=True, edge="left" if right else "right")
         cell.setLayout(make_row(link, margins=(10, 0, 10, 0)))
         return cell
 

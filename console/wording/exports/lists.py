@@ -281,11 +281,11 @@ def _format_approval_state(row: ApprovalRow, context: TextContext) -> str:
 def make_company_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the list of corporations that a search in the corporation registry has found."""
 
-    def translate(key: str, /, **facts: object) -> str:
+    def translate_text(key: str, /, **facts: object) -> str:
         return context.translate(key, **facts)
 
     def format_closure(match: RegistryMatch) -> str:
-        return registry_words.format_corporation_closure(match.corporation, translate) or context.translate(
+        return registry_words.format_corporation_closure(match.corporation, translate_text) or context.translate(
             "corporation.open"
         )
 
@@ -293,18 +293,20 @@ def make_company_columns(context: TextContext) -> ExportColumns:
         make_text_column(
             context,
             "corporation.label.name",
-            lambda match: registry_words.get_official_name(match.corporation, translate),
+            lambda match: registry_words.get_official_name(match.corporation, translate_text),
         ),
         make_text_column(context, "corporation.label.furigana", lambda match: match.corporation.furigana),
         make_corporation_number_column(context, lambda match: match.corporation.number),
         make_text_column(
             context,
             "corporation.label.address",
-            lambda match: registry_words.format_address(match.corporation, translate),
+            lambda match: registry_words.format_address(match.corporation, translate_text),
         ),
         make_text_column(context, "column.state", format_closure),
         make_text_column(
-            context, "corporation.label.ours", lambda match: registry_words.format_own_records_note(match, translate)
+            context,
+            "corporation.label.ours",
+            lambda match: registry_words.format_own_records_note(match, translate_text),
         ),
     )
 

@@ -60,12 +60,12 @@ def make_record_columns(context: TextContext, get_record: Callable[[Any], ShownR
         make_text_column(
             context,
             "column.certainty",
-            make_badge_function(lambda one: record_words.get_certainty_badge_key(one, context.now())),
+            make_badge_function(lambda record: record_words.get_certainty_badge_key(record, context.now())),
         ),
         make_text_column(
             context,
             "column.work",
-            make_badge_function(lambda one: record_words.get_work_badge_key(one, context.now())),
+            make_badge_function(lambda record: record_words.get_work_badge_key(record, context.now())),
         ),
         make_text_column(
             context,

@@ -86,8 +86,8 @@ def _make_success_columns(context: TextContext) -> ExportColumns:
         return make_number_column(context, f"reports.success.{name}", lambda row: getattr(row[1], name))
 
     def format_outages(row: Any) -> str:
-        listed = (report_words.format_outage(outage, context.language) for outage in row[2])
-        return context.translate("list.separator").join(listed)
+        outage_texts = (report_words.format_outage(outage, context.language) for outage in row[2])
+        return context.translate("list.separator").join(outage_texts)
 
     return (
         _make_day_column(context, lambda row: row[1].day),
@@ -139,8 +139,8 @@ def _list_queue_age_rows(report: QueueAgeReport) -> Sequence[Any]:
 def _make_refund_funnel_columns(context: TextContext) -> ExportColumns:
     def read_share(row: Any) -> float | None:
         funnel, name = row
-        requested = funnel.requested.count
-        return 100 * funnel.get_step(name).count / requested if requested else None
+        requested_count = funnel.requested.count
+        return 100 * funnel.get_step(name).count / requested_count if requested_count else None
 
     return (
         make_text_column(

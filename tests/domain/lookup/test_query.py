@@ -46,7 +46,7 @@ THE_DAY = DayRange(date(2026, 11, 20), date(2026, 11, 20))
 def test_a_search_is_read_as_typed(text: str, conditions: str, days: DayRange | None, words: str) -> None:
     """Width, commas, signs of currencies and separators of dates don't matter."""
     query = parse_search(text, TODAY, "op-a")
-    assert (format_filter(query.chosen), query.days, query.words) == (conditions, days, words)
+    assert (format_filter(query.record_filter), query.days, query.words) == (conditions, days, words)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_is_not_understood_is_told(text: str, problem: str, words: str) -> 
     """It is no condition."""
     query = parse_search(text, TODAY)
     assert ([one.kind.value for one in query.problems], query.words) == ([problem], words)
-    assert format_filter(query.chosen) in ("", "amount:=5JPY")
+    assert format_filter(query.record_filter) in ("", "amount:=5JPY")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_second_value_of_a_condition_is_told(text: str, conditions: str, not_u
     """It isn't used. The same value in other words is no second one."""
     query = parse_search(text, TODAY, "op-a")
     assert [(one.kind.value, one.word) for one in query.problems] == [("second_value", word) for word in not_used]
-    assert format_filter(query.chosen) == conditions
+    assert format_filter(query.record_filter) == conditions
 
 
 def test_the_date_alone_is_understood_beside_any_condition() -> None:

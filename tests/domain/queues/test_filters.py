@@ -99,7 +99,7 @@ def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
     assert (parsed.words, parsed.problems) == ("", ())
     owner = {"check": "op-a"}
     assert [
-        name for name, record in RECORDS.items() if matches_filter(record, parsed.chosen, NOW, owner.get(name))
+        name for name, record in RECORDS.items() if matches_filter(record, parsed.record_filter, NOW, owner.get(name))
     ] == found.split()
 
 
@@ -114,7 +114,7 @@ def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
 def test_what_is_not_understood_is_told_and_no_condition(text: str) -> None:
     """A condition that nobody understands never hides a record silently; an operator without a value is a word."""
     parsed = parse_filter(f"さくら {text} kind:order")
-    assert parsed.chosen == RecordFilter(kinds=frozenset({"order"}))
+    assert parsed.record_filter == RecordFilter(kinds=frozenset({"order"}))
     assert (parsed.problems, parsed.words) in (((text,), "さくら"), ((), f"さくら {text}"))
     assert bool(parsed.problems) is not text.endswith(":")
 
@@ -123,9 +123,9 @@ def test_words_and_foreign_operators_stay_words() -> None:
     """A reference with a colon is searched as text."""
     parsed = parse_filter("  さくら商事　status:pending  ref:0473 https://x ")
     assert parsed.words == "さくら商事 ref:0473 https://x"
-    assert parse_filter("").chosen == NO_FILTER
+    assert parse_filter("").record_filter == NO_FILTER
     assert not NO_FILTER
-    assert parsed.chosen
+    assert parsed.record_filter
 
 
 _CODES = st.frozensets(st.sampled_from(["paypay", "atom", "alarmbox"]), max_size=2)
@@ -160,13 +160,13 @@ _FILTERS = st.builds(
 def test_the_text_of_a_filter_is_the_filter(chosen: RecordFilter) -> None:
     """A view is stored as this text, and a search box shows it."""
     parsed = parse_filter(format_filter(chosen))
-    assert parsed.chosen == chosen
+    assert parsed.record_filter == chosen
     assert (parsed.words, parsed.problems) == ("", ())
 
 
 def test_a_bound_that_is_finer_than_the_currency_is_exact() -> None:
     """No amount in yen is above 0.5 and below 1; none is 0.5."""
-    between = parse_filter("amount:0.5..0.9JPY").chosen.amount
+    between = parse_filter("amount:0.5..0.9JPY").record_filter.amount
     assert between is not None
     assert between.compute_minor_bounds("JPY") is None
     assert between.compute_minor_bounds("INR") is None

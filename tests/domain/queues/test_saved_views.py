@@ -59,11 +59,11 @@ def test_what_is_not_understood_is_told_and_is_no_condition() -> None:
     """An operator and an order of a newer program, a value that can't be read, and a word among the operators."""
     content = ViewContent("review", "provider:atom flavour:sweet age:old owner:me loose", "さくら", "-flavour")
     read = parse_view(content, "op-a")
-    assert format_filter(read.filter.chosen) == "provider:atom owner:op-a"
+    assert format_filter(read.filter.record_filter) == "provider:atom owner:op-a"
     assert sorted(read.problems) == ["-flavour", "age:old", "flavour:sweet", "loose"]
     assert (read.filter.words, read.order) == ("さくら", DEFAULT_ORDER)
     nobody = parse_view(ViewContent("review", "Owner:Me", sort="-amount"), None)
-    assert (nobody.problems, bool(nobody.filter.chosen)) == (("Owner:Me",), False)
+    assert (nobody.problems, bool(nobody.filter.record_filter)) == (("Owner:Me",), False)
     assert nobody.order == QueueOrder(SortColumn.AMOUNT, is_descending=True)
 
 

@@ -111,15 +111,17 @@ def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: Or
     payment, of = replace(PAYMENT, state=state), replace(ORDER, state=order)
     if state not in PAID_STATES:
         assert state in WAITING_STATES | ENDED_UNPAID_STATES | {P.REVERSED}
-        assert {find_order_move_refusal(payment, of, covered=covered) for covered in (True, False)} == {
+        assert {find_order_move_refusal(payment, of, is_covered=covered) for covered in (True, False)} == {
             "payment_reversed" if state is P.REVERSED else "payment_not_paid"
         }
     elif order is not OrderState.PENDING:
-        assert {find_order_move_refusal(payment, of, covered=covered) for covered in (True, False)} == {"order_knows"}
+        assert {find_order_move_refusal(payment, of, is_covered=covered) for covered in (True, False)} == {
+            "order_knows"
+        }
     else:
-        assert find_order_move_refusal(payment, of, covered=True) is None
-        assert find_order_move_refusal(payment, of, covered=False) == "order_not_covered"
-    assert find_order_move_refusal(payment, None, covered=True) == "payment_no_order"
+        assert find_order_move_refusal(payment, of, is_covered=True) is None
+        assert find_order_move_refusal(payment, of, is_covered=False) == "order_not_covered"
+    assert find_order_move_refusal(payment, None, is_covered=True) == "payment_no_order"
 
 
 REQUESTED = replace(REFUND, state=R.REQUESTED, certainty=KNOWN, checkers=(), decide_by=NOW)

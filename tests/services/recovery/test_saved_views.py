@@ -130,7 +130,7 @@ def test_counts_are_those_of_the_filter(scene: Scene, monkeypatch: pytest.Monkey
         event.listen(conn.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     counts = {one.view.name: one for one in views.count_views()}
     for text in texts:
-        chosen = views.parse_view_content(ViewContent("pending", text)).filter.chosen
+        chosen = views.parse_view_content(ViewContent("pending", text)).filter.record_filter
         items = scene.console.recovery.read_queue("pending", 50, record_filter=chosen).items
         assert counts[f"f {text or NULL_EXPRESSION}"].count == len(items)
         assert counts[f"f {text or NULL_EXPRESSION}"].oldest == min(

@@ -65,7 +65,7 @@ class Tasks:
 
     def beat(self) -> None:
         """What the heartbeat's thread does each 15 seconds."""
-        for beat in list(self.heartbeat._beats.values()):
+        for beat in list(self.heartbeat._beat_functions.values()):
             beat()
 
     def held(self) -> set[str]:

@@ -76,7 +76,7 @@ def test_a_search_finds_what_the_filter_chooses(
     with database.read() as conn:
         whole = _all(conn, lapsed)
         for text in FILTERS:
-            chosen = parse_filter(text).chosen
+            chosen = parse_filter(text).record_filter
             right = {
                 (plain.kind_of(one), one.id)
                 for one in whole
@@ -89,7 +89,7 @@ def test_words_and_conditions_together(database: Database) -> None:
     """Only the records that the words name are read, and only those among them that fulfil the conditions."""
     named = {"payment": {1, 2, 3, 4}, "refund": {7}, "order": set[int]()}
     with database.read() as conn:
-        chosen = parse_filter("provider:atom").chosen
+        chosen = parse_filter("provider:atom").record_filter
         assert _find(conn, RecordSearch(_choice(chosen), None, {}, 50, named)) == {("payment", 4)}
         everything = _find(conn, RecordSearch(_choice(NO_FILTER), None, {}, 50, named))
         assert everything == {("payment", 1), ("payment", 2), ("payment", 3), ("payment", 4), ("refund", 7)}
@@ -114,12 +114,12 @@ def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.Monke
     """
     monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 10)
     with database.read() as conn:
-        chosen = parse_filter("kind:payment amount:>0").chosen
+        chosen = parse_filter("kind:payment amount:>0").record_filter
         group = record_search.find_records(conn, RecordSearch(_choice(chosen), None, {}, 5))["payment"]
         assert (len(group.records), group.has_more, group.is_partial) == (5, True, True)
         ids = [record.id for record in group.records]
         assert ids == sorted(ids, reverse=True)
-        on_day = RecordSearch(_choice(parse_filter("kind:payment").chosen), DayRange(PAID_ON, PAID_ON), {}, 5)
+        on_day = RecordSearch(_choice(parse_filter("kind:payment").record_filter), DayRange(PAID_ON, PAID_ON), {}, 5)
         assert [record.id for record in record_search.find_records(conn, on_day)["payment"].records] == [2]
 
 

@@ -160,14 +160,18 @@ def test_entries_tell_nothing_and_end(own_server: RedisServer, plain: Redis) -> 
     """Names and values hide key, fingerprint and result; a result ends after a day, notices after their time."""
     with opened(own_server.url) as cache:
         cache.announce_use(KEY, PRINT)
-        assert_ends(plain, caches.RUNNING_MS)
+        assert_ends(plain, caches.RUNNING_MARK_LIFETIME_MS)
         kept(cache)
-        assert_ends(plain, caches.RESULT_MS)
+        assert_ends(plain, caches.RESULT_LIFETIME_MS)
         stored = only_name(plain) + value(plain, only_name(plain))
         cache.forget_result(KEY)
-        assert_ends(plain, caches.TEMPORARY_MS)
+        assert_ends(plain, caches.FORGOTTEN_MARK_LIFETIME_MS)
     assert not any(word in stored for word in (b"M-1", b"ORD-1", b"3300", b"payment", b"17"))
-    assert (caches.RESULT_MS, caches.RUNNING_MS, caches.TEMPORARY_MS) == (24 * 3600_000, 30_000, 5 * 60_000)
+    assert (caches.RESULT_LIFETIME_MS, caches.RUNNING_MARK_LIFETIME_MS, caches.FORGOTTEN_MARK_LIFETIME_MS) == (
+        24 * 3600_000,
+        30_000,
+        5 * 60_000,
+    )
 
 
 def assert_ends(client: Redis, after_ms: int) -> None:

@@ -147,7 +147,7 @@ def _check_filters(
         whole = [_with_relations(conn, record) for _, record in plain.walk(conn, name, 500, lapsed)]
         for turn in turns:
             text = FILTERS[turn]
-            chosen = parse_filter(text).chosen
+            chosen = parse_filter(text).record_filter
             right = [
                 one
                 for one in whole
@@ -235,7 +235,7 @@ def _check_orders(
 
 def test_a_sorted_queue_is_filtered_too(database: Database) -> None:
     """Both together, page by page."""
-    chosen = parse_filter("amount:>1000 age:>20h").chosen
+    chosen = parse_filter("amount:>1000 age:>20h").record_filter
     with database.read() as conn:
         for name, column in product(("review", "unknown"), (SortColumn.AMOUNT, SortColumn.AGE)):
             right = _refs(_walk(conn, name, {}, _choice(chosen)))

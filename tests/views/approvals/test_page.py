@@ -91,10 +91,10 @@ def test_own_requests_stand_apart_and_have_no_buttons(the_look: object) -> None:
     assert [card.ref[1] for card in page.list.cards] == [11, 9, 10]
     page.refund_id = 9
     page._show_view(9, view(own))
-    assert page.approve.isHidden()
-    assert page.decline.isHidden()
-    assert not page.withdraw.isHidden()
-    assert page.reads.plain.startswith("This is your own request")
+    assert page.approve_button.isHidden()
+    assert page.decline_button.isHidden()
+    assert not page.withdraw_button.isHidden()
+    assert page.reading_notice.plain.startswith("This is your own request")
     assert decision_keys(page) == {"P", "W"}
     page._show_view(9, view(refund(maker="op-c")))
     assert decision_keys(page) == {"P", "A", "D"}
@@ -147,7 +147,7 @@ def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int
     QApplication.processEvents()
     sheet.fit_page()
     QApplication.processEvents()
-    assert page.approve.isVisible()
+    assert page.approve_button.isVisible()
     assert sheet.horizontalScrollBar().maximum() == 0
     assert page.width() <= sheet.viewport().width()
     content = page.view.widget()

@@ -23,7 +23,7 @@ def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: FilterSentence
         sentence.chips[name].setCurrentIndex(sentence.chips[name].findData(operator))
     sentence.edit.setText("さくら certainty:unknown amount:lots")
     parsed = sentence.parsed_filter
-    assert format_filter(parsed.chosen) == "provider:paypay certainty:unknown age:>1d owner:op-a"
+    assert format_filter(parsed.record_filter) == "provider:paypay certainty:unknown age:>1d owner:op-a"
     assert (parsed.words, parsed.problems) == ("さくら", ("amount:lots",))
 
 
@@ -37,7 +37,7 @@ def test_every_offered_condition_is_one(sentence: FilterSentence) -> None:
             sentence.order  # noqa: B018  # an order that can't be read is the queue's own one
             assert not sentence.parsed_filter.problems
             assert not sentence.parsed_filter.words
-            assert bool(sentence.parsed_filter.chosen) is (place > 0 and name != "sort")
+            assert bool(sentence.parsed_filter.record_filter) is (place > 0 and name != "sort")
         chip.setCurrentIndex(0)
 
 
@@ -104,12 +104,12 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
     words = [sentence.chips["cause"].itemText(place) for place in range(4)]
     assert [text.split(" (")[0].split("（")[0] for text in words][2:] == ["no cause", "<b>odd"]
     sentence.chips["cause"].setCurrentIndex(2)
-    assert format_filter(sentence.parsed_filter.chosen) == "cause:-"
+    assert format_filter(sentence.parsed_filter.record_filter) == "cause:-"
     states = "cancelled,completed,delivered,error,expired,failed,paid,pending,refunded,shipped"
     text = f"kind:order,payment status:{states} certainty:known,unknown work:none cause:a,b,c,d"
     text += " since:2026-11-18 client:7"
     sentence.show_filter(text)
-    assert format_filter(sentence.parsed_filter.chosen) == text
+    assert format_filter(sentence.parsed_filter.record_filter) == text
     shown = [sentence.chips[name].currentText() for name in OPTIONAL_FILTER_LIST_NAMES]
     assert shown == [
         "Order, Payment",

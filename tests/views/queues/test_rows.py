@@ -102,7 +102,7 @@ def test_an_export_has_what_the_list_has() -> None:
     """The conditions and the words of the filter; the whole queue has no filter."""
     items = QueueServices([check(17), check(18, client_id="7")]).read_queue("review").items
     found = parse_filter("client:7 みなと")
-    is_listed = make_item_filter(QueueListQuery("review", found.words, found.chosen), NOW)
+    is_listed = make_item_filter(QueueListQuery("review", found.words, found.record_filter), NOW)
     assert is_listed is not None
     assert [item.record.id for item in items if is_listed(item)] == [18]
     assert make_item_filter(QueueListQuery("review"), NOW) is None

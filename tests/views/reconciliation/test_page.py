@@ -200,9 +200,9 @@ def test_there_never_was_one(show_page: Show) -> None:
     page = show_page()
     assert page.list.currentWidget() is page.nothing
     assert "No reconciliations yet" in page.nothing.accessibleName()
-    hidden_parts = (page.run_head, page.tab_bar, page.older, page.newer, page.go_on, page.footer)
+    hidden_parts = (page.run_head, page.tab_bar, page.older_button, page.newer_button, page.go_on, page.footer)
     assert all(part.isHidden() for part in hidden_parts)
-    assert not page.begin.isHidden()
+    assert not page.begin_button.isHidden()
 
 
 def test_the_focus_stays_on_the_page(show_page: Show) -> None:
@@ -221,11 +221,15 @@ def test_the_focus_stays_on_the_page(show_page: Show) -> None:
 def test_walking_along_the_runs(show_page: Show) -> None:
     """[ and ], and the list; at the end there is nothing to press."""
     page = show_page(view(), view(run(2), older=None, newer=3), route=ReconcileRoute(2))
-    assert (page.view and page.view.item.id, page.older.isHidden(), page.newer.isHidden()) == (2, True, False)
+    assert (page.view and page.view.item.id, page.older_button.isHidden(), page.newer_button.isHidden()) == (
+        2,
+        True,
+        False,
+    )
     replaced = list[Route]()
     page.context.replacement_requested.connect(replaced.append)
-    page.newer.click()
-    page.older.click()
+    page.newer_button.click()
+    page.older_button.click()
     assert replaced == [ReconcileRoute(3)]
     routes = requested_routes(page.context)
     page.list_runs.click()
@@ -238,7 +242,7 @@ def test_who_only_reads(show_page: Show) -> None:
     roles = {"op-a": AUDITOR, "op-c": OPERATOR}
     page.context.store_people(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
     page.table.go_to_row(0)
-    for button in (page.begin, page.go_on, page.footer.probe_button, page.footer.note_button):
+    for button in (page.begin_button, page.go_on, page.footer.probe_button, page.footer.note_button):
         assert not button.isEnabled()
         assert "op-c" in button.reason
     assert page.footer.open_button.isEnabled()

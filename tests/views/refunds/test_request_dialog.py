@@ -80,7 +80,7 @@ def test_a_part_says_what_stays_refundable(the_look: object) -> None:
     made = form()
     made.amount_edit.setText("8500")
     assert made.part_amount_box.isChecked()
-    assert made.after.plain == "Refundable after this request: ¥3,500"
+    assert made.remainder_label.plain == "Refundable after this request: ¥3,500"
 
 
 def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
@@ -278,8 +278,8 @@ def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> No
     made = form()
     qtbot.addWidget(made)
     made.amount_edit.setText("999999999")
-    assert made.after.plain.endswith("–")
+    assert made.remainder_label.plain.endswith("–")
     assert not made._rules.isVisibleTo(made)
     made.amount_edit.setText("1")
-    assert not made.after.plain.endswith("–")
+    assert not made.remainder_label.plain.endswith("–")
     assert made._rules.isVisibleTo(made)

@@ -257,7 +257,7 @@ def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja
     yesterday = NOW.astimezone(JST).date() - timedelta(days=1)
     assert reports.asked[-1] == ("atom", yesterday)
     assert {"ja": "未確定", "en": "NOT YET FINAL"}[language] in section.state.plain
-    assert "fin-d" in section.about.plain
+    assert "fin-d" in section.scope_label.plain
     shown = [[column.text(record) for column in section.unknown.rows.columns[:2]] for record in unknown]
     kinds = {"ja": ("決済", "返金 R-26"), "en": ("Payment", "Refund R-26")}[language]
     assert shown == [[kinds[0], "ORD-8"], [kinds[1], "ORD-9"]]

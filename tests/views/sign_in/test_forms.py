@@ -137,7 +137,7 @@ def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
         form.user.edit,
         form.password.line_edit,
         form.password.visibility_button,
-        form.keep,
+        form.keep_box,
         form.button,
         form.first_time,
     ]
@@ -151,15 +151,15 @@ def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
 def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_is(qtbot: QtBot) -> None:
     """Staying signed in is off, with the reason and the way out beside it."""
     form = sign_in(qtbot, "op-a", can_keep=False)
-    assert (form.keep.isEnabled(), form.keep.isChecked()) == (False, False)
-    assert "no keyring" in form.keep.accessibleDescription()
-    assert "CONSOLE_SECRET_DATABASE_PASSWORD" in form.keep.accessibleDescription()
+    assert (form.keep_box.isEnabled(), form.keep_box.isChecked()) == (False, False)
+    assert "no keyring" in form.keep_box.accessibleDescription()
+    assert "CONSOLE_SECRET_DATABASE_PASSWORD" in form.keep_box.accessibleDescription()
     QTest.keyClicks(form.password.line_edit, "x")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert not sent.args[0].must_store
     form.show_failure(DENIED)
-    assert not form.keep.isEnabled()
+    assert not form.keep_box.isEnabled()
 
 
 def test_the_first_time_has_three_lines(qtbot: QtBot) -> None:
@@ -188,7 +188,7 @@ def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
     form.show_failure(AWAY)
     assert "stays locked" in notice_of(form)
     with qtbot.waitSignal(form.other_requested):
-        form.other.click()
+        form.other_person_link.click()
 
 
 def test_sqlite_says_plainly_that_it_has_no_passwords(qtbot: QtBot) -> None:
@@ -199,7 +199,7 @@ def test_sqlite_says_plainly_that_it_has_no_passwords(qtbot: QtBot) -> None:
     )
     form = unlock(qtbot, asks=False, persons=team)
     assert not form.password.isVisible()
-    assert not form.other.isVisible()
+    assert not form.other_person_link.isVisible()
     assert form.person.currentData() == "op-a"
     with qtbot.waitSignal(form.submitted) as sent:
         form.button.click()
@@ -213,5 +213,11 @@ def test_every_control_of_the_lock_has_a_name(qtbot: QtBot, *, asks: bool) -> No
     """For whoever listens instead of looking."""
     form = unlock(qtbot, asks=asks)
     assert form.accessibleName() == "Locked"
-    for control in (form.password.line_edit, form.password.visibility_button, form.button, form.other, form.person):
+    for control in (
+        form.password.line_edit,
+        form.password.visibility_button,
+        form.button,
+        form.other_person_link,
+        form.person,
+    ):
         assert control.accessibleName()

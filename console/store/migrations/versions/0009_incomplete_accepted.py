@@ -9,7 +9,7 @@ from console.store.schema import claim_columns as claim_sql
 revision = "0009"
 down_revision = "0008"
 
-_INDEX = "ix_credit_checks_missing"
+_INDEX_NAME = "ix_credit_checks_missing"
 
 
 def upgrade() -> None:
@@ -19,6 +19,6 @@ def upgrade() -> None:
     replace_derived_column(
         LEGACY_TABLE,
         sa.Column("missing", sa.Integer(), sa.Computed(claim_sql.IS_INCOMPLETE_SQL, persisted=False)),
-        _INDEX,
+        _INDEX_NAME,
     )
-    create_index(_INDEX, LEGACY_TABLE, ["missing", "seen_work", "id"], unique=False)
+    create_index(_INDEX_NAME, LEGACY_TABLE, ["missing", "seen_work", "id"], unique=False)

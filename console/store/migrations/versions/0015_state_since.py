@@ -27,7 +27,7 @@ revision = "0015"
 down_revision = "0014"
 
 _TABLES = {"credit-check": credit_checks, "order": orders, "payment": payments, "refund": refunds}
-_WRITTEN_AT = {"order": "updated_at"}
+_CHANGE_TIME_COLUMN_BY_KIND = {"order": "updated_at"}
 """Column of the last change, where it isn't `changed_at`."""
 
 
@@ -74,7 +74,7 @@ def _backfill(kind: str, table: sa.Table) -> Iterator[sa.Update]:
             .where(is_undated, is_in_state)
             .values(state_since=sa.func.coalesce(entered_at, columns.state_since))
         )
-    written_at = columns[_WRITTEN_AT.get(kind, "changed_at")]
+    written_at = columns[_CHANGE_TIME_COLUMN_BY_KIND.get(kind, "changed_at")]
     yield (
         sa.update(table)
         .where(is_undated)
