@@ -127,7 +127,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 CHECKS,
-                "outcomes.store_answer_evidence(context, tx, live_check, RENEWAL_CALL_NAME, outcome)",
+                "outcomes.store_answer_about_operation(context, tx, live_check, outcome)",
                 "None",
             ),
         ),

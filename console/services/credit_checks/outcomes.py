@@ -47,6 +47,8 @@ CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME = "purchase", "purchase.late"
 """Names in the evidence of a provider's answer to a purchase: one that settled the credit check, and one that came
 after the credit check was decided."""
+RENEWAL_CALL_NAME = "renewal"
+"""Name in the evidence of the read at the provider before a renewal."""
 _ANSWER_MISMATCH_REASONS = ("other_number", "bad_id")
 _NOT_BOUGHT_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
@@ -93,6 +95,19 @@ def store_answer_evidence(
     return evidence.add_answer(
         tx.conn, (CREDIT_CHECK_KIND, record.id), record.operation_id, source, operator, outcome, context.now()
     )
+
+
+def store_answer_about_operation(
+    context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[object]
+) -> None:
+    """Store the answer by which a renewal learns whether the earlier credit check has expired, as evidence of the
+    purchase of that credit check (`record`).
+
+    It isn't evidence of the credit check itself, because the triggers of a server let an account change the dates of
+    a credit check about which it has an answer.
+    """
+    operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
+    evidence.add_answer(tx.conn, ("operation", None), record.operation_id, source, operator, outcome, context.now())
 
 
 def _make_evidence_source(call: str) -> str:

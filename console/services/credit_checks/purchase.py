@@ -46,9 +46,6 @@ SHORTEST_CREDIT_CHECK_VALIDITY = timedelta(days=90)
 """Shortest time for which the provider shows a credit check. If the provider no longer shows an older one, a renewal
 counts it as expired.
 """
-RENEWAL_CALL_NAME = "renewal"
-"""Name, in the evidence, of the read at the provider by which a renewal learns whether the earlier credit check has
-expired."""
 StepReporter = Callable[[str], None]
 _log = logging.getLogger("console.guard")
 
@@ -227,7 +224,7 @@ class _PurchaseAttempt:
             )
         outcome = reader.read_detail(live_check.credit_check_id)
         report = outcome.found
-        context.write(lambda tx: outcomes.store_answer_evidence(context, tx, live_check, RENEWAL_CALL_NAME, outcome))
+        context.write(lambda tx: outcomes.store_answer_about_operation(context, tx, live_check, outcome))
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
             if _is_no_longer_shown(outcome) and _may_have_expired(live_check, context.now()):
                 return

@@ -520,7 +520,7 @@ def test_the_providers_word_about_the_end_is_above_its_date(
     place: Place, vendor: LedgerVendor, clock: HandClock, days: int, *, expired: bool | None, by_date: bool | None
 ) -> None:
     """`expired` decides whether a renewal may cost money, whatever the date says; where it is missing, the date does.
-    The answer is evidence of the old record, whether something is bought or not."""
+    The answer is evidence of the old purchase, whether something is bought or not."""
     with place.desk(vendor, clock) as console:
         old = buy(console)
         clock.at += timedelta(days=days)
@@ -538,7 +538,7 @@ def test_the_providers_word_about_the_end_is_above_its_date(
             until = refused.detail.get("expired_at")
             assert until is None if days > 365 else isinstance(until, datetime) and until > clock.at
         assert len(vendor.charges) == 1 + is_over
-        where = f"source = 'alarmbox.renewal' AND subject_id = {old.id} AND summary LIKE '%SUCCEEDED%'"
+        where = f"source = 'alarmbox.renewal' AND operation_id = '{old.operation_id}' AND summary LIKE '%SUCCEEDED%'"
         assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {where}") == [(1,)]
 
 
