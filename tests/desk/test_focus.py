@@ -53,10 +53,10 @@ class WatchedStage(UnpaintedStage):
 
 
 def caps_without_key(window: QWidget) -> Iterator[str]:
-    """Yield the buttons that can be pressed and show a key which nothing around them answers. Enter is left out: it
-    belongs to the list whose row the button opens."""
+    """Yield the buttons that can be pressed and show a key which nothing around them answers. Enter and Esc are
+    left out: they belong to the list whose row the button opens, and to the window."""
     for button in window.findChildren(KeyButton):
-        if button.isVisible() and button.isEnabled() and button.key not in ("", "Enter"):
+        if button.isVisible() and button.isEnabled() and button.key not in ("", "Enter", "Esc"):
             key, place = QKeySequence(button.key), button.parentWidget()
             is_bound = button.shortcut() == key
             while place is not None and not is_bound:
