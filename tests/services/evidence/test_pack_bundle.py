@@ -99,7 +99,7 @@ def test_refused_cancelled_or_without_room(bench: Bench, records: list[tuple[str
     assert not list(bench.folder.iterdir())
     assert [result for _, result, _ in bench.audited()] == []
 
-    packs = bench.console.recovery._common.evidence_packs
+    packs = bench.console.recovery._services.evidence_packs
     size = bench.pack("one.zip", id=records[0][1]).bytes
     written = EvidenceBundleWriter(bench.console._context, packs, largest=size).write(records, path)
     assert (written.packs, written.left_out) == (1, (f"packs/credit-check-{records[1][1]}.zip",))
