@@ -241,6 +241,21 @@ def test_open_records_come_first_whatever_matches_better(console: Console, tmp_p
     assert console.registry.find("見本", prefecture="大阪").items == ()
 
 
+def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_path: Path, place: Place) -> None:
+    """The company of a settled order is the 150th match; it comes before those that match better, which keep their
+    order.
+    """
+    place.unguard("orders")
+    give_registry(console, write_file(tmp_path, WHOLE, [row(index) for index in range(150)]))
+    best = [match.corporation.number for match in console.registry.find("見本", limit=150).items]
+    place.sql(
+        f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('ORD-1', 3300, '{best[-1]}')"
+    )
+    found = console.registry.find("見本", limit=5).items
+    assert [match.corporation.number for match in found] == [best[-1], *best[:4]]
+    assert [(match.is_ours, match.has_open_records) for match in found] == [(True, False), *[(False, False)] * 4]
+
+
 def test_programs_call_the_search_by_its_fixed_name(console: Console) -> None:
     """Names and defaults as other programs write them; without a registry nothing is found."""
     parameters = inspect.signature(console.registry.find).parameters
