@@ -149,8 +149,7 @@ def refund_dialog(stage: Stage) -> None:
     dialog.form.reason.setCurrentIndex(0)
     dialog.form.words_edit.setText("同じ品を 2 回注文。1 点分のみ返金")
     dialog.form.ticket_edit.setText("T-88213")
-    QTest.qWait(500)
-    stage.settle()
+    stage.until(lambda: not dialog.form.is_plan_due and not dialog._is_reading_plan)
     for field in dialog.form._answers.values():
         field.edit.setText("別の注文の二重購入分")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
