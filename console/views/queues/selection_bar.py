@@ -275,7 +275,7 @@ class QueueSelection(QObject):
             else translate("bulk.bar.chosen", n=self._count_selected_records(), of=of)
         )
         bar.count.show_text(words)
-        bar.select_all_button.show_text(translate("bulk.bar.select_all_button", of=of))
+        bar.select_all_button.show_text(translate("bulk.bar.all", of=of))
         bar.select_all_button.setVisible(not self.has_all_selected)
         for action, button in bar.buttons.items():
             disabled_reason = self.find_disabled_reason(action)
