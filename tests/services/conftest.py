@@ -6,6 +6,7 @@ import pytest
 
 from console.app import Console
 from console.sandbox.server import Sandbox
+from console.services.payments import start
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
@@ -27,3 +28,9 @@ def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
     """A desk that takes payments."""
     with paying(place, sandbox, clock) as made:
         yield made
+
+
+@pytest.fixture
+def moved_server_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's clock, by which a start judges earlier codes, goes on with the desk's, which a test moves."""
+    monkeypatch.setattr(start, "read_current_time", lambda _conn, now: now)

@@ -41,6 +41,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
 from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import RunAgain, Transaction
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import idempotency, journal, lost_operations
 from console.store.payments import account_limits as accounts
@@ -148,7 +149,7 @@ class _StartAttempt:
         """Return the payments of the order that have not ended unpaid: those that are being started, that are paid,
         that the payer can still pay, or that have an unknown outcome."""
         lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
-        now = self._context.now()
+        now = read_current_time(conn, self._context.now())
         return [
             payment
             for payment in payments.find_by_order(conn, order_id, lapsed_ids)
@@ -170,8 +171,8 @@ class _StartAttempt:
         doesn't say whether the payer has paid, and provider_auth, rate_limited, provider_unreachable and similar
         codes if the provider did not answer.
         """
-        now = self._context.now()
         with self._context.database.read() as conn:
+            now = read_current_time(conn, self._context.now())
             order_payments = payments.find_by_order(conn, order.id)
         for payment in order_payments:
             is_overdue = payment.expires_at is not None and payment.expires_at <= now

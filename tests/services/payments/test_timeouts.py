@@ -23,6 +23,7 @@ from console.store.tasks import sagas as sagas_table
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene
 
+pytestmark = pytest.mark.usefixtures("moved_server_clock")
 LIFE = timedelta(seconds=300)
 """How long a code of the sandbox's PayPay can be paid."""
 OVER = LIFE + timedelta(seconds=5)
