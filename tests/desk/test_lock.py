@@ -60,7 +60,7 @@ def in_sight(person: Person) -> list[str]:
 
 def unlock(seats: Seats, person: Person) -> None:
     form = locked(person)
-    form.reset_input()
+    form.focus_first_input()
     if form.needs_password:
         form.password.line_edit.setText(seats.password_of(FIRST))
     person.press("Return")

@@ -173,7 +173,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a probe takes an id although several purchases wait",
-        (Change(PROBING, "        if may_be_of_other:\n", "        if may_be_of_other and not reports:\n"),),
+        (Change(PROBING, "        if is_id_ambiguous:\n", "        if is_id_ambiguous and not reports:\n"),),
         (GUARD_TESTS,),
     ),
     Mutant(

@@ -206,4 +206,21 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         ),
         (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_that_people_gave_its_number",),
     ),
+    Mutant(
+        "a code ends by the clock of the desk",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "        now = read_current_time(conn, self._context.now())\n        return [\n",
+                "        now = self._context.now()\n        return [\n",
+            ),
+            Change(
+                "console/services/payments/start.py",
+                "            now = read_current_time(conn, self._context.now())\n",
+                "            now = self._context.now()\n",
+            ),
+        ),
+        ("tests/services/payments/test_start_edges.py::test_a_clock_that_is_ahead_gives_no_second_code",),
+        "mariadb",
+    ),
 )

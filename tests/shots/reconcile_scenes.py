@@ -79,7 +79,7 @@ def _others(stage: Stage) -> None:
     context = stage.desk.console._context
     now = context.now()
 
-    def begin(tx: Transaction, back: int) -> reconciliations.Run:
+    def begin(tx: Transaction, back: int) -> reconciliations.ReconciliationRun:
         day = now.astimezone(JST).date() - timedelta(days=back)
         run_id = reconciliations.open_run(tx.conn, "paypay", day, day, "lead-b", now)
         run = reconciliations.find(tx.conn, run_id)

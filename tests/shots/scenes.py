@@ -234,7 +234,7 @@ def sign_in(stage: Stage) -> None:
     for name, can_keep in (("sign-in", True), ("sign-in-no-keyring", False)):
         form = SignInForm(stage.opening.context, "db.example:3306/console", "", can_keep=can_keep)
         stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
-        form.reset_input()
+        form.focus_first_input()
         stage.shoot(name)
         form.user.edit.setText("op-a")  # type: ignore[union-attr]  # a line
         form.show_failure(Failure(ErrorCode.BAD_PROFILE, {"problem": "access_denied"}))
@@ -247,7 +247,7 @@ def unlock(stage: Stage) -> None:
     """Where there are accounts."""
     form = UnlockForm(stage.opening.context, stage.opening.context.now(), needs_password=True)
     stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
-    form.reset_input()
+    form.focus_first_input()
     form.show_failure(None)
     stage.shoot("locked-password")
     stage.frame.window_cover.remove_cover()

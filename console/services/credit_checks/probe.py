@@ -131,20 +131,20 @@ class CreditCheckProber:
         certainly belongs to the purchase.
 
         A report certainly belongs to the purchase if it is the only report since the day of sending (in Japan)
-        whose id no credit check here has, and if no other purchase may have got this id (`_may_be_of_other`). A
-        report without a day may be one since the day of sending.
+        whose id no credit check here has, and if no other purchase may have got this id
+        (`_may_unused_id_be_of_other_purchase`). A report without a day may be one since the day of sending.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         # Other purchases are read before the reports are compared: a purchase that another transaction settles in
         # between then appears among the ids that a record here has.
-        may_be_of_other = self._may_be_of_other(tx, record)
+        is_id_ambiguous = self._may_unused_id_be_of_other_purchase(tx, record)
         unused_reports = [
             report
             for report in reports
             if not credit_checks.find_by_provider_id(tx.conn, report.credit_check_id)
             and (sent_day is None or report.purchase_date is None or report.purchase_date >= sent_day)
         ]
-        if may_be_of_other:
+        if is_id_ambiguous:
             return None, "several_wait"
         if len(unused_reports) > 1:
             return None, "several_found"
@@ -156,7 +156,7 @@ class CreditCheckProber:
             return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"
 
-    def _may_be_of_other(self, tx: Transaction, record: CreditCheck) -> bool:
+    def _may_unused_id_be_of_other_purchase(self, tx: Transaction, record: CreditCheck) -> bool:
         """True if an unused id in the provider's list may belong to another purchase than that of `record`: another
         operation of this corporation number is open, a credit check of it that was not certainly refused has no id
         (another application may have bought it), or the database has lost a purchase of it."""

@@ -162,9 +162,9 @@ class RemoteRequestIdService(RequestIdService):
         )
         return request, file
 
-    def _await_answer(self, request: str, progress: StepReporter | None) -> str:
-        """Wait until the desk request with the id `request` has ended, and return the text of its answer. Report
-        each new progress step to `progress`.
+    def _await_answer(self, desk_request_id: str, progress: StepReporter | None) -> str:
+        """Wait until the desk request with this id has ended, and return the text of its answer. Report each new
+        progress step to `progress`.
 
         Raises worker_away if the request has lapsed and no worker can take it any more, interrupted (reason
         `withdrawn`) if the person has withdrawn it elsewhere, such as in the window, and outcome_unknown if the
@@ -175,11 +175,11 @@ class RemoteRequestIdService(RequestIdService):
         clock, pause, last_step, wait = self._context.clock, FIRST_ANSWER_POLL_SECONDS, None, get_current_wait()
         last_sign_at, has_lapsed = clock.monotonic(), False
         while not interrupts.is_interrupt_pending():
-            stored_progress = self._read_progress(request)
+            stored_progress = self._read_progress(desk_request_id)
             if stored_progress is not None and not (stored_progress.is_abandoned or stored_progress.is_lapsed):
                 last_sign_at = clock.monotonic()
             if stored_progress is not None and wait is not None:
-                wait.request, wait.is_taken = request, stored_progress.state is not DeskRequestState.WAITING
+                wait.request, wait.is_taken = desk_request_id, stored_progress.state is not DeskRequestState.WAITING
             if (
                 stored_progress is not None
                 and progress is not None
@@ -197,29 +197,29 @@ class RemoteRequestIdService(RequestIdService):
                 has_lapsed = True
                 # A worker's COMMIT may still be on its way, or another node's clock behind: only a withdrawal proves
                 # that nothing is sent.
-                if stored_progress.is_withdrawn or self._withdraw_request(request):
+                if stored_progress.is_withdrawn or self._withdraw_request(desk_request_id):
                     raise ConsoleError(ErrorCode.WORKER_AWAY)
             if clock.monotonic() - last_sign_at > self._context.scale.scale_seconds(ANSWER_WAIT_LIMIT_SECONDS):
                 break
             clock.sleep(pause)
             pause = min(pause * 1.2, LONGEST_ANSWER_POLL_SECONDS)
-        if interrupts.is_interrupt_pending() and self._withdraw_request(request):
+        if interrupts.is_interrupt_pending() and self._withdraw_request(desk_request_id):
             raise interrupts.Interrupted
         raise _make_unanswered_error()
 
-    def _withdraw_request(self, request: str) -> bool:
-        """Withdraw the desk request with the id `request`. Return False if a worker has taken it, or if the
+    def _withdraw_request(self, desk_request_id: str) -> bool:
+        """Withdraw the desk request with this id. Return False if a worker has taken it, or if the
         database doesn't answer."""
         try:
-            return withdraw(self._context, request)
+            return withdraw(self._context, desk_request_id)
         except ConsoleError:
             return False
 
-    def _read_progress(self, request: str) -> DeskRequestProgress | None:
-        """Return the present state of the desk request with the id `request`; None if the database doesn't answer."""
+    def _read_progress(self, desk_request_id: str) -> DeskRequestProgress | None:
+        """Return the present state of the desk request with this id; None if the database doesn't answer."""
         try:
             with self._context.database.read() as conn:
-                return requests.read_progress(conn, request)
+                return requests.read_progress(conn, desk_request_id)
         except ConsoleError as away:
             if away.exit_status != EXIT_STATUS[ErrorCode.DATABASE_UNREACHABLE]:
                 raise

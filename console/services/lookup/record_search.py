@@ -67,8 +67,12 @@ class Lookup:
                 reading = joined_reads.search_number(
                     conn, number.value, name, admit_unlisted=self._context.admits_unlisted_names
                 )
-                money = _find_money_records(conn, number.value) if reading.has_orders_or_payments else ((), (), ())
-                checks, *completed_money = self._add_relations_to_groups(conn, reading.credit_checks, *money)
+                money_groups = (
+                    _find_money_records(conn, number.value) if reading.has_orders_or_payments else ((), (), ())
+                )
+                checks, *money_groups_with_relations = self._add_relations_to_groups(
+                    conn, reading.credit_checks, *money_groups
+                )
                 facts = self._read_registry_facts(conn, number.value)
                 totals = self._sum_money(conn, number.value) if reading.has_orders_or_payments else ()
         except ConsoleError as refusal:
@@ -78,7 +82,7 @@ class Lookup:
             raise
         if name is not None:
             require_reader(name, reading.person)
-        orders, payments, refunds = (_add_registry_entry(group, facts) for group in completed_money)
+        orders, payments, refunds = (_add_registry_entry(group, facts) for group in money_groups_with_relations)
         return LookupResult(
             number.value,
             _add_registry_entry(checks, facts),

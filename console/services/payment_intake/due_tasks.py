@@ -31,7 +31,7 @@ class PaymentDueTasks:
             ("unconfirmed_notices", self._notices.confirm_due_notices),
             (
                 "payment_probes",
-                lambda: self._run_for_due_payments((payment_work.UNKNOWN_REASON,), self._probe_payment),
+                lambda: self._run_for_due_payments((payment_work.PROBE_REASON,), self._probe_payment),
             ),
             (
                 "payment_polls",

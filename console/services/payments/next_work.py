@@ -13,9 +13,9 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments
 
 PAYMENT_KIND = payments.PAYMENT_KIND
-UNKNOWN_REASON, POLL_REASON = WorkReason.UNKNOWN, WorkReason.WAITING
+PROBE_REASON, POLL_REASON = WorkReason.UNKNOWN, WorkReason.WAITING
 CONFIRM_REASON, MOVE_ORDER_REASON = WorkReason.CONFIRM, WorkReason.MOVE_ORDER
-"""Reasons of scheduled work on a payment. UNKNOWN_REASON: probe a payment with an unknown outcome. POLL_REASON: read
+"""Reasons of scheduled work on a payment. PROBE_REASON: probe a payment with an unknown outcome. POLL_REASON: read
 an open payment. CONFIRM_REASON: read the payment after a callback. MOVE_ORDER_REASON: set the order to paid.
 """
 
@@ -31,12 +31,12 @@ def require_payment(tx: Transaction, payment_id: int) -> Payment:
 def make_probe_work(context: ServiceContext, payment: Payment) -> Work:
     """Return the work of a payment whose outcome is unknown: the first scheduled probe, or the payment's present
     work if a probe is already scheduled."""
-    if payment.work.reason == UNKNOWN_REASON and payment.work.state is WorkState.SCHEDULED:
+    if payment.work.reason == PROBE_REASON and payment.work.state is WorkState.SCHEDULED:
         return payment.work
     return Work(
         WorkState.SCHEDULED,
         compute_next_attempt_time(PAYMENT_PROBE_WAITS, 0, context.now(), context.scale),
-        UNKNOWN_REASON,
+        PROBE_REASON,
     )
 
 

@@ -56,7 +56,8 @@ def open_case_of_unknown_refunds(
 
 
 def _is_own_refund(tx: Transaction, payment_id: int, key: str) -> bool:
-    """True if a refund of the payment has this key by now: a lost refund that is requested again gets the same."""
+    """True if this database has a refund of the payment with the idempotency key `key`. A refund that this database
+    had lost is found as well if a person has requested it again, because the new request gets the same key."""
     refund = refunds.find_by_key(tx.conn, key)
     return refund is not None and refund.payment_id == payment_id
 

@@ -18,7 +18,7 @@ from console.store.database.engine import Transaction
 from console.store.operations import leases
 from console.store.operations.leases import Lease
 from console.store.reconciliation import runs as reconciliations
-from console.store.reconciliation.runs import Run, StaleRow
+from console.store.reconciliation.runs import ReconciliationRun, StaleRow
 
 RECONCILIATION_KIND = reconciliations.RECONCILIATION_KIND
 PROVIDER_ROWS_PHASE, OWN_ROWS_PHASE = "theirs", "ours"
@@ -104,7 +104,7 @@ class StoredReconciliationRun:
 
     is_dry_run = False
 
-    def __init__(self, context: ServiceContext, run: Run, lease: Lease) -> None:
+    def __init__(self, context: ServiceContext, run: ReconciliationRun, lease: Lease) -> None:
         self._context, self.run, self._lease = context, run, lease
         self._match_count, self._position = 0, run.position
 
@@ -128,7 +128,7 @@ class StoredReconciliationRun:
         self._match_count, self._position = 0, key
         self._context.failpoints.reach("after_reconcile_row")
 
-    def _write_row_in_transaction(self, tx: Transaction, key: str, effect: HistoryRowWriter) -> Run:
+    def _write_row_in_transaction(self, tx: Transaction, key: str, effect: HistoryRowWriter) -> ReconciliationRun:
         difference = effect(tx)
         counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})
         if difference is None or reconciliations.add_row(tx.conn, self.run.id, difference):
@@ -156,13 +156,13 @@ class StoredReconciliationRun:
             lambda tx: self._save_position(tx, Counter(), state=reconciliations.RUN_FAILED, reason=reason[:64])
         )
 
-    def end_run(self, record_end: Callable[[Transaction, Run], None]) -> Run:
+    def end_run(self, record_end: Callable[[Transaction, ReconciliationRun], None]) -> ReconciliationRun:
         """Set the run's state to done and release its lease. In the same transaction `record_end` writes the run's
         audit entry and case. Return the ended run.
         """
         self.store_progress()
 
-        def write_end(tx: Transaction) -> Run:
+        def write_end(tx: Transaction) -> ReconciliationRun:
             ended_run = self._save_position(tx, Counter(), state=reconciliations.RUN_DONE)
             record_end(tx, ended_run)
             leases.release(tx.conn, self._lease)
@@ -172,7 +172,7 @@ class StoredReconciliationRun:
         self.run = self._context.write(write_end)
         return self.run
 
-    def _save_position(self, tx: Transaction, counts: Counter[str], **values: object) -> Run:
+    def _save_position(self, tx: Transaction, counts: Counter[str], **values: object) -> ReconciliationRun:
         context, now = self._context, self._context.now()
         seconds = context.scale.scale_lease_seconds(LEASE_SECONDS)
         totals = {

@@ -57,7 +57,7 @@ from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from console.store.reconciliation import our_records
 from console.store.reconciliation import runs as reconciliations
-from console.store.reconciliation.runs import Run
+from console.store.reconciliation.runs import ReconciliationRun
 
 RECONCILIATION_KIND = reconciliations.RECONCILIATION_KIND
 RECONCILE_ACTION = AuditAction.PAYMENT_RECONCILE
@@ -215,7 +215,7 @@ class ReconciliationService:
 
     def _open_run(
         self, tx: Transaction, provider: str, first_day: date, last_day: date, files: tuple[StoredDailyFile, ...]
-    ) -> Run:
+    ) -> ReconciliationRun:
         """Insert a new run of the provider for the days from `first_day` to `last_day`, with its files as evidence,
         and return it. If an unfinished run of the same days exists, return that run instead."""
         context, now = self._context, self._context.now()
@@ -233,7 +233,7 @@ class ReconciliationService:
         )
         return reconciliations.save_progress(tx.conn, run, now, evidence_id=evidence_ids[0]) if evidence_ids else run
 
-    def _run_remaining(self, record: StoredReconciliationRun) -> Run:
+    def _run_remaining(self, record: StoredReconciliationRun) -> ReconciliationRun:
         """Execute the phases that the run has not completed, beginning at the run's stored position. Return the
         ended run.
         """
@@ -260,7 +260,7 @@ class ReconciliationService:
 
     def _run_phases(
         self, record: StoredReconciliationRun, history: HistorySource, span: tuple[datetime, datetime]
-    ) -> Run:
+    ) -> ReconciliationRun:
         run = record.run
         if run.phase == PROVIDER_ROWS_PHASE:
             if not self._provider_rows.compare(run.provider, history, record, run.position):
@@ -272,7 +272,7 @@ class ReconciliationService:
             return record.run
         return record.end_run(self._write_audit_entry_at_end)
 
-    def _read_contents(self, run: Run) -> Mapping[date, tuple[str, Callable[[], bytes]]]:
+    def _read_contents(self, run: ReconciliationRun) -> Mapping[date, tuple[str, Callable[[], bytes]]]:
         source = self._files.get(run.provider)
         if source is None:
             return {}
@@ -290,7 +290,7 @@ class ReconciliationService:
             return FileHistory(files.daily, files.merchant_id, contents)
         return NoticeHistory(self._context, provider, first_day, last_day)
 
-    def _write_audit_entry_at_end(self, tx: Transaction, run: Run) -> None:
+    def _write_audit_entry_at_end(self, tx: Transaction, run: ReconciliationRun) -> None:
         """Write the audit entry with the run's counts. If rows of this run were rejected, open a case about them.
         Resolve such a case of an earlier run of the same days.
         """
@@ -332,7 +332,7 @@ class ReconciliationService:
             runs = reconciliations.list_latest_runs(conn, provider, limit)
         return tuple(self._make_report(run) for run in runs)
 
-    def _make_report(self, run: Run) -> ReconcileReport:
+    def _make_report(self, run: ReconciliationRun) -> ReconcileReport:
         with self._context.database.read() as conn:
             differences = reconciliations.list_differences(conn, run.id, 0, MAX_LISTED_DIFFERENCES)
             cases = our_records.list_cases_of_run(
@@ -384,7 +384,7 @@ class ReconciliationService:
                     due_days.append((provider, day, day))
         return due_days
 
-    def _covers_day(self, run: Run, day: date) -> bool:
+    def _covers_day(self, run: ReconciliationRun, day: date) -> bool:
         """True if the day needn't be compared again after this run. A run that began before the end of the day
         hasn't compared the rest of it, so it counts only until the day is over."""
         if not run.from_day <= day <= run.to_day or self._has_future_start(run):
@@ -393,7 +393,7 @@ class ReconciliationService:
             run.provider, day, self._context.now()
         )
 
-    def _has_future_start(self, run: Run) -> bool:
+    def _has_future_start(self, run: ReconciliationRun) -> bool:
         """True if a clock was ahead when the run began, so that its stored start time is still in the future. The
         run then began before the end of the compared day, and the day must be compared again."""
         return is_in_future(run.begun_at, self._context.now())
@@ -438,15 +438,15 @@ def _is_day_over(provider: str, day: date, at: datetime) -> bool:
     return all(at.astimezone(zone).date() > day for zone in (get_time_zone(provider), JST))
 
 
-def _get_run_days(run: Run) -> tuple[date, date]:
+def _get_run_days(run: ReconciliationRun) -> tuple[date, date]:
     return run.from_day, run.to_day
 
 
-def _make_run_facts(run: Run) -> dict[str, object]:
+def _make_run_facts(run: ReconciliationRun) -> dict[str, object]:
     return {"provider": run.provider, "from": run.from_day.isoformat(), "to": run.to_day.isoformat()}
 
 
-def _require_run(tx: Transaction, run_id: int) -> Run:
+def _require_run(tx: Transaction, run_id: int) -> ReconciliationRun:
     run = reconciliations.find(tx.conn, run_id)
     if run is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": RECONCILIATION_KIND, "id": str(run_id)})

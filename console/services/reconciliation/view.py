@@ -31,7 +31,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
 from console.store.reconciliation import our_records, run_views
 from console.store.reconciliation import runs as reconciliations
-from console.store.reconciliation.runs import Run
+from console.store.reconciliation.runs import ReconciliationRun
 
 MAX_ROWS_PER_PAGE = 1_000
 _MAX_EARLIER_RUNS = 200
@@ -70,7 +70,7 @@ class ReconciliationRunReader:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": RECONCILIATION_KIND, "id": str(run_id)})
             return None if run is None else self._make_run_details(conn, run)
 
-    def _make_run_details(self, conn: Connection, run: Run) -> ReconciliationRunDetails:
+    def _make_run_details(self, conn: Connection, run: ReconciliationRun) -> ReconciliationRunDetails:
         (item,) = _make_run_items(conn, (run,))
         newer, older = run_views.find_adjacent_run_ids(conn, run.id)
         run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
@@ -88,7 +88,7 @@ class ReconciliationRunReader:
             older=older,
         )
 
-    def _read_files(self, conn: Connection, run: Run) -> tuple[ReconciledFile, ...]:
+    def _read_files(self, conn: Connection, run: ReconciliationRun) -> tuple[ReconciledFile, ...]:
         """Return the run's files, oldest day first; each contains the ids of the earlier runs that read a file with
         the same content.
         """
@@ -132,11 +132,11 @@ class ReconciliationRunReader:
         return DifferencesPage(items, differences[-1].id if len(differences) == page_size else None)
 
 
-def _read_newest_run(conn: Connection) -> Run | None:
+def _read_newest_run(conn: Connection) -> ReconciliationRun | None:
     return next(iter(run_views.read_runs_page(conn, None, 1, None)), None)
 
 
-def _make_run_items(conn: Connection, runs: Sequence[Run]) -> tuple[ReconciliationRunItem, ...]:
+def _make_run_items(conn: Connection, runs: Sequence[ReconciliationRun]) -> tuple[ReconciliationRunItem, ...]:
     """Return the runs as items for the screen. While a process holds a provider's lease, the provider's unfinished
     run that changed last is shown as running.
     """
@@ -156,7 +156,7 @@ def _find_lease_holder(conn: Connection, provider: str) -> LeaseHolder | None:
     return leases.find_holder(conn, make_lease_name(provider))
 
 
-def _make_run_item(run: Run, *, is_running: bool) -> ReconciliationRunItem:
+def _make_run_item(run: ReconciliationRun, *, is_running: bool) -> ReconciliationRunItem:
     is_resumable = run.state == reconciliations.RUN_RUNNING and not is_running
     return ReconciliationRunItem(
         run.id, run.provider, run.from_day, run.to_day, RunState.RESUMABLE if is_resumable else RunState(run.state),

@@ -12,7 +12,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
 from console.services.refunds import records as refund_records
 from console.services.refunds.approval import RefundDecisionService
-from console.services.refunds.outcomes import COOLING_OFF_REASON, POLL_REASON, SUBMISSION_REASON, UNKNOWN_REASON
+from console.services.refunds.outcomes import COOLING_OFF_REASON, POLL_REASON, PROBE_REASON, SUBMISSION_REASON
 from console.services.refunds.probe import RefundProber
 from console.services.refunds.request import RefundRequestService
 from console.services.refunds.submit import RefundSubmitter
@@ -57,7 +57,7 @@ class RefundDueTasks:
         """Return the due tasks (name and function) in the sequence in which the scheduler should run them, because
         a task can create refunds for the tasks after it."""
         return (
-            ("refund_probes", lambda: self._run_for_due_refunds((UNKNOWN_REASON,), self._probe_refund)),
+            ("refund_probes", lambda: self._run_for_due_refunds((PROBE_REASON,), self._probe_refund)),
             ("refund_expiry", self._expire_requests),
             ("set_aside_refunds", self._propose_set_aside_refunds),
             (

@@ -43,9 +43,9 @@ from console.store.refunds import approvals, refunds
 
 REFUND_KIND = refunds.REFUND_KIND
 SUBMISSION_REASON, COOLING_OFF_REASON = WorkReason.SUBMISSION, WorkReason.COOLING_OFF
-POLL_REASON, UNKNOWN_REASON = WorkReason.POLL, WorkReason.UNKNOWN
+POLL_REASON, PROBE_REASON = WorkReason.POLL, WorkReason.UNKNOWN
 """Reasons of scheduled work on a refund. SUBMISSION_REASON: send it. COOLING_OFF_REASON: send it after the
-cooling-off period. POLL_REASON: read an accepted refund. UNKNOWN_REASON: probe a refund with an unknown outcome.
+cooling-off period. POLL_REASON: read an accepted refund. PROBE_REASON: probe a refund with an unknown outcome.
 """
 ANSWER_MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
 """Outcome reasons of an answer that is about another refund, payment or amount than the question."""
@@ -296,7 +296,7 @@ def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund
     """
     now = context.now()
     work = Work(
-        WorkState.SCHEDULED, compute_next_attempt_time(REFUND_PROBE_WAITS, 0, now, context.scale), UNKNOWN_REASON
+        WorkState.SCHEDULED, compute_next_attempt_time(REFUND_PROBE_WAITS, 0, now, context.scale), PROBE_REASON
     )
     if cause in ANSWER_MISMATCH_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)

@@ -36,7 +36,7 @@ from console.services.refunds.outcomes import (
     ANSWER_MISMATCH_REASONS,
     NO_LONGER_STORED_REASON,
     POLL_REASON,
-    UNKNOWN_REASON,
+    PROBE_REASON,
 )
 from console.services.refunds.records import RefundWithPayment
 from console.store.alerts import cases
@@ -223,7 +223,7 @@ class RefundProber:
         at = compute_next_attempt_time(REFUND_PROBE_WAITS, attempts, self._context.now(), self._context.scale)
         if at is None:
             return Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)
-        return Work(WorkState.SCHEDULED, at, UNKNOWN_REASON, attempts)
+        return Work(WorkState.SCHEDULED, at, PROBE_REASON, attempts)
 
     def _postpone_probe(self, refund: Refund, capabilities: PaymentCapabilities) -> None:
         """Postpone the refund's probe until the time limit of the call that sent the refund has passed. Until

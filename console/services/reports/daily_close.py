@@ -28,7 +28,7 @@ from console.store.audit import trail
 from console.store.database.sqlalchemy_names import Connection
 from console.store.reconciliation import our_records
 from console.store.reconciliation import runs as reconciliations
-from console.store.reconciliation.runs import Run
+from console.store.reconciliation.runs import ReconciliationRun
 from console.store.reports import daily_close as store
 from console.store.reports.provider_success import list_providers
 
@@ -97,7 +97,7 @@ def _sum_unknown_records(records: tuple[UnknownRecord, ...]) -> dict[str, CountA
     return sums
 
 
-def _read_reconciliation(conn: Connection, run: Run) -> CloseReconciliation:
+def _read_reconciliation(conn: Connection, run: ReconciliationRun) -> CloseReconciliation:
     differences = reconciliations.list_differences(
         conn, run.id, 0, MAX_LISTED_DIFFERENCES, VERDICTS_OF_PART[PART_ALL]
     )
@@ -108,7 +108,7 @@ def _read_reconciliation(conn: Connection, run: Run) -> CloseReconciliation:
 
 
 def _list_open_points(
-    day: date, unknown_at_end: tuple[UnknownRecord, ...], run: Run | None, now: datetime
+    day: date, unknown_at_end: tuple[UnknownRecord, ...], run: ReconciliationRun | None, now: datetime
 ) -> tuple[NotFinalReason, ...]:
     """Return the reasons for which the close isn't final. A run that began while the day was still running hasn't
     compared the rest of the day."""

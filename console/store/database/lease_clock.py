@@ -80,7 +80,8 @@ def is_live(clock: ColumnElement[str], expires: ColumnElement[int]) -> ColumnEle
 
 
 def register_functions(connection: DBAPIConnection) -> None:
-    """Register the SQL functions `lease_now` and `lease_mark` on an SQLite connection."""
+    """Register the two SQL functions of the lease clock on an SQLite connection: `lease_now()` returns the machine's
+    uptime in milliseconds, `lease_mark()` the id of its present boot (text)."""
     create: Any = connection
     create.create_function("lease_now", 0, lambda: boot_clock.read_uptime_ms())
     create.create_function("lease_mark", 0, lambda: boot_clock.read_boot_id())

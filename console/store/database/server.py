@@ -141,8 +141,8 @@ def _make_tls_options(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]
 
 
 def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
-    """Return a new connection pool to this server: with `purpose` read in AUTOCOMMIT, with write in READ COMMITTED,
-    where the first statement begins the transaction."""
+    """Return a new connection pool to this server. Its connections are in AUTOCOMMIT mode if `purpose` is "read";
+    for "write" they use READ COMMITTED, and a transaction begins with its first statement."""
     engine = create_engine(
         server.url,
         connect_args=dict(server.arguments),

@@ -66,7 +66,8 @@ class NoIdempotencyCache:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """The numbers of used answers and of questions to Redis, of all desks together; here always (0, 0)."""
+        """Return (number of usable results that Redis gave, number of times that Redis was asked for one): the sums
+        of all desks, which Redis stores. If Redis doesn't give the sums, both numbers are those of this process."""
         return 0, 0
 
     @property

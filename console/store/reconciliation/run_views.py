@@ -9,7 +9,7 @@ from console.domain.tasks.records import Alert
 from console.store.alerts import alerts as alert_rows
 from console.store.payments import payments
 from console.store.reconciliation import runs as reconciliations
-from console.store.reconciliation.runs import Run
+from console.store.reconciliation.runs import ReconciliationRun
 from console.store.schema.core import alerts, evidence
 from console.store.schema.worker import reconciliation_rows
 from console.store.schema.worker import reconciliations as runs
@@ -17,7 +17,9 @@ from console.store.schema.worker import reconciliations as runs
 MAX_COUNTED_CASES = 1_000
 
 
-def read_runs_page(conn: Connection, provider: str | None, limit: int, before: int | None) -> tuple[Run, ...]:
+def read_runs_page(
+    conn: Connection, provider: str | None, limit: int, before: int | None
+) -> tuple[ReconciliationRun, ...]:
     """Return at most `limit` runs of a provider (None: of all), newest first. `before` is the last id of the previous
     page; None for the first page.
     """

@@ -74,7 +74,7 @@ _COLUMNS_NEVER_CHANGED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ReconciliationRun:
     """A reconciliation of one provider over a range of days. In the phase `theirs` it reads the provider's
     history, then in the phase `ours` the records of this console.
 
@@ -140,29 +140,29 @@ def open_run(
         return run.id
 
 
-def _find_run_of_days(conn: Connection, provider: str, from_day: date, to_day: date) -> Run | None:
+def _find_run_of_days(conn: Connection, provider: str, from_day: date, to_day: date) -> ReconciliationRun | None:
     days = {"first": from_day.isoformat(), "last": to_day.isoformat()}
     return next(iter(_select_runs(conn, _OPEN_RUN_OF_DAYS_QUERY, whose=provider, **days)), None)
 
 
-def find(conn: Connection, run_id: int) -> Run | None:
+def find(conn: Connection, run_id: int) -> ReconciliationRun | None:
     """Return a run by its id; None if there is none."""
     return next(iter(_select_runs(conn, _RUN_BY_ID_QUERY, of=run_id)), None)
 
 
-def list_unfinished_runs(conn: Connection, provider: str) -> tuple[Run, ...]:
+def list_unfinished_runs(conn: Connection, provider: str) -> tuple[ReconciliationRun, ...]:
     """Return the unfinished runs of a provider, oldest first."""
     return _select_runs(conn, _OPEN_RUNS_OF_PROVIDER_QUERY, whose=provider)
 
 
-def list_latest_runs(conn: Connection, provider: str | None, limit: int) -> tuple[Run, ...]:
+def list_latest_runs(conn: Connection, provider: str | None, limit: int) -> tuple[ReconciliationRun, ...]:
     """Return the last `limit` runs of a provider (None: of all), newest first."""
     if provider is None:
         return _select_runs(conn, _LATEST_RUNS_QUERY, most=limit)
     return _select_runs(conn, _LATEST_RUNS_OF_PROVIDER_QUERY, whose=provider, most=limit)
 
 
-def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> Run:
+def save_progress(conn: Connection, run: ReconciliationRun, now: datetime, **values: Any) -> ReconciliationRun:
     """Write the progress of a run and return the changed run. `values` may have the columns `state`, `phase`,
     `position`, `evidence_id`, `reason` and the counts (new totals).
 
@@ -236,18 +236,18 @@ def get_base_query() -> Select[Any]:
     return _RUNS_QUERY
 
 
-def select_runs(conn: Connection, query: Select[Any]) -> tuple[Run, ...]:
+def select_runs(conn: Connection, query: Select[Any]) -> tuple[ReconciliationRun, ...]:
     """Run a query that the caller has made from `get_base_query()` and return its runs."""
     return _select_runs(conn, query)
 
 
-def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[Run, ...]:
+def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[ReconciliationRun, ...]:
     return unreadable_rows.read_each(
         "reconciliations", conn.execute(query, values), lambda row: _make_run(row._asdict())
     )
 
 
-def _make_run(row: dict[str, Any]) -> Run:
+def _make_run(row: dict[str, Any]) -> ReconciliationRun:
     days = {name: date.fromisoformat(row[name]) for name in ("from_day", "to_day")}
     instants = {name: read_as_utc(row[name]) for name in ("begun_at", "changed_at", "ended_at")}
-    return Run(**{**row, **days, **instants})
+    return ReconciliationRun(**{**row, **days, **instants})

@@ -17,7 +17,7 @@ from console.domain.reports.refund_funnel import CountAndSum
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.operations import journal
 from console.store.reconciliation import runs
-from console.store.reconciliation.runs import Run
+from console.store.reconciliation.runs import ReconciliationRun
 from console.store.reports.time_to_truth import (
     has_more_operations,
     list_lapsed_operations,
@@ -204,7 +204,7 @@ def _make_record_query(kind: str, provider: str, ids: Collection[int]) -> Select
 # -- reconciliation
 
 
-def find_reconciliation(conn: Connection, provider: str, day: date) -> Run | None:
+def find_reconciliation(conn: Connection, provider: str, day: date) -> ReconciliationRun | None:
     """Return the newest complete run of the provider that compared this day; None if there is none."""
     query = runs.get_base_query().where(
         reconciliations.c.provider == provider,

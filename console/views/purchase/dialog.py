@@ -52,7 +52,7 @@ class PurchaseDialog(DialogFrame):
         content.setLayout(make_column(*above, self.form, gap=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._buy_check)
-        self._close_timer = CancelEnablingTimer(self, context)
+        self._cancel_timer = CancelEnablingTimer(self, context)
         self._update_act_button()
 
     @Slot()
@@ -80,7 +80,7 @@ class PurchaseDialog(DialogFrame):
         self.hint.show_text("")
         self.show_title(context.translate("dialog.purchase.asking_title"), self._format_subtitle())
         self.show_content(CallStepList(context, self._steps))
-        self._close_timer.start()
+        self._cancel_timer.start()
         context.run_acting_call(
             lambda services, request_id: services.credit_checks.purchase(request, report, request_id=request_id),
             self._show_purchase,
@@ -123,7 +123,7 @@ class PurchaseDialog(DialogFrame):
 
     def _show_final_content(self, title: str, content: QWidget, record: CreditCheck | Operation | None) -> None:
         translate = self._context.translate
-        self._close_timer.stop()
+        self._cancel_timer.stop()
         self._record = record
         act = translate("action.open_record") if record is not None else ""
         self.show_outcome(title, self._format_subtitle(), content, close=translate("action.close"), act=act)

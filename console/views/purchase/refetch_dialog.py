@@ -52,7 +52,7 @@ class RefetchDialog(DialogFrame):
             box.checkStateChanged.connect(self._update_act_button)
         self.show_content(self._make_form())
         self.act_button.clicked.connect(self._refetch_parts)
-        self._close_timer = CancelEnablingTimer(self, context)
+        self._cancel_timer = CancelEnablingTimer(self, context)
 
     def _make_form(self) -> QWidget:
         translate, record = self._context.translate, self._record
@@ -97,7 +97,7 @@ class RefetchDialog(DialogFrame):
             context.translate("dialog.refetch.asking_title"), context.translate("record.title", id=record.id)
         )
         self.show_content(CallStepList(context, self._steps))
-        self._close_timer.start()
+        self._cancel_timer.start()
         context.run_acting_call(
             lambda services, request_id: services.credit_checks.refetch(
                 record.id,
@@ -142,7 +142,7 @@ class RefetchDialog(DialogFrame):
 
     def _show_final_content(self, title: str, content: QWidget, *, offer_pdf: bool) -> None:
         translate = self._context.translate
-        self._close_timer.stop()
+        self._cancel_timer.stop()
         act = translate("action.open_pdf") if offer_pdf else ""
         self.show_outcome(
             title, translate("record.title", id=self._record.id), content, close=translate("action.close"), act=act

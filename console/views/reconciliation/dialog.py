@@ -94,8 +94,8 @@ class ReconcileDialog(DialogFrame):
             field.edit.textEdited.connect(self._check_days)  # type: ignore[union-attr]  # an Edit
         self.dry_run_box.checkStateChanged.connect(self._update_act_button)
         self.act_button.clicked.connect(self._begin_run)
-        self._close_timer = QTimer(self, singleShot=True, interval=_DIALOG_CLOSABLE_AFTER_MS)
-        self._close_timer.timeout.connect(self._allow_closing)
+        self._cancel_timer = QTimer(self, singleShot=True, interval=_DIALOG_CLOSABLE_AFTER_MS)
+        self._cancel_timer.timeout.connect(self._allow_closing)
 
     # -- form
 
@@ -177,7 +177,7 @@ class ReconcileDialog(DialogFrame):
             return
         (first, last), self._has_begun = days, True
         self.set_busy(context.translate("dialog.reconcile.busy"))
-        self._close_timer.start()
+        self._cancel_timer.start()
         label = context.translate(
             "dialog.reconcile.label", provider=get_provider_name(provider, context), days=format_period(first, last)
         )
@@ -202,7 +202,7 @@ class ReconcileDialog(DialogFrame):
             self.allow_closing(translate("action.close"), translate("reconcile.may_leave"))
 
     def _show_report(self, report: ReconcileReport) -> None:
-        self._close_timer.stop()
+        self._cancel_timer.stop()
         context, note = self._context, make_run_toast(self._context, report)
         counts = FactList(
             [
@@ -228,7 +228,7 @@ class ReconcileDialog(DialogFrame):
         self._context.navigate(ReconcileRoute(run))
 
     def _show_failure(self, failure: Failure) -> None:
-        self._close_timer.stop()
+        self._cancel_timer.stop()
         content = QWidget()
         bar = NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")
         content.setLayout(make_column(bar))

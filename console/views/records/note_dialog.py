@@ -97,4 +97,6 @@ class HandOverDialog(NoteDialog):
         return lambda services, request_id: services.recovery.hand_over(kind, id, words, request_id=request_id)
 
     def make_answer_toast(self, answer: bool) -> Toast:
+        """Return the toast after the hand-over. `answer` is True if the person's take was ended and the note stored,
+        False if the person had no take, so that nothing was written."""
         return make_give_back_toast(self.context, was_taken=answer)

@@ -49,8 +49,8 @@ class _DecisionDialog(DialogFrame):
         )
         bind_button_to_worker(context, self.act_button)
         self._context, self._view = context, view
-        self._close_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
-        self._close_timer.timeout.connect(self._allow_closing)
+        self._cancel_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
+        self._cancel_timer.timeout.connect(self._allow_closing)
         self.show_content(self._make_content())
         self.act_button.clicked.connect(self._send_decision)
         self._update_act_button()
@@ -88,7 +88,7 @@ class _DecisionDialog(DialogFrame):
         context, id = self._context, self._view.record.id
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
-        self._close_timer.start()
+        self._cancel_timer.start()
         context.run_acting_call(
             call,
             self._show_decision,
@@ -137,7 +137,7 @@ class _DecisionDialog(DialogFrame):
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
         translate = self._context.translate
-        self._close_timer.stop()
+        self._cancel_timer.stop()
         act = translate("action.open_refund")
         self.show_outcome(
             title,

@@ -67,8 +67,8 @@ class RefundDialog(DialogFrame):
         self.act_button.clicked.connect(self._show_review_or_send_request)
         self.act_button.show_key("Ctrl+Enter")
         self.too_early_words = context.translate("dialog.too_early")
-        self._close_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
-        self._close_timer.timeout.connect(self._allow_closing)
+        self._cancel_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
+        self._cancel_timer.timeout.connect(self._allow_closing)
         self._update_act_button()
         if self.is_answer_old and not self._find_refusal_reason() and not context.find_disabled_reason("probe"):
             QTimer.singleShot(0, self, self._probe_payment)  # it costs nothing, and the form needs a fresh answer
@@ -259,7 +259,7 @@ class RefundDialog(DialogFrame):
         context, request, self._is_sent = self._context, self.form.make_request(), True
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
-        self._close_timer.start()
+        self._cancel_timer.start()
         context.run_acting_call(
             lambda services, request_id: services.refunds.request(request, request_id=request_id),
             self._show_request,
@@ -308,7 +308,7 @@ class RefundDialog(DialogFrame):
 
     def _show_final_content(self, title: str, content: QWidget, act: str = "") -> None:
         translate = self._context.translate
-        self._close_timer.stop()
+        self._cancel_timer.stop()
         subtitle = _format_dialog_subtitle(self._context, self.plan)
         self.show_outcome(
             title,

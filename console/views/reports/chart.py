@@ -214,7 +214,8 @@ def _draw_centred_text(painter: QPainter, text: str, room: QRectF, baseline: flo
 
 def _draw_marked_range_bands(painter: QPainter, strip: BarStrip, area: QRectF, place_width: float) -> None:
     """Draw the marked ranges of a strip behind its bars. Each range has an icon above it and a thick line below
-    the axis, so that it stays visible behind the bars."""
+    the axis, so that it stays visible behind the bars. `area` is the rectangle of the bars; `place_width` is the
+    width in px that it has for each bar."""
     look = current_appearance()
     side, colour = look.icon_px(_BAND_ICON_PX), look.colour(MARKED_RANGE_STYLE.tone)
     top = area.top() - look.line_height("small") - 4 - side

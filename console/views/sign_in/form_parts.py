@@ -53,8 +53,9 @@ class PasswordForm(QWidget):
         self._inputs: list[QWidget] = [self.password.line_edit, self.password.visibility_button]
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
-    def reset_input(self) -> None:
-        """Give the focus to the first empty field. Implemented by the subclass."""
+    def focus_first_input(self) -> None:
+        """Give the focus to the input with which the person continues: usually a field, or the button if the form
+        needs no password. Implemented by the subclass."""
 
     @abstractmethod
     def _read_input(self) -> object:
@@ -77,7 +78,7 @@ class PasswordForm(QWidget):
             return
         values = self._read_input()
         if values is None:
-            self.reset_input()
+            self.focus_first_input()
             return
         self.password.hide_password()
         self._set_enabled(False)

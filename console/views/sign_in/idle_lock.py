@@ -122,7 +122,7 @@ class IdleLock(QObject):
         cover = PrivacyCover(context, self._form)
         cover.language_requested.connect(context.change_language)
         self._frame.window_cover.show_cover(cover)
-        self._form.reset_input()
+        self._form.focus_first_input()
 
     @Slot()
     def _rebuild_form(self) -> None:

@@ -96,7 +96,7 @@ class SignInFlow(QObject):
         cover.language_requested.connect(self._switch_language)
         self._show_sign_in_problem(form)
         self._frame.window_cover.show_cover(cover)
-        form.reset_input()
+        form.focus_first_input()
 
     def _show_form_without_keyring(self, failure: Failure) -> None:
         self._failure = failure

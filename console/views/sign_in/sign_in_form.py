@@ -80,7 +80,7 @@ class SignInForm(PasswordForm):
         ):
             QWidget.setTabOrder(widget, next_widget)
 
-    def reset_input(self) -> None:
+    def focus_first_input(self) -> None:
         first_empty = self.user.edit if not self.user.text() else self.password.line_edit
         first_empty.setFocus(Qt.FocusReason.OtherFocusReason)
 

@@ -44,9 +44,9 @@ class UnlockForm(PasswordForm):
         self.other_person_link = LinkButton(translate("lock.other"))
         self.other_person_link.clicked.connect(self.other_requested)
         self._inputs += [self.person, self.other_person_link]
-        self._build_layout(locked_since, has_several=bool(persons))
+        self._build_layout(locked_since, can_choose_person=bool(persons))
 
-    def _build_layout(self, since: datetime, *, has_several: bool) -> None:
+    def _build_layout(self, since: datetime, *, can_choose_person: bool) -> None:
         translate, name = self._context.translate, self._context.operator or self._context.translate("person.nobody")
         since_words = TextLabel(translate("lock.since", at=since), "small", "muted", wrap=True)
         head = make_column(TextLabel(translate("lock.title"), "title"), since_words, gap=2)
@@ -65,7 +65,12 @@ class UnlockForm(PasswordForm):
         input_field = self.password if self.needs_password else no_password_words
         self.setLayout(
             make_column(
-                head, self._notices, person_choice if has_several else person_name, input_field, action_area, gap=16
+                head,
+                self._notices,
+                person_choice if can_choose_person else person_name,
+                input_field,
+                action_area,
+                gap=16,
             )
         )
         if not self.needs_password:
@@ -73,11 +78,11 @@ class UnlockForm(PasswordForm):
             self.password.hide()
             self.other_person_link.setParent(self)
             self.other_person_link.hide()
-        if not has_several:
+        if not can_choose_person:
             self.person.setParent(self)
             self.person.hide()
 
-    def reset_input(self) -> None:
+    def focus_first_input(self) -> None:
         first_widget = self.password.line_edit if self.needs_password else self.button
         first_widget.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -100,4 +105,4 @@ class UnlockForm(PasswordForm):
                 translate("lock.unknown"), self._context.format_failure(failure), "bad", "square_bang"
             )
         self._enable_again(is_wrong=failure is None)
-        self.reset_input()
+        self.focus_first_input()

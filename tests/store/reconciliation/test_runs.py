@@ -11,7 +11,7 @@ from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.reconciliation import runs as reconciliations
-from console.store.reconciliation.runs import Run
+from console.store.reconciliation.runs import ReconciliationRun
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
 from tests.support.places import PERSON
@@ -21,14 +21,14 @@ LATER = NOW + timedelta(minutes=5)
 
 
 class Begin(Protocol):
-    def __call__(self, provider: str = "paypay", to: date = TO) -> Run: ...
+    def __call__(self, provider: str = "paypay", to: date = TO) -> ReconciliationRun: ...
 
 
 @pytest.fixture
 def begun(own_rows: Connection, me: str) -> Begin:
     """Begins one, or gives the one that is under way."""
 
-    def begin(provider: str = "paypay", to: date = TO) -> Run:
+    def begin(provider: str = "paypay", to: date = TO) -> ReconciliationRun:
         run = reconciliations.find(own_rows, reconciliations.open_run(own_rows, provider, FROM, to, me, NOW))
         assert run is not None
         return run

@@ -26,7 +26,7 @@ def sign_in(bot: QtBot, user: str = "", *, can_keep: bool = True, fixed: bool = 
     with bot.waitExposed(form):
         form.show()
     form.activateWindow()
-    form.reset_input()
+    form.focus_first_input()
     return form
 
 
@@ -36,7 +36,7 @@ def unlock(bot: QtBot, *, asks: bool, persons: tuple[Person, ...] = ()) -> Unloc
     with bot.waitExposed(form):
         form.show()
     form.activateWindow()
-    form.reset_input()
+    form.focus_first_input()
     return form
 
 
