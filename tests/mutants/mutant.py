@@ -41,7 +41,7 @@ BEFORE_COMMIT = (
         GUARDED,
         "            subject = operation.claim(tx, operation_id)\n",
         "            subject = operation.claim(tx, operation_id)\n"
-        "            self._early = operation.call(subject) if operation.effect else None\n",
+        "            self._early = operation.call(subject) if operation.has_effect else None\n",
     ),
     Change(
         GUARDED,

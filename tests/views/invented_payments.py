@@ -96,7 +96,7 @@ def view(record: Refund | None = None, *against: RiskSignal, **other: Any) -> Re
     made = RefundDetails(
         requested, explain_refund(requested, NOW), payment(), ORDER, sides(),
         replace(STRIP, waiting=8_500, refundable=3_500), against,
-        (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=sides(),
+        (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=sides(), needed_checkers=requested.checkers_needed,
     )  # fmt: skip
     return replace(made, **other)
 

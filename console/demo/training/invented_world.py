@@ -36,8 +36,8 @@ _NOON = time(12)
 
 class SandboxWorld:
     """The invented payers, shop and colleagues of a training (protocol `InventedWorld`). They act through the
-    services of `console` and the simulated providers of `control`. `merged` are pairs of a merged corporation
-    and its successor, used one after another.
+    services of `console` and the simulated providers of `control`. `merged_companies` are pairs of a
+    merged corporation and its successor, used one after another.
     """
 
     def __init__(

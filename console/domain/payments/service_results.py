@@ -165,7 +165,8 @@ class RefundDetails:
 
     `against` are the risk signals, `checks` the checked rules of refunds. `changed` has the fields of the payment
     that have changed since the maker saw the payment: field → (value at that time, value now). `version_at_request`
-    is the payment's version at that time; None if it isn't known.
+    is the payment's version at that time; None if it isn't known. `needed_checkers` is the number of approvals that
+    the refund needs by the limits of now.
     """
 
     record: Refund
@@ -185,6 +186,7 @@ class RefundDetails:
     awaiting: str | None = None
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
+    needed_checkers: int = 1
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     payment_sides: tuple[ComparedSide, ...] = ()
     corporation: "CorporationFacts | None" = None

@@ -9,7 +9,7 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 
 class TransportFailure(Exception):
     """A call without a complete answer. `kind` is the outcome class for a call that costs money, `reason` a stable
-    code; `sent` tells if the request can have reached the provider.
+    code; `sending_certainty`, stored as `sent`, tells if the request can have reached the provider.
 
     `status` is the HTTP status if the headers of an answer were received, otherwise None. It has no influence on
     `kind`.

@@ -44,9 +44,9 @@ from console.store.records import evidence
 from console.store.refunds import approvals
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
-PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME = "purchase", "purchase.late"
-"""Names in the evidence of a provider's answer to a purchase: one that settled the credit check, and one that came
-after the credit check was decided."""
+PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME, RESTORE_CALL_NAME = "purchase", "purchase.late", "restore"
+"""Names in the evidence of a provider's answer: to a purchase, one that settled the credit check; one that came after
+the credit check was decided; and the detail by which a credit check that the database had lost is restored."""
 RENEWAL_CALL_NAME = "renewal"
 """Name in the evidence of the read at the provider before a renewal."""
 _ANSWER_MISMATCH_REASONS = ("other_number", "bad_id")
@@ -101,7 +101,8 @@ def store_answer_about_operation(
     context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[object]
 ) -> None:
     """Store the answer by which a renewal learns whether the earlier credit check has expired, as evidence of the
-    purchase of that credit check (`record`).
+    purchase of that credit check (`record`). If another application made that purchase, the evidence belongs to no
+    operation of this program.
 
     It isn't evidence of the credit check itself, because the triggers of a server let an account change the dates of
     a credit check about which it has an answer.
@@ -345,10 +346,14 @@ def _contradict_other_owners(
 
 def _is_id_decided(tx: Transaction, record: CreditCheck) -> bool:
     """True if a probe or a person gave the credit check its provider's id: no answer to its own purchase contained an
-    id. False for a credit check that this program has not bought."""
+    id. False for a credit check that this program has not bought, and for one that the database had lost and that was
+    restored with the id in the answer that a desk has of its purchase."""
     if record.operation_id is None:
         return False
-    sources = tuple(map(_make_evidence_source, (PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME)))
+    call_names = [PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME]
+    if not evidence.has_proof(tx.conn, record.operation_id):  # a person who restores it names the id
+        call_names.append(RESTORE_CALL_NAME)
+    sources = tuple(map(_make_evidence_source, call_names))
     return not evidence.has_answer_of_class(tx.conn, record.operation_id, sources, OutcomeClass.SUCCEEDED)
 
 

@@ -192,7 +192,8 @@ class _PurchaseAttempt:
 
     def prepare(self) -> None:
         """Before the operation begins, raise an error if this database may not buy, if AlarmBox is not configured, or
-        if a renewal is requested and the earlier credit check has not expired. Nothing is written."""
+        if a renewal is requested and the earlier credit check has not expired. Only the provider's answer before a
+        renewal is stored."""
         database_fitness.require_safe_settings(self._context, CREDIT_CHECK_PROVIDER)
         adapter = self._adapter_source.get_adapter()
         if self._request.renew:

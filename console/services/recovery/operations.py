@@ -220,11 +220,11 @@ class OperationRecovery:
         outcome = self._reader().read_detail(provider_id)
         report = outcome.found
         placeholder = _make_operation(entry)
-        is_answered = outcome.kind is OutcomeClass.SUCCEEDED and report is not None
-        context.write(lambda tx: self._store_reading(tx, intent, outcome, is_answered=is_answered))
-        if report is None or not is_answered:
+        if report is None or outcome.kind is not OutcomeClass.SUCCEEDED:
+            context.write(lambda tx: self._store_refused_reading(tx, intent, outcome, is_answered=False))
             raise make_unconfirmed_error(placeholder, outcome, deciding=proof is not None)
         if report.corporation_number != intent.corporation_number:
+            context.write(lambda tx: self._store_refused_reading(tx, intent, outcome))
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH, {"record": placeholder, "reason": MismatchReason.OTHER_NUMBER}
             )
@@ -241,7 +241,11 @@ class OperationRecovery:
                 evidence.add_proof(tx.conn, subject, intent.operation_id, operator, proof, context.now())
             return record_id
 
-        record_id = context.write(insert_credit_check_and_proof)
+        try:
+            record_id = context.write(insert_credit_check_and_proof)
+        except ConsoleError:
+            context.write(lambda tx: self._store_refused_reading(tx, intent, outcome))
+            raise
         context.spool.mark_ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
         context.spool.mark_delivered(intent.operation_id)
         with context.database.read() as conn:
@@ -250,13 +254,14 @@ class OperationRecovery:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})
         return record
 
-    def _store_reading(
-        self, tx: Transaction, intent: Intent, outcome: Outcome[CheckReport], *, is_answered: bool
+    def _store_refused_reading(
+        self, tx: Transaction, intent: Intent, outcome: Outcome[CheckReport], *, is_answered: bool = True
     ) -> None:
-        """Store the provider's answer as evidence of the lost operation, in a transaction of its own, because the
-        restore may still be refused."""
+        """Store the provider's answer as evidence of the lost operation, because its restore is refused, so that no
+        credit check gets the answer. `is_answered` is False if the answer has no report."""
         context, subject = self._context, (OPERATION_KIND, None)
-        source, operator = f"{CREDIT_CHECK_PROVIDER}.restore", context.make_holder().operator
+        source = f"{CREDIT_CHECK_PROVIDER}.{outcomes.RESTORE_CALL_NAME}"
+        operator = context.make_holder().operator
         evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, context.now())
         if not is_answered:
             context.record_audit(
@@ -291,7 +296,7 @@ class OperationRecovery:
         record = credit_checks.find(tx.conn, record_id)
         # the new journal row names the operator of this restore; the audit entry names the first operator and desk
         if record is not None:
-            outcomes.store_answer_evidence(context, tx, record, "restore", outcome)
+            outcomes.store_answer_evidence(context, tx, record, outcomes.RESTORE_CALL_NAME, outcome)
             journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, outcome, context.now())
             context.record_audit(
                 tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind=OPERATION_KIND, reason=outcome.reason[:64]

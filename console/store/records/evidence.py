@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome, OutcomeClass
 
 LONGEST_BODY_CHARACTERS = 20_000
+PERSON_SOURCE = "person"
+"""Source of evidence that a person handed in."""
 _ROWS_PER_PAGE = 100
 _INSERT_EVIDENCE_STATEMENT = insert(evidence)
 
@@ -59,6 +61,12 @@ def has_answer(conn: Connection, operation_id: str, source: str, outcome: "Outco
     )
 
 
+def has_proof(conn: Connection, operation_id: str) -> bool:
+    """True if evidence that a person handed in is stored for the operation."""
+    query = select(evidence.c.id).where(evidence.c.operation_id == operation_id, evidence.c.source == PERSON_SOURCE)
+    return conn.execute(query.limit(1)).first() is not None
+
+
 def has_answer_of_class(
     conn: Connection, operation_id: str, sources: Collection[str], outcome_class: "OutcomeClass"
 ) -> bool:
@@ -95,7 +103,7 @@ def add_proof(
         summary = f" {text[:200]}" if parse_reason(text[:200]) else text[:200]
     else:
         summary = proof.reason.format_summary()
-    return _insert_evidence(conn, subject, operation_id, "person", actor, digest, summary, text, now)
+    return _insert_evidence(conn, subject, operation_id, PERSON_SOURCE, actor, digest, summary, text, now)
 
 
 def _insert_evidence(

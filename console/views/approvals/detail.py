@@ -450,7 +450,7 @@ class ApprovalView(QScrollArea):
         """Return the last panel of the request, which says what happens after the approval."""
         context, record = self._context, view.record
         provider = case_words.get_provider_name(view.payment.provider, context)
-        if len(record.checkers) + 1 < record.checkers_needed:
+        if len(record.checkers) + 1 < view.needed_checkers:
             words = context.translate("approvals.after_first")
         elif record.sends_after is not None and record.sends_after > context.now():
             words = context.translate("approvals.after_cooling_off", at=record.sends_after, provider=provider)

@@ -161,7 +161,7 @@ class ApproveDialog(_DecisionDialog):
     name = "approve"
 
     def _make_content(self) -> QWidget:
-        translate, record = self._context.translate, self._view.record
+        translate = self._context.translate
         self.needs_password = self._context.settings.sign_in.is_server
         self.password = PasswordField(
             translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
@@ -172,7 +172,7 @@ class ApproveDialog(_DecisionDialog):
             self._context, order.merch_txn_id if order else self._view.payment.merchant_payment_id
         )
         self.order_number_check.changed.connect(self._update_act_button)
-        self.needs_order_number = record.checkers_needed > 1
+        self.needs_order_number = self._view.needed_checkers > 1
         final = NotificationBar(
             translate("dialog.approve.final_lead"),
             translate(self._get_next_step_wording_key()),
@@ -197,7 +197,7 @@ class ApproveDialog(_DecisionDialog):
 
     def _get_next_step_wording_key(self) -> str:
         record, now = self._view.record, self._context.now()
-        if len(record.checkers) + 1 < record.checkers_needed:
+        if len(record.checkers) + 1 < self._view.needed_checkers:
             return "dialog.approve.then_second"
         if record.sends_after is not None and record.sends_after > now:
             return "dialog.approve.then_waits"
@@ -207,7 +207,7 @@ class ApproveDialog(_DecisionDialog):
         translate, view = self._context.translate, self._view
         record, money = view.record, view.money
         facts = FactList()
-        approvals, needed_approvals = len(record.checkers), record.checkers_needed
+        approvals, needed_approvals = len(record.checkers), view.needed_checkers
         if approvals + 1 >= needed_approvals:
             words = [translate(f"state.refund.{state}") for state in ("requested", "approved")]
             facts.add_fact(

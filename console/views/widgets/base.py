@@ -41,8 +41,8 @@ class PaintedWidget(QWidget):
 
 
 class Surface(QFrame):
-    """An area of the page with a border line of 1 px at one edge, at all edges or at none. With `raised`, the area
-    has the second background colour."""
+    """An area of the page with a border line of 1 px at one edge, at all edges or at none. With `is_raised`, the
+    area has the second background colour."""
 
     def __init__(self, parent: QWidget | None = None, *, is_raised: bool = False, edge: BorderEdge = "none") -> None:
         super().__init__(parent)

@@ -33,6 +33,7 @@ def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
         yield made
 
 
+@pytest.mark.usefixtures("moved_server_clock")
 def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """Payments to be polled, to be expired and to be refunded, and a day to be compared: one alert, not one each;
     calls by the back-off; afterwards each is where it belongs, and the alert is resolved.

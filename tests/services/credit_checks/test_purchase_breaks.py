@@ -302,6 +302,27 @@ def test_a_restored_claim_is_nothing_to_deliver(
     assert console._context.spool.list_undelivered_entries(console._context.database_id) == ()
 
 
+@pytest.mark.parametrize("is_decided", [False, True])
+def test_another_client_may_get_the_id_of_a_restored_claim(
+    console: Console, vendor: LedgerVendor, place: Place, is_decided: bool
+) -> None:
+    """The desk has the id from the answer to its own purchase, so nobody is asked to look; a person may be wrong."""
+    lost = buy(console)
+    delete(place, lost)
+    place.unguard("evidence")
+    place.sql("DELETE FROM evidence")
+    operation = lost.operation_id or ""
+    if is_decided:
+        console.recovery.resolve("operation", operation, "success", "seen on their screen", lost.credit_check_id)
+    else:
+        console.recovery.probe("operation", operation)
+    vendor.charges.clear()  # one check may serve two clients
+    second = buy(console, client="2")
+    assert second.credit_check_id == lost.credit_check_id
+    cases = [alert.rule_id for alert in console.alerts.list_alerts() if alert.resolved_at is None]
+    assert ("contradicted" in cases) is is_decided
+
+
 # A process that goes away
 
 

@@ -144,7 +144,7 @@ def test_an_answer_waits_for_a_decision_about_its_id(
     def write_after_answer(*given: Any) -> None:
         if current_thread() is not main_thread():
             decides.set()
-            assert answers.wait(20)
+            assert answers.wait(120)
         write(*given)
 
     def decide() -> None:
@@ -153,7 +153,7 @@ def test_an_answer_waits_for_a_decision_about_its_id(
                 lambda: other.recovery.resolve("credit-check", decided.id, "success", "seen on their page", 1)
             )
         )
-        assert decides.wait(20)
+        assert decides.wait(120)
 
     with (
         place.desk(listing, hand_clock) as console,
@@ -166,7 +166,7 @@ def test_an_answer_waits_for_a_decision_about_its_id(
         listing.during = decide
         own = buy(console, "1")
         answers.set()
-        if futures[0].exception(20) is None:
+        if futures[0].exception(120) is None:
             assert_contradicted(console, decided, own)
         else:  # on a cluster the decision may be the later one
             assert (place.engine, read_owners(console, 1)) == ("galera", ["1"])

@@ -110,6 +110,7 @@ def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -
     lower_limit(desk, name, 3_000)
     assert desk.now(refund).checkers_needed == 1
     lower_limit(desk, name, 2_999)
+    assert desk.refunds.read_refund(refund.id).needed_checkers == 2
     half = desk.approve(refund, "lead-b")
     assert (half.state.value, half.checkers) == ("requested", ("lead-b",))
     told = explain_refund(half, desk.context.now())
