@@ -163,7 +163,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/recovery/operations.py",
-                "context.write(lambda tx: self._store_reading(tx, intent, outcome, is_answered=is_answered))",
+                "evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, context.now())",
                 "None",
             ),
         ),

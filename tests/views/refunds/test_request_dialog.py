@@ -165,11 +165,11 @@ def test_two_alike_are_told_apart_by_their_orders(parent: QWidget, qtbot: QtBot)
     """Order, company, amount, time and payer stand in the form and in the review; no order is told, too."""
     at_order, without = (open_dialog(parent, qtbot, made)[0] for made in (plan(), plan(order=None)))
     rest = " · 2 0104 0190 7731 · PayPay · paid ¥12,000 at 2026-11-20 15:04:05 JST by ****1234"
-    assert f"order A-10442{rest}" in shown_texts(at_order)
-    assert f"order –{rest}" in shown_texts(without)
+    assert f"Order A-10442{rest}" in shown_texts(at_order)
+    assert f"Order –{rest}" in shown_texts(without)
     qtbot.waitUntil(at_order.act_button.isEnabled)
     at_order.act_button.click()
-    assert f"order A-10442{rest}" in shown_texts(at_order)
+    assert f"Order A-10442{rest}" in shown_texts(at_order)
 
 
 def shown_texts(dialog: RefundDialog) -> list[str]:
