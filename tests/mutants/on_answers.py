@@ -163,8 +163,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/recovery/operations.py",
-                "evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, context.now())",
-                "None",
+                "evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, ",
+                "str(",
             ),
         ),
         (
