@@ -65,10 +65,10 @@ class CreditCheckService:
         context: ServiceContext,
         checks: purchase.CreditCheckPurchaseService,
         check_prober: CreditCheckProber,
-        views: CreditCheckDetailsReader,
+        details_reader: CreditCheckDetailsReader,
         request_ids: RequestIdService,
     ) -> None:
-        self._checks, self._check_prober, self._views = checks, check_prober, views
+        self._checks, self._check_prober, self._details_reader = checks, check_prober, details_reader
         self._context, self._request_ids = context, request_ids
 
     def make_plan(self, number: str) -> PurchasePlan:
@@ -126,13 +126,13 @@ class CreditCheckService:
 
     def read_credit_check(self, id: int) -> CreditCheckDetails:
         """Return one credit check with the data that its screen shows. Raises not_found, not_allowed."""
-        return self._views.read_credit_check(id)
+        return self._details_reader.read_credit_check(id)
 
     def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
         """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises not_found,
         documents_unreachable, not_allowed.
         """
-        return self._views.read_pdf(id, sha256)
+        return self._details_reader.read_pdf(id, sha256)
 
 
 class ServiceBuilder:

@@ -111,8 +111,10 @@ def _is_in_snapshot(
     snapshot_versions: dict[tuple[str, int], RecordSummary],
 ) -> bool:
     """True if the listener's snapshot contained the record as in `change` (except `since`), or a newer version.
-    `snapshot_version` is the record in the snapshot (None: it isn't there), which the caller has removed from
-    `snapshot_versions`; if the result is True, put it back.
+
+    The caller has removed the record from `snapshot_versions` and passes it as `snapshot_version` (None: the
+    snapshot doesn't contain it). If the result is True, this function puts it into `snapshot_versions` again. The
+    result is False if `change` or `snapshot_version` has no version.
     """
     if snapshot_version is None or change.version is None or snapshot_version.version is None:
         return False

@@ -131,8 +131,9 @@ class OwnRequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """A stored desk request, in the list of the requests of one person. `result` is the answer of an ended request
-    as JSON; None if the request has not ended, or if its answer is too long for a list."""
+    """A stored desk request, in the list of the requests of one person. `at` is the instant at which the database
+    server stored the request. `result` is the answer of an ended request as JSON; None if the request has not ended,
+    or if its answer is too long for a list."""
 
     id: str
     at: datetime
@@ -145,7 +146,8 @@ class StoredRequest:
 
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
-    """One of a person's own desk requests. If it has ended, `value` is the stored answer or `error` the error that
+    """One of a person's own desk requests. `at` is the instant at which the database server stored it. If it has
+    ended, `value` is the stored answer or `error` the error that
     the command raised; both are None if the answer is too long for a list or unreadable here. `is_unanswered`: this
     desk sent the request and never got the answer, because its process has ended or has stopped waiting.
     """

@@ -30,8 +30,9 @@ LinkTargetKind = Literal["record", "operation", "corporation", "queue", "inciden
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The target of a link: a record of `kind` with the id `value`, an operation, a corporation number, a queue, an
-    incident, a saved view or a screen. Only a record has a `kind`; otherwise it is "".
+    """What a link names: `place` is the kind of the target (record, operation, corporation, queue, incident, view or
+    screen), `value` its id, corporation number or name. `kind` is the record kind of a record, such as "payment"; ""
+    for every other target.
     """
 
     place: LinkTargetKind

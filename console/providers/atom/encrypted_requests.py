@@ -110,7 +110,7 @@ class AtomRequestSender:
         origin, path = self._addresses[call]
         try:
             encrypted_text = encrypt_text(text, derive_key(merchant.request_key, merchant.request_salt))
-            answer_judge = make_atom_converter(
+            convert_answer = make_atom_converter(
                 call, derive_key(merchant.response_key, merchant.response_salt), read_content
             )
             body = urlencode({"merchId": merchant.merch_id, "encData": encrypted_text}).encode()
@@ -120,7 +120,7 @@ class AtomRequestSender:
             self._transports[origin],
             self._gate,
             SingleRequest("POST", path, READ_TIMEOUT_SECONDS, CALL_BUDGET_SECONDS, body=body, has_effect=has_effect),
-            answer_judge,
+            convert_answer,
             headers=_REQUEST_HEADERS,
             secrets=merchant.secrets,
             hidden_fields=_FIELDS_HIDDEN_IN_LOG,

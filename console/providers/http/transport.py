@@ -152,11 +152,11 @@ class HttpTransport:
 
 def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) -> HttpAnswer:
     """Read the complete body of an answer, and return the answer with it. Raises AnswerTooLarge for a body of more
-    than `limit` bytes. Raises TimeoutError if the guard shut the socket down and the answer doesn't state the length
-    of its body, because the body may be incomplete.
+    than `limit` bytes. Raises TimeoutError if the guard shut the socket down and the answer doesn't show where its
+    body ends (by its length or by chunks), because the body may be incomplete.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
-    has_length = response.raw.chunked or response.raw.length_remaining is not None
+    has_known_end = response.raw.chunked or response.raw.length_remaining is not None
     chunks: list[bytes] = []
     digest = hashlib.sha256()
     size = 0
@@ -166,7 +166,7 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) ->
             raise AnswerTooLarge
         digest.update(chunk)
         chunks.append(chunk)
-    if socket_guard.has_shut_down_socket and not has_length:
+    if socket_guard.has_shut_down_socket and not has_known_end:
         raise TimeoutError("the call was cut while the body was read")
     return HttpAnswer(response.status_code, headers, b"".join(chunks), digest.hexdigest())
 

@@ -56,14 +56,14 @@ class LockWatch:
 
 class _ServerNode:
     """One node of the database server, on which the lock watch ends sessions that block others. A pass is one call
-    of `end_blocking_sessions`. `_detected_at` maps the id of each prepared transaction to the time (monotonic
+    of `end_blocking_sessions`. `_detection_times` maps the id of each prepared transaction to the time (monotonic
     seconds) at which a pass first found it. `_last_pass_at` is the time of the last pass that found a prepared
     transaction which blocked other sessions.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._detected_at: dict[str, float] = {}
+        self._detection_times: dict[str, float] = {}
         self._last_pass_at = float("-inf")
 
     def end_blocking_sessions(self, now: float) -> list[EndedSession]:
@@ -81,14 +81,15 @@ class _ServerNode:
                 if blocking_session.reason == lock_holders.PREPARED_TRANSACTION_REASON:
                     ids = lock_holders.list_prepared_transactions(conn)
                     known_transactions = (
-                        self._detected_at
+                        self._detection_times
                         if now - self._last_pass_at <= FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS
                         else {}
                     )
-                    self._detected_at, self._last_pass_at = {id: known_transactions.get(id, now) for id in ids}, now
+                    self._detection_times = {id: known_transactions.get(id, now) for id in ids}
+                    self._last_pass_at = now
                     old = [
                         id
-                        for id, since in self._detected_at.items()
+                        for id, since in self._detection_times.items()
                         if now - since >= lock_holders.MAX_BLOCKING_SECONDS
                     ]
                     ended_sessions += [

@@ -208,7 +208,8 @@ def read_adoption_state(database: Database, table: LegacyTable) -> str:
 
 
 def read_stored_time_zone(database: Database) -> str | None:
-    """Return the time zone with which an adoption began; None if none has begun."""
+    """Return the name of the time zone (such as Asia/Tokyo) of the table's times, which the first run of an adoption
+    has stored; None if none is stored, or if the database can't be read or lacks this program's tables."""
     try:
         return migrate.read_meta_and_schema(database).get(adopt_table.TIME_ZONE_COLUMN)
     except ConsoleError:

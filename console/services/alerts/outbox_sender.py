@@ -45,10 +45,11 @@ class OutboxSender:
         self._publisher: AlertPublisher | None = None
 
     def send_due_events(self) -> int:
-        """Send the due events. Return the number of accepted events. Without a configured publisher the events stay
-        in the outbox, and no alert is raised.
+        """Send the due events. Return how many events the publisher accepted. If no publisher is configured, do
+        nothing and return 0: the events stay in the outbox, and no alert about their age is raised.
 
-        Raises bad_profile if the publisher's settings are incomplete, and not_allowed.
+        Raises not_allowed if the acting person may not run due tasks, and bad_profile if a setting of the publisher
+        is missing or invalid.
         """
         self._context.require_right("due_tasks")
         if not self._context.settings.alerts.publisher_kind:

@@ -57,7 +57,7 @@ class UnmatchedNoticeReader:
     ) -> UnmatchedNoticePage:
         """Return one page of the queue of unmatched notices, the oldest notice first. `after` is the cursor of the
         next page in the previous page. With `with_candidates`, also read our records with the amount and the
-        day of each notice. Raises usage for an unknown cursor, not_allowed.
+        day of each notice. Raises usage for an unknown cursor, not_allowed if the acting person may not read.
         """
         limit = max(1, min(limit, MAX_COUNTED_NOTICES))
         last_id = parse_cursor(after)

@@ -23,8 +23,8 @@ _current_request_wait: ContextVar[RequestWait | None] = ContextVar("request_wait
 
 @contextmanager
 def report_request_state_to(wait: RequestWait) -> Iterator[None]:
-    """Context manager: until the end of the block, the desk requests that this thread stores write their state to
-    `wait`."""
+    """Context manager: until the end of the block, this thread writes the state of each desk request for which it
+    waits into `wait`. At the end, it sets `wait.is_over`."""
     token = _current_request_wait.set(wait)
     try:
         yield

@@ -64,7 +64,7 @@ class OperationRecovery:
         reader: Callable[[], CreditCheckReader],
         recoveries: Mapping[str, RecordRecovery],
         forgotten: LostRefundProber,
-        started_payments: LostPaymentRestorer,
+        lost_payment_restorer: LostPaymentRestorer,
     ) -> None:
         self._context = context
         self._recovery = recovery
@@ -72,7 +72,7 @@ class OperationRecovery:
         self._reader = reader
         self._recoveries = recoveries
         self._spooled_refunds = forgotten
-        self._started_payments = started_payments
+        self._lost_payment_restorer = lost_payment_restorer
 
     def read_details(self, operation_id: str) -> OperationDetails:
         """Return an operation with its timeline and evidence, for its screen. Raises not_found, and not_allowed if
@@ -116,7 +116,7 @@ class OperationRecovery:
         if operation.state is OperationState.FAILED:
             return operation
         if entry is not None and _is_payment_start(operation):
-            return self._started_payments.probe(entry, operation)
+            return self._lost_payment_restorer.probe(entry, operation)
         if entry is not None and entry.intent.payment_id is not None:
             self._spooled_refunds.probe(entry, operation)
             return self._find_operation(operation.id)
@@ -164,7 +164,7 @@ class OperationRecovery:
         is_start = _is_payment_start(operation)
         if target_state == "completed":
             if is_start:
-                self._started_payments.probe(entry, operation)
+                self._lost_payment_restorer.probe(entry, operation)
             elif not self._spooled_refunds.probe(entry, operation):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
@@ -307,8 +307,12 @@ class OperationRecovery:
 
     def _record_no_effect_decision(self, operation: Operation, proof: PersonProof, person: str) -> ResolveResult:
         """Record a person's decision, with the evidence `proof`, that the operation had no effect at the provider.
-        After the second person's decision, mark the operation's entry in this desk's spool as ended; it then no
-        longer stops other operations. Return the operation.
+
+        The first person's decision is stored as a proposal; return the unchanged operation then, with `awaiting`
+        "second_person". The second person's decision settles the operation and marks its entry in this desk's spool
+        as ended, so that the entry no longer stops other operations; return the settled operation then. Raises
+        same_person if the proposer decides again, not_allowed if the second person lacks the right resolve_second or
+        has not typed the password again.
         """
         context = self._context
         if context.write(lambda tx: self._write_decision(tx, operation, proof, person)):

@@ -24,7 +24,7 @@ except ImportError:  # Windows: a database has a single desk there, and the busy
     fcntl = None  # type: ignore[assignment]  # the module doesn't exist on Windows
 
 _LONGEST_WAIT_SECONDS = 5.0
-_LONGEST_PAUSE_SECONDS = 0.002
+_LONGEST_RETRY_PAUSE_SECONDS = 0.002
 
 
 class WriteQueueLock:
@@ -82,7 +82,7 @@ def _lock_byte(file: int, byte: int, deadline: float) -> bool:
         with suppress(OSError):
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
             return True
-        time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311  # spreads waiting writers
+        time.sleep(random.uniform(0, _LONGEST_RETRY_PAUSE_SECONDS))  # noqa: S311  # spreads waiting writers
     return False
 
 

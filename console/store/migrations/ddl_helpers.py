@@ -17,7 +17,7 @@ from console.store.schema.core import credit_checks
 
 LEGACY_TABLE = credit_checks.name
 _SERVER_TABLE_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
-_EXPRESSIONS_ON_SERVERS = {
+_DERIVED_COLUMN_SQL_ON_SERVERS = {
     "number_key": claim_columns.NUMBER_KEY_SQL["mysql"],
     "claim_number": claim_columns.CLAIM_NUMBER_SQL["mysql"],
 }
@@ -139,8 +139,8 @@ def _make_server_table(declared_table: sa.Table) -> sa.Table:
     table = declared_table.to_metadata(sa.MetaData())
     table.kwargs.update(_SERVER_TABLE_OPTIONS)
     for column in table.columns:
-        if column.computed is not None and column.name in _EXPRESSIONS_ON_SERVERS:
-            column.computed.sqltext = sa.text(_EXPRESSIONS_ON_SERVERS[column.name])
+        if column.computed is not None and column.name in _DERIVED_COLUMN_SQL_ON_SERVERS:
+            column.computed.sqltext = sa.text(_DERIVED_COLUMN_SQL_ON_SERVERS[column.name])
         _store_derived(column)
     return table
 

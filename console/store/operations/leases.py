@@ -80,10 +80,10 @@ _LEASE_TOKEN_QUERY = make_locking_read(
     select(leases.c.token).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
 )
 # Implied by _LIVE_LEASE_CONDITION, but a server uses no index for a comparison with its clock.
-_HELD_LEASE_CONDITION = and_(_LIVE_LEASE_CONDITION, leases.c.lease_expires > 0)
+_INDEXED_LIVE_LEASE_CONDITION = and_(_LIVE_LEASE_CONDITION, leases.c.lease_expires > 0)
 _LEASE_HOLDERS_QUERY = select(
     leases.c.name, leases.c.operator, leases.c.desk, leases.c.host, leases.c.process, leases.c.since, leases.c.until
-).where(_HELD_LEASE_CONDITION)
+).where(_INDEXED_LIVE_LEASE_CONDITION)
 _LEASE_HOLDER_QUERY = _LEASE_HOLDERS_QUERY.where(leases.c.name == bindparam("of")).order_by(leases.c.slot).limit(1)
 
 

@@ -123,8 +123,9 @@ def count_queue(conn: Connection, name: str, lapsed_ids: LapsedIds) -> tuple[int
 
 @cache
 def _make_count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[Any]:
-    """Return one query that counts the queue over all kinds. Its result has one row per index range, with the columns
-    `total` and `oldest`.
+    """Return one query that counts the queue `name` over all its tables; `lapsed_kinds` are the kinds of which some
+    records are lapsed now. It has one row per query of `make_count_queries`, with that query's columns `total` and
+    `oldest`.
     """
     parts = [kind_queries for kind_queries in QUEUE_TABLES if name in kind_queries.queues]
     return union_all(

@@ -28,7 +28,7 @@ T = TypeVar("T")
 SqliteValue: TypeAlias = str | int | bytes | None
 
 LOCK_WAIT_SECONDS = 30.0
-_LONGEST_PAUSE_SECONDS = 0.002
+_LONGEST_RETRY_PAUSE_SECONDS = 0.002
 APPLICATION_ID = 0x44534B31  # "DSK1"
 _LOCKED_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _STORAGE_FULL_CODES = {
@@ -214,7 +214,7 @@ def _retry_while_locked(step: Callable[[], T]) -> T:
             deadline = deadline or time.monotonic() + LOCK_WAIT_SECONDS
             if time.monotonic() > deadline:
                 raise
-        time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311  # spreads waiting writers
+        time.sleep(random.uniform(0, _LONGEST_RETRY_PAUSE_SECONDS))  # noqa: S311  # spreads waiting writers
 
 
 @contextmanager

@@ -40,9 +40,9 @@ class ProposalPanel(QWidget):
         self.open_button.clicked.connect(self._emit_opened)
         head = Surface(edge="bottom")
         head.setLayout(make_column(self._title, margins=(_CONTENT_MARGIN_PX, 12, _CONTENT_MARGIN_PX, 10)))
-        self._facts: QWidget = make_fact_list()
+        self._fact_list: QWidget = make_fact_list()
         self._layout = make_column(
-            self._facts,
+            self._fact_list,
             self.words,
             make_row(self.open_button, None),
             None,
@@ -56,8 +56,8 @@ class ProposalPanel(QWidget):
     def show_proposal(self, proposal: WaitingProposal) -> None:
         context, translate = self._context, self._context.translate
         self._title.show_text(format_proposal_title(proposal, context))
-        old_facts, self._facts = (
-            self._facts,
+        old_fact_list, self._fact_list = (
+            self._fact_list,
             make_fact_list(
                 (translate("approvals.proposed_outcome"), format_proposed_state(proposal, context)),
                 (translate("column.amount"), format_proposal_amount(proposal, context)),
@@ -73,9 +73,9 @@ class ProposalPanel(QWidget):
                 ),
             ),
         )
-        self._layout.replaceWidget(old_facts, self._facts)
-        old_facts.hide()
-        old_facts.deleteLater()
+        self._layout.replaceWidget(old_fact_list, self._fact_list)
+        old_fact_list.hide()
+        old_fact_list.deleteLater()
         self.words.show_text(format_proposal_refusal(proposal, context) or translate("approvals.proposal_hint"))
         self.setAccessibleName(f"{self._title.plain}: {self.words.plain}")
 

@@ -280,8 +280,9 @@ class CompanyPanel(QWidget):
         self._show_position()
 
     def _update_purchase_button(self) -> None:
-        """Disable the purchase button while the live credit check of the selected row's client has an unknown
-        outcome, so that the client may already have bought one."""
+        """Disable the purchase button while the live credit check that the panel shows has an unknown outcome,
+        because it may have been bought already. The button is the primary one only if the panel shows no live check.
+        """
         live_check = self.panel.record
         is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN
         client = live_check.client_id if live_check is not None else ""

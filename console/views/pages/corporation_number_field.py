@@ -46,10 +46,12 @@ class CorporationNumberField(QWidget):
         line.addStretch(1)
         # The message has the width of the page. Below the narrow input it would need several lines.
         if field_layout := self.field.layout():
-            field_layout.removeItem(self.field.note)
-        self.field.note.setParent(None)
+            field_layout.removeItem(self.field.message_row)
+        self.field.message_row.setParent(None)
         self.setLayout(
-            make_column(line, self.field.note, make_row(self._label, *self._suggestion_buttons, None, gap=12), gap=4)
+            make_column(
+                line, self.field.message_row, make_row(self._label, *self._suggestion_buttons, None, gap=12), gap=4
+            )
         )
         self._timer = QTimer(self, singleShot=True, interval=_SUGGESTION_DELAY_MS)
         self._timer.timeout.connect(self._read_similar_numbers)

@@ -184,8 +184,10 @@ def _make_failure_content(context: WindowContext, failure: Failure) -> QWidget:
     part that could not be fetched."""
     bar = NotificationBar("", context.format_failure(failure), tone="bad", shape="cross")
     lines = [
-        _make_text_line(context.translate("dialog.refetch.failed_part", part=part["part"], reason=part["reason"]))
-        for part in failure.detail.get("failed", ())
+        _make_text_line(
+            context.translate("dialog.refetch.failed_part", part=failed_part["part"], reason=failed_part["reason"])
+        )
+        for failed_part in failure.detail.get("failed", ())
     ]
     return _stack_widgets(bar, *lines)
 

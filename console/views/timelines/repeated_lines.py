@@ -13,8 +13,10 @@ GroupKey = Hashable
 
 
 class RepetitionTexts(NamedTuple):
-    """The texts of a group, in the language of the window. `shown_once` gets the number of repetitions and the time
-    of the oldest one; `shown_all` gets their number."""
+    """Functions that return the text added to the lines of a group of repeated events, in the language of the window.
+    `shown_once` is for a closed group (only the newest repetition is shown); it gets the number of repetitions and
+    the time of the oldest event, as text. `shown_all` is for an opened group; it gets the number of repetitions.
+    """
 
     shown_once: Callable[[int, str], str]
     shown_all: Callable[[int], str]

@@ -94,8 +94,8 @@ class Field(QWidget):
             self._inner_layout.addWidget(self._inside_sign)
             self._inner_layout.addWidget(self._inside_words)
             self.edit.setLayout(self._inner_layout)
-        self.note = make_row(self._sign, self._message, gap=6)
-        self.setLayout(make_column(self.label, self.edit, self.note, gap=4))
+        self.message_row = make_row(self._sign, self._message, gap=6)
+        self.setLayout(make_column(self.label, self.edit, self.message_row, gap=4))
         self.show_text_inside("")
         self.show_hint("")
 

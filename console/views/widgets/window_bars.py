@@ -279,7 +279,8 @@ def _hide_if_too_wide(widget: QWidget, excess_px: int, width: int) -> int:
 
 
 class ShortcutHintBar(Surface):
-    """The line of a page's shortcuts: each key with the name of its action. `count` is a label at the right end."""
+    """The line of a page's shortcuts: each key with the name of its action. `count` is a label at the right end, with
+    the place in the list, a count or another state of the page."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent, edge="top")
