@@ -312,8 +312,9 @@ class ToastStack(QObject):
 
     @Slot()
     def place_toasts(self) -> None:
-        """Move the toasts to their positions above the bars at the bottom of the window."""
-        if self._dialogs:
+        """Move the toasts to their positions above the bars at the bottom of the window. Without a toast, don't ask
+        for the bars: a window can be resized before it has them."""
+        if self._dialogs or not self._toasts:
             return
         bars = self._find_lower_bars()
         for bar in bars:

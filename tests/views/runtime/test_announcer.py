@@ -207,6 +207,19 @@ def test_toasts_stand_whole_above_the_lower_bars(window: QWidget, the_look: Appe
         assert label.height() >= label.heightForWidth(label.width())
 
 
+def test_a_window_without_toasts_may_have_no_bars_yet(window: QWidget) -> None:
+    """It is resized while its contents are being built."""
+    asked: list[QWidget] = []
+
+    def find_lower_bars() -> list[QWidget]:
+        asked.append(window)
+        return []
+
+    ToastStack(window, find_lower_bars=find_lower_bars)
+    window.resize(700, 500)
+    assert asked == []
+
+
 def test_nobody_else_sends_announcements() -> None:
     """One module makes the events, so nothing is said twice or past the list."""
     makers = {
