@@ -6,8 +6,7 @@ import pytest
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from console.services.payments import start
-from console.services.refunds import probe, submit
+from tests.support import server_clock
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
@@ -33,7 +32,5 @@ def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
 
 @pytest.fixture
 def moved_server_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's clock, by which starts judge earlier codes and probes the time since a refund was sent, goes on
-    with the desk's, which a test moves."""
-    for module in (start, submit, probe):
-        monkeypatch.setattr(module, "read_current_time", lambda _conn, now: now)
+    """The server's clock goes on with the desk's, which a test moves."""
+    server_clock.move_with_desks(monkeypatch)

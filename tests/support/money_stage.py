@@ -20,7 +20,7 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.store.database import boot_clock
 from console.store.payments import orders, payments
-from tests.support import money_truth, truth
+from tests.support import money_truth, server_clock, truth
 from tests.support.desks import MovedClock, environment
 from tests.support.money_desks import CAPTURED, ask, ending, later, newest, order, paid, providers
 from tests.support.payment_desks import BANK_KEY, signed
@@ -232,6 +232,7 @@ def stage(place: Place) -> Iterator[Stage]:
     clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
         patch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
+        server_clock.move_with_desks(patch)
         with (
             open_console_of(place, sandbox, clock, MAKER) as maker,
             open_console_of(place, sandbox, clock, CHECKER) as checker,

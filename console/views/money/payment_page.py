@@ -44,7 +44,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self._probe.clicked.connect(self._probe_payment)
         self._order_link = LinkButton(translate("action.open_order"), chevron=True, role="small")
         self._order_link.clicked.connect(self._open_order)
-        self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[OPEN_ORDER_ACTION], self._open_advised_record)
+        self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[OPEN_ORDER_ACTION], self._open_refund_or_order)
 
     def read_view(self, services: "Console", id: int) -> PaymentDetails:
         return services.payments.read_payment(id)
@@ -172,11 +172,19 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self.run_action_on_record("probe")
 
     @Slot()
-    def _open_advised_record(self) -> None:
-        """Open the refund or the order that the explained next step names; do nothing if it names none."""
-        action = self.view.explanation.next_step.action if self.view is not None else None
-        if action in (OPEN_REFUND_ACTION, OPEN_ORDER_ACTION):
-            self.run_action_on_record(action)
+    def _open_refund_or_order(self) -> None:
+        """Open the refund if the explained next step names it, otherwise the payment's order. Say so if the payment
+        has no order."""
+        if self.view is None:
+            return
+        if self.view.explanation.next_step.action == OPEN_REFUND_ACTION:
+            self.run_action_on_record(OPEN_REFUND_ACTION)
+        elif self.view.order is not None:
+            self.run_action_on_record(OPEN_ORDER_ACTION)
+        else:
+            self.context.show_toast(
+                self.context.translate("reason.payment_no_order"), shape="square_bang", tone="care"
+            )
 
     def _open_pending_refund(self, view: PaymentDetails) -> None:
         """Open the page of the payment's refund that has not ended yet."""
