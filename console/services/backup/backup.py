@@ -38,7 +38,7 @@ from console.store.spool.spool import Spool
 if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail
 
-_SQLITE_BACKUP_KIND, _SERVER_BACKUP_KIND = "sqlite", "server"
+_KIND_OF_SQLITE_BACKUP, _KIND_OF_SERVER_BACKUP = "sqlite", "server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
             version=console.__version__,
             schema=state["schema"],
             database_id=state["database_id"],
-            kind=_SERVER_BACKUP_KIND if database.is_server else _SQLITE_BACKUP_KIND,
+            kind=_KIND_OF_SERVER_BACKUP if database.is_server else _KIND_OF_SQLITE_BACKUP,
             taken_at=taken_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
             store_key=state.get(STORE_KEY_FINGERPRINT_NAME),
             files=writer.files,
@@ -121,11 +121,11 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     archive.require_intact_files(folder, manifest)
     if not migrate.BASELINE_VERSION <= manifest.schema <= SCHEMA_VERSION:
         raise migrate.make_schema_error(manifest.schema)
-    if manifest.kind == _SQLITE_BACKUP_KIND and archive.SQLITE_FILE in manifest.files:
+    if manifest.kind == _KIND_OF_SQLITE_BACKUP and archive.SQLITE_FILE in manifest.files:
         state = sqlite_copy.read_meta(folder / archive.SQLITE_FILE)
         if (state.get("database_id"), state["schema"]) != (manifest.database_id, manifest.schema):
             raise archive.make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
-    elif manifest.kind != _SERVER_BACKUP_KIND or archive.DUMP_FILE not in manifest.files:
+    elif manifest.kind != _KIND_OF_SERVER_BACKUP or archive.DUMP_FILE not in manifest.files:
         raise archive.make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST_NAME)
     _require_restorable(folder, manifest)
     database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
@@ -162,7 +162,7 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     kept_suffix = f".before-restore-{clock.now():%Y%m%dT%H%M%SZ}"
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
-        if database.is_server != (manifest.kind == _SERVER_BACKUP_KIND):
+        if database.is_server != (manifest.kind == _KIND_OF_SERVER_BACKUP):
             raise archive.make_bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
         with _prepare_restore_target(database, manifest):
             spool_outcome = _restore_spool(folder, manifest, spool_file, kept_suffix)

@@ -28,7 +28,7 @@ def page_of(record: CreditCheck, language: Literal["ja", "en"] = "en") -> Compan
 
 
 def texts(widget: QWidget) -> list[str]:
-    return [label.text() for label in widget.findChildren(TextLabel)]
+    return [label.plain for label in widget.findChildren(TextLabel)]
 
 
 def red_signs(widget: QWidget) -> int:
