@@ -76,11 +76,14 @@ def _list_causes(error: BaseException) -> Iterator[BaseException]:
 @cache
 def _make_failure_rows() -> tuple[FailureRow, ...]:
     """Return the table of exceptions. Each row has the reason, the certainty of sending, the types of exceptions,
-    and a text that the exception must contain ("": any). The libraries of the exceptions are imported only
-    after a failure, so that the program starts faster.
+    and a text that the exception must contain ("": any). The first row that fits decides. The libraries of the
+    exceptions are imported only after a failure, so that the program starts faster.
     """
-    import http.client
-    import json
+    return (*_make_rows_of_unsent_requests(), *_make_rows_of_broken_exchanges())
+
+
+def _make_rows_of_unsent_requests() -> tuple[FailureRow, ...]:
+    """Return the rows of exceptions that are raised before a byte of the request is sent."""
     import socket
     import ssl
 
@@ -94,17 +97,6 @@ def _make_failure_rows() -> tuple[FailureRow, ...]:
         requests_errors.MissingSchema,
         requests_errors.UnrewindableBodyError,
     )
-    closed_errors = (http.client.RemoteDisconnected, http.client.BadStatusLine)
-    connection_errors = (ConnectionResetError, BrokenPipeError, *closed_errors, urllib3_errors.ProtocolError)
-    incomplete_errors = (
-        requests_errors.ChunkedEncodingError,
-        http.client.IncompleteRead,
-        requests_errors.ContentDecodingError,
-        urllib3_errors.DecodeError,
-    )
-    # InvalidHeader is about the answer, such as one with two lengths: our own headers are checked before the call.
-    answer_errors = (requests_errors.InvalidHeader, requests_errors.InvalidJSONError)
-    parse_errors = (json.JSONDecodeError, UnicodeDecodeError, *answer_errors)
     return (
         ("bad_request_url", SendingCertainty.NO, request_errors, ""),
         ("address_not_allowed", SendingCertainty.NO, (AddressNotAllowed,), ""),
@@ -123,6 +115,30 @@ def _make_failure_rows() -> tuple[FailureRow, ...]:
             (requests_errors.ProxyError, urllib3_errors.ProxyError),
             "Tunnel connection failed",
         ),
+    )
+
+
+def _make_rows_of_broken_exchanges() -> tuple[FailureRow, ...]:
+    """Return the rows of exceptions that are raised while the request is sent or the answer is read."""
+    import http.client
+    import json
+    import ssl
+
+    from requests import exceptions as requests_errors
+    from urllib3 import exceptions as urllib3_errors
+
+    closed_errors = (http.client.RemoteDisconnected, http.client.BadStatusLine)
+    connection_errors = (ConnectionResetError, BrokenPipeError, *closed_errors, urllib3_errors.ProtocolError)
+    incomplete_errors = (
+        requests_errors.ChunkedEncodingError,
+        http.client.IncompleteRead,
+        requests_errors.ContentDecodingError,
+        urllib3_errors.DecodeError,
+    )
+    # InvalidHeader is about the answer, such as one with two lengths: our own headers are checked before the call.
+    answer_errors = (requests_errors.InvalidHeader, requests_errors.InvalidJSONError)
+    parse_errors = (json.JSONDecodeError, UnicodeDecodeError, *answer_errors)
+    return (
         ("answer_too_large", SendingCertainty.YES, (AnswerTooLarge,), ""),
         ("read_timeout", SendingCertainty.MAYBE, (requests_errors.ReadTimeout, urllib3_errors.ReadTimeoutError), ""),
         ("answer_cut", SendingCertainty.YES, incomplete_errors, ""),

@@ -167,36 +167,11 @@ def check_refund_rules(
     payment, refund_limits, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
     free_minor = payment.refundable_minor if set_aside_minor is None else set_aside_minor
-    results = [
-        RuleCheck(
-            ExceedsReason.NOT_CONFIRMED_AS_PAID,
-            # The provider's payment id is missing if people have decided that it is completed; a read brings it.
-            payment.state in PAID_STATES
-            and payment.certainty is Certainty.KNOWN
-            and payment.provider_payment_id is not None,
-            {"state": payment.state},
-        )
-    ]
-    open_refund, contradicted_refund = facts.open_refund, facts.contradicted_refund
-    if is_request:
-        results.append(
-            RuleCheck(
-                InProgressReason.OTHER_REFUND_OPEN,
-                open_refund is None,
-                {"refund": open_refund.id if open_refund else None},
-            )
-        )
-    results.append(
-        RuleCheck(
-            InProgressReason.OTHER_REFUND_CONTRADICTED,
-            contradicted_refund is None,
-            {"refund": contradicted_refund.id if contradicted_refund else None},
-        )
-    )
-    if is_request:
-        results += _check_request_rules(facts, amount_minor, free_minor, capabilities)
+    request_checks = _check_request_rules(facts, amount_minor, free_minor, capabilities) if is_request else []
     return (
-        *results,
+        _check_confirmed_as_paid(payment),
+        *_check_other_refunds(facts, is_request=is_request),
+        *request_checks,
         RuleCheck(
             WindowReason.NO_PARTIAL_REFUND,
             capabilities.allows_partial_refunds or amount_minor == payment.captured_minor,
@@ -210,6 +185,28 @@ def check_refund_rules(
         ),
         RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, facts.is_maker_active, {"maker": facts.maker}),
     )
+
+
+def _check_confirmed_as_paid(payment: Payment) -> RuleCheck:
+    """Return the check that the provider has confirmed the payment as paid. The provider's payment id is missing if
+    people have decided that the payment is completed; a read brings it."""
+    is_confirmed = payment.state in PAID_STATES and payment.certainty is Certainty.KNOWN
+    return RuleCheck(
+        ExceedsReason.NOT_CONFIRMED_AS_PAID,
+        is_confirmed and payment.provider_payment_id is not None,
+        {"state": payment.state},
+    )
+
+
+def _check_other_refunds(facts: RefundFacts, *, is_request: bool) -> list[RuleCheck]:
+    """Return the checks of the payment's other refunds: none is contradicted by the provider and, for a refund that
+    is not requested yet, none is open."""
+    other_refunds = {InProgressReason.OTHER_REFUND_OPEN: facts.open_refund} if is_request else {}
+    other_refunds |= {InProgressReason.OTHER_REFUND_CONTRADICTED: facts.contradicted_refund}
+    return [
+        RuleCheck(reason, refund is None, {"refund": refund.id if refund else None})
+        for reason, refund in other_refunds.items()
+    ]
 
 
 def _check_request_rules(

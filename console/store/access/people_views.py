@@ -169,6 +169,24 @@ def _make_views_by_name() -> Mapping[str, _PeopleView]:
         *(_PeopleView(table) for table in RECORD_TABLES),
         _PeopleView("audit_log", {}, may_see_entry, ("id", "subject_kind", "subject_id"), " JOIN {0}.operators p"),
         _PeopleView("console_meta", {}, f"t.name IN ({shown_meta})", ("name",)),
+        *_list_views_that_mask_payers(),
+        _PeopleView("leases", {"token": "NULL"}),
+        _PeopleView("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
+        _PeopleView("outbox", {"body": "'{}'"}),
+        _PeopleView(
+            "saved_views", {}, f"(t.is_team OR {_make_is_own_sql('maker')})", ("id", "is_team", "maker", "deleted_at")
+        ),
+    )
+    return {view.table: view for view in views} | {
+        OWN_REQUESTS_VIEW: _PeopleView("requests", {}, _make_is_own_sql("who"), ("id",)),
+        LIMIT_PROPOSALS_VIEW: _PeopleView("approvals", {}, f"t.subject_kind = '{LIMIT_KIND}'", ("id",)),
+        WORKERS_VIEW: _PeopleView("leases", {"token": "NULL"}, f"t.name = '{PRESENCE_LEASE_NAME}'"),
+    }
+
+
+def _list_views_that_mask_payers() -> tuple[_PeopleView, ...]:
+    """Return the views in which the payer of a payment is masked, also within texts."""
+    return (
         _PeopleView(
             "alerts",
             masks=_make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "observed", "expected", "note"),
@@ -179,9 +197,6 @@ def _make_views_by_name() -> Mapping[str, _PeopleView]:
             masks=_make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "summary", "body"),
             joined_for_masks=_JOIN_PAYMENT_OF_SUBJECT_SQL,
         ),
-        _PeopleView("leases", {"token": "NULL"}),
-        _PeopleView("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
-        _PeopleView("outbox", {"body": "'{}'"}),
         _PeopleView(
             "payments",
             {"handle": "NULL", "url": "NULL"},
@@ -205,15 +220,7 @@ def _make_views_by_name() -> Mapping[str, _PeopleView]:
             },
             joined_for_masks=_JOIN_PAYMENT_OF_ROW_SQL,
         ),
-        _PeopleView(
-            "saved_views", {}, f"(t.is_team OR {_make_is_own_sql('maker')})", ("id", "is_team", "maker", "deleted_at")
-        ),
     )
-    return {view.table: view for view in views} | {
-        OWN_REQUESTS_VIEW: _PeopleView("requests", {}, _make_is_own_sql("who"), ("id",)),
-        LIMIT_PROPOSALS_VIEW: _PeopleView("approvals", {}, f"t.subject_kind = '{LIMIT_KIND}'", ("id",)),
-        WORKERS_VIEW: _PeopleView("leases", {"token": "NULL"}, f"t.name = '{PRESENCE_LEASE_NAME}'"),
-    }
 
 
 COMMON_VIEWS = (
