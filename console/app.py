@@ -239,7 +239,7 @@ class Console:
         """Return the table of an export in the language `language`. The services of this console read its rows.
         `person` is the name of the person who exports it."""
         from console.wiring.exports import make_export_table
-        from console.wording.text_context import FileTextContext
+        from console.wording.sentences.text_context import FileTextContext
 
         registry = self._context.open_registry()
         registry_date = None if registry is None else registry.registry_date
@@ -249,7 +249,7 @@ class Console:
     def daily_closes(self) -> "DailyCloseWriter":
         from console.services.exports.daily_close_writer import DailyCloseWriter
         from console.wording.exports.daily_close import make_daily_close_document
-        from console.wording.text_context import FileTextContext
+        from console.wording.sentences.text_context import FileTextContext
 
         context = self._context
 

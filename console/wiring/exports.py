@@ -17,7 +17,7 @@ from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.exports.titles import format_about_lines, format_list_title
 from console.wording.records import get_record_kind
-from console.wording.text_context import TextContext
+from console.wording.sentences.text_context import TextContext
 
 if TYPE_CHECKING:
     from console.services.alerts.inbox import AlertService

@@ -3,8 +3,8 @@
 from console.domain.alerts.queue_age import QUEUE_BY_SUBJECT_ID, QUEUE_KIND
 from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.tasks.records import Alert, AlertItem
-from console.wording import catalogue as wording
-from console.wording.text_context import TextContext
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.text_context import TextContext
 
 
 def format_alert_rule(alert: Alert, context: TextContext) -> str:

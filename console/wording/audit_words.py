@@ -2,7 +2,7 @@
 result. Codes and internal ids are only in the entry's JSON."""
 
 from console.domain.records import AuditEntry, TimelineEntry
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _REFERENCE_KEY_BY_RECORD_KIND = {"credit-check": "record.short", "refund": "case.title.refund"}
 

@@ -6,10 +6,10 @@ from console.domain.payments.records import Order
 from console.domain.records import Certainty
 from console.domain.recovery.records import RecoverableRecord
 from console.domain.tasks.records import BulkAction, BulkRow
-from console.wording import catalogue as wording
 from console.wording import credit_checks as check_words
 from console.wording import records as record_words
-from console.wording.text_context import TextContext
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.text_context import TextContext
 
 
 def get_row_outcome_word(name: str, action: BulkAction, context: TextContext) -> str:

@@ -8,8 +8,8 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.domain.views.company import CompanyTotals
-from console.wording.catalogue import get_state_word, translate
-from console.wording.formats import format_corporation_number
+from console.wording.sentences.catalogue import get_state_word, translate
+from console.wording.sentences.formats import format_corporation_number
 
 _KIND_BY_RECORD_CLASS: dict[type, str] = {
     CreditCheck: "credit-check",

@@ -3,7 +3,7 @@ acted."""
 
 from console.domain.explanations.badges import find_state_badge
 from console.domain.records import CreditCheck
-from console.wording.text_context import TextContext
+from console.wording.sentences.text_context import TextContext
 
 
 def get_state_badge_key(record: CreditCheck, *, is_derived: bool = True) -> str:

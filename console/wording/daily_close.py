@@ -12,8 +12,8 @@ from console.domain.reports.daily_close import (
 )
 from console.domain.reports.refund_funnel import CountAndSum
 from console.wording import reports as report_words
-from console.wording.catalogue import get_provider_name, translate
-from console.wording.formats import NO_VALUE, format_amount, format_instant
+from console.wording.sentences.catalogue import get_provider_name, translate
+from console.wording.sentences.formats import NO_VALUE, format_amount, format_instant
 
 NET_SUM_NAME = "net"
 """Name of the net amount, beside the names of DAILY_SUM_NAMES."""

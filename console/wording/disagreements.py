@@ -7,7 +7,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.service_results import ComparedSide
 from console.domain.queues.disagreements import Disagreement
 from console.domain.reconciliation.row_comparison import COMPARISON_RULES as RECONCILED
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 def format_disagreement(record: object, disagreement: Disagreement, language: str) -> str:

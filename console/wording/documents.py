@@ -1,7 +1,7 @@
 """Texts about the comparison of two versions of a PDF, for the window, screen readers and the terminal."""
 
 from console.domain.documents.comparison import DIFFERENCE_SIGNS, DifferenceKind, DocumentComparison, PageDifference
-from console.wording.catalogue import translate
+from console.wording.sentences.catalogue import translate
 
 _TEXT_KEY_BY_DIFFERENCE_KIND = {
     DifferenceKind.ADDED: "compare.difference.added",

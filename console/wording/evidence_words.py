@@ -1,6 +1,6 @@
 """The text that names the source of stored evidence, for the window and the terminal."""
 
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 def format_evidence_source(source: str, language: str) -> str:

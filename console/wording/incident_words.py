@@ -12,7 +12,7 @@ from console.domain.alerts.incidents import (
     get_playbook,
 )
 from console.domain.money import LARGEST_AMOUNT_MINOR, Money
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 Translate: TypeAlias = Callable[..., str]
 """Function that returns the sentence of a wording key in one language."""

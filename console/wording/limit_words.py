@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from console.domain.payments.limits import PROVIDER_CONDITION_PREFIX, LimitUnit, get_limit_unit
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 def format_limit_name(name: str, language: str) -> str:

@@ -2,7 +2,7 @@
 
 from console.domain.payments.records import Payment
 from console.domain.views.unmatched_notices import NoticeCandidate, UnmatchedNotice
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 def format_notice_amount(notice: UnmatchedNotice) -> str:

@@ -7,9 +7,9 @@ from datetime import date
 from console.domain.payments.provider_registry import list_provider_names
 from console.domain.reconciliation.service_results import DifferenceItem, ReconciliationRunItem
 from console.domain.tasks.records import ReconciliationVerdict
-from console.wording import catalogue as wording
 from console.wording import records as record_words
-from console.wording.text_context import TextContext
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.text_context import TextContext
 
 _STATE_AND_AMOUNT_OF_SIDE_PATTERN = re.compile(
     r"(?:refund (?P<refund>\d{1,18}) )?(?P<word>\S{1,64}) (?P<minor>\d{1,15})(?: (?P<currency>[A-Z]{3}))?"

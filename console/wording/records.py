@@ -12,9 +12,9 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
-from console.wording import catalogue as wording
 from console.wording import credit_checks as check_words
-from console.wording.text_context import TextContext
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.text_context import TextContext
 
 ShownRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 

@@ -11,8 +11,8 @@ from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, Queue
 from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_REFUND_ENDINGS, CountAndSum, RefundFunnelReport
 from console.domain.reports.settlement import SettlementReport, SettlementSeries
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
-from console.wording.catalogue import format_age, get_provider_name, translate
-from console.wording.formats import NO_VALUE, format_amount, format_count, format_instant
+from console.wording.sentences.catalogue import format_age, get_provider_name, translate
+from console.wording.sentences.formats import NO_VALUE, format_amount, format_count, format_instant
 
 
 def format_percent(percent: float | None) -> str:

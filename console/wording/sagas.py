@@ -2,7 +2,7 @@
 
 from console.domain.tasks.saga_progress import SagaProgress, SagaStep, StepState
 from console.domain.tasks.states import SagaState
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _CHARACTER_BY_STEP_STATE = {
     StepState.DONE: "✓",

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage, mask_text
 from console.domain.records import TimelineEntry
-from console.wording import catalogue as wording
 from console.wording.notices import format_notice_type
+from console.wording.sentences import catalogue as wording
 
 _EVENT_KINDS_WITH_OWN_SENTENCE = frozenset(
     (

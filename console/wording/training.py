@@ -5,7 +5,7 @@ from datetime import date
 
 from console.domain.money import Money
 from console.domain.training.results import TrainingIncident, TrainingScore, TrainingState
-from console.wording.catalogue import translate
+from console.wording.sentences.catalogue import translate
 
 _TRAINING_AMOUNT_FACT_NAMES = frozenset({"amount", "paid", "price"})
 _TRAINING_CURRENCY = "JPY"

@@ -27,7 +27,7 @@ from console.settings.provider_access import (
 )
 from console.settings.secrets import MIN_STORE_KEY_LENGTH, SECRET_VARIABLE_PREFIX, STORE_KEY_NAME
 from console.settings.value_parsers import RawSetting
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 from console.worker.live_websocket import LIVE_TOKEN_SECRET_NAMES, MIN_LIVE_TOKEN_CHARACTERS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments import provider_registry
 from console.providers.payments.plugin import find_plugin
 from console.settings.settings import Settings
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 from tests.cli.conftest import Terminal
 from tests.cli.paying import CHECKER, MAKER
 from tests.support.desks import environment, have_database

@@ -261,7 +261,7 @@ UNUSED_BY_LOOKUP = {
     "console.wiring.services",
 }
 UNUSED_BY_HELP = {"console.domain.records", "console.domain.payments.records", "console.cli.command_table"}
-UNUSED_BY_FIRST_FRAME = {"console.domain.error_reasons", "console.wording.catalogue", "argparse", "secrets"}
+UNUSED_BY_FIRST_FRAME = {"console.domain.error_reasons", "console.wording.sentences.catalogue", "argparse", "secrets"}
 
 
 def modules_after(terminal: Terminal, program: str, *words: str) -> set[str]:

@@ -19,7 +19,7 @@ from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open
 from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import QueuesRoute
-from console.wording.catalogue import translate
+from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import Sit, buy_without_pdf
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

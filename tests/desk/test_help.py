@@ -8,8 +8,8 @@ from console.sandbox.server import Sandbox
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.help_dialog import HelpDialog
 from console.views.runtime.routes import CreditCheckRoute
-from console.wording.terms import Term
-from console.wording.text_context import Language
+from console.wording.sentences.terms import Term
+from console.wording.sentences.text_context import Language
 from tests.desk.conftest import Sit, buy_unknown
 from tests.support.desks import NUMBERS
 

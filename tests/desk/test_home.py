@@ -12,7 +12,7 @@ from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
 from console.views.runtime.routes import QueuesRoute
 from console.views.widgets.base import TextLabel
-from console.wording.catalogue import translate
+from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS, MovedClock

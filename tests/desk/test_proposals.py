@@ -14,7 +14,7 @@ from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import CreditCheckRoute, QueuesRoute
 from console.views.widgets.buttons import KeyButton
-from console.wording.catalogue import format_corporation_number
+from console.wording.sentences.catalogue import format_corporation_number
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import Seats

@@ -7,7 +7,7 @@ from PySide6.QtGui import QTextDocument
 
 from console.views.theme.mixed_font_text import prevent_line_ends_in_numbers
 from console.views.widgets.base import TextLabel
-from console.wording.line_breaks import (
+from console.wording.sentences.line_breaks import (
     LONGEST_WHOLE_PHRASE,
     POSSIBLE_BREAK,
     allow_breaks_in_long_words,

@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.domain.service_results import HealthCheck
 from console.sandbox.server import Sandbox
-from console.wording.catalogue import format_error_message
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.bucket_server import NAME, PREFIX, bucket_server
 from tests.support.desks import NUMBERS, opened
 

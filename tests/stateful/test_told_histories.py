@@ -11,7 +11,7 @@ import pytest
 from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.recovery.records import ProviderStatement
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 from tests.stateful import told_histories, told_places
 from tests.stateful.told_plans import Act, PaymentPlan
 from tests.support.choice_stage import Stage, stage

@@ -35,8 +35,8 @@ from console.store.records import any_record
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.wiring.exports import make_export_table
-from console.wording import catalogue as wording
-from console.wording.text_context import FileTextContext
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.text_context import FileTextContext
 from tests.support.choice_stage import Stage
 
 REASONS_OF_A_PERSON = frozenset(

@@ -1,7 +1,7 @@
 """What people are told of a record, read as they read it."""
 
 from console.domain.service_results import Explanation
-from console.wording.catalogue import NO_VALUE, translate
+from console.wording.sentences.catalogue import NO_VALUE, translate
 
 
 def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from console.views.theme.mixed_font_text import prevent_line_ends_in_numbers, split_font_runs
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
-from console.wording.line_breaks import POSSIBLE_BREAK, WORD_JOINER, keep_phrases_whole
+from console.wording.sentences.line_breaks import POSSIBLE_BREAK, WORD_JOINER, keep_phrases_whole
 from tests.legible.line_ends import lines_of, wrong_ends
 
 SENTENCE = (

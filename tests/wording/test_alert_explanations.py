@@ -12,7 +12,7 @@ from console.domain.explanations.alerts import explain_alert
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
 from console.domain.service_results import Explanation
-from console.wording.catalogue import LANGUAGES
+from console.wording.sentences.catalogue import LANGUAGES
 from tests.support.telling import require_whole, sentences
 from tests.wording.test_payment_explanations import NOW, ORDER, PAYMENT
 

@@ -14,9 +14,9 @@ from console.domain.payments.provider_registry import ProviderTraits, list_provi
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import LeaseHolder, TimelineEntry
 from console.resource_paths import resources_dir
-from console.wording import catalogue as wording
 from console.wording.audit_words import format_record_reference
-from console.wording.catalogue import (
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.catalogue import (
     LANGUAGES,
     format_error_message,
     get_program_sentences,

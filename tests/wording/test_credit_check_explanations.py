@@ -8,7 +8,7 @@ import pytest
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
-from console.wording.catalogue import LANGUAGES, format_error_message
+from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.telling import require_whole, sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.wording.catalogue import choose_singular_or_plural, read_sentences, translate
+from console.wording.sentences.catalogue import choose_singular_or_plural, read_sentences, translate
 
 EN = read_sentences("en")
 JA = read_sentences("ja")

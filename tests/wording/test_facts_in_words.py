@@ -12,10 +12,10 @@ from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
 from console.domain.records import TimelineEntry, WorkReason
 from console.services.payments.providers import PAYMENT_STATE_BY_NOTICE_TYPE
-from console.wording import catalogue as wording
 from console.wording import timelines
-from console.wording.findings import PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS
 from console.wording.notices import format_notice_type
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.findings import PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LANGUAGES = ("ja", "en")

@@ -9,7 +9,7 @@ import pytest
 
 import console
 from console.store.schema import core, payments, worker
-from console.wording.catalogue import read_sentences
+from console.wording.sentences.catalogue import read_sentences
 
 GLOSSARY = Path(console.__file__).parent.parent / "docs" / "glossary.md"
 TABLES = {**core.metadata.tables, **payments.metadata.tables, **worker.metadata.tables}

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.domain.money import Money
-from console.wording.catalogue import list_placeholder_names, read_sentences, translate
-from console.wording.japanese import JAPANESE_LETTER_RANGES, join_around_fact
+from console.wording.sentences.catalogue import list_placeholder_names, read_sentences, translate
+from console.wording.sentences.japanese import JAPANESE_LETTER_RANGES, join_around_fact
 from tests.wording.test_glossary import terms
 
 # The labels of the providers' states are agreed with the shop to the letter (`tests/vectors`), brackets included.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from console.wording.catalogue import read_sentences
+from console.wording.sentences.catalogue import read_sentences
 from tests.wording.test_japanese import ALLOWED, FORBIDDEN
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -19,8 +19,8 @@ from console.domain.reason import Reason
 from console.domain.records import TimelineEntry, WorkReason
 from console.domain.setting_problems import SettingProblem
 from console.providers.http import failure_classes as failures
-from console.wording import catalogue as wording
-from console.wording.catalogue import read_sentences
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.catalogue import read_sentences
 from scripts import word_use
 
 ROOT = Path(console.__file__).parent

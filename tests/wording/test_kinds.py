@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import console
-from console.wording.catalogue import read_sentences
+from console.wording.sentences.catalogue import read_sentences
 
 ROOT = Path(console.__file__).parent
 # Kinds of automatic steps, which stand in the column `sagas.kind` and name no record.

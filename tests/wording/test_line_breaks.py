@@ -2,8 +2,8 @@
 
 import pytest
 
-from console.wording.catalogue import read_sentences
-from console.wording.line_breaks import (
+from console.wording.sentences.catalogue import read_sentences
+from console.wording.sentences.line_breaks import (
     NO_BREAK_SPACE,
     POSSIBLE_BREAK,
     WORD_JOINER,

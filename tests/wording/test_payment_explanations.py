@@ -25,7 +25,7 @@ from console.domain.payments.records import (
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import Explanation
-from console.wording.catalogue import LANGUAGES, format_error_message
+from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.telling import require_whole, sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)

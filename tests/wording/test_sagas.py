@@ -10,8 +10,8 @@ from console.domain.tasks.records import Saga
 from console.domain.tasks.saga_progress import SagaProgress, SagaStep, StepState, make_saga_progress
 from console.domain.tasks.states import SagaState
 from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_SAGA_STEP_NAMES
-from console.wording import catalogue as wording
 from console.wording import sagas as saga_wording
+from console.wording.sentences import catalogue as wording
 from scripts import word_use
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)

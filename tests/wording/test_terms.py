@@ -2,9 +2,9 @@
 
 import pytest
 
-from console.wording.catalogue import LANGUAGES, get_program_sentences
-from console.wording.terms import is_term_in_text, list_terms
-from console.wording.text_context import Language
+from console.wording.sentences.catalogue import LANGUAGES, get_program_sentences
+from console.wording.sentences.terms import is_term_in_text, list_terms
+from console.wording.sentences.text_context import Language
 from tests.wording.test_glossary import SHOWN
 
 STATES = ("state.certainty.", "state.work.", "state.credit_check.")

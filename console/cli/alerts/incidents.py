@@ -16,7 +16,7 @@ from console.cli.text_output.translator import Translator
 from console.domain.calendar_days import JST
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -13,7 +13,7 @@ from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.annotations.mentions import MENTION_KIND, Mention
 from console.domain.links.link import Link, format_link
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

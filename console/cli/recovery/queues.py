@@ -30,7 +30,7 @@ from console.domain.queues.filter_text import FILTER_OPERATORS, parse_filter
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn, parse_order
 from console.domain.queues.saved_views import SavedView, ViewCount
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.links.link import Link, format_link
 from console.domain.queues.order import SortColumn, parse_order
 from console.domain.queues.saved_views import VIEW_KIND, SavedView, ViewContent, ViewCount, parse_view, split_filter
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

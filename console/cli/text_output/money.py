@@ -9,8 +9,8 @@ from console.cli.text_output.translator import Lines, Translator
 from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import Payment
 from console.domain.payments.service_results import ComparedSide, MoneyParts, RiskSignal
-from console.wording import catalogue as wording
 from console.wording import records as payment_words
+from console.wording.sentences import catalogue as wording
 
 _MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded", "set_aside")
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.views.unmatched_notices import UnmatchedNotice, UnmatchedNoticeItem
-from console.wording import catalogue as wording
 from console.wording import notices as notice_words
+from console.wording.sentences import catalogue as wording
 
 
 def format_notice_lines(items: Iterable[UnmatchedNoticeItem], translator: Translator) -> Lines:

@@ -11,7 +11,7 @@ from console.cli.text_output.translator import Lines, Translator
 from console.domain.access.permissions import WORKER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.domain.service_results import Explanation

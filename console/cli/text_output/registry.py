@@ -17,7 +17,6 @@ from console.domain.registry.corporations import (
     RegistryStatus,
 )
 from console.domain.registry.facts import CorporationFacts, find_other_names
-from console.wording import catalogue as wording
 from console.wording.registry import (
     format_address,
     format_corporation_closure,
@@ -26,6 +25,7 @@ from console.wording.registry import (
     format_registry_source,
     get_official_name,
 )
+from console.wording.sentences import catalogue as wording
 
 # -- the facts beside a number
 

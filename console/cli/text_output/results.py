@@ -19,7 +19,7 @@ from console.cli.text_output.records import (
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.records import AuditEntry, CreditCheck
 from console.wording import audit_words
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.domain.registry.facts import CorporationFacts

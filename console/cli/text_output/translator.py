@@ -25,18 +25,18 @@ class Translator:
         )
 
     def __call__(self, key: str, /, **facts: object) -> str:
-        from console.wording import catalogue as wording
+        from console.wording.sentences import catalogue as wording
 
         return wording.translate(key, self.language, **facts)
 
     def format_audit_entry(self, entry: "TimelineEntry") -> str:
         """Return the sentence that describes an audit entry in a timeline."""
-        from console.wording import catalogue as wording
+        from console.wording.sentences import catalogue as wording
 
         return wording.format_audit_entry(entry, self.language)
 
     def format_error_message(self, error: ConsoleError) -> str:
         """Return the sentence about an error: what happened, the effect on the money, and the next step."""
-        from console.wording import catalogue as wording
+        from console.wording.sentences import catalogue as wording
 
         return wording.format_error_message(error, self.language)

@@ -19,9 +19,9 @@ from console.domain.payments.service_results import OrderDetails, PaymentDetails
 from console.domain.records import EvidenceItem, TimelineEntry
 from console.domain.tasks.saga_progress import SagaProgress
 from console.domain.views.any_record import AnyRecordDetails, CreditCheckDetails
-from console.wording import catalogue as wording
 from console.wording import evidence_words
 from console.wording import sagas as saga_wording
+from console.wording.sentences import catalogue as wording
 
 
 def format_view_lines(view: AnyRecordDetails, translator: Translator) -> Iterator[str]:

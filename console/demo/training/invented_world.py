@@ -19,7 +19,7 @@ from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.domain.training.results import COLLEAGUE, INVENTED_APPROVER
 from console.store.payments import orders
 from console.store.payments.orders import NewOrder
-from console.wording.catalogue import translate
+from console.wording.sentences.catalogue import translate
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -8,7 +8,7 @@ ConsoleError (code, facts)
 ├── exit 6  unreachable or out of space before anything was sent
 └── exit 70 a bug of the program
 
-The sentences for the codes are in `console.wording.catalogue`; this module has only codes and facts.
+The sentences for the codes are in `console.wording.sentences.catalogue`; this module has only codes and facts.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from console.domain.tasks.records import ScheduledTask
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -16,8 +16,8 @@ from console.views.runtime.routes import make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
-from console.wording import catalogue as wording
 from console.wording import incident_words
+from console.wording.sentences import catalogue as wording
 
 _MAX_RECORD_BUTTONS = 6
 _CARD_MARGINS_PX = (24, 10, 24, 10)

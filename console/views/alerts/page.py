@@ -38,8 +38,8 @@ from console.views.widgets.base import ElidedLabel, Surface, make_column
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
-from console.wording import catalogue as wording
 from console.wording import incident_words
+from console.wording.sentences import catalogue as wording
 
 _MIN_VISIBLE_INCIDENT_ROWS = 4
 """The number of rows for which the list always has room, however long the card below the list is."""

@@ -7,7 +7,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.preferences import Preferences
 from console.views.theme.design_tokens import Density, Language, ThemeName
 from console.views.theme.theme import current_appearance
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 SYSTEM_THEME = "system"
 THEME_CHOICES = (SYSTEM_THEME, "light", "dark", "high_contrast")

@@ -42,8 +42,8 @@ from console.views.runtime.routes import (
 from console.views.runtime.tasks import Failure, TaskHandle
 from console.views.widgets.search_box import SearchBox, TextCompletion
 from console.views.widgets.search_results import ResultEntry, ResultGroup
-from console.wording import catalogue as wording
 from console.wording.search import format_search_problem
+from console.wording.sentences import catalogue as wording
 
 _SEARCH_DELAY_MS = 40
 _MAX_RECORDS_PER_KIND = 50

@@ -14,8 +14,8 @@ from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import FileButtons
 from console.views.widgets.placeholders import EmptyState
-from console.wording import catalogue as wording
 from console.wording.audit_words import format_record_reference
+from console.wording.sentences import catalogue as wording
 
 _MAX_DIALOG_WIDTH_PX = 960
 _VISIBLE_NOTICE_ROWS = 10

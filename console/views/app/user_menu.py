@@ -20,7 +20,7 @@ from console.views.app.appearance_choices import (
 from console.views.frame.main_window import WindowFrame
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 class PersonMenu(QObject):

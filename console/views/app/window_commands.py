@@ -33,7 +33,7 @@ from console.views.runtime.routes import (
     make_queue_route,
 )
 from console.views.theme.design_tokens import Language
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 RECENT_COMMANDS_VALUE_NAME = "commands"
 """Name of the value of the person's state with the names of the commands that the person used last."""

@@ -13,8 +13,8 @@ from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
 from console.views.theme.design_tokens import Tone
-from console.wording import catalogue as wording
 from console.wording import records as record_texts
+from console.wording.sentences import catalogue as wording
 
 PROPOSAL_KIND = "proposal"
 MAX_PROVIDER_ANSWER_AGE_SECONDS = 900.0

@@ -26,8 +26,8 @@ from console.views.widgets.buttons import KeyButton, PaintedButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.money_strip import MoneyPanel, MoneyPart
 from console.views.widgets.record_parts import RecordSideStrip, make_titled_panel
-from console.wording import catalogue as wording
 from console.wording import records as record_texts
+from console.wording.sentences import catalogue as wording
 
 _MIN_VISIBLE_TEXT_LINES = 10
 _CONTENT_MARGIN_PX = 24  # beside the content

@@ -33,7 +33,7 @@ from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_colu
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState, SkeletonRows, replace_empty_state
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

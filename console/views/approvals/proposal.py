@@ -16,7 +16,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, Route, make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _CONTENT_MARGIN_PX = 24
 

@@ -21,7 +21,7 @@ from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.placeholders import EmptyState
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _MIN_VISIBLE_TABLE_ROWS = 4
 _HISTORY_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "until", "work")

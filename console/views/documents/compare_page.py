@@ -26,8 +26,8 @@ from console.views.theme.design_tokens import Tone, tokens
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.placeholders import EmptyState
-from console.wording import catalogue as wording
 from console.wording import documents as document_words
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -12,7 +12,7 @@ from console.domain.documents.pdf_pages import PageBox, PageImage
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
-from console.wording.line_breaks import keep_phrases_whole
+from console.wording.sentences.line_breaks import keep_phrases_whole
 
 _PAGE_MARGIN_PX = 16
 _SEARCH_MATCH_COLOUR = QColor(255, 232, 120)

@@ -40,7 +40,7 @@ from console.views.widgets.notification_bars import NotificationBar, ToastFrame,
 from console.views.widgets.placeholders import SkeletonRows
 from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.window_bars import EnvironmentFrame, StatusBar, TopBar
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _QUEUES_COUNTED_IN_SIDEBAR = ("review", "notices", "companies")
 """Queues whose entries wait for a person."""

@@ -16,7 +16,7 @@ from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import LineEdit
 from console.views.widgets.placeholders import EmptyState
-from console.wording.terms import Term, is_term_in_text, list_terms
+from console.wording.sentences.terms import Term, is_term_in_text, list_terms
 
 _MAX_DIALOG_WIDTH_PX = 960
 _VISIBLE_TERM_ROWS = 8

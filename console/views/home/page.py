@@ -43,7 +43,7 @@ from console.views.widgets.base import UNLIMITED_WIDTH_PX, Surface, TextLabel, m
 from console.views.widgets.buttons import KeyButton, LinkButton
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

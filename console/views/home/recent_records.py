@@ -11,7 +11,7 @@ from console.views.runtime.context import RecordVisit, WindowContext
 from console.views.runtime.routes import make_route_to_record
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_row, set_style_property
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _MAX_RECENT_RECORDS = 12
 _LINE_MARGIN_PX = 16

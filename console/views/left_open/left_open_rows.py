@@ -11,7 +11,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AlertsRoute, ApprovalsRoute, OperationRoute, Route, make_route_to_record
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _ICON_AND_TONE_BY_LEFT_OPEN_REASON: Mapping[LeftReason, tuple[str, Tone]] = {
     LeftReason.OPERATION: ("question", "unknown"),

@@ -14,7 +14,7 @@ from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column
 from console.views.widgets.base import make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 MENTION_DONE_SHORTCUT = "D"
 

@@ -48,7 +48,7 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import TabBar
 from console.wording import audit_words
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

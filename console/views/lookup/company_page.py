@@ -37,9 +37,9 @@ from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import TabBar
-from console.wording import catalogue as wording
 from console.wording import registry as registry_words
 from console.wording.company import format_company_summary
+from console.wording.sentences import catalogue as wording
 
 _MIN_WIDTH_WITH_PANEL_PX = 900  # px at text size 1
 _RECORD_KINDS_OF_COMPANY = ("credit-check", "payment", "order", "refund")

@@ -10,8 +10,8 @@ from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.flow_layout import make_flow_widget
-from console.wording import catalogue as wording
 from console.wording.company import format_company_totals
+from console.wording.sentences import catalogue as wording
 
 
 class CompanyTotalsPanel(QWidget):

@@ -16,7 +16,7 @@ from console.views.widgets.badge import Badge
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.record_parts import FactList
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _PANEL_PADDING_PX = 16
 

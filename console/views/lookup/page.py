@@ -32,8 +32,8 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
 from console.views.widgets.placeholders import EmptyState
-from console.wording import catalogue as wording
 from console.wording.search import format_search_problem
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -20,7 +20,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import UNLIMITED_WIDTH_PX, Surface, TextLabel, make_column, make_row
 from console.views.widgets.money_strip import MoneyPanel
 from console.views.widgets.record_parts import FactList
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _MIN_WIDTH_WITH_ASIDE_PANEL_PX = 900  # px at text size 1; in a narrower window the facts stand below the tabs
 MoneyView = TypeVar("MoneyView", bound=PaymentDetails | OrderDetails | RefundDetails)

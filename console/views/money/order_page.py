@@ -12,8 +12,8 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.steps import StepLine, StepList
-from console.wording import catalogue as wording
 from console.wording import sagas as saga_wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

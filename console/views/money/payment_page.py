@@ -21,7 +21,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OrderRoute, RefundRoute
 from console.views.widgets.buttons import KeyButton, LinkButton
 from console.views.widgets.notification_bars import NotificationBar
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -12,8 +12,8 @@ from console.views.presenters import records as case_words
 from console.views.presenters.credit_checks import get_actor_name
 from console.views.records.page import make_record_key_hints
 from console.views.runtime.routes import ApprovalsRoute, PaymentRoute
-from console.wording import catalogue as wording
 from console.wording import records as record_texts
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -27,7 +27,7 @@ from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import Surface, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.placeholders import EmptyState
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _MAX_SET_ASIDES = 200
 _ICON_AND_TONE_BY_SET_ASIDE_STATE: dict[SetAsideState, tuple[str, Tone]] = {

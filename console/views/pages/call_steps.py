@@ -13,7 +13,7 @@ from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 CANCEL_ENABLED_AFTER_SECONDS = 10
 _CALL_STEPS_REFRESH_INTERVAL_MS = 200

@@ -11,7 +11,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, LinkButton
 from console.views.widgets.inputs import Field, LineEdit
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _SUGGESTION_DELAY_MS = 120
 _MAX_SUGGESTIONS = 3

@@ -10,7 +10,7 @@ from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 CELL_PADDING_PX = 16
 """Padding of a cell (left and right together), in px at text scale 1.0."""

@@ -14,13 +14,13 @@ from console.views.tables.columns import AgeCell, Cell, StateCell
 from console.views.theme.design_tokens import Language, Tone, tokens
 from console.views.timelines.repeated_lines import RepetitionTexts
 from console.views.timelines.timeline_line import TimelineLine
-from console.wording import catalogue as wording
 from console.wording import timelines as story_words
 from console.wording.credit_checks import format_registry_name as format_registry_name
 from console.wording.credit_checks import get_actor_name as get_actor_name
 from console.wording.credit_checks import get_provider_or_registry_name as get_provider_or_registry_name
 from console.wording.credit_checks import get_result_word as get_result_word
 from console.wording.credit_checks import get_state_badge_key as get_state_badge_key
+from console.wording.sentences import catalogue as wording
 
 CREDIT_CHECK_PROVIDER_NAME = "AlarmBox"
 _RECORD_OPENED_AUDIT_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)

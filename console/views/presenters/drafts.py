@@ -3,7 +3,7 @@
 from console.domain.person_state.drafts import Draft
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ApprovalsRoute, LookupRoute, OperationRoute, Route, make_route_to_record
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _RECORD_KINDS_WITH_PAGE = ("credit-check", "payment", "order", "refund")
 

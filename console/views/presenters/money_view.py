@@ -14,7 +14,7 @@ from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.money_strip import MoneyPart
 from console.views.widgets.record_parts import RecordSide as ShownSide
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 GATEWAY_SIDE_INDEX, ORDER_SIDE_INDEX = 1, 2  # indexes of the payment provider's side and the order's side; ours is 0
 

@@ -21,7 +21,7 @@ from console.views.runtime.routes import (
 )
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import StateCell
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _RECORD_KINDS_WITH_PAGE = ("credit-check", "order", "payment", "refund")
 _LIST_ROUTE_BY_ACTION: dict[str, Route] = {

@@ -16,7 +16,6 @@ from console.views.presenters import records as case_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
-from console.wording import catalogue as wording
 from console.wording import reconciliation as texts
 from console.wording.reconciliation import format_amount_difference as format_amount_difference
 from console.wording.reconciliation import format_our_side as format_our_side
@@ -24,6 +23,7 @@ from console.wording.reconciliation import format_period as format_period
 from console.wording.reconciliation import format_provider_side as format_provider_side
 from console.wording.reconciliation import format_run_days as format_run_days
 from console.wording.reconciliation import get_difference_name as get_difference_name
+from console.wording.sentences import catalogue as wording
 
 _ICON_AND_TONE_BY_RUN_STATE: dict[RunState, tuple[str, Tone]] = {
     RunState.RUNNING: ("half_disc", "progress"),

@@ -14,7 +14,6 @@ from console.domain.service_results import CertaintyBadge, Explanation, WorkBadg
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.runtime.routes import RecordPageRoute, RecordRef, make_route_to_record
 from console.views.theme.design_tokens import Tone
-from console.wording import catalogue as wording
 from console.wording.records import ShownRecord as ShownRecord
 from console.wording.records import differs_in_amount as differs_in_amount
 from console.wording.records import format_amount_with_difference_mark as format_amount_with_difference_mark
@@ -34,6 +33,7 @@ from console.wording.records import get_state_badge_key as get_state_badge_key
 from console.wording.records import get_unanswered_side_key_end as get_unanswered_side_key_end
 from console.wording.records import get_work_badge_key as get_work_badge_key
 from console.wording.records import mask_payer as mask_payer
+from console.wording.sentences import catalogue as wording
 
 RecordView: TypeAlias = CreditCheckDetails | OrderDetails | PaymentDetails | RefundDetails
 """A record together with the data of its page, as a service returns it; one class per kind of record."""

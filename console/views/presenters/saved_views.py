@@ -2,7 +2,7 @@
 
 from console.domain.queues.saved_views import ViewCount
 from console.views.widgets.sidebar import SidebarEntry
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _SAVED_VIEW_KEY_PREFIX = "view/"
 

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QDialog, QWidget
 
 from console.domain.documents.pdf_pages import PageImage
 from console.views.theme.fonts import list_font_families
-from console.wording.catalogue import NO_VALUE
+from console.wording.sentences.catalogue import NO_VALUE
 
 PRINT_SHORTCUT = "Ctrl+P"
 PRINT_KEY_HINT = ((PRINT_SHORTCUT,), "key.print")

@@ -18,7 +18,7 @@ from console.views.runtime.routes import CreditCheckRoute, LookupRoute, Operatio
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
 from console.views.widgets.dialog import DialogFrame
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 class PurchaseDialog(DialogFrame):

@@ -18,7 +18,7 @@ from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 def make_purchase_content(context: WindowContext, record: CreditCheck, steps: ReachedStepCollector) -> QWidget:

@@ -20,7 +20,7 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import CheckBox
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 class RefetchDialog(DialogFrame):

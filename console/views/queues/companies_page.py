@@ -33,8 +33,8 @@ from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.placeholders import EmptyState
-from console.wording import catalogue as wording
 from console.wording.registry import format_registry_source
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -16,8 +16,8 @@ from console.domain.queues.filters import NO_CAUSE, NO_OWNER, RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
-from console.wording import catalogue as wording
-from console.wording.formats import format_amount
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.formats import format_amount
 
 USUAL_FILTER_LIST_NAMES = ("provider", "age", "amount", "owner")
 """Names of the filter lists that the filter sentence above a queue always contains."""

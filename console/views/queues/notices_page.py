@@ -36,8 +36,8 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, LinkButton, ReasonLabel
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState
-from console.wording import catalogue as wording
 from console.wording import notices as notice_words
+from console.wording.sentences import catalogue as wording
 
 _MAX_READ_NOTICES = 1_000
 _MIN_VISIBLE_TABLE_ROWS = 4

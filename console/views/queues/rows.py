@@ -21,8 +21,8 @@ from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import RecordRef
 from console.views.tables.columns import Column, RowGroup, make_check_box_column
 from console.views.theme.design_tokens import tokens
-from console.wording import catalogue as wording
 from console.wording.disagreements import format_disagreement
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

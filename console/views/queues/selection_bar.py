@@ -26,7 +26,7 @@ from console.views.tables.paged_model import PagedModel
 from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -9,7 +9,7 @@ from console.views.queues.rows import QUEUE_NAMES
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import make_queue_route
 from console.views.widgets.tabs import TabBar
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 QUEUE_TAB_NAMES = (*QUEUE_NAMES, NOTICE_QUEUE, COMPANY_QUEUE)
 _QUEUES_WITH_OWN_PAGE = frozenset({NOTICE_QUEUE, COMPANY_QUEUE})

@@ -19,7 +19,7 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _DIALOG_CLOSABLE_AFTER_MS = 10_000
 _MAX_RUN_DAYS = 366

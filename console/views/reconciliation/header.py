@@ -15,7 +15,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.notification_bars import NotificationBar
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _MAX_SHOWN_PROVIDER_FILES = 3
 RUN_FIGURE_NAMES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused", "waiting")

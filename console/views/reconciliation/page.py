@@ -35,7 +35,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState, replace_empty_state
 from console.views.widgets.tabs import TabBar
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _REFUSAL_WORDING_KEY_BY_SHORTCUT = {
     "G": "reconcile.not_broken_off",

@@ -22,7 +22,7 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _KNOWN_OUTCOME_ICON: tuple[str, Tone] = ("check", "good")
 _UNKNOWN_OUTCOME_ICON: tuple[str, Tone] = ("question", "unknown")

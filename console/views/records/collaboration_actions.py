@@ -16,7 +16,7 @@ from console.views.runtime.context import WindowContext
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 COLLABORATION_ACTIONS = ("take", "note")
 _SHORTCUTS_AND_ACTIONS = (("T", "take"), ("N", "note"))

@@ -16,7 +16,7 @@ from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import CellKind, Column
 from console.views.theme.theme import current_appearance
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 RecordGetter = Callable[[Any], ShownRecord]
 _STATE_NAMES_BY_RECORD_KIND = {

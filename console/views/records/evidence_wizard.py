@@ -17,7 +17,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import PaintedWidget, Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.inputs import DropDownList, Field, LineEdit, RadioButton
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
 _STEP_INDENT_PX = 24

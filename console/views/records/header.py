@@ -17,7 +17,7 @@ from console.views.widgets.buttons import IconButton, LinkButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 from console.views.widgets.record_parts import ExplanationForm
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 class RecordHeader(Surface):

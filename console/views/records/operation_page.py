@@ -25,7 +25,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _ICON_BY_OPERATION_STATE = {
     "calling": ("half_disc", "progress"),

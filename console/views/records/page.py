@@ -33,7 +33,7 @@ from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import RecordSide, RecordSideStrip
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -33,9 +33,9 @@ from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
-from console.wording import catalogue as wording
 from console.wording import records as record_texts
 from console.wording.disagreements import format_disagreement
+from console.wording.sentences import catalogue as wording
 
 _PANEL_PADDING_PX = 16
 _ICON_SIDE_PX = 14  # side of the icons before states and steps

@@ -22,8 +22,8 @@ from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import Surface, make_column, make_row
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import TabBar
-from console.wording import catalogue as wording
 from console.wording import evidence_words
+from console.wording.sentences import catalogue as wording
 
 
 @dataclass(frozen=True, slots=True)

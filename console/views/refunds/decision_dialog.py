@@ -25,7 +25,7 @@ from console.views.widgets.inputs import Field, LineEdit
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.password_field import PasswordField
 from console.views.widgets.record_parts import FactList
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 class _DecisionDialog(DialogFrame):

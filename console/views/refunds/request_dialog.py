@@ -24,7 +24,7 @@ from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import NotificationBar
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 class RefundDialog(DialogFrame):

@@ -19,8 +19,8 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, ToneBox, make_column, make_row
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit, RadioButton
-from console.wording import catalogue as wording
 from console.wording import records as record_texts
+from console.wording.sentences import catalogue as wording
 
 EXACT_LOOK_ALIKE_RULE = "exact_lookalike"
 _ALWAYS_SHOWN_REFUND_RULES = frozenset(

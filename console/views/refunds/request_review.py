@@ -15,7 +15,7 @@ from console.views.widgets.inputs import Field, LineEdit
 from console.views.widgets.money_strip import MoneyPanel
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList, make_titled_panel
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 
 class RefundReview(QWidget):

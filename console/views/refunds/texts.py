@@ -14,8 +14,8 @@ from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
-from console.wording import catalogue as wording
 from console.wording import limit_words
+from console.wording.sentences import catalogue as wording
 
 LARGE_TEXT_SCALE = 1.2
 """Text scale from which `arrange_side_by_side` puts widgets one below the other."""

@@ -15,8 +15,8 @@ from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.wording import catalogue as wording
 from console.wording import registry as registry_words
+from console.wording.sentences import catalogue as wording
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.buttons import LinkButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.notification_bars import NotificationBar
-from console.wording import catalogue as wording
 from console.wording import registry as registry_words
+from console.wording.sentences import catalogue as wording
 
 _MAX_SHOWN_PREDECESSORS = 3
 

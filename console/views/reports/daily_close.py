@@ -33,9 +33,9 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.inputs import DropDownList, Field, LineEdit
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.save_file import ask_for_save_path
-from console.wording import catalogue as wording
 from console.wording import daily_close as close_words
 from console.wording.records import get_provider_name
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

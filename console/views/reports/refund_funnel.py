@@ -15,8 +15,8 @@ from console.views.reports.chart_content import Bar, BarPart, BarPartStyle, BarS
 from console.views.reports.section import ReportDefinition, make_number_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
-from console.wording import catalogue as wording
 from console.wording import reports as report_words
+from console.wording.sentences import catalogue as wording
 
 _STEP_STYLE, _OTHER_ENDING_STYLE, _UNKNOWN_STYLE = (
     BarPartStyle("solid", "progress"),

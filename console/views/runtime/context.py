@@ -37,7 +37,7 @@ from console.views.runtime.status_values import (
 )
 from console.views.runtime.tasks import Failure, ProgressReporter, Runner, TaskHandle
 from console.views.theme.design_tokens import Language, ThemeName, Tone
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console

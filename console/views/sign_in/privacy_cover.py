@@ -11,7 +11,7 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.focus_ring import install_focus_ring
 from console.views.widgets.inputs import RadioButton
 from console.views.widgets.window_bars import EnvironmentFrame, EnvironmentLabel
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 _PANEL_WIDTH_PX = 440  # px at text size 1
 _COVER_PADDING_PX = 24

@@ -12,7 +12,7 @@ from PySide6.QtGui import QPainter
 from console.views.theme.design_tokens import FontPurpose, TypeRoleName, tokens
 from console.views.theme.fonts import list_font_families
 from console.views.theme.theme import current_appearance
-from console.wording.line_breaks import (
+from console.wording.sentences.line_breaks import (
     JAPANESE_LETTER_PATTERN,
     POSSIBLE_BREAK,
     WORD_JOINER,

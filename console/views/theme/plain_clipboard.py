@@ -4,7 +4,7 @@ numbers on one line."""
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QClipboard, QGuiApplication
 
-from console.wording.line_breaks import POSSIBLE_BREAK, WORD_JOINER, remove_line_break_marks
+from console.wording.sentences.line_breaks import POSSIBLE_BREAK, WORD_JOINER, remove_line_break_marks
 
 
 def install_plain_clipboard() -> None:

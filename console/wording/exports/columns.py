@@ -7,7 +7,7 @@ from typing import Any
 
 from console.domain.exports.tables import CellKind, ExportColumn
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
-from console.wording.text_context import TextContext
+from console.wording.sentences.text_context import TextContext
 
 _DEFAULT_DECIMAL_PLACES = 2
 

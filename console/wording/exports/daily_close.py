@@ -23,7 +23,7 @@ from console.wording.exports.columns import (
     make_text_column,
 )
 from console.wording.exports.lists import make_difference_columns
-from console.wording.text_context import TextContext
+from console.wording.sentences.text_context import TextContext
 
 
 def make_daily_close_document(close: DailyClose, context: TextContext) -> ExportDocument:

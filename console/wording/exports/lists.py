@@ -18,7 +18,6 @@ from console.domain.views.unmatched_notices import UnmatchedNoticeItem
 from console.wording import alerts as alert_words
 from console.wording import audit_words
 from console.wording import bulk as bulk_words
-from console.wording import catalogue as wording
 from console.wording import credit_checks as check_words
 from console.wording import reconciliation as reconciliation_words
 from console.wording import records as record_words
@@ -32,7 +31,8 @@ from console.wording.exports.columns import (
     make_text_column,
 )
 from console.wording.notices import format_notice_type
-from console.wording.text_context import TextContext
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.text_context import TextContext
 
 ExportColumns = tuple[ExportColumn, ...]
 ApprovalRow = Refund | WaitingProposal

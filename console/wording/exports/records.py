@@ -8,7 +8,6 @@ from console.domain.calendar_days import compute_last_valid_day
 from console.domain.exports.tables import CellKind, ExportColumn
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck, WorkState
-from console.wording import catalogue as wording
 from console.wording import credit_checks as check_words
 from console.wording import records as record_words
 from console.wording.exports.columns import (
@@ -19,7 +18,8 @@ from console.wording.exports.columns import (
     make_text_column,
 )
 from console.wording.records import ShownRecord
-from console.wording.text_context import TextContext
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.text_context import TextContext
 
 
 def make_record_columns(context: TextContext, get_record: Callable[[Any], ShownRecord]) -> tuple[ExportColumn, ...]:

@@ -12,7 +12,6 @@ from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport
 from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_REFUND_ENDINGS, RefundFunnelReport
 from console.domain.reports.settlement import SettlementReport
 from console.domain.reports.time_to_truth import TimeToTruthReport
-from console.wording import catalogue as wording
 from console.wording import reports as report_words
 from console.wording.exports.columns import (
     make_amount_column,
@@ -20,7 +19,8 @@ from console.wording.exports.columns import (
     make_number_column,
     make_text_column,
 )
-from console.wording.text_context import TextContext
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.text_context import TextContext
 
 ExportColumns = tuple[ExportColumn, ...]
 

@@ -3,10 +3,10 @@
 from datetime import date
 
 from console.domain.exports.tables import ExportRequest, ListName
-from console.wording import catalogue as wording
 from console.wording.records import get_provider_name
 from console.wording.registry import format_registry_source
-from console.wording.text_context import TextContext
+from console.wording.sentences import catalogue as wording
+from console.wording.sentences.text_context import TextContext
 
 _TITLE_KEY_BY_LOOKUP_PART = {
     "": "screen.lookup",

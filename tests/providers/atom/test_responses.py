@@ -27,7 +27,7 @@ from console.providers.atom.status_codes import (
     FailureCause,
     find_failure_cause,
 )
-from console.wording.catalogue import read_sentences
+from console.wording.sentences.catalogue import read_sentences
 from tests.providers.payments.parts import (
     ATOM_ORDER,
     ATOM_QUESTION,

@@ -5,7 +5,7 @@ from pathlib import Path
 import console
 from console.providers.atom import status_codes as atom_codes
 from console.providers.paypay import result_codes as paypay_codes
-from console.wording.catalogue import LANGUAGES, read_sentences
+from console.wording.sentences.catalogue import LANGUAGES, read_sentences
 from scripts import word_use
 
 PROVIDERS = Path(console.__file__).parent / "providers"

@@ -28,7 +28,7 @@ from console.providers.paypay.result_codes import (
     VERDICTS_OF_ALL_CALLS,
     PayPayCall,
 )
-from console.wording.catalogue import read_sentences
+from console.wording.sentences.catalogue import read_sentences
 from tests.providers.payments.parts import (
     PAYPAY_ORDER,
     PAYPAY_QUESTION,

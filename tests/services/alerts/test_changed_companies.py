@@ -17,7 +17,7 @@ from console.sandbox.registry.rows import RegistryRow
 from console.services.alerts import changed_companies
 from console.store.database.engine import RunAgain
 from console.store.registry import watched_corporations
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 from tests.crash.broken_statements import Trouble, failing
 from tests.services.alerts.watched_companies import (
     EXPIRED_AT,

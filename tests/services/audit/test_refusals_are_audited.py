@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.records import PurchaseRequest, TimelineEntry
 from console.sandbox.server import Sandbox
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 from tests.services.access.test_roles import TEAM
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene, paying

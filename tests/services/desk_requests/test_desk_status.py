@@ -13,7 +13,7 @@ from console.domain.service_results import HealthCheck
 from console.sandbox.server import Sandbox
 from console.services.payments.probe import make_question
 from console.settings.settings import Settings, load_settings
-from console.wording.catalogue import translate
+from console.wording.sentences.catalogue import translate
 from tests.support.asking import ask_only, executing
 from tests.support.desks import NOWHERE, MovedClock
 from tests.support.invented import numbers

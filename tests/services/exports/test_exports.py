@@ -30,7 +30,7 @@ from console.wording import reports as report_words
 from console.wording.exports.columns import convert_amount_to_major_units
 from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
-from console.wording.text_context import FileTextContext
+from console.wording.sentences.text_context import FileTextContext
 from tests.support.furnished import Furnished, furnished
 from tests.support.refusals import code_of
 

@@ -28,7 +28,7 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.spool.spool import SpoolState
-from console.wording.catalogue import read_sentences
+from console.wording.sentences.catalogue import read_sentences
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock

@@ -22,7 +22,7 @@ from console.store.operations import idempotency as rows
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import IdempotencyCache
-from console.wording.catalogue import translate
+from console.wording.sentences.catalogue import translate
 from tests.support.desks import NOWHERE
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place

@@ -12,8 +12,8 @@ from console.domain.payments.service_results import NoticeResult
 from console.domain.records import WorkState
 from console.services.process.failpoints import FailpointReached, Failpoints
 from console.store.audit import trail
-from console.wording.catalogue import translate
 from console.wording.incident_words import list_playbook_step_keys
+from console.wording.sentences.catalogue import translate
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene, signed
 

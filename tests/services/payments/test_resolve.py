@@ -12,7 +12,7 @@ from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, WorkState
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place

@@ -6,7 +6,7 @@ from console.domain.payments.records import Payment
 from console.domain.records import OperationState
 from console.domain.service_results import OperationDetails
 from console.store.operations import lost_operations
-from console.wording.catalogue import format_error_message
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
 

@@ -11,7 +11,7 @@ from console.domain.records import Certainty
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
 from console.store.database import boot_clock
-from console.wording.catalogue import format_error_message
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import MovedClock
 from tests.support.gone import Gone, going_away
 from tests.support.payment_desks import Scene, paying

@@ -15,7 +15,7 @@ from console.services.guarded.leases import acquire_lease
 from console.services.process.failpoints import FailpointReached
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS
 from console.store.operations import leases
-from console.wording.catalogue import format_error_message
+from console.wording.sentences.catalogue import format_error_message
 from tests.support import payment_desks
 from tests.support.children import Child
 from tests.support.desks import MovedClock

@@ -20,7 +20,7 @@ from console.services.registry.facts import complete_with_corporations
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file
-from console.wording.catalogue import read_sentences
+from console.wording.sentences.catalogue import read_sentences
 from tests.store.money_rows import asked, paid
 from tests.store.registry.files import WHOLE, row, write_file
 from tests.support.asking import ask_only, let_act

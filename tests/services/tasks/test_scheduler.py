@@ -22,7 +22,7 @@ from console.store.alerts import alerts, cases
 from console.store.database import unreadable_rows
 from console.store.operations import leases
 from console.store.tasks import tasks as rows
-from console.wording.catalogue import translate
+from console.wording.sentences.catalogue import translate
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock

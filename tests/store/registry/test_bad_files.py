@@ -14,7 +14,7 @@ from console.domain.registry.corporations import ImportProgress
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.source_file import open_source
-from console.wording import catalogue
+from console.wording.sentences import catalogue
 from tests.store.registry.files import WHOLE, csv_text, number, row, write_file, write_zip
 
 INVALID_NUMBER = P.INVALID_CORPORATION_NUMBER

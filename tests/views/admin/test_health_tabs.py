@@ -8,7 +8,7 @@ from console.domain.errors import ErrorCode
 from console.domain.tasks.records import ScheduledTask
 from console.views.admin.health_tabs import DueTaskRow, format_row_detail, make_due_task_columns
 from console.views.tables.columns import format_cell_as_plain_text
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import window_context
 
 

@@ -12,7 +12,7 @@ from console.views.notifications.texts import format_event
 from console.views.notifications.watch import NotificationWatcher
 from console.views.runtime.context import Toast, WorkCounts
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
-from console.wording.catalogue import LANGUAGES
+from console.wording.sentences.catalogue import LANGUAGES
 from tests.views.invented_checks import NOW, window_context
 from tests.views.invented_payments import refund
 

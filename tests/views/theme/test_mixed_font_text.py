@@ -16,7 +16,7 @@ from console.views.theme.mixed_font_text import (
     wrap_text,
 )
 from console.views.theme.theme import current_appearance
-from console.wording.line_breaks import WORD_JOINER
+from console.wording.sentences.line_breaks import WORD_JOINER
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from console.wording import catalogue as wording
+from console.wording.sentences import catalogue as wording
 
 Language = Literal["ja", "en"]
 

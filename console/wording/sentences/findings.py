@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.provider_outcome import OutcomeClass
-from console.wording.formats import format_amount, split_age_into_number_and_unit
+from console.wording.sentences.formats import format_amount, split_age_into_number_and_unit
 
 Translate: TypeAlias = Callable[..., str]
 """A function that returns the sentence of a wording key in one language, like `catalogue.translate`."""

@@ -24,8 +24,8 @@ from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY,
 from console.domain.payments.provider_registry import ProviderTraits, list_providers_as
 from console.domain.recovery.decision_reasons import parse_reason
 from console.resource_paths import resources_dir
-from console.wording import findings
-from console.wording.formats import (
+from console.wording.sentences import findings
+from console.wording.sentences.formats import (
     NO_VALUE,
     TimeStyle,
     format_amount,
@@ -38,7 +38,7 @@ from console.wording.formats import (
     shorten_id,
     split_age_into_number_and_unit,
 )
-from console.wording.japanese import join_around_fact
+from console.wording.sentences.japanese import join_around_fact
 
 __all__ = [
     "LANGUAGES", "translate", "has_sentence", "format_error_message", "convert_amount_facts", "get_state_word",

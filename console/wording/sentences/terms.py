@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from console.wording.catalogue import get_program_sentences
-from console.wording.text_context import Language
+from console.wording.sentences.catalogue import get_program_sentences
+from console.wording.sentences.text_context import Language
 
 _WORD_PREFIX, _MEANING_PREFIX = "term.", "glossary."
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from console.wording.japanese import JAPANESE_LETTER_RANGES
+from console.wording.sentences.japanese import JAPANESE_LETTER_RANGES
 
 if TYPE_CHECKING:
     from budoux.parser import Parser

@@ -1,0 +1,2 @@
+"""The sentences of both languages by their wording key, and what fills them in: formats of facts, words for findings,
+terms, spaces and line breaks of Japanese."""
