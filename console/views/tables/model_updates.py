@@ -32,11 +32,9 @@ class PageUpdateModel(PageCacheModel):
             if slots[number].entries is None:  # placeholders can't be compared
                 self._resize_slot(slots[number], self._page_cache.get_first_row(number), slots[number].count, 0)
                 slots[number].entries = []
-        start, last_use = (
-            slots[first_number].start,
-            max(slot.last_use for slot in slots[first_number : last_number + 1]),
-        )
-        old_entries = [entry for slot in slots[first_number : last_number + 1] for entry in slot.entries or ()]
+        old_slots = slots[first_number : last_number + 1]
+        start, last_use = old_slots[0].start, max(slot.last_use for slot in old_slots)
+        old_entries = [entry for slot in old_slots for entry in slot.entries or ()]
         slots[first_number : last_number + 1] = [CachedPage(start, len(old_entries), old_entries, last_use)]
         self._page_cache.recompute_row_positions()
         new_entries = self._page_cache.add_group_headings(first_number, [row for page in pages for row in page.rows])
