@@ -15,6 +15,9 @@ export PYTHONDONTWRITEBYTECODE :=
 # `make test SEED=N` draws anew.
 SEED ?= 1
 
+# Of costly tests `make test` runs the variants that are drawn so; `make nightly` sets this to nothing and runs all.
+DRAW = --draw-variants=$(SEED)
+
 # The tests that run at a desk of any system, without a server.
 ROOMS := $(addprefix tests/,domain settings wording providers sandbox cli views)
 DATABASE ?= mariadb
@@ -24,7 +27,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY := $(BIN)/python
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help setup run test quick rooms databases check soak window bench shots mutants docs build deb appimage installer sbom audit lock upgrade clean
+.PHONY: help setup run test nightly quick rooms databases check soak window bench shots mutants docs build deb appimage installer sbom audit lock upgrade clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -35,12 +38,15 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 	@scripts/display.sh
 	@$(BIN)/support-console demo
 
-test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them all tests on five workers
+test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them every test on five workers, of costly ones some variants
 	@echo "Running the checks and the tests …"
 	@$(MAKE) --no-print-directory check COLLECTED=yes >$(STAMPS)/check.log 2>&1 & checks=$$!; tests=0; \
 		$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "not soak" \
-		--randomly-seed=$(SEED) --hypothesis-seed=$(SEED) $(ARGS) || tests=$$?; \
+		--randomly-seed=$(SEED) --hypothesis-seed=$(SEED) $(DRAW) $(ARGS) || tests=$$?; \
 		wait $$checks || { cat $(STAMPS)/check.log; echo "The checks failed: see above."; exit 1; }; exit $$tests
+
+nightly: DRAW =
+nightly: test  ## the same with every variant of every test (three times as long)
 
 quick: setup  ## the tests of what was changed since main, as many as fit into half a minute
 	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not soak" $$($(PY) -m scripts.quick_tests)

@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.support.server_fixtures",
     "tests.support.place_fixtures",
     "tests.support.longest_first",
+    "tests.support.drawn_variants",
     "tests.support.bytecode",
 ]
 

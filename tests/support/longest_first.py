@@ -1,7 +1,7 @@
 """Begins the files of tests that take longest first: none is left for the end, when other workers have no more to do.
 
 `longest_files.txt` has the seconds of each file that takes some, the longest first. Only the order counts, so it may
-be old. `make test ARGS=--keep-seconds` writes it from what it measures.
+be old. `make nightly ARGS=--keep-seconds` writes it from what it measures.
 """
 
 from collections import defaultdict

@@ -1,0 +1,78 @@
+"""Which variants of costly tests `make test` runs: one of each function or more, as many as fit into the time."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.drawn_variants import draw_variants, name_function, read_table
+
+ROOT = Path(__file__).resolve().parents[2]
+CHEAP, COSTLY, VERY_COSTLY = 0.001, 0.2, 60.0
+VARIANTS = [f"tests/a/test_b.py::test_c[{engine}-{role}]" for engine in ("mariadb", "sqlite") for role in "klm"]
+
+
+def test_what_costs_little_is_not_drawn() -> None:
+    assert draw_variants(VARIANTS, CHEAP, random.Random(1)) == VARIANTS
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_drawn_variants_differ_in_every_value(seed: int) -> None:
+    """Two of six fit into the time: they have another database and another role, whatever the seed."""
+    first, second = draw_variants(VARIANTS, COSTLY, random.Random(seed))
+    values = [set(name.partition("[")[2].rstrip("]").split("-")) for name in (first, second)]
+    assert not values[0] & values[1]
+
+
+def test_one_always_runs_and_other_seeds_draw_others() -> None:
+    drawn = [draw_variants(VARIANTS, VERY_COSTLY, random.Random(seed)) for seed in range(100)]
+    assert {len(names) for names in drawn} == {1}
+    assert {name for (name,) in drawn} == set(VARIANTS)
+
+
+def test_the_order_of_collecting_draws_the_same() -> None:
+    """The workers of one run must agree, and each collects in its own order."""
+    backwards = draw_variants(VARIANTS[::-1], COSTLY, random.Random(3))
+    assert backwards == draw_variants(VARIANTS, COSTLY, random.Random(3))
+
+
+def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
+    """Every function of a costly file runs once or more; without the option all variants do."""
+    costly = next(function for function, seconds in read_table().items() if seconds > 1)
+    file, _, function = costly.partition("::")
+    (tmp_path / "pytest.ini").touch()
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "import pytest\n\n"
+        f'@pytest.mark.parametrize("engine", ["mariadb", "sqlite", "galera"])\ndef {function}(engine): pass\n\n'
+        "def test_other(): pass\n"
+    )
+    said = run_tests(tmp_path, file, "--draw-variants=1")
+    assert "variants of costly tests: drawn with seed 1; make nightly runs all" in said
+    assert "2 passed, 2 deselected" in said
+    assert "4 passed" in run_tests(tmp_path, file)
+
+
+def run_tests(folder: Path, *words: str) -> str:
+    """What pytest prints with the two plugins alone."""
+    plugins = ("-p", "tests.support.longest_first", "-p", "tests.support.drawn_variants")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *plugins, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_the_table_names_functions() -> None:
+    """In the form that pytest gives them; the costliest first."""
+    seconds = list(read_table().values())
+    assert seconds == sorted(seconds, reverse=True)
+    assert all(name_function(function) == function for function in read_table())

@@ -1,0 +1,139 @@
+"""Draws the variants of costly parametrised tests that `make test` runs; `make nightly` runs all of them.
+
+Every test function runs. Of one whose variants cost more than `_SECONDS` together, as many are drawn as fit into that
+time, at least one, and those first that have most in common with none before: another database, language or role.
+`variant_seconds.txt` has the processor seconds of one variant, by test function; only their size counts, so it may be
+old. `make nightly ARGS=--keep-seconds` writes it from what it measures (see docs/decisions/0077).
+"""
+
+import random
+import re
+import resource
+from collections import defaultdict
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+TABLE = Path(__file__).with_name("variant_seconds.txt")
+_SECONDS = 0.5
+_PROPERTY = "processor seconds"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--draw-variants", type=int, metavar="SEED", help="of costly tests, only the variants drawn so")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    seed = config.getoption("--draw-variants")
+    return None if seed is None else f"variants of costly tests: drawn with seed {seed}; make nightly runs all"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seed = config.getoption("--draw-variants")
+    if seed is None:
+        return
+    by_function: defaultdict[str, list[str]] = defaultdict(list)
+    for item in items:
+        by_function[name_function(item.nodeid)].append(item.nodeid)
+    seconds = read_table()
+    drawn = {
+        name
+        for function, variants in by_function.items()
+        for name in draw_variants(variants, seconds.get(function, 0), random.Random(f"{seed} {function}"))
+    }
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in drawn])
+    items[:] = [item for item in items if item.nodeid in drawn]
+
+
+def name_function(nodeid: str) -> str:
+    """The id of a test without its variant: "tests/a/test_b.py::test_c"."""
+    return nodeid.partition("[")[0]
+
+
+def draw_variants(variants: Iterable[str], seconds: float, draw: random.Random) -> list[str]:
+    """Draw as many variants of one test function as fit into the time, each of which takes so many seconds. The next
+    one is always one of those with the most values that none before has.
+    """
+    # Sorted: each worker of a run draws the same, in whatever order it collected.
+    left = sorted(variants)
+    if seconds * len(left) <= _SECONDS:
+        return left
+    draw.shuffle(left)
+    drawn: list[str] = []
+    known: set[str] = set()
+    for _ in range(max(1, int(_SECONDS / seconds))):
+        chosen = max(left, key=lambda name: len(_values(name) - known))
+        left.remove(chosen)
+        drawn.append(chosen)
+        known |= _values(chosen)
+    return drawn
+
+
+def _values(name: str) -> set[str]:
+    """What pytest names a variant by: "test_c[mariadb-lead-b]" has mariadb, lead and b."""
+    return set(re.split(r"[\[\]-]+", name.partition("[")[2]))
+
+
+def read_table() -> dict[str, float]:
+    """The processor seconds of one variant, by test function."""
+    lines = (line.split() for line in TABLE.read_text(encoding="utf-8").splitlines())
+    return {function: float(seconds) for seconds, function in lines}
+
+
+# ---- how the table is made
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--keep-seconds"):
+        config.pluginmanager.register(_Stopwatch())
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(_Table())
+
+
+class _Stopwatch:
+    """Notes in each report the processor seconds since the one before, in the process that ran the test."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def pytest_runtest_logstart(self) -> None:
+        self._last = _measure_processor_seconds()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        before, self._last = self._last, _measure_processor_seconds()
+        report.user_properties.append((_PROPERTY, self._last - before))
+        return report
+
+
+class _Table:
+    """Adds up what was noted, of all workers, and writes the table."""
+
+    def __init__(self) -> None:
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == _PROPERTY and isinstance(value, float):
+                self._seconds[report.nodeid] += value
+
+    def pytest_sessionfinish(self) -> None:
+        by_function: defaultdict[str, list[float]] = defaultdict(list)
+        for variant, seconds in self._seconds.items():
+            by_function[name_function(variant)].append(seconds)
+        rows = sorted(
+            (-fmean(seconds), function)
+            for function, seconds in by_function.items()
+            if len(seconds) > 1 and sum(seconds) > _SECONDS
+        )
+        TABLE.write_text("".join(f"{-seconds:7.3f} {function}\n" for seconds, function in rows), encoding="utf-8")
+
+
+def _measure_processor_seconds() -> float:
+    """The seconds that this process and the children it has waited for spent on a processor."""
+    usages = (resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
