@@ -82,7 +82,7 @@ def _type(opening: WindowOpener, text: str) -> float:
     box.list.viewport().installEventFilter(watch)
     began = time.perf_counter()
     box.input.insert(text)
-    _live_until(lambda: box.footer.count.plain not in states_before_end)
+    _live_until(lambda: box.footer.status_label.plain not in states_before_end)
     shown_at = time.perf_counter()
     _live_until(lambda: watch.painted_at >= shown_at)
     box.list.viewport().removeEventFilter(watch)

@@ -80,9 +80,9 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking
     page = queue(person)
     assert not page.selection.bar.isVisible()
     person.press("Shift+Down", 2)
-    assert page.selection.bar.count.plain == "3 of 3 selected"
+    assert page.selection.bar.count_label.plain == "3 of 3 selected"
     person.press("Shift+Up")
-    assert page.selection.bar.count.plain == "2 of 3 selected"
+    assert page.selection.bar.count_label.plain == "2 of 3 selected"
     person.press("Down")
     person.press("Space")
     person.press("F")
@@ -112,7 +112,7 @@ def test_the_box_above_the_rows_takes_all_and_none(sit: Sit, lacking: list[Credi
         QTest.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=at)
 
     click_box()
-    assert page.selection.bar.count.plain == f"All {len(lacking)} matches selected"
+    assert page.selection.bar.count_label.plain == f"All {len(lacking)} matches selected"
     boxes = [page.row_model.has_all_rows_selected]
     page.table.setFocus()
     person.press("Space")
@@ -130,7 +130,7 @@ def test_confirmed_twice_it_is_one_run(
     person = sit()
     page = queue(person)
     person.press("Ctrl+A")
-    assert page.selection.bar.count.plain == "All 3 matches selected"
+    assert page.selection.bar.count_label.plain == "All 3 matches selected"
     person.press("F")
     dialog = planned(person, person.dialog(BulkDialog))
     person.until(dialog.act_button.isEnabled)

@@ -226,9 +226,11 @@ def test_an_empty_home_says_so(sit: Sit, console: Console, sandbox: Sandbox, wai
     page = person.page(HomePage)
     person.until(lambda: page.rows.is_complete)
     person.rest()
-    assert page.nothing.isVisible() is not waits
+    assert page.empty_state.isVisible() is not waits
     assert page.table.isVisible() is waits
     if not waits:
-        assert "Nothing is waiting for you." in " ".join(one.plain for one in page.nothing.findChildren(TextLabel))
-        person.control("Open in Queues", page.nothing).press()
+        assert "Nothing is waiting for you." in " ".join(
+            one.plain for one in page.empty_state.findChildren(TextLabel)
+        )
+        person.control("Open in Queues", page.empty_state).press()
         person.until(lambda: not isinstance(person.frame.current_page, HomePage))

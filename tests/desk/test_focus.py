@@ -94,5 +94,5 @@ def test_a_list_that_turns_out_empty_gives_up_the_focus(sit: Sit) -> None:
     page.list.setCurrentWidget(page.table)
     page.table.setFocus()
     page.rows.page_applied.emit()
-    assert page.list.currentWidget() is page.nothing
+    assert page.list.currentWidget() is page.empty_state
     assert QApplication.focusWidget() is page.begin_button

@@ -266,10 +266,10 @@ def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
     with endless_search(console) as (has_begun, endings):
         person.type_in("sakura")
         person.until(has_begun.is_set)
-        person.until(lambda: "Esc" in palette.box.footer.count.plain)
+        person.until(lambda: "Esc" in palette.box.footer.status_label.plain)
         person.press("Esc")
         assert palette.box.is_open
-        assert "ended" in palette.box.footer.count.plain
+        assert "ended" in palette.box.footer.status_label.plain
         person.until(lambda: endings == ["interrupted"])
         person.press("Esc")
         assert not palette.box.is_open
@@ -327,10 +327,10 @@ def test_another_text_ends_a_running_search(sit: Sit, console: Console, text: st
     with endless_search(console) as (has_begun, endings):
         palette.box.input.insert("sakura")
         person.until(has_begun.is_set)
-        person.until(lambda: "Esc" in palette.box.footer.count.plain)
+        person.until(lambda: "Esc" in palette.box.footer.status_label.plain)
         palette.box.input.selectAll()
         palette.box.input.insert(text)
-        assert palette.box.footer.count.plain == ""
+        assert palette.box.footer.status_label.plain == ""
         person.until(lambda: bool(endings))
 
 
@@ -345,7 +345,7 @@ def test_the_end_of_the_box_ends_its_search(sit: Sit, console: Console, *, is_pi
         leave = partial(palette.box.list.picked.emit, LookupRoute(GOOD)) if is_picked else palette.box.close
         leave()
         person.until(lambda: endings == ["interrupted"])
-        assert open_box(person).box.footer.count.plain == ""
+        assert open_box(person).box.footer.status_label.plain == ""
         palette.box.input.insert("about this")
         leave()
         assert not palette._timer.isActive()

@@ -324,7 +324,7 @@ def chrome() -> QWidget:
     acts = KeyButton("状態確認", "P"), KeyButton("再取得", "F"), off, ReasonLabel(off), None, KeyButton("メモ", "N")
     actions.setLayout(make_row(*acts, margins=(24, 8, 24, 8)))
     hints = ShortcutHintBar([(("↓", "↑"), "移動"), (("Enter",), "開く"), (("Ctrl+F",), "絞り込み")])
-    hints.count.show_text("16 件中 5 件目")
+    hints.status_label.show_text("16 件中 5 件目")
     status = StatusBar()
     status.show_cells(
         [

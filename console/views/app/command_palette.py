@@ -125,7 +125,7 @@ class CommandPalette(QObject):
         self._waits_for_exact = False
         if self._reading is not None:
             self._reading.cancel()
-        self.box.footer.count.show_text("")
+        self.box.footer.status_label.show_text("")
 
     def _is_completing_value(self) -> bool:
         """Return True if the word at the cursor is a condition such as `state:` whose value can be completed. In
@@ -150,7 +150,7 @@ class CommandPalette(QObject):
     @Slot()
     def _search_records(self) -> None:
         text, began_at = self._text, self._context.monotonic()
-        self.box.footer.count.show_text(self._context.translate("search.running"))
+        self.box.footer.status_label.show_text(self._context.translate("search.running"))
         self._reading = self._context.run_read(
             lambda services: services.lookup.search(text, _MAX_RECORDS_PER_KIND),
             lambda search_result: self._show_search_result_and_duration(
@@ -164,7 +164,7 @@ class CommandPalette(QObject):
     def _show_search_result_and_duration(self, text: str, result: SearchResult, seconds: float) -> None:
         if text == self._text:
             self._show_search_result(text, result)
-            self.box.footer.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
+            self.box.footer.status_label.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
 
     def _show_search_result(self, text: str, result: SearchResult | None) -> None:
         is_same_text = self._searched_text == text
@@ -203,7 +203,7 @@ class CommandPalette(QObject):
     def _show_failure(self, text: str, failure: Failure) -> None:
         if text == self._text:
             self._waits_for_exact = False
-            self.box.footer.count.show_text(self._context.format_failure(failure))
+            self.box.footer.status_label.show_text(self._context.format_failure(failure))
 
     def _may_open_result(self) -> bool:
         """Return True if Enter may open a result now: the results belong to the typed text, or the text is a
@@ -223,7 +223,7 @@ class CommandPalette(QObject):
             return True
         self._stop_search()
         words = self._context.translate("search.ended")
-        self.box.footer.count.show_text(words)
+        self.box.footer.status_label.show_text(words)
         announce(self.box.input, words)
         return False
 

@@ -298,10 +298,10 @@ class ApprovalListPanel(Surface):
         self._held_back_inbox: tuple[ApprovalInbox, WaitingProposals] | None = None
         self.requests = ApprovalCardList(context.translate("screen.approvals"))
         self.requests.current_changed.connect(self.chosen)
-        self.count = TextLabel("", "data", "muted")
+        self.count_label = TextLabel("", "data", "muted")
         head = Surface(edge="bottom")
         title = TitleLabel(context.translate("screen.approvals"))
-        head.setLayout(make_row(title, self.count, None, margins=(24, 12, 16, 12)))
+        head.setLayout(make_row(title, self.count_label, None, margins=(24, 12, 16, 12)))
         self.setLayout(make_column(head, self.requests, gap=0, margins=(0, 0, 1, 1)))
         self.arrange_panels(side_by_side=True)
 
@@ -348,7 +348,7 @@ class ApprovalListPanel(Surface):
         self._held_back_inbox = None
         self._summaries = self._summaries if summaries is None else summaries
         count = len(inbox.to_decide) + sum(not proposal.refusal for proposal in proposals)
-        self.count.show_text(wording.format_count(count))
+        self.count_label.show_text(wording.format_count(count))
         groups = self._insert_current_card(self._make_groups(inbox, proposals))
         if is_automatic and self.underMouse() and _list_refs_by_group(groups) != _list_refs_by_group(self._groups):
             self._held_back_inbox = inbox, proposals

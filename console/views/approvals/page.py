@@ -262,7 +262,9 @@ class ApprovalsPage(Page):
         decidable_count = sum(not proposal.refusal for proposal in proposals)
         own_count = len(inbox.to_decide) + decidable_count
         undecided_count = len(inbox.others) + len(proposals) - decidable_count
-        self.hint_bar.count.show_text(self.context.translate("approvals.count", n=own_count, others=undecided_count))
+        self.hint_bar.status_label.show_text(
+            self.context.translate("approvals.count", n=own_count, others=undecided_count)
+        )
         self.restore_focus()
 
     def _show_empty_state(self) -> None:

@@ -191,14 +191,14 @@ class HomePage(Page):
         translate = self.context.translate
         self._empty_button = KeyButton(translate("home.open_queue"))
         self._empty_button.clicked.connect(self._open_review_queue)
-        self.nothing = EmptyState(translate("home.empty"), translate("home.hint"), button=self._empty_button)
-        return self.nothing
+        self.empty_state = EmptyState(translate("home.empty"), translate("home.hint"), button=self._empty_button)
+        return self.empty_state
 
     @Slot()
     def _show_rows(self) -> None:
         self.hide_reading_failure()
         is_empty = self.rows.is_complete and self.rows.row_count == 0
-        self.list.setCurrentWidget(self.nothing if is_empty else self.table)
+        self.list.setCurrentWidget(self.empty_state if is_empty else self.table)
         if self.table.current_item is None:
             self.table.go_to_first()
         self._set_min_table_height()

@@ -94,7 +94,7 @@ class LookupPage(Page):
         self.number.edit.textEdited.connect(self._remove_result_on_edit)
         self.content.currentChanged.connect(self._set_lookup_button_kind)
         self.company.opened.connect(self._open_record)
-        self.company.counted.connect(self.hint_bar.count.show_text)
+        self.company.counted.connect(self.hint_bar.status_label.show_text)
         self.company.number_requested.connect(self._open_corporation_number)
         functions_by_key = {
             "B": self.company.open_purchase_dialog,

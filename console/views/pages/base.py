@@ -45,16 +45,17 @@ def find_focused_widget(window: QWidget) -> QWidget | None:
 
 
 class KeyHintPanel(Surface):
-    """The line at the bottom of a page that shows each keyboard shortcut with the name of its action, and a count
-    at the right."""
+    """The line at the bottom of a page that shows each keyboard shortcut with the name of its action. `status_label`, at
+    its right end, has a count, the place in a list or another state of the page.
+    """
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
         super().__init__(edge="top")
-        self.count = TextLabel("", "small", "muted")
+        self.status_label = TextLabel("", "small", "muted")
         self.key_hints: Sequence[tuple[Sequence[str], str]] = ()
         self._hints: list[QWidget] = []
         margin = tokens().px("spacing", "page_margin")
-        self._box = make_row(None, self.count, gap=_KEY_HINT_GAP_PX, margins=(margin, 6, margin, 4))
+        self._box = make_row(None, self.status_label, gap=_KEY_HINT_GAP_PX, margins=(margin, 6, margin, 4))
         self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # hints that don't fit are hidden
         self.setLayout(self._box)
         self.show_key_hints(hints)
@@ -80,7 +81,7 @@ class KeyHintPanel(Surface):
     def _fit_key_hints(self) -> None:
         """Show as many shortcuts as fit beside the count, and hide the others. The dialog of shortcuts (Ctrl+/)
         lists all of them."""
-        room = self.width() - 2 * tokens().px("spacing", "page_margin") - self.count.sizeHint().width()
+        room = self.width() - 2 * tokens().px("spacing", "page_margin") - self.status_label.sizeHint().width()
         for hint in self._hints:
             room -= hint.sizeHint().width() + _KEY_HINT_GAP_PX
             hint.setVisible(room >= 0)

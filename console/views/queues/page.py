@@ -547,7 +547,7 @@ class QueuesPage(Page):
         capped = not self.row_model.is_complete and queue_count is not None and queue_count.capped
         total = wording.format_count(row_count, is_capped=capped)
         words = self.context.translate("queue.position", position=position, total=total) if position else ""
-        self.hint_bar.count.show_text(words)
+        self.hint_bar.status_label.show_text(words)
 
     @Slot()
     def _repaint_ages(self) -> None:

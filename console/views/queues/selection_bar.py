@@ -58,7 +58,7 @@ class SelectionBar(Surface):
         super().__init__(is_raised=True, edge="top")
         translate = context.translate
         self.setAccessibleName(translate("bulk.bar.name"))
-        self.count = TextLabel("", bold=True)
+        self.count_label = TextLabel("", bold=True)
         self.select_all_button = KeyButton("", "Ctrl+A", binds=False)
         self.select_all_button.clicked.connect(self.all_requested)
         self.select_none_button = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds=False)
@@ -82,7 +82,7 @@ class SelectionBar(Surface):
             more=translate("action.more"),
             explain=lambda action, reason: translate("act.about", title=action, message=reason),
         )
-        line = make_row(self.count, self.row, gap=16, margins=(24, 8, 24, 8))
+        line = make_row(self.count_label, self.row, gap=16, margins=(24, 8, 24, 8))
         line.setStretch(1, 1)
         self.setLayout(line)
         self.hide()
@@ -274,7 +274,7 @@ class QueueSelection(QObject):
             if self.has_all_selected
             else translate("bulk.bar.chosen", n=self._count_selected_records(), of=of)
         )
-        bar.count.show_text(words)
+        bar.count_label.show_text(words)
         bar.select_all_button.show_text(translate("bulk.bar.all", of=of))
         bar.select_all_button.setVisible(not self.has_all_selected)
         for action, button in bar.buttons.items():

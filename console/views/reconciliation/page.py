@@ -121,9 +121,9 @@ class ReconcilePage(Page):
         )
         ColumnWidthStorage(self.context, self.table, "reconcile")
         self.list = QStackedWidget()
-        self.nothing: QWidget = QWidget()
+        self.empty_state: QWidget = QWidget()
         self.list.addWidget(self.table)
-        self.list.addWidget(self.nothing)
+        self.list.addWidget(self.empty_state)
 
     def _build_layout(self) -> None:
         for part in (self.head, self.tools):
@@ -306,8 +306,8 @@ class ReconcilePage(Page):
         if self.focusWidget() is self.table:
             self._must_focus_rows = True
             self.list_runs.setFocus(Qt.FocusReason.OtherFocusReason)
-        replace_empty_state(self.list, self.nothing, empty)
-        self.nothing = empty
+        replace_empty_state(self.list, self.empty_state, empty)
+        self.empty_state = empty
 
     # -- current row
 
@@ -338,7 +338,7 @@ class ReconcilePage(Page):
             if has_current
             else ""
         )
-        self.hint_bar.count.show_text(sentence)
+        self.hint_bar.status_label.show_text(sentence)
 
     @Slot()
     def open_current_payment(self) -> None:

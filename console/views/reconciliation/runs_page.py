@@ -63,10 +63,10 @@ class ReconcileRunsPage(Page):
             self.rows, translate("screen.reconcile_runs"), hideable_columns=reconcile_rows.HIDEABLE_RUN_COLUMN_NAMES
         )
         ColumnWidthStorage(context, self.table, "reconcile_runs")
-        self.nothing = EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
+        self.empty_state = EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
         self.list = QStackedWidget()
         self.list.addWidget(self.table)
-        self.list.addWidget(self.nothing)
+        self.list.addWidget(self.empty_state)
         self._build_layout()
         self._connect_signals()
 
@@ -149,7 +149,7 @@ class ReconcileRunsPage(Page):
         self.hide_reading_failure()
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         is_empty = self.rows.is_complete and self.rows.row_count == 0
-        self.list.setCurrentWidget(self.nothing if is_empty else self.table)
+        self.list.setCurrentWidget(self.empty_state if is_empty else self.table)
         if not is_empty and self.table.current_item is None:
             self.table.go_to_first()
         self.restore_focus()

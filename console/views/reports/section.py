@@ -100,7 +100,7 @@ class ChartSection(ReportSection):
         self.switch.clicked.connect(self.toggle_chart_and_table)
         self.chart = Chart(title)
         self.table = StaticTable(context, definition.columns(context), definition.row_key, title)
-        self.nothing = EmptyState(
+        self.empty_state = EmptyState(
             context.translate("reports.empty"), context.translate(f"reports.{definition.name}.empty"), shape="dash"
         )
         self._legend = QWidget()
@@ -117,7 +117,7 @@ class ChartSection(ReportSection):
         box.addLayout(chart_place, 1)
         self._chart_panel.setLayout(box)
         self.body = CurrentPageStack()
-        for part in (self._chart_panel, self.table, self.nothing):
+        for part in (self._chart_panel, self.table, self.empty_state):
             self.body.addWidget(part)
         head = Surface(edge="bottom")
         words = make_column(TextLabel(title, "section", heading=2), self.note, gap=2)
@@ -158,7 +158,7 @@ class ChartSection(ReportSection):
         self._show_chart_or_table()
         shown_widget = self.body.currentWidget()
         focus = self.table if shown_widget is self.table else self.chart
-        if shown_widget is not self.nothing:
+        if shown_widget is not self.empty_state:
             focus.setFocus()
             if self._shows_table and self.table.current_item is None:
                 self.table.go_to_first()
@@ -169,4 +169,4 @@ class ChartSection(ReportSection):
         self.switch.icon_name = icon
         self.switch.show_text(self._context.translate(f"reports.{key}"))
         shown_widget = self.table if self._shows_table else self._chart_panel
-        self.body.setCurrentWidget(shown_widget if self._has_figures else self.nothing)
+        self.body.setCurrentWidget(shown_widget if self._has_figures else self.empty_state)

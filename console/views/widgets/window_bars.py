@@ -279,15 +279,16 @@ def _hide_if_too_wide(widget: QWidget, excess_px: int, width: int) -> int:
 
 
 class ShortcutHintBar(Surface):
-    """The line of a page's shortcuts: each key with the name of its action. `count` is a label at the right end, with
-    the place in the list, a count or another state of the page."""
+    """The line of a page's shortcuts: each key with the name of its action. `status_label`, at the right end, has the
+    place in the list, a count or another state of the page.
+    """
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent, edge="top")
         self.setFixedHeight(current_appearance().frame_height("hint_bar"))
-        self.count = TextLabel("", "small", "muted")
+        self.status_label = TextLabel("", "small", "muted")
         parts: list[QWidget | int | None] = []
         for keys, words in hints:
             parts += [KeyCap(key) for key in keys]
             parts += [TextLabel(words, "small", "muted"), 8]
-        self.setLayout(make_row(*parts, None, self.count, gap=6, margins=(24, 0, 24, 0)))
+        self.setLayout(make_row(*parts, None, self.status_label, gap=6, margins=(24, 0, 24, 0)))

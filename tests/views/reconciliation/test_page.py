@@ -155,7 +155,7 @@ def test_narrowed_to_a_part(show_page: Show) -> None:
     page.tabs.setCurrentIndex(1)
     assert [page.rows.row_at(row) for row in range(page.rows.rowCount())] == [AMOUNT]
     page.tabs.setCurrentIndex(2)
-    assert page.list.currentWidget() is page.nothing
+    assert page.list.currentWidget() is page.empty_state
     assert page.footer.isHidden()
 
 
@@ -198,8 +198,8 @@ def test_going_on_twice_is_one_run(qtbot: QtBot, the_look: object) -> None:
 def test_there_never_was_one(show_page: Show) -> None:
     """Nothing to head or walk along; what it is and how one begins."""
     page = show_page()
-    assert page.list.currentWidget() is page.nothing
-    assert "No reconciliations yet" in page.nothing.accessibleName()
+    assert page.list.currentWidget() is page.empty_state
+    assert "No reconciliations yet" in page.empty_state.accessibleName()
     hidden_parts = (page.run_head, page.tab_bar, page.older_button, page.newer_button, page.go_on, page.footer)
     assert all(part.isHidden() for part in hidden_parts)
     assert not page.begin_button.isHidden()
@@ -212,7 +212,7 @@ def test_the_focus_stays_on_the_page(show_page: Show) -> None:
     page.take_focus()
     assert page.focusWidget() is page.table
     page.tabs.setCurrentIndex(2)
-    assert page.list.currentWidget() is page.nothing
+    assert page.list.currentWidget() is page.empty_state
     assert page.focusWidget() is page.list_runs
     page.tabs.setCurrentIndex(0)
     assert page.focusWidget() is page.table

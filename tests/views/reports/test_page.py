@@ -157,7 +157,7 @@ def test_no_figures_no_picture(qtbot: QtBot, the_look: Appearance) -> None:
     """The page says that there is nothing, and offers no table of nothing."""
     page = page_of(Reports(EMPTY), qtbot)
     section = section_of(page)
-    assert section.body.currentWidget() is section.nothing
+    assert section.body.currentWidget() is section.empty_state
     assert not section.switch.isVisibleTo(page)
 
 
