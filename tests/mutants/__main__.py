@@ -100,7 +100,7 @@ def run_tests(
 ) -> tuple[int, str]:
     """pytest's exit status and words, in that folder and with its packages."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment = {**inherited, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "HISTORIES": "300"}
+    environment = {**inherited, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", *tests, *OPTIONS, *(("-k", engine) if engine else ())]
     pipe = subprocess.PIPE
     with subprocess.Popen(
