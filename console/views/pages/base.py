@@ -45,8 +45,8 @@ def find_focused_widget(window: QWidget) -> QWidget | None:
 
 
 class KeyHintPanel(Surface):
-    """The line at the bottom of a page that shows each keyboard shortcut with the name of its action. `status_label`, at
-    its right end, has a count, the place in a list or another state of the page.
+    """The line at the bottom of a page that shows each keyboard shortcut with the name of its action. `status_label`,
+    at its right end, has a count, the place in a list or another state of the page.
     """
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
