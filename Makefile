@@ -46,7 +46,7 @@ test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them 
 		wait $$checks || { cat $(STAMPS)/check.log; echo "The checks failed: see above."; exit 1; }; exit $$tests
 
 nightly: DRAW =
-nightly: test  ## the same with every variant of every test (three times as long)
+nightly: test  ## the same with every variant of every test
 
 quick: setup  ## the tests of what was changed since main, as many as fit into half a minute
 	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not soak" $$($(PY) -m scripts.quick_tests)
