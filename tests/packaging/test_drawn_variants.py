@@ -55,10 +55,11 @@ def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
     assert "variants of costly tests: drawn with seed 1; make nightly runs all" in said
     assert "2 passed, 2 deselected" in said
     assert "4 passed" in run_tests(tmp_path, file)
+    assert "use it with make nightly" in run_tests(tmp_path, file, "--draw-variants=1", "--keep-seconds", status=4)
 
 
-def run_tests(folder: Path, *words: str) -> str:
-    """What pytest prints with the two plugins alone."""
+def run_tests(folder: Path, *words: str, status: int = 0) -> str:
+    """What pytest prints with the two plugins alone, when it ends with that status."""
     plugins = ("-p", "tests.support.longest_first", "-p", "tests.support.drawn_variants")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, *words],
@@ -66,9 +67,10 @@ def run_tests(folder: Path, *words: str) -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    return done.stdout
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def test_the_table_names_functions() -> None:

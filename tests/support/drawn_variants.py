@@ -1,14 +1,14 @@
 """Draws the variants of costly parametrised tests that `make test` runs; `make nightly` runs all of them.
 
 Every test function runs. Of one whose variants cost more than `_SECONDS` together, as many are drawn as fit into that
-time, at least one, and those first that have most in common with none before: another database, language or role.
+time, at least one. Each next one has as many values as possible that none before has: a database, language or role.
 `variant_seconds.txt` has the processor seconds of one variant, by test function; only their size counts, so it may be
 old. `make nightly ARGS=--keep-seconds` writes it from what it measures (see docs/decisions/0077).
 """
 
+import os
 import random
 import re
-import resource
 from collections import defaultdict
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -88,6 +88,8 @@ def read_table() -> dict[str, float]:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--keep-seconds"):
+        if config.getoption("--draw-variants") is not None:
+            raise pytest.UsageError("--keep-seconds measures all variants: use it with make nightly")
         config.pluginmanager.register(_Stopwatch())
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(_Table())
@@ -134,6 +136,7 @@ class _Table:
 
 
 def _measure_processor_seconds() -> float:
-    """The seconds that this process and the children it has waited for spent on a processor."""
-    usages = (resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    """The seconds that this process and the children it has waited for spent on a processor; on Windows without the
+    children.
+    """
+    return sum(os.times()[:4])
