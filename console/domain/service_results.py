@@ -116,13 +116,16 @@ class QueueCount:
 class PurchasePlan:
     """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `client_ids` are the ids of the
     clients for which this desk may buy, empty if the settings don't name them; `live` are the live credit
-    checks of the corporation number; `running` is a person and process that buy a credit check of this number now,
-    None if nobody does. `corporation` has the registry's facts about the number; None without a registry.
+    checks of the corporation number; `denied` are those that were decided as not bought although AlarmBox said later
+    that they were bought, and whose cases nobody has acknowledged. `running` is a person and process that buy a
+    credit check of this number now, None if nobody does. `corporation` has the registry's facts about the number;
+    None without a registry.
     """
 
     corporation_number: str
     client_ids: tuple[str, ...]
     live: tuple[CreditCheck, ...]
+    denied: tuple[CreditCheck, ...]
     last: CreditCheck | None
     running: LeaseHolder | None
     renewal: bool

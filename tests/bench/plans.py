@@ -118,7 +118,7 @@ BY_KEY: dict[str, Ask] = {
     "lookup": lambda conn: joined_reads.search_number(conn, NUMBER, "op-a", admit_unlisted=False),
     "records of a number": lambda conn: credit_checks.find_by_number(conn, NUMBER),
     "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
-    "holder of a claim": lambda conn: credit_checks.find_claim_holder(conn, "1", NUMBER),
+    "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", NUMBER),
     "numbers that we have": lambda conn: credit_checks.find_known_numbers(conn, [NUMBER, NUMBER[::-1]], 3),
     "provider's id": lambda conn: credit_checks.find_by_provider_id(conn, 5),
     "what a renewal replaced": lambda conn: credit_checks.find_superseded_record(conn, 5),

@@ -100,6 +100,13 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     assert not palette.box.notice.isVisible()
     assert {one.id for one in palette._matches} == {good.id, unknown.id}
 
+    # a plain number that no record has may be an amount
+    search(person, palette, "33000")
+    first = next(entries(palette))
+    assert (first.title, first.detail) == ("amount:33000", "Amount")
+    person.press("Return")
+    assert palette.box.input.text() == "amount:33000 "
+
     # Enter before the answer: the exact match is opened as soon as it is known
     palette.box.input.setText("")
     palette.box.input.insert(good.operation_id or "")

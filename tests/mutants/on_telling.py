@@ -274,7 +274,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "buying is the blue button beside a live credit check",
         "console/views/lookup/company_page.py",
-        '"primary" if live_check is None else "default"',
+        '"primary" if live_check is None and not is_denied else "default"',
         '"primary"',
         _COMPANY,
     ),

@@ -9,6 +9,7 @@ from typing import Literal, TypedDict
 
 from console.domain.error_reasons import (
     AlreadyDecidedReason,
+    AlreadyPurchasedReason,
     AmountProblem,
     BackupProblem,
     DocumentNotFoundReason,
@@ -244,10 +245,11 @@ class RegistryOrderDetail(TypedDict, total=False):
 
 
 class AlreadyPurchasedDetail(_SharedFacts, total=False):
-    """Facts of the errors `already_purchased` and `not_expired`: the live credit check of the corporation number, or
-    the operation that only the spool of a desk has.
+    """Facts of the errors `already_purchased` and `not_expired`: the live credit check of the corporation number, the
+    one that `reason` describes, or the operation that only the spool of a desk has.
     """
 
+    reason: AlreadyPurchasedReason
     source: Literal["desk"]
     operation_id: str
     operator: str

@@ -13,6 +13,7 @@ from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.read_only import replace_stopped_next_step
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkReason, WorkState
+from console.domain.recovery.decidable import is_denied_but_bought
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, PURCHASE_PROBE_WAITS
 
@@ -58,6 +59,9 @@ def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now:
         return _explain_unknown(record, relations, facts)
     if record.state is CheckState.PENDING:
         return _explain_pending(record, facts)
+    if is_denied_but_bought(record):
+        step = NextStep("next.check_purchase_history", facts, f"support-console show credit-check {record.id}")
+        return Explanation("verdict.contradicted", "why.denied_but_bought", step, facts, DECIDING_ROLES)
     if record.state is CheckState.ERROR:
         if relations.claim_holder is not None:
             facts = {**facts, "successor": relations.claim_holder}
@@ -133,10 +137,10 @@ def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: date
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
         expired = record.expired_at is not None and record.expired_at <= now
+        if not expired:
+            return Explanation("verdict.complete", "why.complete", NextStep("next.nothing", facts), facts)
         step = NextStep("next.may_renew", facts, _format_purchase_command(record, renew=True), "renew")
-        return Explanation(
-            "verdict.complete", "why.complete", step if expired else NextStep("next.nothing", facts), facts
-        )
+        return Explanation("verdict.complete", "why.complete_expired", step, facts)
     return Explanation(
         "verdict.incomplete", "why.incomplete", _choose_next_step_of_incomplete(record, facts, now), facts, roles
     )

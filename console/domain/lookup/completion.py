@@ -1,6 +1,9 @@
-"""Completion of the conditions of a search: the operators and values that can continue the word at the cursor."""
+"""Completion of the conditions of a search: the operators and values that can continue the word at the cursor, and
+the condition on an amount that a word of 2 to 9 digits can mean.
+"""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +17,7 @@ from console.domain.records import Certainty, CheckState, WorkState
 MAX_COMPLETIONS = 12
 _MIN_NAME_CHARACTERS = 2
 _LAST_WORD_PATTERN = re.compile(r"\S*\Z")
+_WHOLE_AMOUNT_PATTERN = re.compile(r"[1-9１-９][0-9０-９]{1,8}")
 _STATE_VALUES = tuple(
     dict.fromkeys(str(state) for states in (PaymentState, RefundState, OrderState, CheckState) for state in states)
 )
@@ -72,6 +76,9 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
 
 def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
     name, colon, values = word.partition(":")
+    if _WHOLE_AMOUNT_PATTERN.fullmatch(word):  # without a sign of a currency, parse_search takes it for a number
+        yield "amount", unicodedata.normalize("NFKC", word)
+        return
     if not colon:
         if len(name) >= _MIN_NAME_CHARACTERS:
             yield from ((operator, "") for operator in OFFERED_VALUES_BY_OPERATOR if operator.startswith(name))

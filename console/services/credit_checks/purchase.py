@@ -11,14 +11,14 @@ from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import get_end_of_day
-from console.domain.error_reasons import UsageProblem
+from console.domain.error_reasons import AlreadyPurchasedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AlreadyPurchasedDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
-from console.domain.recovery.decidable import has_expired
+from console.domain.recovery.decidable import has_expired, is_denied_but_bought
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
@@ -79,6 +79,7 @@ class CreditCheckPurchaseService:
         context = self._context
         with context.database.read() as conn:
             records = credit_checks.find_by_number(conn, value, journal.list_lapsed_subjects(conn))
+            denied_checks = credit_checks.find_denied_but_bought(conn, value)
             holders = [check_records.find_purchase_holder(conn, record) for record in records]
             facts = read_facts(context, conn, value)
         live_records = tuple(record for record in records if record.is_live)
@@ -92,6 +93,7 @@ class CreditCheckPurchaseService:
             corporation_number=value,
             client_ids=tuple(sorted(context.settings.clients or (), key=int)),
             live=live_records,
+            denied=denied_checks,
             last=past_records[0] if past_records else None,
             running=next((holder for holder in holders if holder is not None), None),
             renewal=bool(renewable_records),
@@ -210,7 +212,7 @@ class _PurchaseAttempt:
         """
         context, request = self._context, self._request
         with context.database.read() as conn:
-            live_check = credit_checks.find_claim_holder(conn, request.client_id, request.corporation_number)
+            live_check = credit_checks.find_purchase_blocker(conn, request.client_id, request.corporation_number)
             is_shared = live_check is not None and _is_id_of_another_purchase(conn, live_check)
         if (
             live_check is None
@@ -247,13 +249,14 @@ class _PurchaseAttempt:
 
     def check(self, conn: Connection) -> None:
         """Refuse a purchase that can't succeed: a live credit check (one that has the claim) exists and this purchase
-        isn't the renewal of a successful credit check, the renewal is too early, another renewal was faster, an
-        operation in the spool or in the table of lost operations has the claim, or a read-only switch is on. Raises
-        already_purchased, not_expired, read_only.
+        isn't the renewal of a successful credit check, the renewal is too early, another renewal was faster, a
+        purchase was decided as not made although AlarmBox said later that it was made, an operation in the spool or
+        in the table of lost operations has the claim, or a read-only switch is on. Raises already_purchased,
+        not_expired, read_only.
         """
         request = self._request
         client, number = request.client_id, request.corporation_number
-        live_check = credit_checks.find_claim_holder(conn, client, number)
+        live_check = credit_checks.find_purchase_blocker(conn, client, number)
         if live_check is not None:
             live_record = joined_reads.find_record(conn, live_check.id) or live_check
             self._refuse_live_check(live_record)
@@ -267,6 +270,9 @@ class _PurchaseAttempt:
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
     def _refuse_live_check(self, live: CreditCheck) -> None:
+        if is_denied_but_bought(live):
+            reason = AlreadyPurchasedReason.DENIED_BUT_BOUGHT
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live, "reason": reason})
         if not self._request.renew or live.state.value != "success":
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live})
         if not has_expired(live, self._context.now()):
@@ -282,7 +288,7 @@ class _PurchaseAttempt:
         its claim ends."""
         context, now, request = self._context, self._context.now(), self._request
         client, number = request.client_id, request.corporation_number
-        superseded_check = credit_checks.find_claim_holder(tx.conn, client, number) if request.renew else None
+        superseded_check = credit_checks.find_purchase_blocker(tx.conn, client, number) if request.renew else None
         if superseded_check is not None:
             # On a server, another renewal may have been committed since the check, so the record is checked again.
             self._refuse_live_check(superseded_check)

@@ -20,7 +20,7 @@ from console.domain.payments.states import PaymentState
 from console.domain.process import log_events
 from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import Certainty, OperationState
+from console.domain.records import Certainty, OperationState, WorkReason
 from console.providers.payments.provider import PaymentProvider
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_part_error_code
 from console.services.guarded import database_fitness, late_answers
@@ -146,14 +146,15 @@ class _StartAttempt:
         return None
 
     def _read_live_payments(self, conn: Connection, order_id: int) -> list[Payment]:
-        """Return the payments of the order that have not ended unpaid: those that are being started, that are paid,
-        that the payer can still pay, or that have an unknown outcome."""
+        """Return the payments of the order that were paid or can still be paid, as far as the console knows: those
+        that are being started, that are paid, that the payer can still pay, that have an unknown outcome, or that
+        ended unpaid here while the provider says otherwise."""
         lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
         now = read_current_time(conn, self._context.now())
         return [
             payment
             for payment in payments.find_by_order(conn, order_id, lapsed_ids)
-            if payment.state not in _ENDED_UNPAID_PAYMENT_STATES
+            if (payment.state not in _ENDED_UNPAID_PAYMENT_STATES or payment.work.reason == WorkReason.CONTRADICTED)
             and (
                 payment.state not in _OPEN_PAYMENT_STATES
                 or payment.expires_at is None
@@ -212,9 +213,10 @@ class _StartAttempt:
         return f"payment_start_{self._order_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse the start if the order is not pending, has a paid payment, or has an open or unknown payment at this
-        provider, if the database has lost its payment there, or if its total exceeds the amount that remains on its
-        account. Raises not_found, already_decided, outcome_unknown, in_progress, over_limit and read_only.
+        """Refuse the start if the order is not pending, has a paid payment, has a payment that ended unpaid here
+        while its provider says otherwise, or has an open or unknown payment at this provider, if the database has
+        lost its payment there, or if its total exceeds the amount that remains on its account. Raises not_found,
+        already_decided, outcome_unknown, in_progress, over_limit and read_only.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
@@ -222,13 +224,16 @@ class _StartAttempt:
         for payment in self._read_live_payments(conn, self._order_id):
             if payment.state in PAID_STATES:
                 raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": payment, "state": payment.state.value})
+            facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
+            if payment.state in _ENDED_UNPAID_PAYMENT_STATES:
+                facts["reason"] = InProgressReason.OTHER_PAYMENT_CONTRADICTED
+                raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
             if payment.provider != self._provider:
                 continue
             if payment.certainty is Certainty.UNKNOWN:
                 raise ConsoleError(
                     ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.EARLIER_ATTEMPT}
                 )
-            facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
             if payment.state in _OPEN_PAYMENT_STATES:  # for example with an amount that the order has no more
                 facts["reason"] = InProgressReason.OTHER_PAYMENT_OPEN
             raise ConsoleError(ErrorCode.IN_PROGRESS, facts)

@@ -26,7 +26,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.calendar_days import convert_to_zone
 from console.domain.corporation_number import DIGIT_COUNT
-from console.domain.records import Certainty, CheckState, CreditCheck, WorkState
+from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
 from console.domain.transitions import tables as states
 from console.store.credit_checks.row_mapping import CREDIT_CHECK_COLUMNS, make_record
 from console.store.database import compare_and_swap
@@ -36,7 +36,7 @@ from console.store.database.compare_and_swap import (
 from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.instants import convert_to_naive_utc, read_current_time
-from console.store.schema.core import credit_checks
+from console.store.schema.core import alerts, credit_checks
 
 CREDIT_CHECK_KIND = "credit-check"
 LONGEST_NAME_CHARACTERS = 255
@@ -102,11 +102,28 @@ _LIVE_CHECKS_OF_NUMBERS_QUERY = _CREDIT_CHECKS_QUERY.where(
     credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
 ).order_by(credit_checks.c.id)
 _GIVEN_UP_CLAIM_QUERY = _CREDIT_CHECKS_QUERY.where(_GIVEN_UP_CLAIM_CONDITION).order_by(credit_checks.c.id.desc())
-_POSSIBLE_CLAIM_HOLDER_QUERY = union_all(
-    select(_CLAIMED_CHECK_IDS_SUBQUERY.c.id), select(credit_checks.c.id).where(_GIVEN_UP_CLAIM_CONDITION)
+_DENIED_BUT_BOUGHT_CONDITION = and_(
+    credit_checks.c.number_key == bindparam("number"),
+    credit_checks.c.status == CheckState.ERROR.value,
+    credit_checks.c.work_reason == WorkReason.CONTRADICTED.value,
+    exists().where(
+        alerts.c.rule_id == WorkReason.CONTRADICTED.value,
+        alerts.c.subject_kind == CREDIT_CHECK_KIND,
+        alerts.c.subject_id == credit_checks.c.id,
+        alerts.c.resolved_at.is_(None),
+        alerts.c.acknowledged_by.is_(None),
+    ),
+)
+_DENIED_BUT_BOUGHT_QUERY = _CREDIT_CHECKS_QUERY.where(_DENIED_BUT_BOUGHT_CONDITION).order_by(credit_checks.c.id)
+_POSSIBLE_PURCHASE_BLOCKER_QUERY = union_all(
+    select(_CLAIMED_CHECK_IDS_SUBQUERY.c.id),
+    select(credit_checks.c.id).where(_GIVEN_UP_CLAIM_CONDITION),
+    select(credit_checks.c.id).where(
+        _DENIED_BUT_BOUGHT_CONDITION, credit_checks.c.client_id + 0 == bindparam("client")
+    ),
 ).limit(1)
-"""Query of one id that `find_claim_holder` must read. A number that is bought for the first time has no such row, so
-the purchase saves two reads of all columns (0.9 ms on MariaDB).
+"""Query of one id that `find_purchase_blocker` must read. A number that is bought for the first time has no such row,
+so the purchase saves the reads of all columns (0.9 ms on MariaDB).
 """
 _NUMBERS_BY_CHECK_ID_QUERY = select(credit_checks.c.id, credit_checks.c.number_key).where(
     credit_checks.c.id.in_(bindparam("some", expanding=True))
@@ -196,17 +213,29 @@ def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str
     return checks_by_number
 
 
-def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
-    """Return the live credit check of this client and corporation number. If there is none, return the newest credit
-    check that gave up its claim for a renewal which doesn't exist or has failed. Return None if there is neither."""
+def find_purchase_blocker(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
+    """Return the credit check that blocks a purchase of this corporation number for this client, the first that
+    exists of: the live one; the newest that gave up its claim for a renewal which doesn't exist or has failed; the
+    oldest of `find_denied_but_bought`. Return None if there is none."""
     parameters = {"client": int(client_id), "number": number}
-    if conn.execute(_POSSIBLE_CLAIM_HOLDER_QUERY, parameters).first() is None:
+    if conn.execute(_POSSIBLE_PURCHASE_BLOCKER_QUERY, parameters).first() is None:
         return None
     live_record = find_live(conn, client_id, number)
     if live_record is not None:
         return live_record
-    rows = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).all()
-    return make_record(rows[0], frozenset()) if rows else None
+    row = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).first()
+    if row is not None:
+        return make_record(row, frozenset())
+    denied_checks = find_denied_but_bought(conn, number)
+    return next((record for record in denied_checks if record.client_id == client_id), None)
+
+
+def find_denied_but_bought(conn: Connection, number: str) -> tuple[CreditCheck, ...]:
+    """Return the credit checks of this corporation number, for any client, whose purchase was decided as not made
+    (state error) while AlarmBox said later that it was made, oldest first. Those whose case (an alert of the rule
+    `contradicted`) is resolved or acknowledged by a person are left out."""
+    rows = conn.execute(_DENIED_BUT_BOUGHT_QUERY, {"number": number})
+    return tuple(make_record(row, frozenset()) for row in rows)
 
 
 def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import find_refetch_refusal
+from console.domain.recovery.decidable import find_refetch_refusal, is_denied_but_bought
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsPanel
@@ -281,13 +281,14 @@ class CompanyPanel(QWidget):
 
     def _update_purchase_button(self) -> None:
         """Disable the purchase button while the live credit check that the panel shows has an unknown outcome,
-        because it may have been bought already. The button is the primary one only if the panel shows no live check.
+        because it may have been bought already. The button is the primary one only if the panel shows no live check,
+        and AlarmBox contradicts no decision that a purchase for any client was not made.
         """
-        live_check = self.panel.record
+        live_check, is_denied = self.panel.record, any(map(is_denied_but_bought, self.records))
         is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN
         client = live_check.client_id if live_check is not None else ""
         self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")
-        self.buy_button.kind = "primary" if live_check is None else "default"
+        self.buy_button.kind = "primary" if live_check is None and not is_denied else "default"
         self.buy_button.update()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:

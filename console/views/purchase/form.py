@@ -181,6 +181,8 @@ class PurchaseForm(QWidget):
         translate = self._context.translate
         if not self.client_id:
             return translate("dialog.purchase.client_missing")
+        if any(record.client_id == self.client_id for record in self._plan.denied):
+            return translate("dialog.purchase.denied_but_bought")
         return translate("dialog.purchase.live_one") if self.live_check is not None and not self.is_renewal else ""
 
     def make_request(self) -> PurchaseRequest:
