@@ -103,7 +103,8 @@ RULES = {
     ),
     "just over": (replace(BOUGHT, expired_at=NOW), "complete", "complete_expired", "may_renew", RENEW, NOBODY),
     "long over": (
-        replace(BOUGHT, expired_at=NOW - timedelta(days=1)), "complete", "complete_expired", "may_renew", RENEW, NOBODY,
+        replace(BOUGHT, expired_at=NOW - timedelta(days=1)), "complete", "complete_expired", "may_renew", RENEW,
+        NOBODY,
     ),
     "without an end": (replace(BOUGHT, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
     "incomplete": (
