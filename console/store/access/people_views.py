@@ -256,8 +256,8 @@ def make_view_statements(conn: Connection, database: str, *, replace_existing: b
         yield f"CREATE DATABASE IF NOT EXISTS {_quote_identifier(views)} CHARACTER SET utf8mb4"
     for name, sql in _make_select_statements(conn, database).items():
         if replace_existing or name not in columns_by_view:
-            place = f"{_quote_identifier(views)}.{_quote_identifier(name)}"
-            yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {place} AS {sql}"
+            quoted_view = f"{_quote_identifier(views)}.{_quote_identifier(name)}"
+            yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {quoted_view} AS {sql}"
 
 
 def list_missing_views(conn: Connection, database: str) -> tuple[str, ...]:
@@ -277,17 +277,17 @@ def _make_select_statements(conn: Connection, database: str) -> Mapping[str, str
     """Return the SELECT statement of each view by the view's name. Only tables and columns that exist are used:
     before its adoption a table has only some columns.
     """
-    place, tables = _quote_identifier(database), _read_columns_by_table(conn, database)
+    quoted_database, tables = _quote_identifier(database), _read_columns_by_table(conn, database)
     definitions = {
-        name: view.make_select_sql(place, sorted(tables[view.table]))
+        name: view.make_select_sql(quoted_database, sorted(tables[view.table]))
         for name, view in _make_views_by_name().items()
         if view.table in tables
     }
     if "payments" in definitions:
         definitions[SAME_PAYER_VIEW] = (
-            f"SELECT a.id AS payment_id, b.id AS other_id FROM {place}.payments a"  # noqa: S608  # a quoted name of this program
-            f" JOIN {place}.payments b ON b.payer_ref ="
-            f" (SELECT m.payer_ref FROM {place}.payments m WHERE m.id = a.id AND m.payer_ref <> '')"
+            f"SELECT a.id AS payment_id, b.id AS other_id FROM {quoted_database}.payments a"  # noqa: S608  # a quoted name of this program
+            f" JOIN {quoted_database}.payments b ON b.payer_ref ="
+            f" (SELECT m.payer_ref FROM {quoted_database}.payments m WHERE m.id = a.id AND m.payer_ref <> '')"
         )
     return definitions
 

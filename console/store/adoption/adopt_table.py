@@ -69,13 +69,13 @@ def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> t
     in the order in which they must be made. `dialect` is sqlite or the dialect of a server; `zone`: the time
     zone of the table's dates, None if it isn't known.
     """
-    result = (
+    changes = (
         *_list_conversion_changes(table),
         *_list_missing_columns(table, dialect, zone),
         *_list_missing_indexes(table, dialect),
         *_list_claim_default_change(table, dialect),
     )
-    return tuple(result)
+    return tuple(changes)
 
 
 def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: str | None) -> bool:
@@ -92,7 +92,7 @@ def _list_conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
     if table.engine != "InnoDB":
         yield TableChange("engine", f"ALTER TABLE {TABLE_NAME} ENGINE = InnoDB", is_online=False)
     column = table.columns["id"]
-    if "auto_increment" not in column.extra.lower():
+    if "auto_increment" not in column.further_properties.lower():
         yield TableChange(
             "own_numbers",
             f"ALTER TABLE {TABLE_NAME} MODIFY id {column.type} NOT NULL AUTO_INCREMENT",
@@ -132,11 +132,11 @@ def _make_alter_sql(dialect: str, clauses: list[str]) -> str:
 
 def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str, zone: str | None) -> str:
     default = _make_default_sql(column)
-    if column.name == TIME_ZONE_COLUMN and zone is not None and not table.dates_are_utc:
+    if column.name == TIME_ZONE_COLUMN and zone is not None and not table.has_utc_dates:
         default = f"'{zone}'"
     if column.name == "duplicate_of" and dialect != "sqlite":
         default = str(UNDECIDED_CLAIM)
-    null = "" if column.nullable else " NOT NULL"
+    null = "" if column.is_nullable else " NOT NULL"
     default_clause = f" DEFAULT {default}" if default else ""
     options = f"{null}{default_clause}{_get_invisible_option(table)}"
     return f"ADD COLUMN {column.name} {_make_type_sql(column, dialect)}{options}"
@@ -175,10 +175,10 @@ def _make_derived_column_clause(column: SchemaColumn[Any], table: LegacyTable, d
     """
     source = table.number_source_sql
     expressions = {
-        "number_key": claim_sql.number_key_sql(dialect, source),
+        "number_key": claim_sql.make_number_key_sql(dialect, source),
         "seen_status": claim_sql.EFFECTIVE_STATUS_SQL,
         "seen_work": claim_sql.EFFECTIVE_WORK_SQL,
-        "claim_number": claim_sql.claim_number_sql(dialect, source),
+        "claim_number": claim_sql.make_claim_number_sql(dialect, source),
         "missing": claim_sql.IS_INCOMPLETE_SQL,
         "disagrees": disagreement_sql.CREDIT_CHECK_SQL,
     }

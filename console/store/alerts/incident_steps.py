@@ -28,7 +28,7 @@ _STEPS_OF_INCIDENTS_QUERY = (
     .order_by(incident_steps.c.id)
 )  # fmt: skip
 _LAST_STEP_POSITION_QUERY = select(func.max(incident_steps.c.position)).where(
-    incident_steps.c.incident_id == bindparam("of")
+    incident_steps.c.incident_id == bindparam("incident_id")
 )
 _INSERT_INCIDENT_STEP_STATEMENT = into(incident_steps)
 
@@ -38,7 +38,7 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
     changed. Return the step with its position. Raises RunAgain if somebody else added a step to this incident
     at the same time.
     """
-    position = int(conn.scalar(_LAST_STEP_POSITION_QUERY, {"of": step.incident_id}) or 0) + 1
+    position = int(conn.scalar(_LAST_STEP_POSITION_QUERY, {"incident_id": step.incident_id}) or 0) + 1
     row = {
         "incident_id": step.incident_id,
         "position": position,

@@ -86,11 +86,11 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
     caller must store this head as an anchor. On a server the row gets the server's time; on SQLite it gets
     `at`.
     """
-    naive, seq, before = _compute_next_position(tx.conn, session, at)
+    utc_time, seq, previous_hash = _compute_next_position(tx.conn, session, at)
     values: dict[str, object] = {
         "session": session,
         "seq": seq,
-        "at": format_hashed_instant(naive),
+        "at": format_hashed_instant(utc_time),
         "who": entry.person,
         "desk": desk,
         "what": entry.action,
@@ -101,9 +101,9 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
         "detail": _format_canonical_json(entry.detail),
     }
     values = {name: _make_storable_text(value, _WIDTH_BY_COLUMN[name]) for name, value in values.items()}
-    row_hash = compute_row_hash(before, list(values.values()))
+    row_hash = compute_row_hash(previous_hash, list(values.values()))
     insert_result = tx.conn.execute(
-        _INSERT_AUDIT_ENTRY_STATEMENT, {**values, "at": naive, "prev_hash": before, "hash": row_hash}
+        _INSERT_AUDIT_ENTRY_STATEMENT, {**values, "at": utc_time, "prev_hash": previous_hash, "hash": row_hash}
     )
     key = insert_result.inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
@@ -117,11 +117,11 @@ def _compute_next_position(conn: Connection, session: str, at: datetime) -> tupl
     time on SQLite; on a server the time is the server's.
     """
     if conn.dialect.name == "sqlite":
-        last = conn.execute(_CHAIN_HEAD_QUERY, {"chain": session}).first()
-        naive = at.astimezone(UTC).replace(tzinfo=None)
-        return (naive, last.seq + 1, last.hash) if last else (naive, 1, FIRST_PREVIOUS_HASH)
-    now, seq, before = conn.execute(_CHAIN_HEAD_AND_TIME_QUERY, {"chain": session}).one()
-    return now, (seq or 0) + 1, before or FIRST_PREVIOUS_HASH
+        last_row = conn.execute(_CHAIN_HEAD_QUERY, {"chain": session}).first()
+        utc_time = at.astimezone(UTC).replace(tzinfo=None)
+        return (utc_time, last_row.seq + 1, last_row.hash) if last_row else (utc_time, 1, FIRST_PREVIOUS_HASH)
+    now, seq, previous_hash = conn.execute(_CHAIN_HEAD_AND_TIME_QUERY, {"chain": session}).one()
+    return now, (seq or 0) + 1, previous_hash or FIRST_PREVIOUS_HASH
 
 
 class AuditTrail:

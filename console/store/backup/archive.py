@@ -191,10 +191,10 @@ def read_manifest(folder: Path) -> BackupManifest:
     try:
         if not is_ordinary_file(file):
             raise make_bad_backup_error(BackupProblem.NO_MANIFEST, str(folder))
-        wrapped = json.loads(file.read_bytes())
-        content = wrapped["content"]
+        manifest_json = json.loads(file.read_bytes())
+        content = manifest_json["content"]
         text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
-        if hashlib.sha256(text.encode()).hexdigest() != wrapped["sha256"]:
+        if hashlib.sha256(text.encode()).hexdigest() != manifest_json["sha256"]:
             raise make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME)
         if content.pop("format") != FORMAT_NAME:
             raise make_bad_backup_error(BackupProblem.NEWER_FORMAT, MANIFEST_NAME)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from console.store.constraints.sql_expressions import UTC_NOW_SQL, TriggerRule
-from console.store.constraints.sql_expressions import unchanged_sql as unchanged_on_server_sql
-from console.store.constraints.sqlite_expressions import unchanged_sql as unchanged_in_file_sql
+from console.store.constraints.sql_expressions import are_unchanged_sql as unchanged_on_server_sql
+from console.store.constraints.sqlite_expressions import are_unchanged_sql as unchanged_in_file_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders

@@ -54,7 +54,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         created_at,
         changed_at,
         error_code,
-        viewing_over,
+        has_viewing_period_ended,
         duplicate_of,
         own_work,
         dates_zone,
@@ -89,7 +89,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         state_since=convert_to_known_instant(since),
         sent_at=_read_as_utc(sent_at),
         error_code=error_code,
-        viewing_over=bool(viewing_over),
+        viewing_over=bool(has_viewing_period_ended),
         duplicate_of=duplicate_of,
         dates_zone=dates_zone,
     )
@@ -112,8 +112,8 @@ def _derive_state(
 
 
 def _list_missing_values(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
-    parts: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
-    return tuple(part for part, value in parts.items() if value is None or value == "")
+    value_by_name: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
+    return tuple(name_of_value for name_of_value, value in value_by_name.items() if value is None or value == "")
 
 
 def _get_normalised_number(key: str | None, stored_number: object) -> str:

@@ -22,7 +22,7 @@ from console.store.schema.core import changes
 FeedRow = Row[int, str, int]
 MAX_ROWS_PER_READ = 5_000
 """Largest number of rows that one reading returns. The next reading returns the rest."""
-FIRST_OPEN_IDS = 1_000
+INITIAL_OPEN_ID_COUNT = 1_000
 """Number of ids before the latest one that count as open at the first reading, because the reader doesn't know when
 they were assigned.
 """
@@ -37,7 +37,7 @@ _LATER_CHANGES_QUERY = (
     .where(changes.c.id > bindparam("after"))
     .order_by(changes.c.id)
 )
-_OPEN_CHANGE_ID_CONDITIONS = changes.c.id > bindparam("closed"), changes.c.id <= bindparam("upto")
+_OPEN_CHANGE_ID_CONDITIONS = changes.c.id > bindparam("closed_id"), changes.c.id <= bindparam("up_to_id")
 _OPEN_CHANGES_QUERY = (
     select(changes.c.id, changes.c.kind, changes.c.subject_id)
     .where(*_OPEN_CHANGE_ID_CONDITIONS)
@@ -70,9 +70,10 @@ def list_changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMa
 
 
 def make_state_parameters(after: FeedMark) -> dict[str, int]:
-    """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after`: `closed` and `upto`, the range
-    of its open ids."""
-    return {"closed": after.closed, "upto": after.latest}
+    """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after`: `closed_id` and `up_to_id`, the
+    range of its open ids.
+    """
+    return {"closed_id": after.closed, "up_to_id": after.latest}
 
 
 def read_changes_after_state_query(
@@ -99,7 +100,7 @@ def _list_changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ..
 def _make_present_mark(conn: Connection) -> FeedMark:
     """Return the mark of a reader that begins now. Rows of the feed that exist already don't count as changes."""
     latest = int(conn.scalar(_LATEST_CHANGE_ID_QUERY) or 0)
-    closed_id = latest if conn.dialect.name == "sqlite" else max(0, latest - FIRST_OPEN_IDS)
+    closed_id = latest if conn.dialect.name == "sqlite" else max(0, latest - INITIAL_OPEN_ID_COUNT)
     seen_ids = frozenset(row.id for row in _read_open_rows(conn, closed_id, latest))
     return FeedMark(latest, seen_ids, closed_id, latest, time.monotonic())
 
@@ -108,8 +109,8 @@ def _read_later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
     return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.latest}).all()
 
 
-def _read_open_rows(conn: Connection, closed_id: int, upto: int) -> Sequence[FeedRow]:
-    return conn.execute(_OPEN_CHANGES_QUERY, {"closed": closed_id, "upto": upto}).all()
+def _read_open_rows(conn: Connection, closed_id: int, up_to_id: int) -> Sequence[FeedRow]:
+    return conn.execute(_OPEN_CHANGES_QUERY, {"closed_id": closed_id, "up_to_id": up_to_id}).all()
 
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
@@ -118,13 +119,13 @@ def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterab
     one of that time are closed: the reader expects no further rows with them, so the mark doesn't list them.
     """
     latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
-    seen_ids, closed_id, closing, turned = (
+    seen_ids, closed_id, next_closed_id, last_closing_at = (
         after.seen.union(new_ids),
         after.closed,
         after.latest_when_marked,
         after.marked_at_seconds,
     )
-    if now - turned >= OPEN_SECONDS:
-        closed_id, closing, turned = closing, latest, now
+    if now - last_closing_at >= OPEN_SECONDS:
+        closed_id, next_closed_id, last_closing_at = next_closed_id, latest, now
         seen_ids = frozenset(row_id for row_id in seen_ids if row_id > closed_id)
-    return FeedMark(latest, seen_ids, closed_id, closing, turned)
+    return FeedMark(latest, seen_ids, closed_id, next_closed_id, last_closing_at)

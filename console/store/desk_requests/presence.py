@@ -6,14 +6,14 @@ from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, AliveWorke
 from console.domain.service_results import DeskNews, FeedMark
 from console.store.access.people_views import WORKERS_VIEW
 from console.store.database import change_feed
-from console.store.database.lease_clock import is_live, lease_now
+from console.store.database.lease_clock import lease_now, make_is_live_condition
 from console.store.schema.core import leases
 from console.store.schema.worker import read_only_switches
 
 # A view: a person who asks a worker sees only these leases.
 _presence_leases = leases.to_metadata(MetaData(), name=WORKERS_VIEW)
 _REMAINING_PRESENCE_MS_EXPRESSION = (_presence_leases.c.lease_expires - lease_now()).label("remaining_ms")
-_LIVE_WORKER_CONDITION = is_live(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
+_LIVE_WORKER_CONDITION = make_is_live_condition(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
 _ANY_LIVE_WORKER_EXISTS_EXPRESSION = exists().where(_LIVE_WORKER_CONDITION).label("is_worker_there")
 _SWITCHES_VERSION_EXPRESSION = (
     select(func.coalesce(func.max(read_only_switches.c.id), 0)).scalar_subquery().label("switches_version")

@@ -50,8 +50,8 @@ def main(arguments: list[str]) -> int:
     pages = _OpenPdfDocument(pdfium, content)
     for line in source:
         _limit_processor_time(seconds)
-        head, payload = _answer_request(pages, json.loads(line))
-        target.write(json.dumps({**head, "bytes": len(payload)}).encode() + b"\n")
+        answer_head, payload = _answer_request(pages, json.loads(line))
+        target.write(json.dumps({**answer_head, "bytes": len(payload)}).encode() + b"\n")
         target.write(payload)
         target.flush()
     return 0
@@ -89,8 +89,8 @@ def _limit_processor_time(seconds: int) -> None:
     with suppress(ImportError):
         import resource
 
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        allowed_seconds = math.ceil(used.ru_utime + used.ru_stime) + seconds
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        allowed_seconds = math.ceil(usage.ru_utime + usage.ru_stime) + seconds
         resource.setrlimit(resource.RLIMIT_CPU, (allowed_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
@@ -99,11 +99,11 @@ def _load_pdfium(fonts: str) -> Any:
     every desk renders the same image, also of Japanese text."""
     import pypdfium2
 
-    raw = pypdfium2.raw
-    raw.FPDF_DestroyLibrary()
+    raw_module = pypdfium2.raw
+    raw_module.FPDF_DestroyLibrary()
     folders = (ctypes.POINTER(ctypes.c_char) * 2)()
     folders[0] = ctypes.cast(ctypes.c_char_p(os.fsencode(fonts)), ctypes.POINTER(ctypes.c_char))
-    raw.FPDF_InitLibraryWithConfig(raw.FPDF_LIBRARY_CONFIG(version=2, m_pUserFontPaths=folders))
+    raw_module.FPDF_InitLibraryWithConfig(raw_module.FPDF_LIBRARY_CONFIG(version=2, m_pUserFontPaths=folders))
     _pdfium_objects_in_use.append(folders)  # the library may read them later
     return pypdfium2
 
@@ -174,10 +174,10 @@ class _OpenPdfDocument:
             ]
             return {"words": words, "cut": len(ranges) > MAX_WORDS or text.count_chars() > MAX_CHARACTERS_PER_PAGE}
 
-    def search(self, words: str) -> Iterator[dict[str, object]]:
-        """Yield each match of the text `words` with the index of its page and the boxes around it, at most
+    def search(self, typed_text: str) -> Iterator[dict[str, object]]:
+        """Yield each match of the text `typed_text` with the index of its page and the boxes around it, at most
         MAX_HITS_OR_CHANGES matches. Character width, case and line breaks are ignored."""
-        searched_text = "".join(part for letter in words for part in _make_comparable_form(letter))
+        searched_text = "".join(part for letter in typed_text for part in _make_comparable_form(letter))
         hits = 0
         for index in range(self.page_count() if searched_text else 0):
             with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
@@ -266,15 +266,21 @@ def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int |
         [unicodedata.normalize("NFKC", word) for word in words[:MAX_WORDS]] for words in (old_words, new_words)
     )
     shorter = min(len(old_words), len(new_words))
-    head = next((place for place in range(shorter) if old_words[place] != new_words[place]), shorter)
-    tail = next(
-        (place for place in range(shorter - head) if old_words[-1 - place] != new_words[-1 - place]), shorter - head
+    equal_at_start = next((place for place in range(shorter) if old_words[place] != new_words[place]), shorter)
+    equal_at_end = next(
+        (place for place in range(shorter - equal_at_start) if old_words[-1 - place] != new_words[-1 - place]),
+        shorter - equal_at_start,
     )
     matcher = difflib.SequenceMatcher(
-        None, old_words[head : len(old_words) - tail], new_words[head : len(new_words) - tail]
+        None,
+        old_words[equal_at_start : len(old_words) - equal_at_end],
+        new_words[equal_at_start : len(new_words) - equal_at_end],
     )
     changes = (change for change in matcher.get_opcodes() if change[0] != "equal")
-    return [[kind, *(head + place for place in places)] for kind, *places in islice(changes, MAX_HITS_OR_CHANGES + 1)]
+    return [
+        [kind, *(equal_at_start + place for place in places)]
+        for kind, *places in islice(changes, MAX_HITS_OR_CHANGES + 1)
+    ]
 
 
 def _compute_image_scale(page: Any, width: int) -> float:
@@ -289,9 +295,9 @@ def _compute_image_scale(page: Any, width: int) -> float:
     scale: float = min(
         (min(max(width, 1), WIDEST_IMAGE_PIXELS) - 0.01) / page_width, TALLEST_IMAGE_PIXELS / page_height
     )
-    dots = math.ceil(page_width * scale) * math.ceil(page_height * scale)
-    if dots > MAX_PIXELS:
-        scale *= math.sqrt(MAX_PIXELS / dots)
+    pixel_count = math.ceil(page_width * scale) * math.ceil(page_height * scale)
+    if pixel_count > MAX_PIXELS:
+        scale *= math.sqrt(MAX_PIXELS / pixel_count)
     if math.ceil(page_width * scale) * math.ceil(page_height * scale) > MAX_PIXELS * 1.1:
         raise PageRefused("page_size")
     return scale
@@ -299,26 +305,28 @@ def _compute_image_scale(page: Any, width: int) -> float:
 
 def _make_comparable_form(letter: str) -> str:
     """Return a letter in the form in which texts are compared: NFKD, case-folded, without blanks."""
-    plain = unicodedata.normalize("NFKD", letter).casefold()
-    return "".join(part for part in plain if not part.isspace() and part.isprintable())
+    folded_letter = unicodedata.normalize("NFKD", letter).casefold()
+    return "".join(part for part in folded_letter if not part.isspace() and part.isprintable())
 
 
-def _find_match_ranges(searched: str, codes: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield, for each match of `searched` in the text of a page, the indexes of its first and its last character.
-    `searched` is in comparable form (`_make_comparable_form`), `codes` are the character codes of the text.
-    Matches don't overlap.
+def _find_match_ranges(searched_text: str, codes: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield, for each match of `searched_text` in the text of a page, the indexes of its first and its last
+    character. `searched_text` is in comparable form (`_make_comparable_form`), `codes` are the character codes of the
+    text. Matches don't overlap.
     """
-    pairs = [(part, index) for index, code in enumerate(codes) for part in _make_comparable_form(chr(code))]
-    plain = "".join(part for part, _ in pairs)
-    at = plain.find(searched)
+    letters_with_index = [
+        (part, index) for index, code in enumerate(codes) for part in _make_comparable_form(chr(code))
+    ]
+    comparable_text = "".join(part for part, _ in letters_with_index)
+    at = comparable_text.find(searched_text)
     while at >= 0:
-        end = at + len(searched)
-        yield pairs[at][1], pairs[end - 1][1]
-        at = plain.find(searched, end)
+        end = at + len(searched_text)
+        yield letters_with_index[at][1], letters_with_index[end - 1][1]
+        at = comparable_text.find(searched_text, end)
 
 
-def _convert_to_page_fraction(dots: int) -> float:
-    return min(max(dots / _GRID_UNITS_PER_PAGE_SIDE, 0.0), 1.0)
+def _convert_to_page_fraction(grid_units: int) -> float:
+    return min(max(grid_units / _GRID_UNITS_PER_PAGE_SIDE, 0.0), 1.0)
 
 
 if __name__ == "__main__":

@@ -57,21 +57,21 @@ def ensure_schema(database: Database) -> dict[str, str]:
     """
     if database.file is not None and (_is_missing(database.file) or _has_no_tables(database)):
         upgrade(database)
-    state = read_meta_and_schema(database)
-    _require_head(state["schema"])
-    if state.get(ADOPTION_KEY, ADOPTION_DONE) != ADOPTION_DONE:
+    meta = read_meta_and_schema(database)
+    _require_newest_version(meta["schema"])
+    if meta.get(ADOPTION_KEY, ADOPTION_DONE) != ADOPTION_DONE:
         raise _make_not_adopted_error()
-    return state
+    return meta
 
 
 def require_current_version(conn: Connection) -> None:
     """Raise schema_mismatch if another desk has upgraded the schema since this program started, so that this program
     stops writing.
     """
-    _require_head(str(conn.scalar(_VERSION_QUERY_BY_TABLE[_read_stored_version_table(conn)])))
+    _require_newest_version(str(conn.scalar(_VERSION_QUERY_BY_TABLE[_read_stored_version_table(conn)])))
 
 
-def _require_head(version: str) -> None:
+def _require_newest_version(version: str) -> None:
     if version != SCHEMA_VERSION:
         raise make_schema_error(version)
 
@@ -123,8 +123,8 @@ def _get_version_table_name(tables: AbstractSet[str]) -> str:
     """Return the name of the version table of a database with these tables: OWN_VERSION_TABLE if it exists, or if
     there are other tables but no `console_meta` (another application used the database before the console, or the
     console's first upgrade was interrupted). Otherwise `alembic_version`."""
-    came_later = "console_meta" not in tables and bool(tables - _IGNORED_TABLES)
-    return OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables or came_later else "alembic_version"
+    is_console_second = "console_meta" not in tables and bool(tables - _IGNORED_TABLES)
+    return OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables or is_console_second else "alembic_version"
 
 
 def _read_stored_version_table(conn: Connection) -> str:
@@ -158,17 +158,17 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     with upgrade_lock.hold_upgrade_lock(database) as lock:
         require_held = _require_nothing if lock is None else lock.require_held
         with database.write_without_retries() as tx:
-            before = _read_version(tx.conn)
-            if before is not None and not BASELINE_VERSION <= before <= SCHEMA_VERSION:
-                raise make_schema_error(before)
-            if before != SCHEMA_VERSION:
+            former_version = _read_version(tx.conn)
+            if former_version is not None and not BASELINE_VERSION <= former_version <= SCHEMA_VERSION:
+                raise make_schema_error(former_version)
+            if former_version != SCHEMA_VERSION:
                 _run_alembic(tx.conn, require_held)
                 _store_database_id(tx.conn)
             if not database.is_server:
                 renew_sqlite_constraints(tx.conn)
         if database.is_server:
             renew_constraints(database, require_held)
-    return before, SCHEMA_VERSION
+    return former_version, SCHEMA_VERSION
 
 
 def _require_nothing() -> None:

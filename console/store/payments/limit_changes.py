@@ -23,14 +23,14 @@ from console.store.schema.payments import limits, metadata
 LIMIT_ACTION = "limit"
 _proposals_view = approvals.to_metadata(type(metadata)(), name=LIMIT_PROPOSALS_VIEW)
 _LIMIT_VALUE_QUERY = select(limits.c.value).where(
-    limits.c.name == bindparam("of"), limits.c.currency == bindparam("in_currency")
+    limits.c.name == bindparam("limit_name"), limits.c.currency == bindparam("currency")
 )
 _LIMITS_QUERY = select(limits.c.name, limits.c.currency, limits.c.value).order_by(limits.c.currency, limits.c.name)
 
 
 def find_limit_value(conn: Connection, name: str, currency: str) -> int | None:
     """Return the stored value of a limit; None if the table `limits` has no row for it."""
-    value = conn.scalar(_LIMIT_VALUE_QUERY, {"of": name, "in_currency": currency})
+    value = conn.scalar(_LIMIT_VALUE_QUERY, {"limit_name": name, "currency": currency})
     return None if value is None else int(value)
 
 
@@ -68,11 +68,13 @@ def find_proposers(conn: Connection, subject: str, value: int, now: datetime) ->
 
 
 def _read_open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
-    c = _proposals_view.c if reads_views(conn) else approvals.c
-    query = select(c.subject_id, c.proposed, c.person).where(
-        c.subject_kind == LIMIT_KIND, c.closed_at.is_(None), c.at > convert_to_naive_utc(now - PROPOSAL_TIME_LIMIT)
+    columns = _proposals_view.c if reads_views(conn) else approvals.c
+    query = select(columns.subject_id, columns.proposed, columns.person).where(
+        columns.subject_kind == LIMIT_KIND,
+        columns.closed_at.is_(None),
+        columns.at > convert_to_naive_utc(now - PROPOSAL_TIME_LIMIT),
     )
-    return tuple(conn.execute(query.order_by(c.id)))
+    return tuple(conn.execute(query.order_by(columns.id)))
 
 
 def insert_proposal(conn: Connection, subject: str, value: int, person: str, now: datetime) -> None:

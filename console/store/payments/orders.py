@@ -34,10 +34,10 @@ UNREADABLE_STATE_REASON = WorkReason.STATE_UNREADABLE
 """Work reason of an order whose stored state isn't an `OrderState`."""
 
 _ORDERS_QUERY = select(*ORDER_COLUMNS)
-_ORDER_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id == bindparam("of"))
-_ORDERS_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id.in_(bindparam("some", expanding=True)))
-_ORDER_BY_NUMBER_QUERY = _ORDERS_QUERY.where(orders.c.merch_txn_id == bindparam("of"))
-_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(orders.c.number_key == bindparam("of")).order_by(
+_ORDER_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id == bindparam("order_id"))
+_ORDERS_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id.in_(bindparam("ids", expanding=True)))
+_ORDER_BY_NUMBER_QUERY = _ORDERS_QUERY.where(orders.c.merch_txn_id == bindparam("order_number"))
+_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(orders.c.number_key == bindparam("corporation_number")).order_by(
     orders.c.id.desc()
 )
 _PAYMENT_IDS_OF_ORDERS_QUERY = (
@@ -69,22 +69,22 @@ class NewOrder:
 
 def find(conn: Connection, order_id: int) -> Order | None:
     """Return one order; None if there is none."""
-    return _find_first_order(conn, _ORDER_BY_ID_QUERY, {"of": order_id})
+    return _find_first_order(conn, _ORDER_BY_ID_QUERY, {"order_id": order_id})
 
 
 def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[Order, ...]:
     """Return the orders with these ids, in any order."""
-    return select_records(conn, _ORDERS_BY_ID_QUERY, {"some": sorted(ids)}) if ids else ()
+    return select_records(conn, _ORDERS_BY_ID_QUERY, {"ids": sorted(ids)}) if ids else ()
 
 
 def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
     """Return the order with this order number; None if there is none."""
-    return _find_first_order(conn, _ORDER_BY_NUMBER_QUERY, {"of": merch_txn_id})
+    return _find_first_order(conn, _ORDER_BY_NUMBER_QUERY, {"order_number": merch_txn_id})
 
 
 def find_by_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
     """Return the orders of a corporation, newest first."""
-    return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, {"of": number})
+    return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, {"corporation_number": number})
 
 
 def get_base_query() -> Select[Any]:
@@ -181,8 +181,8 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     if "status" in values:
-        values["status"] = target = OrderState(str(values["status"]))
-        states.require_transition(states.ORDER_TRANSITIONS, order.state, target)
+        values["status"] = new_state = OrderState(str(values["status"]))
+        states.require_transition(states.ORDER_TRANSITIONS, order.state, new_state)
     written_values = {**values, "updated_at": now}
     if values.get("status", order.state) is not order.state:
         written_values["state_since"] = now
@@ -211,9 +211,17 @@ def fill_empty_columns(conn: Connection, order: Order, now: datetime, values: Ma
     Raises StaleRow if the row's version or stored state isn't that of `order`, or if one of the columns isn't empty:
     the shop writes without incrementing the version.
     """
-    empty = [or_(orders.c[column].is_(None), orders.c[column] == "") for column in values]
-    as_read = orders.c.id == order.id, orders.c.version == order.version, orders.c.status == order.state.value
-    statement = update(orders).where(*as_read, *empty).values({**values, "version": order.version + 1})
+    are_empty_conditions = [or_(orders.c[column].is_(None), orders.c[column] == "") for column in values]
+    unchanged_conditions = (
+        orders.c.id == order.id,
+        orders.c.version == order.version,
+        orders.c.status == order.state.value,
+    )
+    statement = (
+        update(orders)
+        .where(*unchanged_conditions, *are_empty_conditions)
+        .values({**values, "version": order.version + 1})
+    )
     if conn.execute(statement).rowcount != 1:
         raise StaleRow(order.id)
     compare_and_swap.announce_change(conn, ORDER_KIND, order.id, now)

@@ -36,8 +36,9 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int] = frozenset()) 
     (
         payment_id, order_id, provider, merchant_id, provider_id, number, payer, status, certainty, work_state,
         work_at, work_reason, attempts, currency, asked_minor, captured_minor, reserved_minor, refunded, set_aside,
-        version, by_code, handle, url, expires, begun_at, paid_at, word, word_minor, word_refunded, told_at, event,
-        error, operation, created_at, changed_at, account, booked, late_after, since,
+        version, by_code, provider_payment_handle, url, expires_at, begun_at, paid_at, word, word_minor,
+        word_refunded, told_at, event,
+        error, operation, created_at, changed_at, account, booked_at, late_after, since,
     ) = row  # fmt: skip
     record = Payment(
         id=payment_id,
@@ -58,9 +59,9 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int] = frozenset()) 
         set_aside_minor=set_aside,
         version=version,
         by_code=bool(by_code),
-        handle=handle,
+        handle=provider_payment_handle,
         url=url,
-        expires_at=read_as_utc(expires),
+        expires_at=read_as_utc(expires_at),
         begun_at=read_as_utc(begun_at),
         paid_at=read_as_utc(paid_at),
         provider_state=word,
@@ -74,7 +75,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int] = frozenset()) 
         changed_at=read_as_utc(changed_at),
         state_since=convert_to_known_instant(since),
         account_minor=account,
-        booked_at=read_as_utc(booked),
+        booked_at=read_as_utc(booked_at),
         late_after=PaymentState(late_after) if late_after else None,
     )
     if payment_id in lapsed_ids and record.state is PaymentState.INITIALIZING and record.certainty is Certainty.KNOWN:

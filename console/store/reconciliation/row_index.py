@@ -10,13 +10,13 @@ from console.domain.reconciliation.provider_rows import HistoryRow
 _CACHE_KIB = 1_024
 _KIND_OF_PAID_ROWS = "paid"
 _CREATE_INDEX_TABLE_STATEMENT = """
-    CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT, own_number TEXT,
+    CREATE TABLE history (payment TEXT, refund TEXT, minor INTEGER, at TEXT, own_number TEXT,
     PRIMARY KEY (payment, refund, minor, at)) WITHOUT ROWID"""
-_INSERT_ROW_STATEMENT = "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?)"
-_HAS_PAYMENT_QUERY = "SELECT 1 FROM told WHERE payment = ? AND refund = ? LIMIT 1"
-_CREATE_OWN_NUMBER_INDEX_STATEMENT = "CREATE INDEX IF NOT EXISTS told_own_number ON told (own_number)"
-_HAS_OWN_NUMBER_QUERY = "SELECT 1 FROM told WHERE own_number = ? AND refund = ? LIMIT 1"
-_REFUND_TIMES_QUERY = "SELECT at FROM told WHERE payment = ? AND refund = ? AND minor = ? ORDER BY at"
+_INSERT_ROW_STATEMENT = "INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?, ?)"
+_HAS_PAYMENT_QUERY = "SELECT 1 FROM history WHERE payment = ? AND refund = ? LIMIT 1"
+_CREATE_OWN_NUMBER_INDEX_STATEMENT = "CREATE INDEX IF NOT EXISTS history_own_number ON history (own_number)"
+_HAS_OWN_NUMBER_QUERY = "SELECT 1 FROM history WHERE own_number = ? AND refund = ? LIMIT 1"
+_REFUND_TIMES_QUERY = "SELECT at FROM history WHERE payment = ? AND refund = ? AND minor = ? ORDER BY at"
 
 
 class HistoryIndex:

@@ -34,7 +34,7 @@ def make_record(
     """
     (
         refund_id, payment_id, order_id, amount, currency, status, certainty, work_state, work_at, work_reason,
-        attempts, maker, key, provider_id, version, reason, ticket, repeat, set_aside_id, checkers_needed,
+        attempts, maker, key, provider_id, version, reason, ticket, is_intended_repeat, set_aside_id, checkers_needed,
         sends_after, decide_by, declined_because, reason_code, first_sent, last_sent, sent_count, not_found,
         first_not_found, word, told_at, error, operation, created_at, changed_at, since,
     ) = row  # fmt: skip
@@ -55,7 +55,7 @@ def make_record(
         reason=reason,
         reason_code=None if reason_code is None else RefundReason(reason_code),
         ticket=ticket,
-        intended_repeat=bool(repeat),
+        intended_repeat=bool(is_intended_repeat),
         set_aside_id=set_aside_id,
         checkers_needed=checkers_needed,
         sends_after=read_as_utc(sends_after),

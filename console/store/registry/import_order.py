@@ -29,20 +29,20 @@ def check_order(current: RegistryCoverage | None, sources: Sequence[SourceFile])
     counts. `current` is the coverage of the registry in use; None if there is no registry. Raises registry_order for
     the first file that doesn't follow.
     """
-    wholes = [source for source in sources if not source.is_difference]
-    reached_day = None if current is None else current.registry_date
-    if wholes:
-        _check_whole_files(wholes)
-        reached_day = wholes[0].day
+    whole_files = [source for source in sources if not source.is_difference]
+    complete_until = None if current is None else current.registry_date
+    if whole_files:
+        _check_whole_files(whole_files)
+        complete_until = whole_files[0].day
     for source in sources:
         if source.is_difference:
-            reached_day = _check_difference(reached_day, source)
-    if current is None or reached_day is None:
+            complete_until = _check_difference(complete_until, source)
+    if current is None or complete_until is None:
         return
-    if reached_day < current.registry_date:
+    if complete_until < current.registry_date:
         raise _make_order_error(RegistryOrderProblem.OLDER_THAN_REGISTRY, sources[-1], current.registry_date)
-    if wholes and not (_covers_registry(wholes, current) or adds_prefectures(current, wholes)):
-        raise _make_order_error(RegistryOrderProblem.PREFECTURES_MISSING, wholes[0], current.registry_date)
+    if whole_files and not (_covers_registry(whole_files, current) or adds_prefectures(current, whole_files)):
+        raise _make_order_error(RegistryOrderProblem.PREFECTURES_MISSING, whole_files[0], current.registry_date)
 
 
 def adds_prefectures(current: RegistryCoverage | None, whole_files: Sequence[SourceFile]) -> bool:
@@ -88,7 +88,7 @@ def _check_difference(complete_until: date | None, source: SourceFile) -> date:
 
 
 def _make_order_error(
-    problem: RegistryOrderProblem, source: SourceFile, complete_until: date | None, missing: Sequence[date] = ()
+    problem: RegistryOrderProblem, source: SourceFile, complete_until: date | None, missing_days: Sequence[date] = ()
 ) -> ConsoleError:
     return ConsoleError(
         ErrorCode.REGISTRY_ORDER,
@@ -96,6 +96,6 @@ def _make_order_error(
             "problem": problem,
             "file": source.name,
             "registry_date": "" if complete_until is None else complete_until.isoformat(),
-            "missing_days": [day.isoformat() for day in missing],
+            "missing_days": [day.isoformat() for day in missing_days],
         },
     )

@@ -25,10 +25,10 @@ class ImportRun:
         done since the last call, for the speed."""
         self._rows += new_rows
         now = time.monotonic()
-        if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS or rows == source.lines:
+        if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS or rows == source.line_count:
             self._reported_at = now
             rate = self._rows / (now - self._start_seconds) if now > self._start_seconds else 0.0
-            self._on_progress(ImportProgress(step, source.name, rows, source.lines, rate))
+            self._on_progress(ImportProgress(step, source.name, rows, source.line_count, rate))
 
     def raise_if_stopped(self) -> None:
         """Raise interrupted if the import must stop."""

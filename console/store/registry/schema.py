@@ -134,7 +134,7 @@ def create_indexes(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def open_transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Run the block in one transaction. Other processes can't write to the file until its end. An exception undoes
     the transaction."""
     connection.execute("BEGIN IMMEDIATE")
@@ -302,7 +302,7 @@ def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile],
                 source.day.isoformat(),
                 source.is_difference,
                 source.prefecture,
-                source.lines,
+                source.line_count,
             )
             for source in sources
         ),

@@ -48,7 +48,7 @@ _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file of the publisher that was checked once from its beginning to its end. `prefecture` is the code of the
-    prefecture of a whole file, or WHOLE_NATION_CODE. `lines` is the number of lines of the CSV."""
+    prefecture of a whole file, or WHOLE_NATION_CODE. `line_count` is the number of lines of the CSV."""
 
     path: Path
     name: str
@@ -57,7 +57,7 @@ class SourceFile:
     prefecture: str
     sha256: str
     encoding: str
-    lines: int
+    line_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
         match = _match_names(path.name, member.filename)
         finder = _EncodingFinder(path.name)
         try:
-            lines = _check_all_bytes(path.name, archive, member, finder, should_stop)
+            line_count = _check_all_bytes(path.name, archive, member, finder, should_stop)
         except ConsoleError as error:
             if error.code is ErrorCode.BAD_REGISTRY_FILE:
                 _check_crc(archive, member)
@@ -99,7 +99,7 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
     day = _parse_day(path.name, match["day"])
     prefecture = match["prefecture"] or WHOLE_NATION_CODE
     return SourceFile(
-        path, path.name, day, match["difference"] is not None, prefecture, digest, finder.encoding, lines
+        path, path.name, day, match["difference"] is not None, prefecture, digest, finder.encoding, line_count
     )
 
 
@@ -120,14 +120,14 @@ def _check_all_bytes(
 ) -> int:
     """Check the control characters and the encoding of the whole CSV, and return its number of lines. Raises
     bad_registry_file; interrupted if `should_stop` returns True."""
-    lines = 0
+    line_count = 0
     for first_line, content in _read_blocks(name, archive, member):
         if should_stop():
             raise make_stopped_error()
         _check_control_characters(name, first_line, content)
         finder.check_block(first_line, content)
-        lines = first_line + content.count(b"\n") - content.endswith(b"\n")
-    return lines
+        line_count = first_line + content.count(b"\n") - content.endswith(b"\n")
+    return line_count
 
 
 def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
@@ -222,11 +222,11 @@ def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
         while content := file.read(_BLOCK_BYTES):
             if line == 1 and not partial_line:
                 content = content.removeprefix(_BYTE_ORDER_MARK)
-            block, newline, tail = (partial_line + content).rpartition(b"\n")
+            block, newline, incomplete_line = (partial_line + content).rpartition(b"\n")
             if newline:
                 yield line, block + newline
                 line += block.count(b"\n") + 1
-            partial_line = tail
+            partial_line = incomplete_line
             if len(partial_line) > _LONGEST_LINE_BYTES:
                 raise make_bad_file_error(name, RegistryFileProblem.FIELD_TOO_LONG, line)
     if partial_line:
@@ -265,8 +265,8 @@ class _EncodingFinder:
         if content.isascii():
             return
         if self._encoding is None:
-            first = next(line for line in content.split(b"\n") if not line.isascii())
-            self._encoding = _UTF8 if _is_utf8(first) else _SHIFT_JIS
+            first_non_ascii_line = next(line for line in content.split(b"\n") if not line.isascii())
+            self._encoding = _UTF8 if _is_utf8(first_non_ascii_line) else _SHIFT_JIS
         has_encoding = _is_utf8 if self._encoding == _UTF8 else _is_shift_jis
         if not has_encoding(content):
             wrong_line_index = next(

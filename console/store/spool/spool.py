@@ -161,13 +161,13 @@ class Intent:
 
 
 class StartKeys(NamedTuple):
-    """Keys of the starts of payments for one order at one provider: the `provider_key` of the `first` start; the
-    beginning of the `provider_key` of each later start (which the key of another order's start may share); and the
-    `fingerprint`, which all starts of the order have.
+    """Keys of the starts of payments for one order at one provider: the `provider_key` of the first start
+    (`first_key`); the beginning of the `provider_key` of each later start (which the key of another order's start may
+    share); and the `fingerprint`, which all starts of the order have.
     """
 
-    first: str
-    later_beginning: str
+    first_key: str
+    later_key_beginning: str
     fingerprint: str
 
 
@@ -351,8 +351,8 @@ class Spool:
     def mark_delivered(self, operation_id: str) -> None:
         """Mark the answer of an operation as stored in the database. The write isn't synced to the disk: if a
         power cut undoes it, the answer is delivered again, which changes nothing."""
-        mark = "UPDATE intents SET delivered = 1 WHERE operation_id = ?"
-        self._file.write(mark, (operation_id,), durable=False)
+        statement = "UPDATE intents SET delivered = 1 WHERE operation_id = ?"
+        self._file.write(statement, (operation_id,), durable=False)
 
     def list_purchases_holding_claim(
         self, database_id: str, client_id: str | None, corporation_number: str
@@ -375,10 +375,18 @@ class Spool:
     def list_starts_holding_claim(self, database_id: str, keys: StartKeys) -> tuple[Intent, ...]:
         """Return this desk's starts of payments with these keys that, as far as this desk knows, the provider may
         have accepted, oldest first."""
-        later_end = keys.later_beginning[:-1] + chr(ord(keys.later_beginning[-1]) + 1)
+        later_end = keys.later_key_beginning[:-1] + chr(ord(keys.later_key_beginning[-1]) + 1)
         sent_entries = self._read_entries(
             _STARTS_BY_KEYS_CONDITION,
-            (database_id, keys.fingerprint, database_id, keys.first, database_id, keys.later_beginning, later_end),
+            (
+                database_id,
+                keys.fingerprint,
+                database_id,
+                keys.first_key,
+                database_id,
+                keys.later_key_beginning,
+                later_end,
+            ),
         )
         return tuple(entry.intent for entry in sent_entries)
 
@@ -454,17 +462,19 @@ class Spool:
 
     # Desk requests whose answer hasn't come
 
-    def store_own_request(self, request: str, database_id: str, forgotten_before: str) -> None:
+    def store_own_request(self, desk_request_id: str, database_id: str, oldest_needed_id: str) -> None:
         """Store the id of a desk request that this desk sends to a worker. Also delete the stored ids that are
-        smaller than `forgotten_before`. The writes aren't synced to the disk: they survive the end of the
+        smaller than `oldest_needed_id`. The writes aren't synced to the disk: they survive the end of the
         process, but not a power cut.
         """
-        self._file.write("DELETE FROM asked_requests WHERE id < ?", (forgotten_before,), durable=False)
-        self._file.write("INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (request, database_id), durable=False)
+        self._file.write("DELETE FROM asked_requests WHERE id < ?", (oldest_needed_id,), durable=False)
+        self._file.write(
+            "INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (desk_request_id, database_id), durable=False
+        )
 
-    def forget_own_request(self, request: str) -> None:
+    def forget_own_request(self, desk_request_id: str) -> None:
         """Delete the id of a desk request after this desk has received its answer."""
-        self._file.write("DELETE FROM asked_requests WHERE id = ?", (request,), durable=False)
+        self._file.write("DELETE FROM asked_requests WHERE id = ?", (desk_request_id,), durable=False)
 
     def list_own_requests(self, database_id: str) -> frozenset[str]:
         """Return the ids of this desk's requests in that database whose answer no process of this desk has
@@ -477,11 +487,11 @@ class Spool:
         rows = self._file.read("SELECT value FROM desk WHERE name = ?", (name,))
         return str(rows[0][0]) if rows else None
 
-    def store_value(self, name: str, value: str, *, durable: bool = False) -> None:
-        """Store `value` under `name`; an older value is replaced. With `durable`, the value is on the disk when
+    def store_value(self, name: str, value: str, *, is_durable: bool = False) -> None:
+        """Store `value` under `name`; an older value is replaced. With `is_durable`, the value is on the disk when
         this method returns."""
-        keep = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
-        self._file.write(keep, (name, value), durable=durable)
+        statement = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+        self._file.write(statement, (name, value), durable=is_durable)
 
     @property
     def file_exists(self) -> bool:

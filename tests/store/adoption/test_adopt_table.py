@@ -185,7 +185,7 @@ def shape(database: Database) -> dict[str, tuple[object, ...]]:
     columns = {
         name: (
             column.type,
-            column.nullable,
+            column.is_nullable,
             column.collation,
             column.default if name != adopt_table.TIME_ZONE_COLUMN else "",
         )
@@ -277,7 +277,7 @@ def test_a_copy_is_made_only_when_told(served: Database, tmp_path: Path) -> None
     assert code_of(refused) == ("schema_mismatch", "needs_conversion")
     adopt(served, tmp_path, convert=True)
     table = adopt_table.read_table(served)
-    assert (table.engine, "auto_increment" in table.columns["id"].extra) == ("InnoDB", True)
+    assert (table.engine, "auto_increment" in table.columns["id"].further_properties) == ("InnoDB", True)
 
 
 def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Pa
     columns = adopt_table.read_table(served).columns
     assert columns["company_name"].type == "varchar(255)"
     assert columns["pdf_file_path"].comment == "below 'pdf'"
-    assert all(columns[name].nullable for name in legacy_table.ORIGINAL_COLUMNS[3:])
+    assert all(columns[name].is_nullable for name in legacy_table.ORIGINAL_COLUMNS[3:])
 
 
 @pytest.mark.parametrize(
