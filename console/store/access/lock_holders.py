@@ -164,8 +164,8 @@ def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:
 
 
 def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
-    """Return the rights that a worker's account lacks to roll prepared transactions back. None for every other
-    account, and on MariaDB, where each account can do that.
+    """Return the rights that a worker's account lacks to roll prepared transactions back. Return None for every
+    other account, and on MariaDB, where each account can do that.
     """
     grant_lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
     if is_mariadb(conn) or may_grant(conn) or not any(LOCK_PROCEDURE in line for line in grant_lines):

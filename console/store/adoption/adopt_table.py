@@ -31,7 +31,9 @@ claim of its client and corporation number.
 """
 
 CLAIM_INDEX = "uq_credit_checks_claim"
-TIME_ZONE_COLUMN = "dates_zone"
+DATES_ZONE_NAME = "dates_zone"
+"""Name of the column, and of the value in `console_meta`, that has the time zone of the dates of adopted rows."""
+
 _IN_PLACE_ALTER_OPTIONS = (", ALGORITHM=INSTANT", ", ALGORITHM=INPLACE, LOCK=NONE")
 _ONLINE_ALTER_OPTIONS = _IN_PLACE_ALTER_OPTIONS[1:]
 _COPYING_ALTER_OPTIONS = (", ALGORITHM=COPY",)
@@ -132,7 +134,7 @@ def _make_alter_sql(dialect: str, clauses: list[str]) -> str:
 
 def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str, zone: str | None) -> str:
     default = _make_default_sql(column)
-    if column.name == TIME_ZONE_COLUMN and zone is not None and not table.has_utc_dates:
+    if column.name == DATES_ZONE_NAME and zone is not None and not table.has_utc_dates:
         default = f"'{zone}'"
     if column.name == "duplicate_of" and dialect != "sqlite":
         default = str(UNDECIDED_CLAIM)
@@ -281,4 +283,4 @@ def begin_adoption(conn: Connection, zone: str) -> str:
     """Store in `console_meta` that the table of credit checks waits for adoption, and the time zone of its dates,
     unless an earlier run has stored them. Return the stored time zone."""
     migrate.write_meta(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
-    return migrate.write_meta(conn, TIME_ZONE_COLUMN, zone)
+    return migrate.write_meta(conn, DATES_ZONE_NAME, zone)

@@ -110,7 +110,7 @@ class _AuditRoot:
             and self.covered.previous_end <= self.covered.last_end < self.row_id
         )
 
-    def has_newest(self, conn: Connection, after: int, up_to_id: int) -> bool:
+    def has_newest_heads(self, conn: Connection, after: int, up_to_id: int) -> bool:
         """True if, for each chain with rows in the range `after` < id <= `up_to_id`, the root stores the newest of
         these rows or a newer row of the chain."""
         row_id_by_chain = {head.chain: head.row_id for head in self.heads}
@@ -217,15 +217,19 @@ def _find_root_faults(conn: Connection) -> Iterator[tuple[int, str]]:
     root. It may lack rows that were committed late; the next root has them. The last root must also contain the
     heads of its own range.
     """
-    writers, end_id, settled = _read_root_writers(conn), 0, 0
+    writers, end_id, checked_end_id = _read_root_writers(conn), 0, 0
     previous_root: _AuditRoot | None = None
     for row_id, root in _read_roots(conn, writers):
-        if root is None or not root.is_valid(end_id) or not root.has_newest(conn, settled, root.covered.previous_end):
+        if (
+            root is None
+            or not root.is_valid(end_id)
+            or not root.has_newest_heads(conn, checked_end_id, root.covered.previous_end)
+        ):
             yield row_id, "forged"
             continue
-        end_id, settled, previous_root = max(end_id, root.covered.last_end), root.covered.previous_end, root
+        end_id, checked_end_id, previous_root = max(end_id, root.covered.last_end), root.covered.previous_end, root
         yield from _find_head_faults(conn, root.heads)
-    if previous_root is not None and not previous_root.has_newest(
+    if previous_root is not None and not previous_root.has_newest_heads(
         conn, previous_root.covered.previous_end, previous_root.covered.last_end
     ):
         yield previous_root.row_id, "forged"

@@ -82,8 +82,8 @@ def load_dump(database: Database, dump: Path) -> None:
 
 def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     """Mark the connected database as the target of a restore of the dump with this SHA-256: create the table
-    RESTORE_MARK. Raises bad_backup (target_not_empty) if the database has tables but no RESTORE_MARK, or a mark
-    beside a complete database; otherwise the tables beside the mark are those of an interrupted restore.
+    RESTORE_MARK, unless an interrupted restore has left it. Raises bad_backup (target_not_empty) if the database has
+    tables but no RESTORE_MARK, or if it has RESTORE_MARK and is complete (it has its schema version).
     """
     tables = read_table_names(conn)
     if RESTORE_MARK in tables and _has_schema_version(conn, tables):

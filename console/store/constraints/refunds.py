@@ -168,7 +168,7 @@ _PAYER_REFUND_COUNT_SQL = make_aggregate_sql(
     f" WHERE p.id = NEW.payment_id AND r.created_at >= {_NOW_WITH_LAG_SQL} - INTERVAL {PAYER_HISTORY_PERIOD.days} DAY"
     f" AND {_REFUND_HAS_EFFECT_SQL}",
 )
-_IS_CHECKER_CONDITION_EXCEEDED_SQL = exists_sql(
+_NEEDS_SECOND_CHECKER_SQL = exists_sql(
     "limits l JOIN payments p ON p.id = NEW.payment_id WHERE l.currency = NEW.currency AND ("
     f"(l.name = '{CHECKER_TODAY}' AND l.value < NEW.refund_amount + {_MAKER_SUM_TODAY_SQL})"
     f" OR (l.name = '{CHECKER_AGE}' AND NOT COALESCE(p.paid_at >="
@@ -223,7 +223,7 @@ REFUND_INSERT_RULES = (
         "beyond the limits: the sum, a second checker, or the cooling-off",
     ),
     TriggerRule(
-        f"NEW.checkers_needed > 1 OR NOT {_IS_CHECKER_CONDITION_EXCEEDED_SQL}",
+        f"NEW.checkers_needed > 1 OR NOT {_NEEDS_SECOND_CHECKER_SQL}",
         "the day's sum, the payment's age, its payer or provider needs a second checker",
     ),
     TriggerRule(

@@ -220,8 +220,8 @@ _SUBJECT_OF_OWN_REQUEST_QUERY = (
     .where(
         _own_requests.c.id >= bindparam("first_id"),
         or_(
-            _own_requests.c.id == bindparam("desk_request_id"),
-            _own_requests.c.request_id == bindparam("desk_request_id"),
+            _own_requests.c.id == bindparam("request_or_act_id"),
+            _own_requests.c.request_id == bindparam("request_or_act_id"),
         ),
     )
     .order_by(_own_requests.c.id.desc())
@@ -265,59 +265,67 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
     )
 
 
-def insert_withdrawal(tx: Transaction, request: str, desk: str) -> None:
-    """Withdraw the desk request with the id `request`, which the person of the connected account has sent: insert
-    a withdrawal, itself a desk request. Raises UniqueViolation if a worker has already taken the request."""
+def insert_withdrawal(tx: Transaction, desk_request_id: str, desk: str) -> None:
+    """Withdraw the desk request with the id `desk_request_id`, which the person of the connected account has sent:
+    insert a withdrawal, itself a desk request. Raises UniqueViolation if a worker has already taken the request.
+    """
     insert_request(
-        tx, NewDeskRequest(make_withdrawal_id(request), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request), desk
+        tx,
+        NewDeskRequest(
+            make_withdrawal_id(desk_request_id), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, desk_request_id
+        ),
+        desk,
     )
 
 
-def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
-    """Return the progress of a desk request that the connected account has sent; None if it isn't stored. Costs
-    two reads by the primary key."""
+def read_progress(conn: Connection, desk_request_id: str) -> DeskRequestProgress | None:
+    """Return the progress of the desk request with this id, which the connected account has sent; None if it isn't
+    stored. Costs two reads by the primary key."""
     row = conn.execute(
-        _REQUEST_PROGRESS_QUERY, {"desk_request_id": request, "withdrawal_id": make_withdrawal_id(request)}
+        _REQUEST_PROGRESS_QUERY,
+        {"desk_request_id": desk_request_id, "withdrawal_id": make_withdrawal_id(desk_request_id)},
     ).first()
     if row is None:
         return None
-    state, progress, result, is_over, is_abandoned, is_withdrawn = row
+    state, progress, result, is_expired, is_abandoned, is_withdrawn = row
     return DeskRequestProgress(
-        DeskRequestState(state), progress, result, bool(is_over), bool(is_abandoned), bool(is_withdrawn)
+        DeskRequestState(state), progress, result, bool(is_expired), bool(is_abandoned), bool(is_withdrawn)
     )
 
 
-def list_own_requests(conn: Connection, first_request: str, limit: int) -> tuple[StoredRequest, ...]:
-    """Return the desk requests of the connected account with ids from `first_request` on (ids grow with time), newest
-    first and at most `limit`. Requests for audit entries and withdrawals are left out. A request that its desk
-    withdrew after its time was over, to be sure that no worker takes it, has lapsed."""
-    withdrawn_at = {
-        row.subject_id: row.at for row in conn.execute(_OWN_WITHDRAWALS_QUERY, {"first_id": first_request})
-    }
+def list_own_requests(conn: Connection, oldest_id: str, limit: int) -> tuple[StoredRequest, ...]:
+    """Return the desk requests of the connected account with ids from `oldest_id` on (ids grow with time), newest
+    first and at most `limit`. Requests for audit entries and withdrawals are left out. A request that no worker took
+    in time is returned as lapsed, also if its desk withdrew it afterwards so that no worker can take it.
+    """
+    withdrawn_at = {row.subject_id: row.at for row in conn.execute(_OWN_WITHDRAWALS_QUERY, {"first_id": oldest_id})}
     return tuple(
         StoredRequest(
             row.id, row.at, row.action, row.subject_kind, row.subject_id,
             _make_own_request_state(
                 row.state,
-                is_over=bool(row.over),
+                is_expired=bool(row.over),
                 is_withdrawn=row.id in withdrawn_at and withdrawn_at[row.id] < row.expires_at,
             ), row.result,
         )
-        for row in conn.execute(_OWN_REQUESTS_QUERY, {"first_id": first_request, "limit": limit})
+        for row in conn.execute(_OWN_REQUESTS_QUERY, {"first_id": oldest_id, "limit": limit})
     )  # fmt: skip
 
 
-def find_subject_of_own_request(conn: Connection, first_request: str, request: str) -> tuple[str, str] | None:
-    """Return the kind and id of the record that a desk request is about; None if there is no such desk request or
-    it is about no record. `request` is its id or its request id. Only desk requests of the connected database
-    account with an id from `first_request` on are searched; of several, the newest counts.
+def find_subject_of_own_request(conn: Connection, oldest_id: str, request_or_act_id: str) -> tuple[str, str] | None:
+    """Return the kind and id of the record that a desk request is about; None if there is no such desk request or it
+    is about no record. `request_or_act_id` is the id of the desk request, or the request id of the act. Only desk
+    requests of the connected database account with an id from `oldest_id` on are searched; of several, the newest
+    counts.
     """
-    row = conn.execute(_SUBJECT_OF_OWN_REQUEST_QUERY, {"first_id": first_request, "desk_request_id": request}).first()
+    row = conn.execute(
+        _SUBJECT_OF_OWN_REQUEST_QUERY, {"first_id": oldest_id, "request_or_act_id": request_or_act_id}
+    ).first()
     return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
 
 
-def _make_own_request_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequestState:
-    """Return the state of an own desk request as the person sees it. `is_over`: no worker took it in time. The
+def _make_own_request_state(state: str, *, is_expired: bool, is_withdrawn: bool) -> OwnRequestState:
+    """Return the state of an own desk request as the person sees it. `is_expired`: no worker took it in time. The
     stored state of a withdrawn request is still WAITING until a worker marks the request as lapsed."""
     match DeskRequestState(state):
         case DeskRequestState.TAKEN:
@@ -326,7 +334,7 @@ def _make_own_request_state(state: str, *, is_over: bool, is_withdrawn: bool) ->
             return OwnRequestState.ENDED
     if is_withdrawn:
         return OwnRequestState.WITHDRAWN
-    is_lapsed = is_over or state == DeskRequestState.LAPSED
+    is_lapsed = is_expired or state == DeskRequestState.LAPSED
     return OwnRequestState.LAPSED if is_lapsed else OwnRequestState.WAITING
 
 

@@ -145,7 +145,7 @@ class DocumentBucket:
     def _upload_object(self, path: str, content: bytes, **conditions: str) -> None:
         """Send the content to the bucket in one request, which stores it as the object with this path.
         `conditions` are parameters of the request, such as ifGenerationMatch. Raises FileExistsError if a
-        condition isn't met; documents_unreachable.
+        condition isn't met; documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist.
         """
         from gcsfs.core import UnclosableBytesIO  # a retry can read it again from its beginning
 

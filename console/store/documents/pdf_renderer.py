@@ -1,7 +1,18 @@
 """Renders and searches pages of an untrusted PDF in a child process, which is killed if it takes too long.
 
-Raises ConsoleError `provider_answer_unusable`, detail.reason: not_pdf · too_large · encrypted · unreadable ·
-too_many_pages · page_size · no_such_page · too_much_memory · took_too_long · crashed · closed
+A method of `PdfDocument` that can't answer raises ConsoleError `provider_answer_unusable`. Its detail.reason is:
+
+- not_pdf: the first bytes aren't those of a PDF
+- too_large: the file has more than LARGEST_BYTES
+- encrypted: the PDF needs a password
+- unreadable: the file can't be read, or it is no valid PDF
+- too_many_pages: the PDF has more pages than the child process accepts
+- page_size: the size of a page isn't valid, or even its smallest image would have too many pixels
+- no_such_page: the PDF has no page with the index
+- too_much_memory: the child process reached its limit of memory
+- took_too_long: the request took more than its time limit, or more than the processor time of the child process
+- crashed: the child process ended without an answer, or its answer has a wrong form
+- closed: `close` was called
 """
 
 import io
@@ -188,8 +199,9 @@ class _RequestTimer:
 
 
 def _check_source(source: bytes | Path) -> None:
-    """Check the length and the first bytes of the document, without parsing it. Raises ConsoleError (too_large,
-    not_pdf, unreadable).
+    """Check the length and the first bytes of the document, without parsing it. Raises provider_answer_unusable with
+    the reason too_large (more than LARGEST_BYTES), not_pdf (the first bytes aren't those of a PDF) or unreadable (the
+    file can't be opened).
     """
     with _open_source(source) as file:
         if file.seek(0, os.SEEK_END) > LARGEST_BYTES:

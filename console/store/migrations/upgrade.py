@@ -147,9 +147,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     after.
 
     May be run at any time, by two desks at the same time, and again after an interruption. Another application's
-    table of credit checks isn't changed before its adoption. Raises not_our_database; schema_mismatch for a database
-    of a newer program, or one older than BASELINE_VERSION; on a server database_locked if this process lost the
-    upgrade lock, because it was suspended (checked between the steps).
+    table of credit checks isn't changed before its adoption. Raises not_our_database if the tables are those of
+    another program (`_require_upgradable`); schema_mismatch for a database of a newer program, or one older than
+    BASELINE_VERSION; on a server database_locked if this process lost the upgrade lock, because it was suspended
+    (checked between the steps).
     """
     _make_folder(database)
     if database.is_server:

@@ -35,9 +35,9 @@ def find_limit_value(conn: Connection, name: str, currency: str) -> int | None:
 
 
 def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
-    """Return the stored limits, sorted by currency and name. After those of a currency follow its conditions for a
-    second approver that have no row yet (value None). A limit has its newest proposal that is neither closed
-    nor expired at `now`.
+    """Return the stored limits, sorted by currency and name. The limits of a currency are followed by those
+    conditions for a second approver that have no row in this currency yet; their value is None. Each returned limit
+    contains its newest proposal that is neither closed nor expired at `now`.
     """
     proposals = {row.subject_id: row for row in _read_open_proposals(conn, now)}
     values_by_currency: dict[str, dict[str, int | None]] = {}

@@ -82,8 +82,9 @@ def find_by_amount_and_day(
 ) -> tuple[Order | Payment, ...]:
     """Return the payments of the provider `source` of exactly this price (minor units) that began or were paid
     from `since` to `until`, and the orders with this total that have been pending since an instant of this
-    period. At most MAX_CANDIDATES rows are read by each query. Return all payments found, and after them as many
-    orders as fill up 2 * MAX_CANDIDATES records, but in any case up to MAX_CANDIDATES orders.
+    period. Each query reads at most MAX_CANDIDATES rows. All payments found are returned; orders follow, until there
+    are 2 * MAX_CANDIDATES records. If the payments leave room for fewer than MAX_CANDIDATES orders, up to
+    MAX_CANDIDATES orders are returned all the same.
     """
     values: dict[str, object] = {
         "amount_minor": amount_minor,
@@ -106,5 +107,5 @@ def find_by_amount_and_day(
 def _read_pending_orders(conn: Connection, values: dict[str, object]) -> Iterator[Order]:
     """Yield the pending orders of the period and amount in `values` (parameters of the query). Each work state has
     a query of its own, because its rows are one range of an index."""
-    for work in WorkState:
-        yield from orders.select_records(conn, _ORDERS_OF_DAY_QUERY, {**values, "work_state": work.value})
+    for work_state in WorkState:
+        yield from orders.select_records(conn, _ORDERS_OF_DAY_QUERY, {**values, "work_state": work_state.value})

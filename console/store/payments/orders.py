@@ -175,8 +175,8 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
     """Write columns of the order's row. Values may be aware instants and enum members.
 
     Raises StaleRow if the row's version or stored state isn't that of `order`: a change by the shop that leaves the
-    state as it is isn't noticed, and an order with an unreadable state can't be changed. ForbiddenTransition (a bug
-    of the caller) for a state change that the transition table doesn't have, or for a column that never
+    state as it is isn't noticed, and an order with an unreadable state can't be changed. Raises ForbiddenTransition
+    (a bug of the caller) for a state change that the transition table doesn't have, or for a column that never
     changes.
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)

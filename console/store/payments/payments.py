@@ -81,6 +81,7 @@ _COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
 class NewPayment:
     """A new payment. Instants are aware; amounts are in minor units of `currency`.
 
+    `asked_minor`: the requested price. `by_code`: the payer pays with a code that the console requested.
     `account_minor`: the amount that the payment reserves on its account. `given_id`: the former id of a row that is
     restored; None: the database assigns an id.
     """

@@ -241,7 +241,7 @@ def list_differences(
 
 
 def get_base_query() -> Select[Any]:
-    """Return the query of all runs with the columns of a `Run`. The caller adds conditions to it."""
+    """Return the query of all runs with the columns of a `ReconciliationRun`. The caller adds conditions to it."""
     return _RUNS_QUERY
 
 

@@ -145,8 +145,10 @@ class NewRefund:
     """A new refund request. Instants are aware; `amount_minor` is in minor units of `currency`.
 
     `payment_at_request` is the payment as the maker saw it, `risk_signals` the risk signals with the maker's
-    comments; both are JSON texts, stored unchanged. `given_id`: the former id of a row that is restored; None: the
-    database assigns an id.
+    comments; both are JSON texts, stored unchanged. `checkers_needed` is the required number of approvals;
+    `decide_by` the instant after which nobody can approve; `sends_after` the end of the cooling-off period (None: no
+    such period). `intended_repeat`: the maker has confirmed that this refund intentionally repeats a similar one.
+    `given_id`: the former id of a row that is restored; None: the database assigns an id.
     """
 
     payment_id: int

@@ -79,8 +79,8 @@ def make_bad_file_error(
 
 def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> SourceFile:
     """Check a file of the publisher: the ZIP, the file name, and the characters and checksum of its CSV. Also compute
-    its SHA-256, find its encoding and count its lines. Raises bad_registry_file; interrupted if `should_stop`
-    returns True.
+    its SHA-256, find its encoding and count its lines. Raises bad_registry_file if the file can't be read or one of
+    the checks fails; interrupted if `should_stop` returns True.
     """
     try:
         with path.open("rb") as file:
@@ -119,7 +119,9 @@ def _check_all_bytes(
     should_stop: Callable[[], bool],
 ) -> int:
     """Check the control characters and the encoding of the whole CSV, and return its number of lines. Raises
-    bad_registry_file; interrupted if `should_stop` returns True."""
+    bad_registry_file for the first line with a control character, in a wrong encoding or of excessive length;
+    interrupted if `should_stop` returns True.
+    """
     line_count = 0
     for first_line, content in _read_blocks(name, archive, member):
         if should_stop():

@@ -187,7 +187,7 @@ def shape(database: Database) -> dict[str, tuple[object, ...]]:
             column.type,
             column.is_nullable,
             column.collation,
-            column.default if name != adopt_table.TIME_ZONE_COLUMN else "",
+            column.default if name != adopt_table.DATES_ZONE_NAME else "",
         )
         for name, column in table.columns.items()
         if name not in legacy_table.ORIGINAL_COLUMNS
