@@ -334,7 +334,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "writes go on into a file that was taken away",
         (
             Change(
-                "console/store/database/engine.py", "elif identity != self._file_identity:", "elif identity == ():"
+                "console/store/database/engine.py",
+                "elif file_identity != self._file_identity:",
+                "elif file_identity == ():",
             ),
         ),
         (GUARD_TESTS,),

@@ -144,8 +144,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a payment leaps over its states",
         _PAYMENTS,
-        "        states.require_transition(PAYMENT_TRANSITIONS, before, after)",
-        "        assert before, after",
+        "        states.require_transition(PAYMENT_TRANSITIONS, former_state, next_state)",
+        "        assert former_state, next_state",
         _PAYMENT_ROWS,
     ),
     _mutant(

@@ -278,8 +278,8 @@ def renew_role_rights(conn: Connection) -> None:
 
 
 def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
-    """Return missing and excess rights, and missing roles and views. An account that may grant rights (`may_grant`)
-    checks all roles; any other account checks only its own rights.
+    """Return a fault for each missing or excess right, and for each missing role or view. An account that may grant
+    rights (`may_grant`) checks all roles; any other account checks only its own rights.
     """
     database, columns = _read_database_name(conn), _read_columns(conn)
     faults: list[AccessFault] = []

@@ -91,8 +91,9 @@ def _make_procedure_body(conn: Connection) -> str:
     session of a person: one that blocks others or runs for too long. It returns the account of that session and
     the reason: "" and `prepared` if only a prepared transaction blocks others, NULL and NULL if nothing does."""
     lock_waits_query = _LOCK_WAITS_QUERY_ON_MARIADB if is_mariadb(conn) else _LOCK_WAITS_QUERY_ON_MYSQL
-    has_role = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
-    acts = f"({has_role.format(OPERATOR)} OR {has_role.format(APPROVER)}) AND NOT o.asks"
+    has_role_template = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
+    may_act_sql = f"({has_role_template.format(OPERATOR)} OR {has_role_template.format(APPROVER)}) AND NOT o.asks"
+    wait_limit_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_BLOCKING_SECONDS})"
     return f"""BEGIN
   DECLARE session_id BIGINT UNSIGNED;
   DECLARE account, reason VARCHAR(128);
@@ -109,12 +110,12 @@ def _make_procedure_body(conn: Connection) -> str:
       JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
       GROUP BY b.trx_mysql_thread_id
     ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
-    WHERE NOT {has_role.format(WORKER)} AND (
+    WHERE NOT {has_role_template.format(WORKER)} AND (
       t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
       OR p.command <> 'Sleep' AND p.time >= {MAX_SESSION_SECONDS}
       OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
         AND COALESCE(t.trx_started, now_here - INTERVAL p.time SECOND)
-          <= now_here - INTERVAL IF({acts}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_BLOCKING_SECONDS}) SECOND)
+          <= now_here - INTERVAL {wait_limit_sql} SECOND)
     LIMIT 1;
   IF session_id IS NOT NULL THEN
     KILL CONNECTION session_id;
@@ -198,8 +199,8 @@ def _format_transaction_id(format_id: int, first_part_length: int, id_bytes: byt
     return f"X'{id_bytes[:first_part_length].hex()}',X'{id_bytes[first_part_length:].hex()}',{format_id}"
 
 
-def _encode_bytes(data: object) -> bytes:
-    return data if isinstance(data, bytes) else str(data).encode()
+def _encode_bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def roll_back_prepared_transaction(conn: Connection, transaction_id: str) -> bool:

@@ -149,7 +149,7 @@ def begin_session(
     operator: str | None,
     desk: str,
     host: str,
-    process: int,
+    process_id: int,
     program: str,
     now: datetime,
 ) -> None:
@@ -165,7 +165,7 @@ def begin_session(
             operator=operator,
             desk=desk,
             host=host,
-            process=process,
+            process=process_id,
             program=program,
             started_at=convert_to_naive_utc(now),
         )

@@ -138,9 +138,9 @@ def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: 
         default = f"'{zone}'"
     if column.name == "duplicate_of" and dialect != "sqlite":
         default = str(UNDECIDED_CLAIM)
-    null = "" if column.is_nullable else " NOT NULL"
+    null_clause = "" if column.is_nullable else " NOT NULL"
     default_clause = f" DEFAULT {default}" if default else ""
-    options = f"{null}{default_clause}{_get_invisible_option(table)}"
+    options = f"{null_clause}{default_clause}{_get_invisible_option(table)}"
     return f"ADD COLUMN {column.name} {_make_type_sql(column, dialect)}{options}"
 
 
@@ -198,10 +198,10 @@ def _list_missing_indexes(table: LegacyTable, dialect: str) -> Iterator[TableCha
 
 
 def _make_index_sql(index: Index, dialect: str) -> str:
-    unique, columns = "UNIQUE " if index.unique else "", ", ".join(index.columns.keys())
+    unique_keyword, columns = "UNIQUE " if index.unique else "", ", ".join(index.columns.keys())
     if dialect == "sqlite":
-        return f"CREATE {unique}INDEX IF NOT EXISTS {index.name} ON {TABLE_NAME} ({columns})"
-    return f"ALTER TABLE {TABLE_NAME} ADD {unique}INDEX {index.name} ({columns})"
+        return f"CREATE {unique_keyword}INDEX IF NOT EXISTS {index.name} ON {TABLE_NAME} ({columns})"
+    return f"ALTER TABLE {TABLE_NAME} ADD {unique_keyword}INDEX {index.name} ({columns})"
 
 
 def _list_claim_default_change(table: LegacyTable, dialect: str) -> Iterator[TableChange]:
@@ -221,21 +221,21 @@ def apply_table_change(
     change: TableChange,
     zone: str | None,
     *,
-    convert: bool,
+    may_copy_table: bool,
     before_claim_index: Callable[[Transaction], None],
 ) -> None:
-    """Make one change, unless it is done already. `convert`: the server may copy the table for the change.
+    """Make one change, unless it is done already. `may_copy_table`: the server may copy the table for the change.
     `before_claim_index` is called only on SQLite, before the change that creates the claim's index, in the same
     transaction.
 
     Raises DuplicateLiveRows if the change creates the claim's index and two live rows have the same claim;
     schema_mismatch (detail.problem `needs_conversion`) if the server can make the change only by copying the
-    table and `convert` is False; database_locked if other sessions used the table during all tries.
+    table and `may_copy_table` is False; database_locked if other sessions used the table during all tries.
     """
     if not database.is_server:
         _apply_change_on_sqlite(database, change, zone, before_claim_index)
         return
-    for ending in _list_alter_endings(change, convert=convert):
+    for ending in _list_alter_endings(change, may_copy_table=may_copy_table):
         try:
             online_ddl.alter_table(
                 database,
@@ -253,17 +253,18 @@ def apply_table_change(
     )
 
 
-def _list_alter_endings(change: TableChange, *, convert: bool) -> tuple[str, ...]:
+def _list_alter_endings(change: TableChange, *, may_copy_table: bool) -> tuple[str, ...]:
     """Return the endings (ALGORITHM and LOCK options) of the ALTER statement of this change, in the order in which
     they are tried. The endings that let other sessions write come first; the ending that copies the table comes last,
-    if `convert` allows a copy. A change that isn't online has only this last ending, also without `convert`.
+    if `may_copy_table` allows a copy. A change that isn't online has only this last ending, also without
+    `may_copy_table`.
     """
     online_endings = (
         (_ONLINE_ALTER_OPTIONS if change.name.startswith("index") else _IN_PLACE_ALTER_OPTIONS)
         if change.is_online
         else ()
     )
-    return (*online_endings, *_COPYING_ALTER_OPTIONS) if convert or not change.is_online else online_endings
+    return (*online_endings, *_COPYING_ALTER_OPTIONS) if may_copy_table or not change.is_online else online_endings
 
 
 def _apply_change_on_sqlite(

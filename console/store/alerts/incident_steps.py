@@ -67,7 +67,7 @@ def find_by_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tu
     rows = conn.execute(_STEPS_OF_INCIDENTS_QUERY, {"ids": sorted(ids)}) if ids else ()
     by_incident: dict[int, tuple[IncidentStep, ...]] = {}
     steps = unreadable_rows.read_each(
-        "incident_steps", rows, lambda row: _make_step(*row), key_of=lambda row: f"{row.incident_id}/{row.position}"
+        "incident_steps", rows, lambda row: _make_step(*row), get_key=lambda row: f"{row.incident_id}/{row.position}"
     )
     for step in steps:
         by_incident[step.incident_id] = (*by_incident.get(step.incident_id, ()), step)
@@ -76,7 +76,7 @@ def find_by_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tu
 
 def _make_step(
     incident_id: int, position: int, action: str, person: str, at: datetime, new_owner: str | None,
-    until: datetime | None, words: str | None, extent: str | None,
+    until: datetime | None, note_text: str | None, extent: str | None,
 ) -> IncidentStep:  # fmt: skip
     return IncidentStep(
         incident_id,
@@ -86,7 +86,7 @@ def _make_step(
         convert_to_aware_utc(at),
         new_owner,
         read_as_utc(until),
-        words,
+        note_text,
         None if extent is None else _parse_extent(extent),
     )
 

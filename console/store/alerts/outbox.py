@@ -58,9 +58,10 @@ _POSTPONE_EVENT_STATEMENT = _UPDATE_UNPUBLISHED_EVENT_STATEMENT.where(
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """A row of `outbox`. `body` is JSON text; `next_at` is the time of the next attempt to publish the event;
-    `last_error` is the error of the last attempt. Events with the same `record_key` are published in the order of
-    their ids.
+    """A row of `outbox`. `topic` names the kind of event, `event_id` is the unique id under which it is published.
+    `body` is JSON text; `attempts` is the number of failed attempts to publish the event, `next_at` the time of the
+    next one; `last_error` is the error of the last attempt; `published_at` is None until the event is published.
+    Events with the same `record_key` are published in the order of their ids.
     """
 
     id: int
@@ -168,8 +169,8 @@ def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, erro
 
 def count_unpublished(conn: Connection) -> OutboxCounts:
     """Return the number of unpublished events and the creation time of the oldest one, for metrics."""
-    number, oldest = conn.execute(_UNPUBLISHED_COUNTS_QUERY).one()
-    return OutboxCounts(int(number), read_as_utc(oldest))
+    count, oldest = conn.execute(_UNPUBLISHED_COUNTS_QUERY).one()
+    return OutboxCounts(int(count), read_as_utc(oldest))
 
 
 def _select_events(conn: Connection, query: Select[Any], **values: object) -> tuple[OutboxEvent, ...]:

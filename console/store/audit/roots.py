@@ -140,14 +140,14 @@ def _read_root_writers(conn: Connection) -> frozenset[str]:
     )
 
 
-def find_newest_row_older_than(conn: Connection, now: datetime, seconds: float) -> int:
-    """Return the id of the newest audit row whose age is at least `seconds`; 0 if there is none. The caller gives
-    a time so long that every row with a smaller id is committed by then.
+def find_newest_row_older_than(conn: Connection, now: datetime, min_age_seconds: float) -> int:
+    """Return the id of the newest audit row whose age is at least `min_age_seconds`; 0 if there is none. The caller
+    gives a time so long that every row with a smaller id is committed by then.
 
     A row with a time in the future counts as old, because the clock was ahead when the row was written.
     """
     at = convert_to_naive_utc(read_current_time(conn, now))
-    values = {"old_before": at - timedelta(seconds=seconds), "now": at}
+    values = {"old_before": at - timedelta(seconds=min_age_seconds), "now": at}
     return int(conn.scalar(_NEWEST_COVERABLE_AUDIT_ID_QUERY, values) or 0)
 
 

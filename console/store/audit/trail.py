@@ -70,7 +70,8 @@ _AUDIT_ENTRIES_QUERY = select(*(audit_log.c[name] for name in ("id", *HASHED_COL
 @dataclass(frozen=True, slots=True)
 class NewAuditEntry:
     """An audit entry to be written: `person` does the action `action` with the record `subject_kind`, `subject_id`
-    (None: no record). `result` is done, refused or failed; `detail` has facts without secrets."""
+    (None: no record). `result` is done, refused or failed; `reason` is the error code of a refusal or
+    failure, or another reason of the result; `detail` has facts without secrets."""
 
     person: str
     action: str
@@ -137,22 +138,22 @@ class AuditTrail:
         session: str,
         desk: str,
         clock: Clock,
-        anchor: Callable[[Sequence[ChainHead]], None],
-        begin: Callable[[Connection], None] | None = None,
+        store_anchors: Callable[[Sequence[ChainHead]], None],
+        insert_session: Callable[[Connection], None] | None = None,
     ) -> None:
         self._session = session
         self._desk = desk
         self._clock = clock
-        self._anchor = anchor
-        self._begin = begin
+        self._store_anchors = store_anchors
+        self._insert_session = insert_session
         self._unanchored_heads: list[ChainHead] = []
         self._lock = Lock()
 
     def record_all(self, tx: Transaction, new_entries: Sequence[NewAuditEntry]) -> None:
         """Write the entries to the audit trail in their order. After the COMMIT of `tx` their rows are stored
         together in the spool as anchors."""
-        if self._begin is not None:
-            self._begin(tx.conn)
+        if self._insert_session is not None:
+            self._insert_session(tx.conn)
             tx.call_after_commit(self._forget_session_begin)
         now = self._clock.now()
         heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new_entries]
@@ -160,7 +161,7 @@ class AuditTrail:
             tx.call_after_commit(lambda: self._anchor_committed(heads))
 
     def _forget_session_begin(self) -> None:
-        self._begin = None
+        self._insert_session = None
 
     def _anchor_committed(self, heads: Sequence[ChainHead]) -> None:
         """Store the committed rows `heads` in the spool as anchors. If the spool fails, log the error and store these
@@ -168,7 +169,7 @@ class AuditTrail:
         with self._lock:
             self._unanchored_heads.extend(heads)
             try:
-                self._anchor(tuple(self._unanchored_heads))
+                self._store_anchors(tuple(self._unanchored_heads))
             except ConsoleError as error:
                 _log.error("%d audit rows could not be anchored yet: %s", len(self._unanchored_heads), error.code)
             else:

@@ -44,8 +44,8 @@ def read_meta(file: Path) -> dict[str, str]:
     with _open_copy(file) as conn:
         meta = {str(name): str(value) for name, value in conn.execute(_META_QUERY)}
         has_own_version_table = meta.get(VERSION_TABLE_META_KEY) == OWN_VERSION_TABLE
-        versions = OWN_VERSION_TABLE if has_own_version_table else "alembic_version"
-        ((meta["schema"],),) = conn.execute(f"SELECT version_num FROM {versions}")  # noqa: S608  # a constant
+        version_table = OWN_VERSION_TABLE if has_own_version_table else "alembic_version"
+        ((meta["schema"],),) = conn.execute(f"SELECT version_num FROM {version_table}")  # noqa: S608  # a constant
         return meta
 
 
@@ -92,9 +92,9 @@ def _find_meta(file: Path) -> dict[str, str] | None:
 
 
 def replace_database_file(
-    copy: Path, database: Path, former_file_name: str, prepare: Callable[[Path], None] = lambda _draft: None
+    source_file: Path, database: Path, former_file_name: str, prepare: Callable[[Path], None] = lambda _draft: None
 ) -> Path | None:
-    """Replace the database file `database` by a copy of the file `copy`. The former database file stays in the
+    """Replace the database file `database` by a copy of the file `source_file`. The former database file stays in the
     same folder under the name `former_file_name` (with a number if that name is used). Return the new path of the
     former file; None if there was none. `prepare` may change the new file before it gets its name.
 
@@ -111,7 +111,7 @@ def replace_database_file(
         with translate_errors(database):
             make_private_folder(database.parent)
             make_private_file(draft)
-            shutil.copyfile(copy, draft)
+            shutil.copyfile(source_file, draft)
             prepare(draft)
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())

@@ -66,11 +66,11 @@ def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
 
 
 def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that SQLite uses WAL and `synchronous=FULL`, so that a COMMIT waits for the disk."""
-    journal = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-    synchronous = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
-    facts = {"journal": journal, "synchronous": synchronous}
-    yield FitnessFinding("durability", journal == "wal" and synchronous == 2, facts)
+    """Check that SQLite uses WAL and `synchronous_mode=FULL`, so that a COMMIT waits for the disk."""
+    journal_mode = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    synchronous_mode = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
+    facts = {"journal": journal_mode, "synchronous": synchronous_mode}
+    yield FitnessFinding("durability", journal_mode == "wal" and synchronous_mode == 2, facts)
 
 
 def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFinding]:

@@ -122,12 +122,12 @@ def _make_is_second_person_sql(proposed_state: RefundState) -> str:
     return is_second_person_sql("OLD.id", "refund", proposed_state.value)
 
 
-def _is_request_about_refund_sql(action: str, refund: str = "OLD.id") -> str:
-    """Return an SQL condition: the desk request `r` requests this action on the refund. `refund` is SQL of the
+def _is_request_about_refund_sql(action: str, refund_id: str = "OLD.id") -> str:
+    """Return an SQL condition: the desk request `r` requests this action on the refund. `refund_id` is SQL of the
     refund's id."""
     return (
         f"r.action = '{action}' AND r.subject_kind = {_REFUND_KIND}"
-        f" AND CAST(r.subject_id AS BINARY) = CAST({refund} AS CHAR)"
+        f" AND CAST(r.subject_id AS BINARY) = CAST({refund_id} AS CHAR)"
     )
 
 

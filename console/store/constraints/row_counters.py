@@ -36,8 +36,8 @@ def _is_id_from_counter_sql() -> str:
 
 
 def _is_near_highest_id_sql(table: str, distance: int) -> str:
-    highest = make_aggregate_sql("COALESCE(MAX(n.id), 0)", f"{table} n")
-    return f"NEW.id BETWEEN 0 AND {highest} + {distance}"
+    highest_id_sql = make_aggregate_sql("COALESCE(MAX(n.id), 0)", f"{table} n")
+    return f"NEW.id BETWEEN 0 AND {highest_id_sql} + {distance}"
 
 
 def make_id_rules(table: str) -> tuple[TriggerRule, ...]:

@@ -238,7 +238,7 @@ def _make_triggers_of_orders() -> Iterator[ServerTrigger]:
 
 
 def _make_triggers_of_stock() -> Iterator[ServerTrigger]:
-    table, deleted = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETE_RULES
+    table, delete_rules = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETE_RULES
     insert_rules_of_others = (
         *worker_rules.STOCK_INSERT_RULES_FOR_OTHER_PROGRAMS,
         *row_counters.make_id_rules_for_others(table),
@@ -253,7 +253,7 @@ def _make_triggers_of_stock() -> Iterator[ServerTrigger]:
             worker_rules.STOCK_UPDATE_RULES_FOR_PEOPLE, worker_rules.STOCK_UPDATE_RULES_FOR_OTHER_PROGRAMS
         ),
     )
-    yield ServerTrigger(table, "DELETE", _make_trigger_body(deleted))
+    yield ServerTrigger(table, "DELETE", _make_trigger_body(delete_rules))
 
 
 def _make_triggers_of_desk_requests() -> Iterator[ServerTrigger]:

@@ -154,19 +154,19 @@ def has_outcome_sql(*outcomes: OutcomeClass) -> str:
     return f"e.summary REGEXP '^(HTTP [0-9]+ )?({'|'.join(kind.value for kind in outcomes)})( |$)'"
 
 
-def has_provider_answer_sql(operation: str) -> str:
-    """Return an SQL condition: an answer of a provider about this operation is stored as evidence. `operation` is SQL
-    of the operation's id.
+def has_provider_answer_sql(operation_id: str) -> str:
+    """Return an SQL condition: an answer of a provider about this operation is stored as evidence. `operation_id` is
+    SQL of the operation's id.
     """
-    return exists_sql(f"evidence e WHERE e.operation_id = {operation} AND {IS_EVIDENCE_FROM_PROVIDER}")
+    return exists_sql(f"evidence e WHERE e.operation_id = {operation_id} AND {IS_EVIDENCE_FROM_PROVIDER}")
 
 
-def has_provider_refusal_sql(operation: str) -> str:
-    """Return an SQL condition: the provider has answered that this operation bought nothing. `operation` is SQL of
+def has_provider_refusal_sql(operation_id: str) -> str:
+    """Return an SQL condition: the provider has answered that this operation bought nothing. `operation_id` is SQL of
     the operation's id.
     """
     return exists_sql(
-        f"evidence e WHERE e.operation_id = {operation} AND e.source LIKE 'alarmbox.purchase%'"
+        f"evidence e WHERE e.operation_id = {operation_id} AND e.source LIKE 'alarmbox.purchase%'"
         f" AND {has_outcome_sql(*REFUSAL_OUTCOMES)}"
     )
 
@@ -191,19 +191,20 @@ def is_requested_sql(condition: str) -> str:
     return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST_SQL} AND ({condition})')})"
 
 
-def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: str) -> str:
-    """Return an SQL condition: the acting person is the second person of a decision about the record `subject` (SQL
-    of its id) of this kind.
+def is_second_person_sql(subject_id: str, kind: str = "credit-check", *proposed: str) -> str:
+    """Return an SQL condition: the acting person is the second person of a decision about the record `subject_id`
+    (SQL of its id) of this kind.
 
     That means: another person has proposed one of the final states `proposed` (default: `error`); the acting person
     is an approver and has stored evidence after the proposal; and if a worker executes this person's desk request,
     the person has typed the password for it.
     """
-    ends = ", ".join(f"'{end}'" for end in proposed or ("error",))
+    final_states_sql = ", ".join(f"'{end}'" for end in proposed or ("error",))
     other_proposal_sql = exists_sql(
         f"approvals a JOIN evidence e ON e.id > a.evidence_id WHERE a.subject_kind = '{kind}'"
-        f" AND a.subject_id = CAST({subject} AS CHAR) AND a.closed_at IS NULL AND a.proposed IN ({ends})"
-        f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject}"
+        f" AND a.subject_id = CAST({subject_id} AS CHAR) AND a.closed_at IS NULL"
+        f" AND a.proposed IN ({final_states_sql})"
+        f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject_id}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
     )
     return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_REQUEST_CONFIRMED_SQL)} AND {other_proposal_sql})"

@@ -56,8 +56,8 @@ def _list_required_triggers(conn: Connection) -> tuple[TriggerDefinition | state
     return (*SQLITE_CONSTRAINTS, *state_since.list_sqlite_triggers(conn))
 
 
-def _make_refund_sum_sql(states: Collection[RefundState], payment: str) -> str:
-    rows = f"refunds r WHERE r.payment_id = {payment} AND r.status IN {make_state_list_sql(states)}"
+def _make_refund_sum_sql(states: Collection[RefundState], payment_id: str) -> str:
+    rows = f"refunds r WHERE r.payment_id = {payment_id} AND r.status IN {make_state_list_sql(states)}"
     return f"(SELECT COALESCE(SUM(r.refund_amount), 0) FROM {rows})"  # noqa: S608  # constants of this program
 
 

@@ -309,13 +309,13 @@ def insert_pending(
     number: str,
     operation_id: str,
     now: datetime,
-    renews: int | None,
+    renewed_id: int | None,
     given_id: int | None = None,
 ) -> int:
     """Insert a pending credit check that holds the claim of its client and number, and return its id. Raises
     IntegrityError if another live credit check holds the claim.
 
-    `renews`: id of the credit check that the new one renews. `given_id`: the former id of a credit check that is
+    `renewed_id`: id of the credit check that the new one renews. `given_id`: the former id of a credit check that is
     restored; None: the database assigns an id.
     """
     at = convert_to_naive_utc(now)
@@ -326,7 +326,7 @@ def insert_pending(
         "certainty": Certainty.KNOWN.value,
         "work_state": WorkState.NONE.value,
         "operation_id": operation_id,
-        "renews": renews,
+        "renews": renewed_id,
         "dates_zone": None,  # an adopted table has another default
         "asked_at": at,
         "created_at": at,
@@ -390,10 +390,10 @@ def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
 @cache
 def _make_update_statement(columns: tuple[str, ...]) -> Update:
     """Return the compare-and-swap statement that writes these columns. Cached for each combination of columns."""
-    swap = update(credit_checks).where(
+    update_statement = update(credit_checks).where(
         credit_checks.c.id == bindparam("record_id"), credit_checks.c.version == bindparam("version_as_read")
     )
-    return swap.values({column: bindparam(column) for column in columns})
+    return update_statement.values({column: bindparam(column) for column in columns})
 
 
 def require_unchanged(conn: Connection, record: CreditCheck) -> None:

@@ -35,7 +35,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         record_id,
         raw_number,
         number_key,
-        client,
+        client_id,
         status,
         certainty,
         work_state,
@@ -46,8 +46,8 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         name,
         result,
         purchased_at,
-        expired,
-        pdf,
+        expired_at,
+        pdf_path,
         superseded_by,
         operation_id,
         version,
@@ -58,7 +58,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         duplicate_of,
         own_work,
         dates_zone,
-        since,
+        state_since,
         sent_at,
     ) = row
     stored_work = Work(WorkState(work_state), _read_as_utc(work_at), work_reason, attempts)
@@ -68,7 +68,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
     return CreditCheck(
         id=record_id,
         corporation_number=_get_normalised_number(number_key, raw_number),
-        client_id=str(client),
+        client_id=str(client_id),
         state=state,
         certainty=Certainty(certainty),
         work=work,
@@ -76,9 +76,9 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         company_name=name,
         result=result,
         purchased_at=_read_as_utc(purchased_at, dates_zone),
-        expired_at=_read_as_utc(expired, dates_zone),
-        pdf_file_path=pdf,
-        incomplete=_list_missing_values(name, result, purchased_at and expired, pdf)
+        expired_at=_read_as_utc(expired_at, dates_zone),
+        pdf_file_path=pdf_path,
+        incomplete=_list_missing_values(name, result, purchased_at and expired_at, pdf_path)
         if state is CheckState.SUCCESS
         else (),
         superseded_by=superseded_by,
@@ -86,7 +86,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         version=version,
         created_at=_read_as_utc(created_at),
         changed_at=_read_as_utc(changed_at),
-        state_since=convert_to_known_instant(since),
+        state_since=convert_to_known_instant(state_since),
         sent_at=_read_as_utc(sent_at),
         error_code=error_code,
         viewing_over=bool(has_viewing_period_ended),

@@ -77,18 +77,18 @@ def make_state_parameters(after: FeedMark) -> dict[str, int]:
 
 
 def read_changes_after_state_query(
-    conn: Connection, after: FeedMark, state: Row[Any, Any]
+    conn: Connection, after: FeedMark, state_row: Row[Any, Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as
     (kind, id). If the feed has lost rows, return the mark of the present state and no changes. Only for a server:
-    the caller has already run FEED_STATE_QUERY, and `state` is the row of its result.
+    the caller has already run FEED_STATE_QUERY, and `state_row` is the row of its result.
     """
-    if state.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
+    if state_row.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
         return _make_present_mark(conn), ()
     rows: list[FeedRow] = []
-    if state.open_rows > len(after.seen):
+    if state_row.open_rows > len(after.seen):
         rows += [row for row in _read_open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
-    if (state.latest or 0) > after.latest:
+    if (state_row.latest or 0) > after.latest:
         rows += _read_later_rows(conn, after)
     return _compute_next_mark(after, rows, [row.id for row in rows]), _list_changed_subjects(rows)
 
@@ -115,8 +115,9 @@ def _read_open_rows(conn: Connection, closed_id: int, up_to_id: int) -> Sequence
 
 def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
     """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it had not read before; none
-    on SQLite, where no id is open. Once OPEN_SECONDS have passed since ids were last closed, the ids up to the latest
-    one of that time are closed: the reader expects no further rows with them, so the mark doesn't list them.
+    on SQLite, where no id is open. Once OPEN_SECONDS have passed since the last closing of ids, the ids up to the
+    id that was the latest one then are closed: the reader expects no further rows with them, so the mark doesn't list
+    them.
     """
     latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
     seen_ids, closed_id, next_closed_id, last_closing_at = (

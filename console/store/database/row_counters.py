@@ -94,10 +94,12 @@ def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
                 str(table): _compute_largest_id(kind, column_type)
                 for table, kind, column_type in conn.exec_driver_sql(_COUNTER_COLUMNS_QUERY)
             }
-        ends = _largest_ids_by_engine[conn.engine]
+        largest_ids = _largest_ids_by_engine[conn.engine]
         rows = list(conn.exec_driver_sql(_NEXT_IDS_QUERY))
         existing_counters = [
-            RowCounter(str(table), int(next_id), ends[str(table)]) for table, next_id in rows if str(table) in ends
+            RowCounter(str(table), int(next_id), largest_ids[str(table)])
+            for table, next_id in rows
+            if str(table) in largest_ids
         ]
     our_counters = (counter for counter in existing_counters if counter.table in COUNTED_TABLES)
     return tuple(sorted(our_counters, key=lambda counter: counter.remaining_ids / counter.largest_id))

@@ -75,8 +75,9 @@ def reads_views(conn: Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server database: its nodes (host, port) in the order in which they are tried, and the driver's arguments
-    for a connection. `has_no_time_limit`: statements may take any time."""
+    """A server database: the URL that names it, its nodes (host, port) in the order in which they are tried, and the
+    driver's arguments for a connection. `has_no_time_limit`: statements may take any time.
+    """
 
     url: URL
     nodes: tuple[tuple[str, int], ...]

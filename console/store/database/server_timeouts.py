@@ -64,8 +64,8 @@ def limit_answer_time(connection: Any, seconds: float | None) -> None:
 
     PyMySQL has no public method for this limit, so the private attribute that it reads is set.
     """
-    answers = getattr(connection._rfile, "raw", None)
-    if isinstance(answers, AnswerReader) and seconds is not None:
-        answers.time_limit_seconds = seconds
+    answer_reader = getattr(connection._rfile, "raw", None)
+    if isinstance(answer_reader, AnswerReader) and seconds is not None:
+        answer_reader.time_limit_seconds = seconds
         seconds = min(seconds, SECONDS_UNTIL_FIRST_CHECK)
     connection._read_timeout = seconds

@@ -349,10 +349,10 @@ def count_takable_requests(conn: Connection) -> int:
 
 
 def take_next_request(
-    tx: Transaction, holder: Holder, seconds: float, *, only_first_of_person: bool = False
+    tx: Transaction, holder: Holder, lease_seconds: float, *, only_first_of_person: bool = False
 ) -> TakenDeskRequest | None:
-    """Take the next desk request with a lease of `seconds` and return it; None if there is none. A request isn't
-    taken while another request about the same record is executed. Requests that no worker took in time are
+    """Take the next desk request with a lease of `lease_seconds` and return it; None if there is none. A request
+    isn't taken while another request about the same record is executed. Requests that no worker took in time are
     marked as lapsed first.
 
     Each person's oldest request comes before any person's second one; requests for audit entries come last.
@@ -364,7 +364,7 @@ def take_next_request(
     for row in _read_takable_requests(tx.conn, only_first_of_person=only_first_of_person):
         values = {
             "desk_request_id": row.id, "fence_as_taken": row.fence, "account": holder.operator,
-            "session": holder.session, "lease_ms": int(seconds * 1000),
+            "session": holder.session, "lease_ms": int(lease_seconds * 1000),
         }  # fmt: skip
         if _take_request(tx.conn, values):
             return TakenDeskRequest(*tx.conn.execute(_TAKEN_REQUEST_QUERY, {"desk_request_id": row.id}).one())
@@ -417,13 +417,14 @@ def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: st
         tx.conn.execute(_END_REQUEST_LEASES_STATEMENT, {"desk_request_id": id, "token": token})
 
 
-def renew_lease(conn: Connection, taken_request: TakenDeskRequest, seconds: float) -> bool:
-    """Extend the lease of a taken desk request to `seconds` from now. Return False if another worker has taken the
-    request meanwhile."""
+def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds: float) -> bool:
+    """Extend the lease of a taken desk request to `lease_seconds` from now. Return False if another worker has taken
+    the request meanwhile.
+    """
     return (
         conn.execute(
             _RENEW_REQUEST_LEASE_STATEMENT,
-            _make_held_request_parameters(taken_request) | {"lease_ms": int(seconds * 1000)},
+            _make_held_request_parameters(taken_request) | {"lease_ms": int(lease_seconds * 1000)},
         ).rowcount
         == 1
     )
@@ -436,8 +437,9 @@ def end_lease(conn: Connection, taken_request: TakenDeskRequest) -> None:
 
 
 def write_progress(conn: Connection, taken_request: TakenDeskRequest, step: str) -> None:
-    """Store the step of the execution that this worker has reached in the desk request. The window of the sender
-    shows it."""
+    """Store in the desk request which step of its execution this worker has reached (`step`). The window of the
+    sender shows the step.
+    """
     conn.execute(_WRITE_REQUEST_PROGRESS_STATEMENT, _make_held_request_parameters(taken_request) | {"step": step})
 
 

@@ -112,15 +112,15 @@ def _answer_request(pages: "_OpenPdfDocument", request: dict[str, Any]) -> tuple
     try:
         match request["do"]:
             case "count":
-                return {"count": pages.page_count()}, b""
+                return {"count": pages.count_pages()}, b""
             case "image":
-                return pages.page_image(request["index"], request["width"])
+                return pages.render_page(request["index"], request["width"])
             case "words":
-                return {}, json.dumps(pages.page_words(request["index"])).encode()
+                return {}, json.dumps(pages.read_page_words(request["index"])).encode()
             case "compare":
                 return {}, json.dumps(compare_words(request["old"], request["new"])).encode()
             case "text":
-                return {}, pages.page_text(request["index"]).encode("utf-8", "replace")
+                return {}, pages.read_page_text(request["index"]).encode("utf-8", "replace")
             case _:
                 return {}, json.dumps(list(pages.search(request["words"]))).encode()
     except PageRefused as refusal:
@@ -141,10 +141,10 @@ class _OpenPdfDocument:
         self._content = content
         self._document: Any = None
 
-    def page_count(self) -> int:
+    def count_pages(self) -> int:
         return len(self._open_document())
 
-    def page_image(self, index: int, width: int) -> tuple[dict[str, object], bytes]:
+    def render_page(self, index: int, width: int) -> tuple[dict[str, object], bytes]:
         with closing(self._load_page(index)) as page:
             bitmap = page.render(scale=_compute_image_scale(page, width), may_draw_forms=False, rev_byteorder=True)
             with closing(bitmap):
@@ -153,21 +153,21 @@ class _OpenPdfDocument:
                 rows = (view[start : start + row_bytes] for start in range(0, stride * bitmap.height, stride))
                 return {"width": bitmap.width, "height": bitmap.height}, b"".join(rows)
 
-    def page_text(self, index: int) -> str:
+    def read_page_text(self, index: int) -> str:
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
             return "".join(chr(code) for code in self._read_character_codes(text))
 
-    def page_words(self, index: int) -> dict[str, object]:
+    def read_page_words(self, index: int) -> dict[str, object]:
         """Return {"words", "cut"}: the words of the page with the boxes around them, at most MAX_WORDS from the first
         MAX_CHARACTERS_PER_PAGE characters, and whether the page has more words or characters. A Chinese or Japanese
         character is a word of its own, because no spaces separate words in these languages.
         """
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-            codes = self._read_character_codes(text)
-            ranges = list(islice(_find_word_ranges(codes), MAX_WORDS + 1))
+            character_codes = self._read_character_codes(text)
+            ranges = list(islice(_find_word_ranges(character_codes), MAX_WORDS + 1))
             words = [
                 {
-                    "text": "".join(map(chr, codes[first : last + 1]))[:LONGEST_WORD_CHARACTERS],
+                    "text": "".join(map(chr, character_codes[first : last + 1]))[:LONGEST_WORD_CHARACTERS],
                     "boxes": self._list_boxes(page, text, first, last),
                 }
                 for first, last in ranges[:MAX_WORDS]
@@ -179,7 +179,7 @@ class _OpenPdfDocument:
         MAX_HITS_OR_CHANGES matches. Character width, case and line breaks are ignored."""
         searched_text = "".join(part for letter in typed_text for part in _make_comparable_form(letter))
         hits = 0
-        for index in range(self.page_count() if searched_text else 0):
+        for index in range(self.count_pages() if searched_text else 0):
             with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
                 for first, last in _find_match_ranges(searched_text, self._read_character_codes(text)):
                     yield {"page": index, "boxes": self._list_boxes(page, text, first, last)}
@@ -192,15 +192,15 @@ class _OpenPdfDocument:
             try:
                 document = self.pdfium.PdfDocument(self._content)
             except self.pdfium.PdfiumError as error:
-                locked = error.err_code in (self._raw.FPDF_ERR_PASSWORD, self._raw.FPDF_ERR_SECURITY)
-                raise PageRefused("encrypted" if locked else "unreadable") from None
+                is_locked = error.err_code in (self._raw.FPDF_ERR_PASSWORD, self._raw.FPDF_ERR_SECURITY)
+                raise PageRefused("encrypted" if is_locked else "unreadable") from None
             if len(document) > MAX_PAGES:
                 raise PageRefused("too_many_pages")
             self._document = document
         return self._document
 
     def _load_page(self, index: int) -> Any:
-        if not 0 <= index < self.page_count():
+        if not 0 <= index < self.count_pages():
             raise PageRefused("no_such_page")
         return self._open_document()[index]
 
@@ -210,8 +210,8 @@ class _OpenPdfDocument:
         return [code if code < 0x110000 else 0xFFFD for code in codes]
 
     def _list_boxes(self, page: Any, text: Any, first_character: int, last_character: int) -> list[list[float]]:
-        count = text.count_rects(first_character, last_character - first_character + 1)
-        return [self._convert_to_fractional_box(page, text.get_rect(index)) for index in range(count)]
+        box_count = text.count_rects(first_character, last_character - first_character + 1)
+        return [self._convert_to_fractional_box(page, text.get_rect(index)) for index in range(box_count)]
 
     def _convert_to_fractional_box(self, page: Any, corners: tuple[float, float, float, float]) -> list[float]:
         left, bottom, right, top = corners
@@ -233,11 +233,12 @@ class _OpenPdfDocument:
         return _convert_to_page_fraction(device_x.value), _convert_to_page_fraction(device_y.value)
 
 
-def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield, for each word in the text of a page, the indexes of its first and its last character. `codes` are the
-    character codes of the text."""
+def _find_word_ranges(character_codes: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield, for each word in the text of a page, the indexes of its first and its last character. `character_codes`
+    are the character codes of the text.
+    """
     first = -1
-    for index, code in enumerate(codes):
+    for index, code in enumerate(character_codes):
         character = chr(code)
         is_alone = code >= _FIRST_CJK_CHARACTER_CODE and code not in _WIDE_LATIN_CODES
         is_part = not character.isspace() and character.isprintable()
@@ -249,7 +250,7 @@ def _find_word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
         elif is_part and first < 0:
             first = index
     if first >= 0:
-        yield first, len(codes) - 1
+        yield first, len(character_codes) - 1
 
 
 def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int | str]]:
@@ -265,11 +266,13 @@ def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int |
     old_words, new_words = (
         [unicodedata.normalize("NFKC", word) for word in words[:MAX_WORDS]] for words in (old_words, new_words)
     )
-    shorter = min(len(old_words), len(new_words))
-    equal_at_start = next((place for place in range(shorter) if old_words[place] != new_words[place]), shorter)
+    shorter_length = min(len(old_words), len(new_words))
+    equal_at_start = next(
+        (place for place in range(shorter_length) if old_words[place] != new_words[place]), shorter_length
+    )
     equal_at_end = next(
-        (place for place in range(shorter - equal_at_start) if old_words[-1 - place] != new_words[-1 - place]),
-        shorter - equal_at_start,
+        (place for place in range(shorter_length - equal_at_start) if old_words[-1 - place] != new_words[-1 - place]),
+        shorter_length - equal_at_start,
     )
     matcher = difflib.SequenceMatcher(
         None,
@@ -309,13 +312,13 @@ def _make_comparable_form(letter: str) -> str:
     return "".join(part for part in folded_letter if not part.isspace() and part.isprintable())
 
 
-def _find_match_ranges(searched_text: str, codes: list[int]) -> Iterator[tuple[int, int]]:
+def _find_match_ranges(searched_text: str, character_codes: list[int]) -> Iterator[tuple[int, int]]:
     """Yield, for each match of `searched_text` in the text of a page, the indexes of its first and its last
-    character. `searched_text` is in comparable form (`_make_comparable_form`), `codes` are the character codes of the
-    text. Matches don't overlap.
+    character. `searched_text` is in comparable form (`_make_comparable_form`), `character_codes` are the character
+    codes of the text. Matches don't overlap.
     """
     letters_with_index = [
-        (part, index) for index, code in enumerate(codes) for part in _make_comparable_form(chr(code))
+        (part, index) for index, code in enumerate(character_codes) for part in _make_comparable_form(chr(code))
     ]
     comparable_text = "".join(part for part, _ in letters_with_index)
     at = comparable_text.find(searched_text)

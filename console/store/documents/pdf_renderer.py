@@ -66,12 +66,12 @@ class PdfDocument:
         self._child: subprocess.Popen[bytes] | None = None
         self._is_closed = False
 
-    def page_count(self) -> int:
+    def count_pages(self) -> int:
         """Return the number of pages of the document."""
         answer_head, _ = self._ask_child(do="count")
         return _parse_positive_number(answer_head, "count")
 
-    def page_image(self, index: int, width: int) -> PageImage:
+    def render_page(self, index: int, width: int) -> PageImage:
         """Return an image of the page that is `width` pixels wide, or smaller if it would have more than 6 million
         pixels. `index` counts from 0.
         """
@@ -83,12 +83,12 @@ class PdfDocument:
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
         return image
 
-    def page_text(self, index: int) -> str:
+    def read_page_text(self, index: int) -> str:
         """Return the text of the page with this index (from 0)."""
         _, payload = self._ask_child(do="text", index=index)
         return payload.decode("utf-8", "replace")
 
-    def page_words(self, index: int) -> PageWords:
+    def read_page_words(self, index: int) -> PageWords:
         """Return the words of the page with this index (from 0), at most 4,000."""
         _, payload = self._ask_child(do="words", index=index)
         try:

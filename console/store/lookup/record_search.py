@@ -116,7 +116,7 @@ class _IndexedCondition:
 
 @dataclass(slots=True)
 class _IndexedConditions:
-    parts: list[_IndexedCondition] = field(default_factory=list)
+    conditions: list[_IndexedCondition] = field(default_factory=list)
     is_partial: bool = False
 
 
@@ -134,15 +134,17 @@ def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search:
         return NOTHING_FOUND
     if search.days is not None:
         conditions = [*conditions, _make_days_condition(queries.kind, search.days)]
-    sources = _find_indexed_conditions(conn, queries, search)
+    indexed_conditions = _find_indexed_conditions(conn, queries, search)
     found_keys: set[tuple[int, int]] = set()
-    for source in sources.parts:
+    for source in indexed_conditions.conditions:
         found_keys.update(
             (rank, -row_id) for row_id, rank in conn.execute(_make_id_query(queries, source, conditions, search))
         )
     ids = [-negative_id for _, negative_id in sorted(found_keys)]
     return FoundRecords(
-        _read_records(conn, queries, ids[: search.limit], search), len(ids) > search.limit, sources.is_partial
+        _read_records(conn, queries, ids[: search.limit], search),
+        len(ids) > search.limit,
+        indexed_conditions.is_partial,
     )
 
 
@@ -164,14 +166,14 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
 
 def _make_id_query(
     queries: RecordTableQueries,
-    source: _IndexedCondition,
+    indexed_condition: _IndexedCondition,
     conditions: Sequence[ColumnElement[bool]],
     search: RecordSearch,
 ) -> Select[Any]:
-    rank = literal(0) if source.is_newest else _make_work_rank_sql(queries)
-    order = [queries.id.desc()] if source.is_newest else [rank, queries.id.desc()]
-    query = select(queries.id, rank.label("place")).where(source.condition, *conditions)
-    return query.order_by(*order).limit(search.limit + 1)
+    rank = literal(0) if indexed_condition.is_newest else _make_work_rank_sql(queries)
+    sort_columns = [queries.id.desc()] if indexed_condition.is_newest else [rank, queries.id.desc()]
+    query = select(queries.id, rank.label("place")).where(indexed_condition.condition, *conditions)
+    return query.order_by(*sort_columns).limit(search.limit + 1)
 
 
 def _make_work_rank_sql(queries: RecordTableQueries) -> ColumnElement[Any]:
@@ -210,12 +212,12 @@ def _find_indexed_conditions(
                     *([newest_rows_condition] if _may_be_unreadable(queries, search) else []),
                 ]
             )
-    sources = _IndexedConditions([newest_rows_condition], is_partial=last_unread_id > 0)
+    indexed_conditions = _IndexedConditions([newest_rows_condition], is_partial=last_unread_id > 0)
     if queries.kind == payments.PAYMENT_KIND and search.days is not None:
         days = _make_payment_day_conditions(*_convert_to_utc_bounds(search.days))
         if last_unread_id and _count_rows(conn, queries, days) <= MAX_ROWS_OF_INDEX_SEARCH:
-            sources.parts += [_IndexedCondition(condition) for condition in days]
-    return sources
+            indexed_conditions.conditions += [_IndexedCondition(condition) for condition in days]
+    return indexed_conditions
 
 
 def _may_be_unreadable(queries: RecordTableQueries, search: RecordSearch) -> bool:

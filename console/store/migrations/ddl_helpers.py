@@ -40,11 +40,11 @@ def _add_indexes(table: str, indexes: Sequence[sa.Index]) -> None:
     """Add indexes to a table, on a server in one statement: after each such statement a server opens the table
     again, and all nodes of a cluster wait for it."""
     if is_on_server():
-        added = (
+        index_clauses = (
             f"ADD {'UNIQUE ' if index.unique else ''}INDEX {index.name} ({', '.join(index.columns.keys())})"
             for index in indexes
         )
-        op.execute(f"ALTER TABLE {table} {', '.join(added)}")
+        op.execute(f"ALTER TABLE {table} {', '.join(index_clauses)}")
         return
     for index in indexes:
         op.create_index(str(index.name), table, index.columns.keys(), unique=index.unique)

@@ -106,17 +106,18 @@ def _has_no_tables(database: Database) -> bool:
 
 def read_meta_and_schema(database: Database) -> dict[str, str]:
     """Return the contents of the table `console_meta`, with the version of the schema under `schema`. Raises
-    not_our_database or schema_mismatch if the database lacks this program's tables.
+    not_our_database if the database has only tables of other programs; schema_mismatch if it has no tables, or if its
+    table of credit checks waits for adoption.
     """
     with database.read() as conn:
         tables = _read_table_names(conn)
-        versions = _get_version_table_name(tables)
-        if "console_meta" not in tables or versions not in tables:
+        version_table = _get_version_table_name(tables)
+        if "console_meta" not in tables or version_table not in tables:
             if legacy_table.has_table(conn, tables):
                 raise _make_not_adopted_error()
             code = ErrorCode.SCHEMA_MISMATCH if not tables else ErrorCode.NOT_OUR_DATABASE
             raise rebuild_error(code, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
-        return {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERY_BY_VERSION_TABLE[versions])}
+        return {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERY_BY_VERSION_TABLE[version_table])}
 
 
 def _get_version_table_name(tables: AbstractSet[str]) -> str:
@@ -217,9 +218,9 @@ def _make_folder(database: Database) -> None:
 
 def _read_version(conn: Connection) -> str | None:
     tables = _read_table_names(conn)
-    versions = _get_version_table_name(tables)
-    if versions in tables and "console_meta" in tables:
-        version = conn.scalar(_VERSION_QUERY_BY_TABLE[versions])
+    version_table = _get_version_table_name(tables)
+    if version_table in tables and "console_meta" in tables:
+        version = conn.scalar(_VERSION_QUERY_BY_TABLE[version_table])
         return None if version is None else str(version)
     _require_upgradable(conn, tables)
     return None
@@ -267,9 +268,9 @@ def _store_database_id(conn: Connection) -> None:
         ),
         {"id": str(uuid.uuid4())},
     )
-    versions = _get_version_table_name(_read_table_names(conn))
-    if versions == OWN_VERSION_TABLE:
-        write_meta(conn, VERSION_TABLE_META_KEY, versions)
+    version_table = _get_version_table_name(_read_table_names(conn))
+    if version_table == OWN_VERSION_TABLE:
+        write_meta(conn, VERSION_TABLE_META_KEY, version_table)
     if legacy_table.waits_for_adoption(conn):
         write_meta(conn, ADOPTION_KEY, ADOPTION_WAITING)
 

@@ -50,8 +50,10 @@ def find_kind_of_action(action: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class NewOperation:
-    """An operation to be inserted into the journal before its request is sent. `key` is its idempotency key,
-    `fingerprint` the digest of the request.
+    """An operation to be inserted into the journal before its request is sent. `subject_kind` and `subject_id` are
+    its record. `client_id` and `corporation_number` are those of a purchase. `key` is its idempotency key,
+    `fingerprint` the digest of the request, `answer_key` a secret: a trigger of a server lets nobody write that
+    the operation failed without it (None: the operation has no such secret).
     """
 
     id: str
@@ -123,8 +125,10 @@ _RUNNING_OPERATION_QUERY = _CALLING_OPERATIONS_QUERY.where(
 )
 
 
-def begin_operation(tx: Transaction, operation: NewOperation, holder: "Holder", now: datetime, seconds: float) -> int:
-    """Insert an operation in state `calling` into the journal and return its fencing token. `seconds` is the
+def begin_operation(
+    tx: Transaction, operation: NewOperation, holder: "Holder", now: datetime, lease_seconds: float
+) -> int:
+    """Insert an operation in state `calling` into the journal and return its fencing token. `lease_seconds` is the
     length of its lease.
 
     Raises IntegrityError if another operation has this idempotency key.
@@ -146,17 +150,18 @@ def begin_operation(tx: Transaction, operation: NewOperation, holder: "Holder", 
         "session": holder.session,
         "started_at": convert_to_naive_utc(now),
         "answer_lock": hashlib.sha256(operation.answer_key.encode()).hexdigest() if operation.answer_key else None,
-        "lease_ms": int(seconds * 1000),
+        "lease_ms": int(lease_seconds * 1000),
     }
     tx.conn.execute(_INSERT_OPERATION_STATEMENT, row)
     tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"operation_id": operation.id}) is not None)
     return FIRST_FENCE
 
 
-def renew_lease(conn: Connection, operation_id: str, fence: int, seconds: float) -> bool:
-    """Extend the lease of a `calling` operation to `seconds` from now (heartbeat), even if it has expired. Return
-    False if the operation has ended or another process has declared it lapsed."""
-    values = {"operation_id": operation_id, "fence_as_begun": fence, "lease_ms": int(seconds * 1000)}
+def renew_lease(conn: Connection, operation_id: str, fence: int, lease_seconds: float) -> bool:
+    """Extend the lease of a `calling` operation to `lease_seconds` from now (heartbeat), even if it has expired.
+    Return False if the operation has ended or another process has declared it lapsed.
+    """
+    values = {"operation_id": operation_id, "fence_as_begun": fence, "lease_ms": int(lease_seconds * 1000)}
     return conn.execute(_RENEW_OPERATION_LEASE_STATEMENT, values).rowcount == 1
 
 

@@ -100,15 +100,15 @@ _LEASE_HOLDER_QUERY = (
 
 
 def acquire(
-    tx: Transaction, name: str, holder: Holder, now: datetime, seconds: float, slots: int = 1
+    tx: Transaction, name: str, holder: Holder, now: datetime, lease_seconds: float, slots: int = 1
 ) -> Lease | None:
-    """Acquire the lease `name` for `seconds`. A name with several `slots` has as many leases; the first free one is
-    acquired. Return None if all of them are held.
+    """Acquire the lease `name` for `lease_seconds`. A name with several `slots` has as many leases; the first free
+    one is acquired. Return None if all of them are held.
 
     Raises RunAgain if another process inserted the row at the same time.
     """
     token = str(uuid.uuid4())
-    values = _make_lease_values(holder, now, seconds) | {"token_": token}
+    values = _make_lease_values(holder, now, lease_seconds) | {"token_": token}
     for slot in range(slots):
         parameters = {"lease_name": name, "lease_slot": slot}
         is_acquired = tx.conn.execute(_ACQUIRE_LEASE_STATEMENT, parameters | values).rowcount == 1
@@ -126,19 +126,22 @@ def _has_token(conn: Connection, slot: Mapping[str, object], token: str) -> bool
     return bool(conn.scalar(_LEASE_TOKEN_QUERY, slot) == token)
 
 
-def _make_lease_values(holder: Holder, now: datetime, seconds: float) -> dict[str, object]:
+def _make_lease_values(holder: Holder, now: datetime, lease_seconds: float) -> dict[str, object]:
     return {
         "person_name": holder.operator,
         "desk_": holder.desk,
         "host_": holder.host,
         "process_": holder.process,
         "since_": convert_to_naive_utc(now),
-        **_make_expiry_values(now, seconds),
+        **_make_expiry_values(now, lease_seconds),
     }
 
 
-def _make_expiry_values(now: datetime, seconds: float) -> dict[str, object]:
-    return {"lease_ms": int(seconds * 1000), "until_": convert_to_naive_utc(now) + timedelta(seconds=seconds)}
+def _make_expiry_values(now: datetime, lease_seconds: float) -> dict[str, object]:
+    return {
+        "lease_ms": int(lease_seconds * 1000),
+        "until_": convert_to_naive_utc(now) + timedelta(seconds=lease_seconds),
+    }
 
 
 def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
@@ -155,11 +158,12 @@ def release(conn: Connection, lease: Lease) -> None:
     )
 
 
-def renew(conn: Connection, lease: Lease, now: datetime, seconds: float) -> bool:
-    """Extend the lease to `seconds` from now (heartbeat). Return False if the lease has expired or another process
-    has acquired it."""
+def renew(conn: Connection, lease: Lease, now: datetime, lease_seconds: float) -> bool:
+    """Extend the lease to `lease_seconds` from now (heartbeat). Return False if the lease has expired or another
+    process has acquired it.
+    """
     values = {"lease_name": lease.name, "lease_slot": lease.slot, "own_token": lease.token}
-    return conn.execute(_RENEW_LEASE_STATEMENT, values | _make_expiry_values(now, seconds)).rowcount == 1
+    return conn.execute(_RENEW_LEASE_STATEMENT, values | _make_expiry_values(now, lease_seconds)).rowcount == 1
 
 
 def find_holder(conn: Connection, name: str) -> LeaseHolder | None:

@@ -182,8 +182,8 @@ def list_starts_of_payment(conn: Connection, payment_id: int) -> tuple[Intent, .
 def list_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent, ...]:
     """Return the lost starts of payments with these keys that the provider may have accepted. Those with a stored key
     whose payment was restored are included; the caller leaves them out."""
-    beginning = re.sub("[/%_]", r"/\g<0>", keys.later_key_beginning) + "%"
-    values = {"first_key": keys.first_key, "later_key_pattern": beginning, "fingerprint": keys.fingerprint}
+    later_key_pattern = re.sub("[/%_]", r"/\g<0>", keys.later_key_beginning) + "%"
+    values = {"first_key": keys.first_key, "later_key_pattern": later_key_pattern, "fingerprint": keys.fingerprint}
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_STARTS_QUERY, values))
 
 
@@ -200,10 +200,10 @@ def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | Non
     row = conn.execute(_LOST_OPERATION_BY_ID_QUERY, {"operation_id": operation_id}).first()
     if row is None:
         return None
-    *intent_values, provider_id, holds = row
-    state = SpoolState.CALLING if holds else SpoolState.ENDED
+    *intent_values, provider_id, holds_claim = row
+    state = SpoolState.CALLING if holds_claim else SpoolState.ENDED
     return SpoolEntry(
-        _make_intent(intent_values), state, bool(holds), provider_id, None, has_answer=False, is_delivered=False
+        _make_intent(intent_values), state, bool(holds_claim), provider_id, None, has_answer=False, is_delivered=False
     )
 
 

@@ -110,10 +110,10 @@ class RequestKey:
 
 @dataclass(frozen=True, slots=True)
 class RequestIdUse:
-    """The stored use of a request id: the command, its state (running, kept: an answer is stored, free) and its
-    answer. `subject_kind`, `subject_id` and `operation_id` are the record and operation that the action wrote.
-    `holder` is the process that used the id last. `has_live_lease`: the lease hasn't expired. `age`: the time
-    since the use began.
+    """The stored use of a request id: the command, the digest of its arguments (`fingerprint`), its state (running,
+    kept: an answer is stored, free) and its answer. `subject_kind`, `subject_id` and `operation_id` are the record
+    and operation that the action wrote. `holder` is the process that used the id last. `fence` is the fencing token
+    of its lease; `has_live_lease`: this lease hasn't expired. `age`: the time since the use began.
     """
 
     command: str
@@ -196,10 +196,15 @@ def find_operation_id(conn: Connection, person: str, request_id: str) -> str | N
 
 
 def acquire_request_id(
-    tx: Transaction, request: RequestKey, use: RequestIdUse | None, holder: "Holder", now: datetime, seconds: float
+    tx: Transaction,
+    request: RequestKey,
+    use: RequestIdUse | None,
+    holder: "Holder",
+    now: datetime,
+    lease_seconds: float,
 ) -> HeldRequestId:
-    """Give this process the lease of the request id for `seconds`, and return the id with its fencing token. `use`
-    is the id's stored use as read in this transaction; None if there was none.
+    """Give this process the lease of the request id for `lease_seconds`, and return the id with its fencing token.
+    `use` is the id's stored use as read in this transaction; None if there was none.
 
     Raises RunAgain if another process has changed the row meanwhile.
     """
@@ -212,7 +217,7 @@ def acquire_request_id(
         "process_": holder.process,
         "since_": convert_to_naive_utc(now),
         "token_": token,
-        "lease_ms": int(seconds * 1000),
+        "lease_ms": int(lease_seconds * 1000),
     }
     if use is None:
         try:
@@ -233,13 +238,13 @@ def acquire_request_id(
     return HeldRequestId(request, fence)
 
 
-def renew_lease(conn: Connection, held_request_id: HeldRequestId, seconds: float) -> bool:
-    """Extend the lease of a request id to `seconds` from now (heartbeat). Return False if another process has
+def renew_lease(conn: Connection, held_request_id: HeldRequestId, lease_seconds: float) -> bool:
+    """Extend the lease of a request id to `lease_seconds` from now (heartbeat). Return False if another process has
     acquired the id or its use has ended."""
     return (
         conn.execute(
             _RENEW_REQUEST_ID_LEASE_STATEMENT,
-            _make_own_use_parameters(held_request_id) | {"lease_ms": int(seconds * 1000)},
+            _make_own_use_parameters(held_request_id) | {"lease_ms": int(lease_seconds * 1000)},
         ).rowcount
         == 1
     )

@@ -125,8 +125,10 @@ def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: 
 
 
 def _move_amount(conn: Connection, statement: Update, payment_id: int, amount_minor: int, now: datetime) -> bool:
-    """Run the update `statement` of a payment's amounts. Return False if the payment
-    doesn't fulfil its conditions."""
+    """Run the UPDATE `statement`, which moves `amount_minor` between the amounts of a payment, and announce the
+    change of the payment. Return False, without a write, if the payment doesn't fulfil the conditions of the
+    statement.
+    """
     is_moved = (
         conn.execute(
             statement, {"payment_id": payment_id, "amount_minor": amount_minor, "at": convert_to_naive_utc(now)}

@@ -63,6 +63,9 @@ _WRITE_EVENT_RESULT_STATEMENT = (
 class PaymentEvent:
     """One event that a source (a provider or a bank) sent.
 
+    - `event_id`: the id that the source gave to the event; `kind`: the source's name of the kind of event.
+    - `payment_id`: the payment to which the event belongs; None: not known, or none. `order_no`: the order number in
+      the notice (of a notice about a file: its day). `occurred_at`: when the event happened at the source.
     - `body`: the redacted text of the notice.
     - `result`: the result of its handling (booked, unchanged, queued, unmatched, kept and others).
     - `signature`: the signature header, if the source signs its notices. Then `body` is stored unchanged, and

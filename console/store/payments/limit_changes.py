@@ -60,11 +60,12 @@ def _make_limit(name: str, currency: str, value: int | None, proposals: Mapping[
     return Limit(name, currency, value, int(proposal.proposed), proposal.person)
 
 
-def find_proposers(conn: Connection, subject: str, value: int, now: datetime) -> tuple[str, ...]:
-    """Return the people who have proposed `value` for the limit `subject`, the first one first. Proposals that are
-    closed or expired at `now` are left out."""
+def find_proposers(conn: Connection, limit_subject: str, value: int, now: datetime) -> tuple[str, ...]:
+    """Return the people who have proposed `value` for the limit `limit_subject`, the first one first. Proposals that
+    are closed or expired at `now` are left out.
+    """
     rows = _read_open_proposals(conn, now)
-    return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (subject, str(value)))
+    return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (limit_subject, str(value)))
 
 
 def _read_open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
@@ -77,12 +78,12 @@ def _read_open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...
     return tuple(conn.execute(query.order_by(columns.id)))
 
 
-def insert_proposal(conn: Connection, subject: str, value: int, person: str, now: datetime) -> None:
-    """Insert the proposal of `person` to set the limit `subject` to `value`."""
+def insert_proposal(conn: Connection, limit_subject: str, value: int, person: str, now: datetime) -> None:
+    """Insert the proposal of `person` to set the limit `limit_subject` to `value`."""
     conn.execute(
         insert(approvals).values(
-            subject_kind=LIMIT_KIND, subject_id=subject, action=LIMIT_ACTION, proposed=str(value), person=person,
-            at=convert_to_naive_utc(now),
+            subject_kind=LIMIT_KIND, subject_id=limit_subject, action=LIMIT_ACTION, proposed=str(value),
+            person=person, at=convert_to_naive_utc(now),
         )
     )  # fmt: skip
 

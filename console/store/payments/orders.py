@@ -54,7 +54,9 @@ _KNOWN_ORDER_STATES = frozenset(state.value for state in OrderState)
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order to be inserted as the shop would insert it; the total is in minor units of `currency`."""
+    """An order to be inserted as the shop would insert it. `merch_txn_id` is the order number; `total_minor` is in
+    minor units of `currency`.
+    """
 
     merch_txn_id: str
     total_minor: int
@@ -117,27 +119,28 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
     changed.
     """
     (
-        order_id, number, raw_corporation, corporation, status, currency, total, version, method, created_at,
-        updated_at, work_state, work_at, work_reason, attempts, token, transaction, since,
+        order_id, order_number, stored_corporation_number, number_key, status, currency, total_minor, version,
+        payment_method, created_at, updated_at, work_state, work_at, work_reason, attempts, token, transaction,
+        state_since,
     ) = row  # fmt: skip
     work = Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts)
     if status not in _KNOWN_ORDER_STATES:
         status, work = OrderState.PENDING, Work(WorkState.NEEDS_REVIEW, reason=UNREADABLE_STATE_REASON)
     return Order(
         id=order_id,
-        merch_txn_id=number,
-        corporation_number=_get_normalised_number(corporation, raw_corporation),
+        merch_txn_id=order_number,
+        corporation_number=_get_normalised_number(number_key, stored_corporation_number),
         state=OrderState(status),
         currency=currency,
-        total_minor=total,
+        total_minor=total_minor,
         payment_ids=payment_ids,
         version=version,
-        payment_method=method,
+        payment_method=payment_method,
         atom_token_id=token,
         atom_txn_id=transaction,
         created_at=convert_to_known_instant(created_at),
         changed_at=convert_to_known_instant(updated_at),
-        state_since=convert_to_known_instant(since),
+        state_since=convert_to_known_instant(state_since),
         work=work,
     )
 

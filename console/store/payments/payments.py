@@ -269,8 +269,8 @@ def move_payment_along_path(
     conditions of `change_payment`.
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
-    for before, after in pairwise((payment.state, *path)):
-        states.require_transition(PAYMENT_TRANSITIONS, before, after)
+    for former_state, next_state in pairwise((payment.state, *path)):
+        states.require_transition(PAYMENT_TRANSITIONS, former_state, next_state)
     version = payment.version
     for step in path[:-1]:
         compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {"status": step})

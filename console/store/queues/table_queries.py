@@ -57,7 +57,8 @@ _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 
 @dataclass(frozen=True, eq=False)
 class RecordTableQueries:
-    """Queries of the queues over one table of records.
+    """Queries of the queues over one table, whose rows are the records of the kind `kind`. `id` is the column of
+    their ids.
 
     - `work_state`, `state_since`: the columns of the work state, and of the instant since which the state holds
     - `rows_query`: the query of all columns that `read_records` converts into records

@@ -39,10 +39,12 @@ class HistoryIndex:
         equal if payment, amount, state and time are equal.
         """
         payment = row.provider_payment_id or f"ours:{row.merchant_payment_id}"
-        identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
+        row_identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
         if row.refund is not None:
-            identity = (row.refund.value, row.amount.minor, row.at.isoformat())
-        insert_result = self._connection.execute(_INSERT_ROW_STATEMENT, (payment, *identity, row.merchant_payment_id))
+            row_identity = (row.refund.value, row.amount.minor, row.at.isoformat())
+        insert_result = self._connection.execute(
+            _INSERT_ROW_STATEMENT, (payment, *row_identity, row.merchant_payment_id)
+        )
         return insert_result.rowcount == 1
 
     def has_payment(self, provider_payment_id: str | None, merchant_payment_id: str) -> bool:

@@ -82,6 +82,9 @@ class ReconciliationRun:
     """A reconciliation of one provider over a range of days. In the phase `theirs` it reads the provider's
     history, then in the phase `ours` the records of this console.
 
+    `from_day` and `to_day` are the first and the last compared day in Japan. `state` is RUN_RUNNING, RUN_DONE or
+    RUN_FAILED; `reason` says why the run failed. `asked_by` is the person or worker who started it.
+
     `position` is the place at which an interrupted run continues. `matched`, `imported`, `missing_there`,
     `different_state` and `different_amount` are numbers of compared rows, about payments and about refunds.
     """

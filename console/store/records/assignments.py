@@ -109,8 +109,8 @@ def read_takes(
     values: dict[str, object] = {"record_kind": kind, "ids": list(subject_ids)}
     query = _TAKES_OF_SUBJECTS_QUERY
     if now is not None:
-        statements, clock = _choose_take_statements(conn, now, now)
-        query, values = statements.running_query, values | clock
+        statements, clock_values = _choose_take_statements(conn, now, now)
+        query, values = statements.running_query, values | clock_values
     rows = conn.execute(query, values)
     return {
         record_id: Take(kind, record_id, person, convert_to_aware_utc(taken_at), convert_to_aware_utc(until))

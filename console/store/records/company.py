@@ -75,8 +75,8 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for currency, amount_minor in conn.execute(paid_sums_query, {"number": number}):
         sums[currency][0] = int(amount_minor)
-    for currency, *minors in conn.execute(refunded, {"number": number}):
-        sums[currency][1:] = map(int, minors)
+    for currency, *refund_sums in conn.execute(refunded, {"number": number}):
+        sums[currency][1:] = map(int, refund_sums)
     return tuple(CompanyTotals(currency, *sums[currency]) for currency in sorted(sums, reverse=True))
 
 

@@ -174,8 +174,9 @@ def walk_evidence(conn: Connection, kind: str, subject_id: int) -> Iterator[Evid
 def add_document(
     conn: Connection, subject_id: int, kind: str, path: str, sha256: str, size: int, now: datetime
 ) -> bool:
-    """Insert the row of a stored PDF of the record and return True. If the record already has a PDF with this
-    SHA-256, write only the new time of its fetch and return False.
+    """Insert the row of a stored PDF of the record with this kind and id, and return True. If the record already has
+    a PDF with this SHA-256, write only the new time of its fetch and return False. `path` is the PDF's path in the
+    documents, `size` its length in bytes.
 
     Raises RunAgain if another process inserted the same PDF at the same time.
     """

@@ -40,13 +40,13 @@ EventMaker = Callable[[Row[Any], str, str], TimelineEvent]
 class EventSource:
     """The events of one kind in one table, such as the start of operations or their end.
 
-    `rows` is the query of all their rows; `make_condition` returns the SQL condition for the kind and id of a
+    `rows_query` is the query of all their rows; `make_condition` returns the SQL condition for the kind and id of a
     record; `make_event` converts a row into an event. The rows are sorted by `time_column` (None: not used), then
     by `id_column`.
     """
 
     name: str
-    rows: Select[Any]
+    rows_query: Select[Any]
     make_condition: Callable[[str, str], ColumnElement[bool]]
     id_column: ColumnElement[Any]
     make_event: EventMaker
@@ -57,7 +57,7 @@ class EventSource:
     ) -> list[TimelineEvent]:
         """Return the next page of events about the record, oldest first. `last_position` is the position of the last
         event of the previous page; None for the first page."""
-        query = self.rows.where(self.make_condition(kind, id))
+        query = self.rows_query.where(self.make_condition(kind, id))
         if last_position is not None:
             query = query.where(self._is_after_sql(*last_position))
         sort_columns = (self.id_column,) if self.time_column is None else (self.time_column, self.id_column)
@@ -81,7 +81,7 @@ class EventSource:
         sort_columns = (
             (self.id_column.desc(),) if self.time_column is None else (self.time_column.desc(), self.id_column.desc())
         )
-        rows = conn.execute(self.rows.where(self.make_condition(kind, id)).order_by(*sort_columns).limit(limit))
+        rows = conn.execute(self.rows_query.where(self.make_condition(kind, id)).order_by(*sort_columns).limit(limit))
         return list(rows)[::-1]
 
     def choose_rows(self, rows: list[Row[Any]]) -> list[Row[Any]]:

@@ -99,15 +99,15 @@ _COLUMNS_NEVER_CHANGED = frozenset(
 )  # fmt: skip
 
 
-def _make_first_requested_query(work: WorkState) -> Select[Any]:
-    """Return the query of the ids of requested refunds with the work state `work`, sorted by id: at most as many
-    as the parameter `limit` says, with ids above the parameter `after`. Each work state has a query of its own,
+def _make_first_requested_query(work_state: WorkState) -> Select[Any]:
+    """Return the query of the ids of requested refunds with the work state `work_state`, sorted by id: at most as
+    many as the parameter `limit` says, with ids above the parameter `after`. Each work state has a query of its own,
     because no index is sorted by id over all of them.
     """
     requested_ids = (
         refunds.c.status == RefundState.REQUESTED.value,
         refunds.c.certainty == "known",
-        refunds.c.work_state == work.value,
+        refunds.c.work_state == work_state.value,
     )
     ids = select(refunds.c.id).where(*requested_ids, refunds.c.id > bindparam("after")).order_by(refunds.c.id)
     return select(ids.limit(bindparam("limit", type_=Integer)).subquery())

@@ -63,8 +63,9 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class RegistryManifest:
-    """The list of the files of the team's registry. `form`: the FORMAT_VERSION of its tables. `base_files`: the
-    SHA-256 of each publisher's file of which the base was made. The names of the fields are those of the JSON file.
+    """The list of the files of the team's registry. `form`: the FORMAT_VERSION of its tables. `differences`: the
+    differences that follow the base, in their order. `base_files`: the SHA-256 of each publisher's file of which the
+    base was made. The names of the fields are those of the JSON file.
     """
 
     form: int
@@ -196,19 +197,19 @@ def _append_to_manifest(
 def _store_base(folder: Path, file: Path, documents: Documents) -> RegistryManifest:
     """Store a consistent copy of the registry in use (`file`) as a new base, and return a manifest with this base
     only."""
-    snapshot = folder / _SNAPSHOT_FOLDER_NAME
-    shutil.rmtree(snapshot, ignore_errors=True)
-    make_private_folder(snapshot)
-    copy = snapshot / _SNAPSHOT_FILE_NAME
-    make_private_file(copy)
+    snapshot_folder = folder / _SNAPSHOT_FOLDER_NAME
+    shutil.rmtree(snapshot_folder, ignore_errors=True)
+    make_private_folder(snapshot_folder)
+    copy_file = snapshot_folder / _SNAPSHOT_FILE_NAME
+    make_private_file(copy_file)
     try:
-        with closing(open_for_reading(file)) as source, closing(sqlite3.connect(copy)) as target:
+        with closing(open_for_reading(file)) as source, closing(sqlite3.connect(copy_file)) as target:
             source.backup(target)
-        with closing(open_for_reading(copy)) as connection:
+        with closing(open_for_reading(copy_file)) as connection:
             status = read_status(connection)
-        base = _store_file(copy, _hash_file(copy), documents)
+        base = _store_file(copy_file, _hash_file(copy_file), documents)
     finally:
-        shutil.rmtree(snapshot, ignore_errors=True)
+        shutil.rmtree(snapshot_folder, ignore_errors=True)
     return RegistryManifest(
         FORMAT_VERSION,
         status.registry_date.isoformat(),
@@ -230,11 +231,11 @@ def _fetch_base(
     folder: Path, manifest: RegistryManifest, documents: Documents, should_stop: Callable[[], bool]
 ) -> None:
     """Fetch the base of the manifest and make it the registry in use. The caller holds the import lock."""
-    fetched = _fetch_file(folder, manifest.base, documents, should_stop)
-    with closing(open_for_reading(fetched)) as connection:
+    fetched_file = _fetch_file(folder, manifest.base, documents, should_stop)
+    with closing(open_for_reading(fetched_file)) as connection:
         day = read_status(connection).registry_date
     start_building(folder)
-    fetched.replace(make_building_path(folder))
+    fetched_file.replace(make_building_path(folder))
     put_registry_in_use(folder, day)
 
 

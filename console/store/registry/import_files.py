@@ -52,10 +52,10 @@ def import_under_lock(folder: Path, paths: Sequence[Path], run: ImportRun) -> Re
     holds the import lock and translates the errors."""
     recover_unfinished_build(folder)
     sources = sorted((_open_source(path, run) for path in paths), key=_make_import_order_key)
-    current = _read_current(folder, read_coverage)
-    check_order(current, sources)
+    current_coverage = _read_current(folder, read_coverage)
+    check_order(current_coverage, sources)
     if not sources[0].is_difference:
-        _import_whole(folder, sources, current, run)
+        _import_whole(folder, sources, current_coverage, run)
     else:
         _import_differences(folder, sources, run)
     status = _read_current(folder, read_status)
@@ -75,10 +75,10 @@ def _make_import_order_key(source: SourceFile) -> tuple[bool, date, str]:
 
 
 def _import_whole(
-    folder: Path, sources: Sequence[SourceFile], current: RegistryCoverage | None, run: ImportRun
+    folder: Path, sources: Sequence[SourceFile], current_coverage: RegistryCoverage | None, run: ImportRun
 ) -> None:
     whole_files = [source for source in sources if not source.is_difference]
-    former_file, is_addition = find_registry_file(folder), adds_prefectures(current, whole_files)
+    former_file, is_addition = find_registry_file(folder), adds_prefectures(current_coverage, whole_files)
     with open_build(folder, sources, former_file, is_addition=is_addition) as connection:
         build_whole(connection, whole_files, run)
         index_build(connection, whole_files[0], run)
@@ -99,13 +99,13 @@ def _import_differences(folder: Path, sources: Sequence[SourceFile], run: Import
         delete_build_key(connection)
 
 
-def _read_current(folder: Path, read: Callable[[sqlite3.Connection], T]) -> T | None:
+def _read_current(folder: Path, read_connection: Callable[[sqlite3.Connection], T]) -> T | None:
     file = find_registry_file(folder)
     if file is None:
         return None
     try:
         with closing(open_for_reading(file)) as connection:
-            return read(connection)
+            return read_connection(connection)
     except sqlite3.OperationalError:
         if file.exists():
             raise

@@ -98,12 +98,12 @@ def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | N
 
 
 def _prepare_word(word: SearchWord) -> _PreparedWord:
-    parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
+    name_parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
     return _PreparedWord(
         tuple(f"{_LINE_BREAK}{name}{_LINE_BREAK}" for name in word.names) if word.names != word.bare_names else (),
         tuple(f"{_LINE_BREAK}{bare_name}{_LINE_BREAK}" for bare_name in word.bare_names),
-        tuple(f"{_LINE_BREAK}{part}" for part in parts),
-        parts,
+        tuple(f"{_LINE_BREAK}{part}" for part in name_parts),
+        name_parts,
         word.address,
         tuple(filter(None, _CHARACTERS_CHANGED_IN_ADDRESSES.split(word.address))),
         word.post_code,

@@ -288,10 +288,10 @@ def write_registry_facts(connection: sqlite3.Connection, facts: Mapping[str, str
     connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
 
-def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, rows: int) -> None:
+def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, row_count: int) -> None:
     """Write the files that were applied now, and the facts of the whole registry: its date (`day`), its number of
-    corporations (`rows`), and the circles of successors. The caller gives `rows`, because a query that counts
-    them takes as long as the import of a difference.
+    corporations (`row_count`), and the circles of successors. The caller gives `row_count`, because a query that
+    counts them takes as long as the import of a difference.
     """
     connection.executemany(
         "INSERT INTO files (name, sha256, day, is_difference, prefecture, row_count) VALUES (?, ?, ?, ?, ?, ?)",
@@ -309,7 +309,7 @@ def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile],
     )
     write_registry_facts(
         connection,
-        {"registry_date": day.isoformat(), "rows": rows, "cycles": json.dumps(_find_cycles(connection))},
+        {"registry_date": day.isoformat(), "rows": row_count, "cycles": json.dumps(_find_cycles(connection))},
     )
 
 

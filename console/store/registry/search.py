@@ -129,7 +129,7 @@ class _Candidates:
             make_filter_condition(query) if has_folded_texts(connection) else ("1", {})
         )
 
-    def filter_ids(self, table: str, expression: str) -> Iterator[tuple[int, int]]:
+    def find_filtered_ids(self, table: str, expression: str) -> Iterator[tuple[int, int]]:
         """Yield the id of each row that matches a full-text expression in `table`, one of the two tables of the
         index, in ascending order; each with 0 if the SQL filter excludes it, otherwise 1."""
         query = _FILTER_MATCHES_QUERY.format(table, self._filter_sql)
@@ -140,7 +140,7 @@ class _Candidates:
     def verify_rows(self, table: str, expression: str) -> Iterator[_Candidate | None]:
         """Yield a candidate for each row that matches a full-text expression in `table`, one of the two tables of
         the index, in the order of row ids. Yield None for a row that the SQL filter excludes."""
-        for row_id, may_match in self.filter_ids(table, expression):
+        for row_id, may_match in self.find_filtered_ids(table, expression):
             yield self.rank_row_id(row_id) if may_match else None
 
     def rank_row_id(self, row_id: int) -> _Candidate:
@@ -259,7 +259,7 @@ def _find_matches_if_few(candidates: _Candidates, limit: int) -> list[int] | Non
     is_closed: dict[int, bool] = {}
     count = 0
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-        for row_id, may_match in candidates.filter_ids(table, expression):
+        for row_id, may_match in candidates.find_filtered_ids(table, expression):
             count += 1
             if may_match:
                 is_closed[row_id] = table == CLOSED_TERMS_TABLE
@@ -460,11 +460,11 @@ def _is_kana(term: str) -> bool:
     return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
 
 
-def _join_expressions(operator: str, expressions: Iterable[str | None]) -> str | None:
+def _join_expressions(sql_operator: str, expressions: Iterable[str | None]) -> str | None:
     present_expressions = list(dict.fromkeys(expression for expression in expressions if expression is not None))
     if len(present_expressions) < 2:
         return present_expressions[0] if present_expressions else None
-    return "(" + f" {operator} ".join(present_expressions) + ")"
+    return "(" + f" {sql_operator} ".join(present_expressions) + ")"
 
 
 def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:

@@ -47,7 +47,8 @@ _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of the publisher that was checked once from its beginning to its end. `prefecture` is the code of the
+    """A file of the publisher that was checked once from its beginning to its end. `day` is the day in its name,
+    `sha256` the SHA-256 (hex) of the ZIP, `encoding` the encoding of its CSV. `prefecture` is the code of the
     prefecture of a whole file, or WHOLE_NATION_CODE. `line_count` is the number of lines of the CSV."""
 
     path: Path

@@ -39,7 +39,7 @@ def _make_age_columns(since: ColumnElement[datetime], now: datetime) -> Sequence
     those of each class of age."""
     starts = [convert_to_naive_utc(now - limit) for limit in AGE_LIMITS]
     conditions = [since <= EPOCH_START, since > starts[0]]
-    for later, earlier in pairwise(starts):
-        conditions.append((since <= later) & (since > earlier))
+    for later_start, earlier_start in pairwise(starts):
+        conditions.append((since <= later_start) & (since > earlier_start))
     conditions.append((since <= starts[-1]) & (since > EPOCH_START))
     return [func.coalesce(func.sum(case((condition, 1), else_=0)), 0) for condition in conditions]

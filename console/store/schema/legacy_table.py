@@ -34,7 +34,8 @@ class LegacyColumn:
     """A column of the table of credit checks. `type` is its SQL type as the database reports it, in lower case.
     `has_default_value`: the column has a default value that the console's connections accept (no day 0000-00-00),
     numbers of its own (auto_increment), or is generated, so that an INSERT needs no value. `default` is the SQL of
-    the default value.
+    the default value. `further_properties` are the properties that a server reports as `extra`, such as
+    auto_increment; `charset` and `collation` are None on SQLite, and for a column that isn't a text.
     """
 
     name: str
@@ -63,6 +64,7 @@ class LegacyColumn:
 class LegacyTable:
     """Structure of the table of credit checks in the database.
 
+    - `columns`: the columns by name; `primary_key`: the names of the key's columns
     - `indexes`: for each index name the names of its columns
     - `engine`: the storage engine; None on SQLite
     - `stores_unicode`: texts are stored as UTF-8
@@ -156,8 +158,8 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
             comment,
         )
     indexes: dict[str, tuple[str, ...]] = {}
-    for index, column in conn.execute(_LEGACY_INDEXES_QUERY, {"table_name": TABLE_NAME}):
-        indexes[index] = (*indexes.get(index, ()), str(column).lower())
+    for index_name, column in conn.execute(_LEGACY_INDEXES_QUERY, {"table_name": TABLE_NAME}):
+        indexes[index_name] = (*indexes.get(index_name, ()), str(column).lower())
     primary_key = indexes.pop("PRIMARY", ())
     stores_unicode = str(table_collation).startswith("utf8")
     return LegacyTable(
@@ -171,13 +173,17 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
     )
 
 
-def _gives_value(kind: str, default_sql: str | None, extra: str) -> bool:
-    """True if a column of the type `kind`, with the default `default_sql` and the further properties `extra`, gives
-    each new row a value. `on update …` and `INVISIBLE` give none; MariaDB then reports the day 0000-00-00, which the
-    strict mode refuses.
+def _gives_value(kind: str, default_sql: str | None, further_properties: str) -> bool:
+    """True if a column of the type `kind`, with the default `default_sql` and the further properties
+    `further_properties`, gives each new row a value. `on update …` and `INVISIBLE` give none; MariaDB then reports
+    the day 0000-00-00, which the strict mode refuses.
     """
     is_day_zero = kind.startswith(("date", "timestamp")) and (default_sql or "").strip("'").startswith("0000-00-00")
-    return (default_sql is not None and not is_day_zero) or "auto_increment" in extra or "generated" in extra
+    return (
+        (default_sql is not None and not is_day_zero)
+        or "auto_increment" in further_properties
+        or "generated" in further_properties
+    )
 
 
 def _can_hide_columns(conn: Connection) -> bool:

@@ -78,12 +78,12 @@ def _decode_check_report(fields: Mapping[str, Any]) -> CheckReport:
 
 def _decode_refund_report(fields: Mapping[str, Any]) -> RefundReport:
     amount = fields["amount"]
-    converted = {
+    converted_fields = {
         "state": RefundState(fields["state"]),
         "amount": None if amount is None else Money(**amount),
         "accepted_at": _parse_instant(fields["accepted_at"]),
     }
-    return RefundReport(**{**fields, **converted})
+    return RefundReport(**{**fields, **converted_fields})
 
 
 def _decode_started_payment(fields: Mapping[str, Any]) -> StartedPayment:

@@ -125,15 +125,16 @@ def mark_prepared_as_calling(file: Path) -> None:
     No process may use the file meanwhile. Raises sqlite3.Error if it can't be changed.
     """
     with closing(sqlite3.connect(file, isolation_level=None)) as copy:
-        ((application,),) = copy.execute("PRAGMA application_id")
+        ((application_id,),) = copy.execute("PRAGMA application_id")
         ((version,),) = copy.execute("PRAGMA user_version")
-        if application == APPLICATION_ID and version >= _FIRST_VERSION_WITH_PREPARED:
+        if application_id == APPLICATION_ID and version >= _FIRST_VERSION_WITH_PREPARED:
             copy.execute(f"{_BEGIN_CALLING_SQL} WHERE state = 'prepared'")
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A call to a provider that the desk `desk_id` was going to send when it stored the intent.
+    """A call to a provider that the desk `desk_id` was going to send when it stored the intent. `operation_id` and
+    `action` are those of the call's operation in the database `database_id`; `operator` is the acting person.
 
     - A purchase has `client_id` and `corporation_number`, and its claim is that pair.
     - A refund has `payment_id`, `provider_key` and `amount_minor` (minor units), and its claim is that part of the
@@ -212,7 +213,8 @@ class ChainHead(NamedTuple):
 
 
 class Spool:
-    """The spool of a desk. Any thread and any number of processes may use it at the same time.
+    """The spool of a desk. Any thread and any number of processes may use it at the same time. `home` is the folder
+    of its file.
 
     A method that writes durably returns after the data is on the disk. The file is opened at the first call.
     Methods raise ConsoleError: `storage_full` if the file can't be written, `bad_profile` if it is damaged, isn't
@@ -295,8 +297,8 @@ class Spool:
         the operation was never sent, and no process can send it any more. Return False if the operation may
         have been sent, or has no entry.
         """
-        update = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_UNSENT_ENTRY_CONDITION}"  # noqa: S608 (constants)
-        return self._file.write(update, (operation_id,), durable=True) == 1
+        statement = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_UNSENT_ENTRY_CONDITION}"  # noqa: S608 (constants)
+        return self._file.write(statement, (operation_id,), durable=True) == 1
 
     def list_unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the entries of that database in state `prepared` or `void`, oldest first. None of these

@@ -70,13 +70,13 @@ class LocalJournal:
 
     def read(self, sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
         """Return the rows of a query."""
-        with self._borrowed_connection() as conn:
+        with self._lend_connection() as conn:
             return _retry_while_locked(lambda: conn.execute(sql, values).fetchall())
 
     def stream_rows(self, sql: str, values: Sequence[SqliteValue] = ()) -> Iterator[tuple[SqliteValue, ...]]:
         """Yield the rows of a query one by one, from one snapshot of the file. The rows aren't collected in
         memory."""
-        with self._borrowed_connection() as conn:
+        with self._lend_connection() as conn:
             cursor = _retry_while_locked(lambda: conn.execute(sql, values))
             try:
                 yield from cursor
@@ -88,14 +88,14 @@ class LocalJournal:
 
         With `durable`, return after the change has been synced to the disk.
         """
-        with self._borrowed_connection() as conn:
+        with self._lend_connection() as conn:
             _set_durability(conn, durable)
             return _retry_while_locked(lambda: conn.execute(sql, values).rowcount)
 
     def write_all(self, sql: str, rows: Sequence[Sequence[SqliteValue]], *, durable: bool) -> None:
         """Run one statement with the values of each of `rows`, in one transaction. With `durable`, return after
         the changes have been synced to the disk."""
-        with self._borrowed_connection() as conn:
+        with self._lend_connection() as conn:
             _set_durability(conn, durable)
             with _write_transaction(conn):
                 conn.executemany(sql, rows)
@@ -112,7 +112,7 @@ class LocalJournal:
                 self._idle_connections.pop().close()
 
     @contextmanager
-    def _borrowed_connection(self) -> Iterator[_Connection]:
+    def _lend_connection(self) -> Iterator[_Connection]:
         with translate_errors(self.path):
             conn = self._borrow_connection()
             try:

@@ -409,10 +409,12 @@ def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.Monk
     with served.write_without_retries() as reader, Visitor(served) as visitor:
         reader.conn.exec_driver_sql(f"SELECT * FROM {NAME}").all()
         with pytest.raises(ConsoleError) as refused:
-            adopt_table.apply_table_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+            adopt_table.apply_table_change(
+                served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
+            )
     assert code_of(refused) == ("database_locked", "table_in_use")
     assert visitor.longest < 3  # not until patience ends
-    adopt_table.apply_table_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+    adopt_table.apply_table_change(served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None)
     assert "work_state" in adopt_table.read_table(served).columns
 
 
@@ -421,7 +423,7 @@ def test_a_duplicate_does_not_spoil_the_index(served: Database, tmp_path: Path) 
     legacy.make(served)
     for step in adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")[:-1]:
         legacy.add(served, [bought(ONE, 1)])
-        adopt_table.apply_table_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+        adopt_table.apply_table_change(served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None)
     adopt(served, tmp_path)
     with served.read() as conn:
         found = legacy.facts(conn)
@@ -436,7 +438,7 @@ def test_its_own_account_is_never_refused_meanwhile(sql_server: SqlServer, serve
     sql_server.sql(f"GRANT SELECT, INSERT ON `{served.url.database}`.* TO `{name}`@`%`")
     other = Database(account.rpartition("/")[0] + f"/{served.url.database}")
     for number, step in enumerate(adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")):
-        adopt_table.apply_table_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+        adopt_table.apply_table_change(served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None)
         migrate.upgrade(served)
         legacy.add(other, [bought(ONE, number)] if step.name != "claims" else [bought(TWO, number)])
     adopt(served, tmp_path)
