@@ -25,7 +25,7 @@ _TYPES_OF_COLUMN: Mapping[str, tuple[str, ...]] = {
 _SMALLEST_WIDTH_OF_COLUMN = {"corporation_number": 13, "company_name": 255, "result": 4, "pdf_file_path": 80}
 _WIDTH_BY_TEXT_COLUMN = {"company_name": 255, "result": 20, "pdf_file_path": 255}
 
-_SHARED_COLUMNS = frozenset({"created_at", "status"})
+_COLUMNS_OF_BOTH_APPLICATIONS = frozenset({"created_at", "status"})
 """Columns of the console that the other application's table may have already, with the same meaning."""
 _STATUS_TYPES = ("varchar", "tinytext", "text")
 _LONGEST_STATUS_CHARACTERS = max(len(state) for state in CheckState)
@@ -102,7 +102,7 @@ def _find_name_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """
     if not table.has_adoption_begun:
         for name in sorted(
-            set(table.columns) & set(credit_checks.c.keys()) - set(ORIGINAL_COLUMNS) - _SHARED_COLUMNS
+            set(table.columns) & set(credit_checks.c.keys()) - set(ORIGINAL_COLUMNS) - _COLUMNS_OF_BOTH_APPLICATIONS
         ):
             yield AdoptionObstacle("column_taken", name, table.columns[name].type)
         yield from _find_status_obstacles(table)

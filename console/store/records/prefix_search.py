@@ -24,7 +24,7 @@ _LARGEST_CHARACTER = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
-class FoundRecords:
+class PrefixMatches:
     """Result of a search for the beginning of a number or payer: orders, payments and refunds, each kind newest
     first."""
 
@@ -71,7 +71,7 @@ _REFUNDS_BY_ID_QUERY = (
 
 def find_by_prefix(
     conn: Connection, text: str, limit: int, lapsed_ids: Mapping[str, AbstractSet[int]]
-) -> FoundRecords:
+) -> PrefixMatches:
     """Return the orders, payments and refunds with a number or payer that begins with `text`, at most `limit` for
     each searched column. `lapsed_ids`: for each kind, ids of records whose call has lapsed (its process crashed or
     froze), returned with an unknown outcome.
@@ -84,7 +84,7 @@ def find_by_prefix(
         {"ids": sorted(ids[kind])} for kind in (orders.ORDER_KIND, payments.PAYMENT_KIND, refunds.REFUND_KIND)
     )
     lapsed_ids_by_kind = {kind: lapsed_ids.get(kind, frozenset()) for kind in ids}
-    return FoundRecords(
+    return PrefixMatches(
         orders.select_records(conn, _ORDERS_BY_ID_QUERY, order_matches) if order_matches["ids"] else (),
         payments.select_records(
             conn, _PAYMENTS_BY_ID_QUERY, payment_matches, lapsed_ids_by_kind[payments.PAYMENT_KIND]
