@@ -92,7 +92,9 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
                 late.enter_context(written_late(database, me, RECORDS[number]))
             all_at_once([Thread(target=write, args=(one, me, number)) for number, one in enumerate(databases)])
             most = max(rows(galera_place))
-            assert most - min(rows(galera_place) - before) > change_feed.FIRST_OPEN_IDS, "the late ones lie far back"
+            assert most - min(rows(galera_place) - before) > change_feed.INITIAL_OPEN_ID_COUNT, (
+                "the late ones lie far back"
+            )
         wanted = rows(galera_place) - before
         until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere", PATIENCE)
         written = {record: len(notes_of(databases[0], record)) for record in RECORDS}

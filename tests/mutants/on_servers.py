@@ -187,7 +187,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/database/server.py",
-                '        conn.exec_driver_sql(f"KILL CONNECTION {lost_session.number}")\n',
+                '        conn.exec_driver_sql(f"KILL CONNECTION {lost_session.connection_id}")\n',
                 "        pass\n",
             ),
         ),

@@ -176,8 +176,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "the facts of a company that were told are not stored",
         "console/store/registry/watched_corporations.py",
-        '        "now": format_facts(facts),\n',
-        '        "now": format_facts(row.facts or facts),\n',
+        '        "new_facts": format_facts(facts),\n',
+        '        "new_facts": format_facts(row.facts or facts),\n',
         _COMPANIES,
     ),
     _mutant(

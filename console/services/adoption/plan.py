@@ -204,14 +204,14 @@ def read_adoption_state(database: Database, table: LegacyTable) -> str:
         return "waiting"
     if table.is_complete and state.get(migrate.ADOPTION_KEY, migrate.ADOPTION_DONE) == migrate.ADOPTION_DONE:
         return "adopted"
-    return "begun" if table.is_begun else "waiting"
+    return "begun" if table.has_adoption_begun else "waiting"
 
 
 def read_stored_time_zone(database: Database) -> str | None:
     """Return the name of the time zone (such as Asia/Tokyo) of the table's times, which the first run of an adoption
     has stored; None if none is stored, or if the database can't be read or lacks this program's tables."""
     try:
-        return migrate.read_meta_and_schema(database).get(adopt_table.TIME_ZONE_COLUMN)
+        return migrate.read_meta_and_schema(database).get(adopt_table.DATES_ZONE_NAME)
     except ConsoleError:
         return None
 
@@ -220,7 +220,7 @@ def find_adoption_obstacles(database: Database, table: LegacyTable) -> tuple[Ado
     """Return everything that prevents the adoption of the table: the problems of its columns or, if there are none
     and the adoption has not begun, values of the column `status` that this program doesn't know."""
     column_obstacles = legacy_checks.find_obstacles(table)
-    if column_obstacles or "status" not in table.columns or table.is_begun:
+    if column_obstacles or "status" not in table.columns or table.has_adoption_begun:
         return column_obstacles
     with database.read() as conn:
         return legacy_checks.list_foreign_status_obstacles(adopt_rows.list_distinct_statuses(conn))

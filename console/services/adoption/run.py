@@ -123,7 +123,7 @@ class AdoptionRun:
                     self._database,
                     step,
                     self._zone,
-                    convert=self._convert,
+                    may_copy_table=self._convert,
                     before_claim_index=self._mark_duplicates_before_index_creation,
                 )
             except DatabaseFailure as error:

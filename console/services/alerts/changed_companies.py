@@ -104,7 +104,7 @@ class ChangedCompanyAlerts:
         return settled_count if registry is None else settled_count + self._compare_with_registry(registry)
 
     def _compare_with_registry(self, registry: "RegistryReader") -> int:
-        status, count = registry.status(), 0
+        status, count = registry.read_status(), 0
         try:
             for changed_count in iterate_until_stopped(
                 self._compare_pages(registry, status.registry_date, status.rows)
@@ -173,7 +173,7 @@ class ChangedCompanyAlerts:
         facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         missing_rows = {row.number: row for row in rows if row.number not in facts and row.facts is not None}
         if missing_rows:
-            for change in registry.changes(
+            for change in registry.list_changes(
                 min(row.registry_date for row in missing_rows.values()), list(missing_rows)
             ):
                 stored_facts = missing_rows[change.number].facts
@@ -458,7 +458,7 @@ def _find_earlier_facts(
     corporation number.
     """
     earlier: dict[str, WatchedFacts] = {}
-    changes = registry.changes(min(first_days.values()), list(first_days)) if first_days else ()
+    changes = registry.list_changes(min(first_days.values()), list(first_days)) if first_days else ()
     for change in sorted(changes, key=lambda change: change.day):
         if change.before is not None and change.day >= first_days[change.number]:
             earlier.setdefault(change.number, make_watched_facts(change.before))

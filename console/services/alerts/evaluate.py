@@ -136,11 +136,11 @@ class AlertRuleEvaluator:
 
     def _find_changed_orders(self, conn: Connection, position: ChangeFeedPosition) -> tuple[frozenset[int], int]:
         """Return the ids of the orders that changed since the last run, and the id of the last row of the change
-        feed (the table `changes`) that was read. On a server the last `change_feed.FIRST_OPEN_IDS` ids of the
+        feed (the table `changes`) that was read. On a server the last `change_feed.INITIAL_OPEN_ID_COUNT` ids of the
         feed are read again, because a row with a lower id may be committed later.
         """
         last_id, order_ids = position.last_read_change, frozenset[int]()
-        start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - change_feed.FIRST_OPEN_IDS)
+        start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - change_feed.INITIAL_OPEN_ID_COUNT)
         for rows in self._read_change_feed(conn, start):
             last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.find_orders_of_changes(conn, rows)
         return order_ids, last_id

@@ -96,7 +96,9 @@ class UnmatchedNoticeReader:
         """Yield the notices of `unseen_cases`, the open and unacknowledged cases about unmatched notices. A notice
         whose record a due task has found meanwhile is left out."""
         ids = [case.subject_id for case in unseen_cases]
-        events = {event.id: event for event in payment_events.find_by_ids(conn, ids) if event.done == EVENT_UNMATCHED}
+        events = {
+            event.id: event for event in payment_events.find_by_ids(conn, ids) if event.result == EVENT_UNMATCHED
+        }
         open_cases = alerts.read_open_alerts_of_subjects(conn, NOTICE_KIND, ids)
         records = _group_records_by_number(
             notice_candidates.find_by_numbers(conn, {event.order_no for event in events.values() if event.order_no})

@@ -237,7 +237,7 @@ def store_restore_result(settings: Settings, result: RestoreResult, request_id: 
     }
     with closing(Spool(settings.home, cipher=None)) as spool:
         spool.store_value(
-            _make_restore_result_key(settings, request_id), json.dumps(stored_result, default=str), durable=True
+            _make_restore_result_key(settings, request_id), json.dumps(stored_result, default=str), is_durable=True
         )
 
 

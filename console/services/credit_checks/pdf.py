@@ -68,7 +68,7 @@ def _find_page_count(content: bytes) -> int | None:
     """Return the number of pages of a PDF; None if its pages can't be read."""
     with closing(PdfDocument(content)) as pages:
         try:
-            return pages.page_count()
+            return pages.count_pages()
         except ConsoleError as error:
             if error.code is not ErrorCode.PROVIDER_ANSWER_UNUSABLE:
                 raise

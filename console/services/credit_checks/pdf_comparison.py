@@ -42,7 +42,7 @@ class PdfComparison:
         """Compare the pages of the two versions and return the differences, at most MAX_DOCUMENT_DIFFERENCES; pages
         after the one that reaches this number are not compared. The method calls `progress` before each page.
         Raises provider_answer_unusable if one of the versions can't be opened."""
-        result = DocumentComparison(self.old.page_count(), self.new.page_count())
+        result = DocumentComparison(self.old.count_pages(), self.new.count_pages())
         most_pages = max(result.old_pages, result.new_pages)
         for index in range(most_pages):
             progress(index, most_pages)
@@ -72,11 +72,11 @@ class PdfComparison:
             return PageComparison(index, (PageDifference(index, DifferenceKind.UNREADABLE, reason=reason),))
 
     def _compare_words(self, index: int) -> PageComparison:
-        old, new = self.old.page_words(index), self.new.page_words(index)
+        old, new = self.old.read_page_words(index), self.new.read_page_words(index)
         changes = self.new.compare_words([word.text for word in old.words], [word.text for word in new.words])
         differences = tuple(_make_page_difference(index, change, old.words, new.words) for change in changes)
         if not differences and not _is_same_image(
-            *(pdf.page_image(index, _COMPARED_IMAGE_WIDTH) for pdf in (self.old, self.new))
+            *(pdf.render_page(index, _COMPARED_IMAGE_WIDTH) for pdf in (self.old, self.new))
         ):
             differences = (PageDifference(index, DifferenceKind.IMAGE),)
         has_text = bool(old.words or new.words)

@@ -182,7 +182,7 @@ def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
 def accept_new_database(database: Database, spool: Spool, database_id: str) -> None:
     """Store `database_id`, the id of the new database, as the id of the database at this address, after an
     operator has confirmed the replacement."""
-    spool.store_value(make_database_address_key(database), database_id, durable=True)
+    spool.store_value(make_database_address_key(database), database_id, is_durable=True)
 
 
 # Compare
@@ -241,7 +241,7 @@ def _store_resolved_alerts(spool: Spool, database_id: str, resolved_alerts: froz
     person has acknowledged it.
     """
     if resolved_alerts != _read_resolved_alerts(spool, database_id):
-        spool.store_value(f"behind:{database_id}", json.dumps(sorted(resolved_alerts)), durable=True)
+        spool.store_value(f"behind:{database_id}", json.dumps(sorted(resolved_alerts)), is_durable=True)
 
 
 def _read_resolved_alerts(spool: Spool, database_id: str) -> frozenset[str]:
@@ -364,7 +364,7 @@ def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> No
     doesn't search for them again. The command `audit verify` still reports them."""
     spool, database_id = context.spool, context.database_id
     if old_database_id is not None:
-        spool.store_value(make_database_address_key(context.database), database_id, durable=True)
+        spool.store_value(make_database_address_key(context.database), database_id, is_durable=True)
     before_row_id: int | None = None
     while heads := spool.list_newest_anchors(database_id, _ANCHORS_PER_PAGE, before_row_id):
         with context.database.read() as conn:
@@ -373,7 +373,7 @@ def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> No
             break
         spool.give_up_anchors(database_id, missing_heads)
         before_row_id = heads[-1].row_id
-    spool.store_value(f"seen:{database_id}", "null", durable=True)
+    spool.store_value(f"seen:{database_id}", "null", is_durable=True)
 
 
 def _make_intent_facts(intent: Intent) -> dict[str, object]:

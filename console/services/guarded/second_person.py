@@ -71,7 +71,7 @@ def decide_with_second_person(
     subject_id = str(number) if number is not None else decision.operation_id or ""
     now, proposal = context.now(), approvals.find_open_proposal(tx.conn, kind, subject_id)
     is_second = False
-    if proposal is not None and proposal.proposed == decision.target:
+    if proposal is not None and proposal.proposed_state == decision.target:
         is_number_agreed = not decision.needs_number or _read_proposed_number(tx, proposal) == decision.number
         is_second = is_number_agreed or not _may_replace_number(context, tx, decision, proposal.person)
         if is_second:

@@ -229,7 +229,7 @@ class Lookup:
             return ()
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return credit_checks.find_known_numbers(conn, typing_variants, 3)
+            return credit_checks.list_numbers_with_checks(conn, typing_variants, 3)
 
     def suggest_records(self, text: str, limit: int = 20) -> "tuple[QueuedRecord, ...]":
         """Return at most `limit` records that match `text`. Raises not_allowed if the acting person may not read.

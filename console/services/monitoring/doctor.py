@@ -445,7 +445,7 @@ class HealthCheckService:
         if reader is None:
             return {"verdict": "empty"}
         with closing(reader):
-            status = reader.status()
+            status = reader.read_status()
         return {"day": status.registry_date.isoformat(), "n": status.rows}
 
     def _check_read_only_switches(self) -> _CheckFacts:

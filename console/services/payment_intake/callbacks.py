@@ -65,7 +65,7 @@ class CallbackHandler:
         )
         if event is None:
             return NoticeEffect(common.EVENT_REPEATED)
-        return NoticeEffect(event.done, event.payment_id, event if event.done == common.EVENT_QUEUED else None)
+        return NoticeEffect(event.result, event.payment_id, event if event.result == common.EVENT_QUEUED else None)
 
     def _read_callback(self, body: bytes) -> SignedCallback:
         reader: object = self._payment_providers.find_reader(self._name)
@@ -115,11 +115,11 @@ class CallbackHandler:
         state (column `done`); it is `queued` if the provider gave no usable answer.
         """
         if event.payment_id is None:
-            return event.done
+            return event.result
         effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
         if effect is None:
             return common.EVENT_QUEUED
-        word = common.EVENT_BOOKED if event.done == common.EVENT_QUEUED else common.find_event_state(effect)
+        word = common.EVENT_BOOKED if event.result == common.EVENT_QUEUED else common.find_event_state(effect)
         common.settle_event(self._context, self._name, event.event_id, word, event.payment_id)
         return word
 
@@ -132,6 +132,6 @@ class CallbackHandler:
         with self._context.database.read() as conn:
             payment = payments.find_by_merchant_id(conn, self._name, event.order_no or "")
         if payment is not None and self._payment_prober.confirm_by_provider(payment.id) is None:
-            return event.done
+            return event.result
         common.settle_event(self._context, self._name, event.event_id, common.EVENT_REFUSED_ANSWERED, None)
         return common.EVENT_REFUSED_ANSWERED

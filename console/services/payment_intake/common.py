@@ -149,7 +149,7 @@ def store_event(
 def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) -> PaymentEvent:
     if not payment_events.add_event(tx.conn, event, context.make_holder().operator, context.now()):
         raise EventAlreadyStored(event.event_id)
-    if event.done != EVENT_UNMATCHED:
+    if event.result != EVENT_UNMATCHED:
         return event
     stored_event = payment_events.find_by_source_id(tx.conn, event.source, event.event_id) or event
     name = event.order_no or event.event_id
@@ -181,11 +181,11 @@ def settle_event(
         event = payment_events.find_by_source_id(tx.conn, source, event_id)
         if (
             event is not None
-            and event.done != event_state
-            and (event.done in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)
+            and event.result != event_state
+            and (event.result in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)
         ):
             payment_events.write_result(tx.conn, event, event_state, payment_id or event.payment_id)
-            if event.done == EVENT_UNMATCHED:
+            if event.result == EVENT_UNMATCHED:
                 for rule in NOT_MATCHED_RULES:
                     cases.close_case(tx.conn, rule, NOTICE_KIND, event.id, context.now())
 

@@ -120,9 +120,9 @@ class HintHandler:
         if stored_event is None:
             return NoticeEffect(common.EVENT_REPEATED)
         return NoticeEffect(
-            stored_event.done,
+            stored_event.result,
             stored_event.payment_id,
-            stored_event if stored_event.done == common.EVENT_QUEUED else None,
+            stored_event if stored_event.result == common.EVENT_QUEUED else None,
         )
 
     def _find_effect_of_repeated_hint(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
@@ -142,16 +142,16 @@ class HintHandler:
     def _match_payment(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
         payment = self._find_payment(tx.conn, payment_id, event.order_no)
         if payment is None:
-            return replace(event, done=common.EVENT_UNMATCHED)
+            return replace(event, result=common.EVENT_UNMATCHED)
         word = common.EVENT_UNCHANGED if self._is_already_booked(payment, event) else common.EVENT_QUEUED
-        return replace(event, done=word, payment_id=payment.id)
+        return replace(event, result=word, payment_id=payment.id)
 
     def ask_provider(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment of a stored hint, and store the event's new state. Return this state
         (column `done`); it is `queued` if the provider gave no usable answer.
         """
         if event.payment_id is None:
-            return event.done
+            return event.result
         try:
             effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
         except ConsoleError as refusal:

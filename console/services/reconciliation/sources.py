@@ -163,7 +163,7 @@ class NoticeHistory:
         notice without its signature.
         """
         key = f"{stored_event.at.isoformat(timespec='microseconds')}|{stored_event.event.id}"
-        if stored_event.event.signature is None and stored_event.event.who is None:
+        if stored_event.event.signature is None and stored_event.event.storing_account is None:
             return None
         try:
             notice = self._signed.verify_event(stored_event.event)

@@ -249,4 +249,4 @@ def _make_holder_facts(running: Operation | None, lease_holder: LeaseHolder | No
 
 def _find_open_proposal(conn: Connection, kind: str, record_id: int) -> OpenProposal | None:
     proposal = approvals.find_open_proposal(conn, kind, str(record_id))
-    return OpenProposal(proposal.proposed, proposal.person) if proposal else None
+    return OpenProposal(proposal.proposed_state, proposal.person) if proposal else None

@@ -41,7 +41,7 @@ def parse_queue_cursor(text: str | None) -> QueuePosition | None:
 
 def format_sorted_queue_cursor(position: SortPosition) -> str:
     """Return the cursor for a position in a queue that a person has sorted by a column."""
-    keys = ".".join(_format_sort_value(value) for value in (position.first, position.second))
+    keys = ".".join(_format_sort_value(value) for value in (position.first_key, position.second_key))
     return f"{keys}.{queues.QUEUED_RECORD_KINDS[position.kind_index]}.{position.id}"
 
 

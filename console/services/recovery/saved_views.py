@@ -189,7 +189,7 @@ class SavedViewService:
             )
 
             def insert_or_replace_view(tx: Transaction) -> SavedView:
-                present_view = saved_views.find_named(tx.conn, view)
+                present_view = saved_views.find_by_name(tx.conn, view)
                 if present_view is None or not may_replace:
                     return self._insert_view(tx, view)
                 self._require_right_to_change(present_view, person)
@@ -247,7 +247,7 @@ class SavedViewService:
     def _require_storable_view(self, conn: Connection, view: SavedView) -> None:
         """Raise usage if another view has this view's name, or if the view's maker (for a team's view, the team)
         already has the largest number of views."""
-        present_view = saved_views.find_named(conn, view)
+        present_view = saved_views.find_by_name(conn, view)
         if present_view is not None and present_view.id != view.id:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME_TAKEN, "name": view.name})
         max_views = MAX_TEAM_VIEWS if view.is_team else MAX_OWN_VIEWS

@@ -361,7 +361,7 @@ class RefundRequestService:
         context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment):
             raise make_lost_operation_error(intent, {"record": payment})
-        lookalike_refund = risk_signals.find_lookalike(conn, payment.id, minor, refund_facts.now)
+        lookalike_refund = risk_signals.find_similar_refund(conn, payment.id, minor, refund_facts.now)
         if lookalike_refund is not None and not valid_request.request.intended_repeat:
             facts: PossibleRepeatDetail = {
                 "record": lookalike_refund,

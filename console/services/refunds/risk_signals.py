@@ -93,10 +93,10 @@ def find_risk_signals(
     return tuple(signals)
 
 
-def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> Refund | None:
+def find_similar_refund(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> Refund | None:
     """Return a refund of the same payment and amount that was requested within LOOKALIKE_REFUND_PERIOD before `now`;
     None if there is none. Refunds that ended without effect don't count. `amount_minor` is in minor units."""
-    return refunds.find_lookalike(conn, payment_id, amount_minor, now - LOOKALIKE_REFUND_PERIOD)
+    return refunds.find_similar_refund(conn, payment_id, amount_minor, now - LOOKALIKE_REFUND_PERIOD)
 
 
 def _find_lookalike_signals(
@@ -113,7 +113,7 @@ def _find_lookalike_signals(
             if refund.id != own_refund_id
             and refund.amount_minor == amount_minor
             and _is_requested_since(refund, since)
-            and refund.state not in refunds.STATES_WITHOUT_MONEY
+            and refund.state not in refunds.STATES_WITHOUT_MOVED_MONEY
         ),
         None,
     )
@@ -170,7 +170,7 @@ def _find_order_signals(facts: RiskSignalFacts, amount_minor: int, own_refund_id
     since = facts.rule_facts.now - PAYER_LOOK_BACK_PERIOD
     for refund in {refund.id: refund for refund in (*facts.rule_facts.refunds, *facts.order_refunds)}.values():
         is_recent = _is_requested_since(refund, since)
-        if refund.id != own_refund_id and is_recent and refund.state not in refunds.STATES_WITHOUT_MONEY:
+        if refund.id != own_refund_id and is_recent and refund.state not in refunds.STATES_WITHOUT_MOVED_MONEY:
             yield _make_refund_signal(
                 "similar_amount" if _is_similar_amount(refund, amount_minor) else "same_order", refund
             )

@@ -93,7 +93,7 @@ class RegistryService:
         desk has no registry. Raises not_allowed if the acting person may not read."""
         self._require_reading_person()
         reader = self._context.open_registry()
-        return None if reader is None else reader.status()
+        return None if reader is None else reader.read_status()
 
     def list_changes(self, since: date, all_corporations: bool = False) -> tuple[CorporationChange, ...]:
         """Return the changes in the imported differences of the day `since` and of later days: only the changes of
@@ -106,7 +106,7 @@ class RegistryService:
             if reader is None:
                 return ()
             numbers = None if all_corporations else our_records.list_all_numbers(conn)
-        return reader.changes(since, numbers)
+        return reader.list_changes(since, numbers)
 
     def import_files(
         self,

@@ -155,7 +155,7 @@ class RegistryUpdater:
 
     def _read_status(self) -> RegistryStatus | None:
         reader = self._context.open_registry()
-        return None if reader is None else reader.status()
+        return None if reader is None else reader.read_status()
 
 
 def _require_difference_part(outcome: "Outcome[DifferencePart]", day: date) -> "DifferencePart":

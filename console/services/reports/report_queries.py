@@ -36,23 +36,23 @@ def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
     days."""
     period = make_period_until(now, DAYS_OF_DAILY_REPORTS)
     refunds = settlement.sum_refunds(conn, period)
-    are_refunds_complete = sum(item.rows for item in refunds) < settlement.MAX_ROWS
+    are_refunds_complete = sum(item.read_row_count for item in refunds) < settlement.MAX_ROWS
     series: dict[tuple[str, str], dict[object, SettlementDay]] = defaultdict(
         lambda: {day: SettlementDay(day) for day in period.days}
     )
     capped = set()
     for provider in provider_success.list_providers(conn):
         sums = settlement.sum_payments(conn, provider, period)
-        if sum(item.rows for item in sums) >= settlement.MAX_ROWS:
+        if sum(item.read_row_count for item in sums) >= settlement.MAX_ROWS:
             capped.add(provider)
         for item in sums:
             if not item.count:
                 continue
             days = series[provider, item.currency]
-            days[item.day] = replace(days[item.day], payments=item.count, paid_minor=item.minor)
+            days[item.day] = replace(days[item.day], payments=item.count, paid_minor=item.sum_minor)
     for item in refunds:
         days = series[item.provider, item.currency]
-        days[item.day] = replace(days[item.day], refunds=item.count, refunded_minor=item.minor)
+        days[item.day] = replace(days[item.day], refunds=item.count, refunded_minor=item.sum_minor)
     return SettlementReport(
         period,
         tuple(

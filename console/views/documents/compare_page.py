@@ -290,7 +290,7 @@ class PdfComparisonPage(Page):
                 continue
             width = max(view.width() - _PAGE_MARGINS_WIDTH_PX, _MIN_PAGE_WIDTH_PX)
             self.context.runner.run(
-                partial(document.page_image, index, round(width * self.devicePixelRatioF())),
+                partial(document.render_page, index, round(width * self.devicePixelRatioF())),
                 partial(self._show_page_image, view, side, index, width),
                 partial(self._show_page_failure, view),
                 owner=self,

@@ -208,7 +208,7 @@ class PdfPage(Page):
 
         def open_pdf(services: "Console") -> tuple["PdfDocument", int]:
             pages = services.pdfs.open_pages(route.record, route.sha256)
-            return pages, pages.page_count()
+            return pages, pages.count_pages()
 
         self.context.run_read(
             open_pdf,
@@ -306,7 +306,7 @@ class PdfPage(Page):
         self._has_read_text = True
         self.text.show_message(self.context.translate("pdf.reading"))
         self.context.runner.run(
-            lambda: [pages.page_text(index) for index in range(count)],
+            lambda: [pages.read_page_text(index) for index in range(count)],
             self._make_shown_only(pages, self._show_text),
             self._make_shown_only(pages, self._show_unreadable_pdf),
             owner=self,
@@ -342,7 +342,7 @@ class PdfPage(Page):
         self.previous.setEnabled(index > 0)
         self.next.setEnabled(index < self.page_count - 1)
         self.context.runner.run(
-            lambda: pages.page_image(index, width_dots),
+            lambda: pages.render_page(index, width_dots),
             self._make_shown_only(pages, partial(self._show_page_image, index)),
             self._make_shown_only(pages, self._show_unreadable_pdf),
             owner=self,

@@ -98,7 +98,7 @@ class Stage:
     def proposals(self, record: CreditCheck) -> list[str]:
         with self.context.database.read() as conn:
             found = approvals.find_open_proposal(conn, "credit-check", str(record.id))
-        return [found.proposed] if found else []
+        return [found.proposed_state] if found else []
 
     def observed(self) -> list[str]:
         return [alert.observed for alert in self.console.alerts.list_alerts() if alert.rule_id == "contradicted"]

@@ -19,11 +19,11 @@ def statements_of(desk: Console) -> Iterator[list[str]]:
     def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
         sent.append(statement)
 
-    event.listen(desk.database._reader, "before_cursor_execute", note)
+    event.listen(desk.database._read_engine, "before_cursor_execute", note)
     try:
         yield sent
     finally:
-        event.remove(desk.database._reader, "before_cursor_execute", note)
+        event.remove(desk.database._read_engine, "before_cursor_execute", note)
 
 
 def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox) -> None:

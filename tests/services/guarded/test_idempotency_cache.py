@@ -255,7 +255,7 @@ def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
     """Who deleted died after COMMIT, or Redis was out of its reach: the old result ends with the second."""
     done(once)
     assert other.find_result(KEY, PRINT) == RESULT
-    monkeypatch.setattr(cache_of(once)._link, "send_command", lambda *_: None)
+    monkeypatch.setattr(cache_of(once)._redis_link, "send_command", lambda *_: None)
     assert once.delete_result(KEY)
     assert once.find_result(KEY, PRINT) is None
     uptime.at += timedelta(seconds=1)

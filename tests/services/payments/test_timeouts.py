@@ -245,8 +245,8 @@ def test_what_is_over_is_found_by_an_index(scene: Scene) -> None:
     for number in range(2):
         begun(scene, f"ORD-{number}")
     for query, values, index in (
-        (payment_times._OVERDUE_PAYMENTS_QUERY, {"saga": "s", "now": START, "most": 5}, "ix_payments_over"),
-        (sagas_table._DUE_SAGAS_QUERY, {"now": START, "most": 5}, "ix_sagas_next"),
+        (payment_times._OVERDUE_PAYMENTS_QUERY, {"saga_kind": "s", "now": START, "limit": 5}, "ix_payments_over"),
+        (sagas_table._DUE_SAGAS_QUERY, {"now": START, "limit": 5}, "ix_sagas_next"),
     ):
         with scene.context.database.read() as conn:
             plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {_literal(query, values)}").all()
