@@ -65,14 +65,14 @@ def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber 
     return CorporationNumber(bare_text, is_prefix_stripped)
 
 
-def _strip_prefix(bare: str) -> tuple[str, bool]:
+def _strip_prefix(bare_text: str) -> tuple[str, bool]:
     """Remove the T of an invoice registration number (T and 13 digits). Return the digits and True; return any other
     text unchanged with False.
     """
-    digits = bare[1:]
-    if bare.startswith(_NUMBER_PREFIXES) and len(digits) == DIGIT_COUNT and _ASCII_DIGITS.issuperset(digits):
+    digits = bare_text[1:]
+    if bare_text.startswith(_NUMBER_PREFIXES) and len(digits) == DIGIT_COUNT and _ASCII_DIGITS.issuperset(digits):
         return digits, True
-    return bare, False
+    return bare_text, False
 
 
 def compute_check_digit(twelve_digits: str) -> str:

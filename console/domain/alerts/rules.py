@@ -71,7 +71,7 @@ def find_broken_rule(
     `open_rules` has the ids of the rules for which an alert about this order is open; these rules have no grace
     period. `scale` divides the grace periods in tests.
     """
-    grace = _GracePeriods(now, scale, open_rules)
+    grace_periods = _GracePeriods(now, scale, open_rules)
     paid_payments = sorted(
         (payment for payment in payments if payment.state in PAID_STATES and _has_unrefunded_money(payment)),
         key=lambda payment: payment.id,
@@ -87,7 +87,7 @@ def find_broken_rule(
     if (
         order.state is OrderState.PENDING
         and paid_payments
-        and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_known_as_paid, paid_payments)))
+        and grace_periods.has_passed(AlertRule.PAID_UNNOTICED, min(map(_get_instant_known_as_paid, paid_payments)))
     ):
         return BrokenRule(
             AlertRule.PAID_UNNOTICED,
@@ -95,14 +95,14 @@ def find_broken_rule(
             _format_observed_states(order, paid_payments),
             f"order={OrderState.PAID}",
         )
-    if _has_no_successful_payment(order, payments) and grace.has_passed(
+    if _has_no_successful_payment(order, payments) and grace_periods.has_passed(
         AlertRule.PAID_WITHOUT_PAYMENT, _get_order_state_start(order)
     ):
-        by_id = sorted(payments, key=lambda payment: payment.id)
+        payments_by_id = sorted(payments, key=lambda payment: payment.id)
         return BrokenRule(
             AlertRule.PAID_WITHOUT_PAYMENT,
-            by_id[-1].id,
-            _format_observed_states(order, by_id),
+            payments_by_id[-1].id,
+            _format_observed_states(order, payments_by_id),
             f"payment={PaymentState.COMPLETED}",
         )
     return None

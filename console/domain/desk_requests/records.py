@@ -201,12 +201,12 @@ def make_oldest_request_id(age_seconds: float) -> str:
     return _make_uuid_version_7(time.time_ns() // 1_000_000 - int(age_seconds * 1000), 0)
 
 
-def make_withdrawal_id(request: str) -> str:
-    """Return the id of the desk request that withdraws the request with the id `request`. It is computed from
-    `request`, so a repeated withdrawal has the same row, and the desk that waits for the answer finds this row
+def make_withdrawal_id(request_id: str) -> str:
+    """Return the id of the desk request that withdraws the request with the id `request_id`. It is computed from
+    `request_id`, so a repeated withdrawal has the same row, and the desk that waits for the answer finds this row
     by its primary key.
     """
-    return str(uuid.UUID(int=uuid.UUID(request).int ^ 1))
+    return str(uuid.UUID(int=uuid.UUID(request_id).int ^ 1))
 
 
 def _make_uuid_version_7(milliseconds: int, low_bits: int) -> str:

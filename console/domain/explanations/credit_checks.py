@@ -29,8 +29,8 @@ def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif certainty is CertaintyBadge.KNOWN and _is_unconfirmed(record):
         certainty = CertaintyBadge.UNCONFIRMED
-    is_awaiting = relations.awaits_second_person and record.certainty is Certainty.UNKNOWN
-    work = WorkBadge.WAITING_FOR_APPROVAL if is_awaiting else find_work_badge(record.work, explanation)
+    awaits_second_person = relations.awaits_second_person and record.certainty is Certainty.UNKNOWN
+    work = WorkBadge.WAITING_FOR_APPROVAL if awaits_second_person else find_work_badge(record.work, explanation)
     return replace_stopped_next_step(replace(explanation, certainty=certainty, work=work), relations.read_only)
 
 
@@ -132,10 +132,10 @@ def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: date
         step = NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
-        expired = record.expired_at is not None and record.expired_at <= now
+        has_expired = record.expired_at is not None and record.expired_at <= now
         step = NextStep("next.may_renew", facts, _format_purchase_command(record, renew=True), "renew")
         return Explanation(
-            "verdict.complete", "why.complete", step if expired else NextStep("next.nothing", facts), facts
+            "verdict.complete", "why.complete", step if has_expired else NextStep("next.nothing", facts), facts
         )
     return Explanation(
         "verdict.incomplete", "why.incomplete", _choose_next_step_of_incomplete(record, facts, now), facts, roles

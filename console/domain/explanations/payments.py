@@ -113,9 +113,9 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     the related records in `record.relations`; if these are None, it uses the payment's own fields alone."""
     relations = record.relations or PaymentRelations()
     explanation = _explain_without_badges(record, relations, now)
-    _, at_provider, at_order = _compare_payment_sides(record, relations, now)
-    if (at_provider.differs or at_order.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
-        is_order_still_paid = "state" in at_order.differs and not at_provider.differs
+    _, provider_side, order_side = _compare_payment_sides(record, relations, now)
+    if (provider_side.differs or order_side.differs) and explanation.verdict in _VERDICTS_WITHOUT_PROBLEM:
+        is_order_still_paid = "state" in order_side.differs and not provider_side.differs
         explanation = _explain_differing_sides(record, explanation.facts, is_order_still_paid=is_order_still_paid)
     certainty = _find_certainty_badge(record, relations, explanation.verdict, now)
     explanation_with_badges = replace(
@@ -153,10 +153,10 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
     if relations.awaits_second_person:
         step = _make_second_person_step(record, relations, facts)
         return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
-    is_aside_in_refund = (
+    is_set_aside_being_refunded = (
         record.work.reason == WorkReason.SET_ASIDE and record.set_aside_minor == 0 and pending_refund is not None
     )
-    if record.work.state is WorkState.NEEDS_REVIEW and not is_aside_in_refund:
+    if record.work.state is WorkState.NEEDS_REVIEW and not is_set_aside_being_refunded:
         return _explain_payment_review(record, relations, facts, now)
     is_order_open = (
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
@@ -265,7 +265,7 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
         step = NextStep("next.order_open_payment", facts, command, "open_payment")
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
-        return _explain_idle_order(record, facts, unpaid=relations.is_cancelled_unpaid)
+        return _explain_idle_order(record, facts, is_cancelled_unpaid=relations.is_cancelled_unpaid)
     shown_record = f"payment {record.payment_ids[-1]}" if record.payment_ids else f"order {record.id}"
     is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
     verdict, reason = (
@@ -276,10 +276,10 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
     return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
 
 
-def _explain_idle_order(record: Order, facts: Facts, *, unpaid: bool) -> Explanation:
-    """Return the explanation of an order whose work state is NONE, by its business state. `unpaid`: the program
-    cancelled the order because nobody paid in time. The console sets no time limit for an order without a payment:
-    the shop decides how long such an order waits.
+def _explain_idle_order(record: Order, facts: Facts, *, is_cancelled_unpaid: bool) -> Explanation:
+    """Return the explanation of an order whose work state is NONE, by its business state. `is_cancelled_unpaid`: the
+    program cancelled the order because nobody paid in time. The console sets no time limit for an order without a
+    payment: the shop decides how long such an order waits.
     """
     reason, next_step_code = f"why.order_{record.state}", "next.nothing"
     if record.state is OrderState.PENDING:
@@ -287,7 +287,7 @@ def _explain_idle_order(record: Order, facts: Facts, *, unpaid: bool) -> Explana
         reason, next_step_code = (
             (reason, "next.order_wait") if has_payment else ("why.order_not_begun", "next.order_shop_decides")
         )
-    elif unpaid:
+    elif is_cancelled_unpaid:
         reason = "why.order_cancelled_unpaid"
     return Explanation(f"verdict.order_{record.state}", reason, NextStep(next_step_code, facts), facts)
 
@@ -359,8 +359,8 @@ def _make_second_person_step(record: Payment, relations: PaymentRelations, facts
     """
     if relations.is_proposal_denied and relations.can_ask:
         return NextStep("next.payment_proposal_denied", facts, _format_probe_command(record), "probe")
-    usual_state = "payment_failed" if record.certainty is Certainty.UNKNOWN else "reversed"
-    command = _format_resolve_command(record, relations.proposed_state or usual_state)
+    default_state = "payment_failed" if record.certainty is Certainty.UNKNOWN else "reversed"
+    command = _format_resolve_command(record, relations.proposed_state or default_state)
     return NextStep("next.payment_second_person", facts, command, "resolve")
 
 
@@ -414,9 +414,11 @@ def _make_refund_request_step(
         return _choose_next_step_of_refund(pending_refund, facts, relations.read_only, now)
     if relations.refund_refusal is not None:
         return NextStep("next.payment_refund_off", facts, _format_show_command(record))
-    is_only_aside = record.set_aside_minor > 0 and record.refundable_minor <= 0  # the terminal can't refund this part
+    is_only_set_aside_left = (
+        record.set_aside_minor > 0 and record.refundable_minor <= 0
+    )  # the terminal can't refund this part
     command = f"support-console refund request {record.id} --amount N --reason TEXT"
-    return NextStep(code, facts, _format_show_command(record) if is_only_aside else command, "refund")
+    return NextStep(code, facts, _format_show_command(record) if is_only_set_aside_left else command, "refund")
 
 
 def _explain_review_of_order(
@@ -499,9 +501,9 @@ def _choose_next_step_of_refund(
 
 
 def _explain_waiting_payment(record: Payment, facts: Facts) -> Explanation:
-    has_code = record.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
-    reason = "why.payment_waiting" if has_code else "why.payment_starting"
-    verdict = "verdict.payment_waiting" if has_code else "verdict.payment_starting"
+    has_payment_code = record.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
+    reason = "why.payment_waiting" if has_payment_code else "why.payment_starting"
+    verdict = "verdict.payment_waiting" if has_payment_code else "verdict.payment_starting"
     is_scheduled = record.work.state is WorkState.SCHEDULED
     next_step_code = "next.payment_probe_waiting" if is_scheduled else "next.payment_wait"
     step = NextStep(next_step_code, facts, _format_probe_command(record), "probe")
@@ -519,9 +521,9 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
         step = _make_refund_request_step(record, relations, "next.payment_refund_excess", facts, now)
         roles = _list_roles_for_refund(relations, now)
         return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, roles)
-    until = find_reversal_deadline(record)
-    if until is not None and now < until:
-        facts = {**facts, "until": (until - timedelta(microseconds=1)).date()}
+    reversal_deadline = find_reversal_deadline(record)
+    if reversal_deadline is not None and now < reversal_deadline:
+        facts = {**facts, "until": (reversal_deadline - timedelta(microseconds=1)).date()}
         step = NextStep("next.payment_reversible", facts)
         return Explanation("verdict.payment_reversible", "why.payment_reversible", step, facts)
     if is_refunded_in_full(record):

@@ -174,9 +174,9 @@ def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, 
 
 
 def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanation:
-    since = record.last_sent_at or record.state_since
-    is_long = since is not None and now - since > _SLOW_REFUND_AGE
-    reason = "why.refund_submitted_long" if is_long else "why.refund_submitted"
+    accepted_since = record.last_sent_at or record.state_since
+    is_slow = accepted_since is not None and now - accepted_since > _SLOW_REFUND_AGE
+    reason = "why.refund_submitted_long" if is_slow else "why.refund_submitted"
     step = NextStep("next.refund_poll", facts, _format_probe_command(record), "probe")
     return Explanation("verdict.refund_submitted", reason, step, facts)
 
@@ -189,11 +189,11 @@ def _explain_ended(record: Refund, facts: Facts) -> Explanation:
         next_step_code = "next.refund_final" if record.error_code in FINAL_REFUSAL_REASONS else "next.refund_ask_anew"
     elif record.state is RefundState.EXPIRED:
         next_step_code = "next.refund_ask_anew"
-    is_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
+    is_decided_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
     verdict, reason = f"verdict.refund_{record.state}", f"why.refund_{record.state}"
-    if is_by_people and record.state is RefundState.FAILED:
+    if is_decided_by_people and record.state is RefundState.FAILED:
         verdict = "verdict.refund_not_made"
-    if is_by_people:
+    if is_decided_by_people:
         reason = "why.refund_decided_by_people"
     return Explanation(verdict, reason, NextStep(next_step_code, facts), facts)
 

@@ -76,11 +76,11 @@ def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
         if len(name) >= _MIN_NAME_CHARACTERS:
             yield from ((operator, "") for operator in OFFERED_VALUES_BY_OPERATOR if operator.startswith(name))
         return
-    earlier, comma, partial_value = values.rpartition(",")
+    earlier_text, comma, partial_value = values.rpartition(",")
     offered_values = list_known_providers() if name == "provider" else OFFERED_VALUES_BY_OPERATOR.get(name, ())
     if partial_value in offered_values:
         return
-    earlier_values = earlier.split(",")
+    earlier_values = earlier_text.split(",")
     for value in offered_values:
         if value.startswith(partial_value) and value not in earlier_values:
-            yield name, f"{earlier}{comma}{value}"
+            yield name, f"{earlier_text}{comma}{value}"

@@ -222,9 +222,10 @@ def _read_operator(builder: _SearchBuilder, name: str, value: str, typed_word: s
 
 def _replaces_condition(former_filter: RecordFilter, new_filter: RecordFilter) -> bool:
     """True if a condition of the filter `former_filter` has another value in the filter `new_filter`."""
-    names = [filter_field.name for filter_field in fields(RecordFilter)]
+    condition_names = [filter_field.name for filter_field in fields(RecordFilter)]
     return any(
-        getattr(NO_FILTER, name) != getattr(former_filter, name) != getattr(new_filter, name) for name in names
+        getattr(NO_FILTER, name) != getattr(former_filter, name) != getattr(new_filter, name)
+        for name in condition_names
     )
 
 
@@ -300,8 +301,8 @@ def _parse_days(value: str, today: date) -> DayRange | None:
 _COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "〜": "~", "±": "~"})
 
 
-def _add_days(day: date, step: int) -> date:
-    ordinal = day.toordinal() + step
+def _add_days(day: date, day_count: int) -> date:
+    ordinal = day.toordinal() + day_count
     return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))
 
 
@@ -312,9 +313,9 @@ def _parse_day(word: str, today: date) -> date | None:
     return _make_day_of_match(match, 1, today) if match else None
 
 
-def _make_day_of_match(match: re.Match[str], number: int, today: date) -> date | None:
+def _make_day_of_match(match: re.Match[str], group_number: int, today: date) -> date | None:
     def read_part(name: str) -> int | None:
-        text = match[f"{name}{number}"]
+        text = match[f"{name}{group_number}"]
         return int(text) if text else None
 
     year = read_part("year") or read_part("kanji_year")

@@ -168,8 +168,8 @@ def compute_order_difference_minor(payment: Payment, order: Order) -> int:
 def list_order_payments(payment: Payment) -> list[Payment]:
     """Return the payments of the payment's order that are in a paid state. `payment` itself is one of them if it
     is paid."""
-    of_order = payment.relations.order_payments if payment.relations is not None else ()
-    other_payments = [other_payment for other_payment in of_order if other_payment.id != payment.id]
+    order_payments = payment.relations.order_payments if payment.relations is not None else ()
+    other_payments = [other_payment for other_payment in order_payments if other_payment.id != payment.id]
     return [other_payment for other_payment in (payment, *other_payments) if other_payment.state in PAID_STATES]
 
 
@@ -187,12 +187,12 @@ def compare_refund_sides(
     statement about the refund, the order. The amounts of the first two are negative. `provider_meaning` is our refund
     state for the provider's own word, None if the word is unknown.
     """
-    minor = -refund.amount_minor
+    negative_amount_minor = -refund.amount_minor
     our_side = ComparedSide(
         name="ours",
         state=refund.state.value,
         word=refund.state.value,
-        minor=minor,
+        minor=negative_amount_minor,
         currency=refund.currency,
         reference=refund.provider_refund_key,
         since=refund.state_since,
@@ -200,12 +200,12 @@ def compare_refund_sides(
         source=refund.maker if refund.state is RefundState.REQUESTED else None,
         version=refund.version,
     )
-    contradicts = provider_meaning in _CONTRADICTING_REFUND_STATES.get(refund.state, frozenset())
-    provider = ComparedSide(
+    is_contradicted = provider_meaning in _CONTRADICTING_REFUND_STATES.get(refund.state, frozenset())
+    provider_side = ComparedSide(
         name="provider",
         state=provider_meaning.value if provider_meaning else None,
         word=refund.provider_state,
-        minor=minor if provider_meaning in (RefundState.SUBMITTED, RefundState.COMPLETED) else None,
+        minor=negative_amount_minor if provider_meaning in (RefundState.SUBMITTED, RefundState.COMPLETED) else None,
         currency=refund.currency,
         reference=refund.provider_refund_id,
         since=refund.told_at,
@@ -214,10 +214,10 @@ def compare_refund_sides(
         and refund.state is RefundState.SUBMITTED
         and now - refund.told_at > OLD_ANSWER_AGE_IN_FINAL_STATE,
         source=payment.provider,
-        differs=("state",) if contradicts else (),
+        differs=("state",) if is_contradicted else (),
     )
     order_side = _make_order_side(payment, order, now)
-    return our_side, provider, replace(order_side, differs=())
+    return our_side, provider_side, replace(order_side, differs=())
 
 
 _CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
@@ -252,19 +252,19 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
     provider has accepted, the sent refunds with an unknown outcome, and the rest (refunds that wait or are being
     sent) are separate parts. `refunds` are all refunds of the payment.
     """
-    on_its_way = _sum_refunds(
+    accepted_minor = _sum_refunds(
         refund for refund in refunds if refund.state is RefundState.SUBMITTED and refund.certainty is Certainty.KNOWN
     )
-    unknown = _sum_refunds(
+    unknown_minor = _sum_refunds(
         refund for refund in refunds if refund.state in _SENT_REFUND_STATES and refund.certainty is Certainty.UNKNOWN
     )
     return MoneyParts(
         currency=payment.currency,
         captured=payment.captured_minor,
         refunded=payment.refunded_minor,
-        on_its_way=min(on_its_way, payment.reserved_minor),
-        unknown=min(unknown, max(0, payment.reserved_minor - on_its_way)),
-        waiting=max(0, payment.reserved_minor - on_its_way - unknown),
+        on_its_way=min(accepted_minor, payment.reserved_minor),
+        unknown=min(unknown_minor, max(0, payment.reserved_minor - accepted_minor)),
+        waiting=max(0, payment.reserved_minor - accepted_minor - unknown_minor),
         set_aside=payment.set_aside_minor,
         refundable=payment.refundable_minor if payment.state in PAID_STATES else 0,
     )

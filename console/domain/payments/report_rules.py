@@ -56,7 +56,7 @@ def compute_report_effect(
     `source` its source."""
     is_newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
-        return _compute_success_effect(payment, report, source, newer=is_newer)
+        return _compute_success_effect(payment, report, source, is_newer=is_newer)
     if not is_newer:
         return ReportEffect(is_newest=False)
     if report.state is PaymentState.PAYMENT_FAILED:
@@ -69,41 +69,46 @@ def compute_report_effect(
 
 
 def _compute_success_effect(
-    payment: Payment, report: PaymentReport, source: ReportSource, *, newer: bool
+    payment: Payment, report: PaymentReport, source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
     if payment.state is PaymentState.REVERSED:
-        return _make_contradiction_effect(report) if newer else ReportEffect(is_newest=False)
+        return _make_contradiction_effect(report) if is_newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
-        return _compute_repeated_success_effect(payment, report, source, newer=newer)
+        return _compute_repeated_success_effect(payment, report, source, is_newer=is_newer)
     is_bookable = report.is_bookable or source is ReportSource.PEOPLE  # people may not know the provider's id
     if not is_bookable or report.amount is None:
-        return ReportEffect(unknown="not_bookable", is_newest=newer)
+        return ReportEffect(unknown="not_bookable", is_newest=is_newer)
     if report.amount != Money(payment.asked_minor, payment.currency) and source is not ReportSource.PEOPLE:
         return ReportEffect(
-            unknown="other_amount", case=WorkReason.AMOUNT_DIFFERS, observed=_format_report(report), is_newest=newer
+            unknown="other_amount",
+            case=WorkReason.AMOUNT_DIFFERS,
+            observed=_format_report(report),
+            is_newest=is_newer,
         )
-    path, rule, observed = _list_states_after_success(payment.state, source), *_find_further_capture_case(report)
+    path, case_rule, observed = _list_states_after_success(payment.state, source), *_find_further_capture_case(report)
     if (
-        not newer and payment.state is PaymentState.PAYMENT_FAILED
+        not is_newer and payment.state is PaymentState.PAYMENT_FAILED
     ):  # a newer failure is known, so the payment was reversed
-        path, rule, observed = (
+        path, case_rule, observed = (
             (*path, *find_payment_path(path[-1], PaymentState.REVERSED)),
             WorkReason.REVERSED,
             payment.provider_state or "",
         )
-    return ReportEffect(path, report.amount, case=rule, observed=observed, is_newest=newer)
+    return ReportEffect(path, report.amount, case=case_rule, observed=observed, is_newest=is_newer)
 
 
 def _compute_repeated_success_effect(
-    payment: Payment, report: PaymentReport, source: ReportSource, *, newer: bool
+    payment: Payment, report: PaymentReport, source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
     provider_id, own_id = report.provider_payment_id, payment.provider_payment_id
     if provider_id is not None and own_id is not None and provider_id != own_id:
         return ReportEffect(case=WorkReason.PAID_TWICE, observed=provider_id, is_newest=False)
     if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
-        return _make_contradiction_effect(report, is_newest=newer)
+        return _make_contradiction_effect(report, is_newest=is_newer)
     rule, observed = _find_further_capture_case(report)
-    return ReportEffect(_list_states_after_paid(payment.state, source), case=rule, observed=observed, is_newest=newer)
+    return ReportEffect(
+        _list_states_after_paid(payment.state, source), case=rule, observed=observed, is_newest=is_newer
+    )
 
 
 def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:

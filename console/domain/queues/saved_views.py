@@ -151,13 +151,17 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     program may have meant it as a condition. The condition `owner:me` is a problem if `person` is None.
     """
     parts = content.filter.split()
-    of_person = [part for part in parts if part.casefold() == OWN_RECORDS_OPERATOR]
+    own_records_conditions = [part for part in parts if part.casefold() == OWN_RECORDS_OPERATOR]
     other_parts = [part for part in parts if part.casefold() != OWN_RECORDS_OPERATOR]
     parsed_filter = parse_filter(
-        " ".join([*other_parts, *(f"owner:{person}" for _ in of_person if person is not None)])
+        " ".join([*other_parts, *(f"owner:{person}" for _ in own_records_conditions if person is not None)])
     )
     order = parse_order(content.sort) if content.sort else DEFAULT_ORDER
-    problems = [*parsed_filter.words.split(), *parsed_filter.problems, *(of_person if person is None else ())]
+    problems = [
+        *parsed_filter.words.split(),
+        *parsed_filter.problems,
+        *(own_records_conditions if person is None else ()),
+    ]
     problems += [content.sort] if order is None else []
     words = " ".join(content.words.split())
     return ParsedView(ParsedFilter(parsed_filter.record_filter, words), order or DEFAULT_ORDER, tuple(problems))

@@ -401,7 +401,7 @@ def find_choice(facts: ChoiceFacts, choice_name: str) -> DecisionChoice:
 
 def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
     right = "resolve_second" if _is_second_decision(row, facts) else row.right
-    plain = DecisionChoice(
+    allowed_choice = DecisionChoice(
         row.what,
         True,
         tuple(sorted(ROLES_BY_RIGHT[right])),
@@ -413,12 +413,18 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
     reason = next((code for rule in row.rules if (code := rule(facts)) is not None), None)
     if reason is not None:
         return replace(
-            plain, allowed=False, reason=f"reason.{reason}", facts=_make_reason_facts(reason, facts), effect=None
+            allowed_choice,
+            allowed=False,
+            reason=f"reason.{reason}",
+            facts=_make_reason_facts(reason, facts),
+            effect=None,
         )
     if facts.person is None or has_right(facts.person, right):
-        return _exclude_stopped_choice(plain, facts)
+        return _exclude_stopped_choice(allowed_choice, facts)
     missing_right = "may_not_buy" if right == "purchase" and facts.person.roles & ROLES_BY_RIGHT[right] else "role"
-    return replace(plain, allowed=False, reason=f"reason.{missing_right}", facts={"needs": plain.who})
+    return replace(
+        allowed_choice, allowed=False, reason=f"reason.{missing_right}", facts={"needs": allowed_choice.who}
+    )
 
 
 def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoice:
@@ -467,22 +473,24 @@ def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
         if facts.person is not None and not has_right(facts.person, "probe"):
             return AllowedAction(name, False, "reason.role", {"needs": choices[0].who})
         return AllowedAction(name, True)  # a probe costs nothing; its answer says that the provider can't be asked
-    by_reason = {choice.reason: choice for choice in reversed(choices)}
-    telling_reasons = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}")
-    target = facts.proposed.state if facts.proposed is not None else None
-    proposed_choices = [choice for row, choice in zip(rows, choices, strict=True) if target and row.target == target]
-    refused = next(
-        (by_reason[reason] for reason in telling_reasons if reason in by_reason),
-        proposed_choices[0] if proposed_choices else _find_choice_without_decision(by_reason) or choices[0],
+    choice_by_reason = {choice.reason: choice for choice in reversed(choices)}
+    preferred_reasons = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}")
+    proposed_state = facts.proposed.state if facts.proposed is not None else None
+    proposed_choices = [
+        choice for row, choice in zip(rows, choices, strict=True) if proposed_state and row.target == proposed_state
+    ]
+    excluded_choice = next(
+        (choice_by_reason[reason] for reason in preferred_reasons if reason in choice_by_reason),
+        proposed_choices[0] if proposed_choices else _find_choice_without_decision(choice_by_reason) or choices[0],
     )
-    return AllowedAction(name, False, refused.reason, refused.facts)
+    return AllowedAction(name, False, excluded_choice.reason, excluded_choice.facts)
 
 
-def _find_choice_without_decision(by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
+def _find_choice_without_decision(choice_by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
     """Return the excluded choice whose reason is that the record's outcome is still expected, or else that it is
-    known; None if no choice has such a reason. `by_reason` has the excluded choices by their wording code."""
+    known; None if no choice has such a reason. `choice_by_reason` has the excluded choices by their wording code."""
     reasons = ("reason.outcome_expected", "reason.outcome_known")
-    return next((by_reason[reason] for reason in reasons if reason in by_reason), None)
+    return next((choice_by_reason[reason] for reason in reasons if reason in choice_by_reason), None)
 
 
 def _is_second_decision(row: ChoiceRule, facts: ChoiceFacts) -> bool:
