@@ -39,7 +39,8 @@ class AlertPublisher(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the connections over which events are sent."""
 
 
 def make_alert_message(

@@ -82,8 +82,8 @@ class AffectedRecord:
 @dataclass(frozen=True, slots=True)
 class IncidentExtent:
     """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and the
-    sums of their amounts in minor units by currency. The step of a snooze or resolution stores the extent of
-    that moment; a later extent is compared with it.
+    sums of their amounts in minor units by currency (None: no sums). The step of a snooze or resolution stores the
+    extent of that moment; a later extent is compared with it.
     """
 
     newest_alert: int
@@ -104,7 +104,8 @@ class IncidentExtent:
 @dataclass(frozen=True, slots=True)
 class IncidentStep:
     """One act of a person on an incident. `position` counts the steps of the incident from 1. A hand-over has a
-    `new_owner`, a snooze has `until`; a snooze and a resolution have the `extent` at that time.
+    `new_owner`, a snooze has `until`; a snooze and a resolution have the `extent` at that time. `words` is the
+    person's text about the act.
     """
 
     incident_id: int
@@ -120,11 +121,12 @@ class IncidentStep:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident with its alerts, its affected records, its state and its steps. `alerts` are all its alerts,
-    oldest first. `records` are the affected records, limited in number; `extent` counts all of them. `owner` is the
-    owner since `owner_since`. A snoozed incident has `snoozed_until`; an incident whose snooze or resolution ended
-    without an act of a person has `woken_by`. `resolution` is the step by which a person resolved it, `closed_at`
-    the time at which its last alert was resolved. `action` on `action_record` removes the cause.
+    """An incident with its alerts, its affected records, its state and its steps. `alerts` are all its alerts, oldest
+    first. `records` are the affected records, limited in number; `extent` counts all of them. `owner` is the owner
+    since `owner_since`. A snoozed incident has `snoozed_until`; an incident whose snooze or resolution ended without
+    an act of a person has `woken_by`. `resolution` is the step by which a person resolved it, `closed_at` the time at
+    which its last alert was resolved. `action` on `action_record` (kind and id) removes the cause. `number` is the
+    number of the payment or corporation that the action's alert is about; None for another record.
     """
 
     id: int
@@ -231,10 +233,13 @@ _STATE_CHANGING_ACTIONS = frozenset(
 
 
 def _find_resolution_in_force(last_step: IncidentStep | None) -> IncidentStep | None:
+    """Return `last_step`, the last step that changed the incident's state, if it is a resolution; otherwise None."""
     return last_step if last_step is not None and last_step.action is IncidentAction.RESOLVE else None
 
 
 def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | None]:
+    """Return the owner of the incident and the instant since which this person owns it; (None, None) without an
+    owner."""
     owner: str | None = None
     owner_since: datetime | None = None
     for step in steps:

@@ -166,11 +166,14 @@ class _GracePeriods:
 
 
 def _format_observed_states(order: Order, payments: Sequence[Payment]) -> str:
+    """Return the text `observed` of an alert: the states of the order and of these payments, and their amounts."""
     text = "; ".join((f"order={order.state}", *map(_format_payment, payments)))
     return text[:_LONGEST_OBSERVED_CHARACTERS]
 
 
 def _format_payment(payment: Payment) -> str:
+    """Return a payment as a part of the text `observed`, such as `payment 91=completed 3300 JPY after=expired`. The
+    amount is in minor units."""
     minor = payment.captured_minor or payment.asked_minor
     suffix = f" after={payment.late_after}" if payment.late_after else ""
     return f"payment {payment.id}={payment.state} {minor} {payment.currency}{suffix}"

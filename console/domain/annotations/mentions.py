@@ -59,8 +59,8 @@ class NamesInNote:
 
 
 def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
-    """Return the names in the text of a note. `names` are the people who can be mentioned; `author` is never among
-    the results.
+    """Return the names after `@` in the text of a note. `names` are the names of the people who can be mentioned;
+    `author`, the writer of the note, is not returned.
     """
     text, names_longest_first = _normalise_characters(text), sorted(names, key=len, reverse=True)
     people: dict[str, None] = {}

@@ -15,7 +15,7 @@ DISCARDED_REASON = "discarded"
 
 @dataclass(frozen=True, slots=True)
 class ChosenRecord:
-    """A record that a person selected for a bulk run; `expected_version` is the version of the record on the
+    """A record that a person has selected for a bulk run; `expected_version` is the version of the record on the
     person's screen."""
 
     kind: str
@@ -56,9 +56,9 @@ class RowForecast:
     """Forecast for a row of a bulk run: the result that the row would get if it were processed now.
 
     `reason` is the code of the reason for which the row would be skipped or refused, None if it would be executed;
-    `blocking_person` is the person who has taken the record, if this is the reason. `provider` is the provider
-    that would be called; None for no call. `record` is the present record; None if the record doesn't exist any
-    more.
+    `blocking_person` is the person who has taken the record, if this is the reason. `provider` is the provider that
+    would be called; None if the action calls none. `record` is the present record; None if the record doesn't exist
+    any more.
     """
 
     row: BulkRow

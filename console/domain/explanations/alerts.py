@@ -89,6 +89,7 @@ def explain_alert(
 
 
 def _find_payment(payments: Sequence[Payment], broken_rule: BrokenRule) -> Payment:
+    """Return the payment of `payments` to which the corrective action of `broken_rule` is applied."""
     return next(candidate for candidate in payments if candidate.id == broken_rule.payment_id)
 
 

@@ -21,7 +21,7 @@ DECIDING_ROLES = ("approver", "operator")
 
 def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of a credit check at the instant `now`. The explanation also
-    uses the related facts in `record.relations`; None: there are none, or they were not read."""
+    uses the related facts in `record.relations`; if these are None, it uses the record's own fields alone."""
     relations = record.relations or CheckRelations()
     explanation = _explain_without_badges(record, relations, now)
     certainty = CertaintyBadge(record.certainty.value)

@@ -126,8 +126,8 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
 
 def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_paid: bool) -> Explanation:
     """Explain a payment that by itself has no problem, but whose provider or order differs from it. A probe is
-    advised, except if the payment was reversed and only its order doesn't know it: no answer brings the money back,
-    so that the order is to be opened, about which the shop must be asked.
+    advised, except if the payment was reversed and only its order doesn't know it (`is_order_still_paid`). Then no
+    answer of the provider brings the money back; the next step is to open the order and ask the shop about it.
     """
     step = NextStep("next.payment_compare", facts, _format_probe_command(record), "probe")
     reversed_minor = compute_reversed_minor(record)
@@ -225,7 +225,7 @@ def _find_payment_work_badge(
 def explain_order(record: Order, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of an order at the instant `now`. An open alert about the order
     is explained before its work, and its work before its state. The explanation also uses the related records
-    in `record.relations`; None: they were not read.
+    in `record.relations`; if these are None, it uses the order's own fields alone.
     """
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)

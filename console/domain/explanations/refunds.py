@@ -41,7 +41,7 @@ _SLOW_REFUND_AGE = timedelta(hours=24)
 
 def explain_refund(record: Refund, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of a refund at the instant `now`. The explanation also uses the
-    related facts in `record.relations`; None: they were not read."""
+    related facts in `record.relations`; if these are None, it uses the refund's own fields alone."""
     relations = record.relations or RefundRelations()
     explanation = _explain_without_badges(record, relations, now)
     certainty = CertaintyBadge(record.certainty.value)

@@ -130,6 +130,8 @@ class _SearchBuilder:
     """The dates without an operator: their places among `words`, and the dates in NFKC form."""
 
     def report(self, kind: SearchProblemKind, word: str) -> None:
+        """Add a problem with the typed word, cut to 60 characters. Ignore a repeated problem, and problems after the
+        first MAX_REPORTED_PROBLEMS."""
         problem = SearchProblem(kind, word[:60])
         if problem not in self.problems and len(self.problems) < MAX_REPORTED_PROBLEMS:
             self.problems.append(problem)
@@ -230,6 +232,8 @@ def _replaces_condition(former_filter: RecordFilter, new_filter: RecordFilter) -
 
 
 def _read_amount(builder: _SearchBuilder, word: str, typed_word: str) -> None:
+    """Add the condition on the amount that `word` (in NFKC form) states to `builder`, or a problem with `typed_word`
+    if the amount is unclear or the text has another amount."""
     try:
         amount = parse_amount(word)
     except InvalidFilterValue:
@@ -302,6 +306,8 @@ _COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=",
 
 
 def _add_days(day: date, day_count: int) -> date:
+    """Return the day `day_count` days after `day` (before it, if negative); at the ends of the calendar its first or
+    last day."""
     ordinal = day.toordinal() + day_count
     return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))
 
@@ -314,6 +320,9 @@ def _parse_day(word: str, today: date) -> date | None:
 
 
 def _make_day_of_match(match: re.Match[str], group_number: int, today: date) -> date | None:
+    """Return the day that a match of `_DAY_PATTERN` or `_DAY_VALUE_PATTERN` names, None for no valid day. The names
+    of its groups end with `group_number`. Without a year it is the latest such day that isn't after `today`."""
+
     def read_part(name: str) -> int | None:
         text = match[f"{name}{group_number}"]
         return int(text) if text else None

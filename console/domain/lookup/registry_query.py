@@ -168,6 +168,7 @@ _HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")
 
 
 def _read_word(word: str) -> SearchWord:
+    """Return the comparison forms of a typed word as a part of a name, an address or a post code."""
     # list_readings looks for no second reading of か, because the terms of indexed rows have none.
     first_reading, *other_readings = list_readings(word.translate(_HIRAGANA_KA_FOLDING))
     names = (
@@ -188,6 +189,8 @@ def _read_word_of_several(word: str) -> SearchWord:
 
 
 def _read_post_code(word: str) -> str:
+    """Return the digits of the word if it is a post code of 7 digits, or a form of `_POST_CODE_PATTERN`; otherwise
+    ""."""
     half_width_word = unicodedata.normalize("NFKC", word).translate(_HYPHEN_FOLDING)
     if len(half_width_word) == 7 and half_width_word.isascii() and half_width_word.isdecimal():
         return half_width_word

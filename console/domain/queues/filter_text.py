@@ -56,7 +56,7 @@ class InvalidFilterValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ParsedFilter:
-    """A typed filter. `words` is the rest of the text, without the operators. `problems` are the typed operators with
+    """A typed filter. `words` is the text without the operators. `problems` are the typed operators with
     a known name and an invalid value; they add no condition.
     """
 
