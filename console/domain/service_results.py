@@ -158,15 +158,15 @@ class FeedMark:
     """Position of a reader in the change feed, the list of changed records. The reader passes it unchanged to its
     next call.
 
-    `latest` is the newest id that the reader got. No row with an id up to `closed` can still be added.
-    `latest_when_marked` was the newest id at the time `marked_at_seconds` (monotonic seconds) and becomes `closed`
-    later. `seen` has the ids above `closed` that the reader already got.
+    `newest_id` is the newest id that the reader got. No row with an id up to `complete_up_to_id` can still be added.
+    `newest_id_when_marked` was the newest id at the time `marked_at_seconds` (monotonic seconds) and becomes
+    `complete_up_to_id` later. `read_ids` has the ids above `complete_up_to_id` that the reader already got.
     """
 
-    latest: int
-    seen: frozenset[int]
-    closed: int
-    latest_when_marked: int
+    newest_id: int
+    read_ids: frozenset[int]
+    complete_up_to_id: int
+    newest_id_when_marked: int
     marked_at_seconds: float
 
 
@@ -178,7 +178,7 @@ class DeskNews:
     a read-only switch, 0 if there is none; None if this reading didn't read it.
     """
 
-    mark: FeedMark
+    feed_mark: FeedMark
     changes: tuple[tuple[str, int], ...]
     is_worker_away: bool = False
     switches_version: int | None = None

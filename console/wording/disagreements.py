@@ -15,10 +15,12 @@ def format_disagreement(record: object, disagreement: Disagreement, language: st
     ¥11,500 ≠ ¥12,000`. If no difference exists now, or if a reconciliation found it, the text begins with the finding
     of the open case.
     """
-    parts = list(_format_differences_by_side(record, disagreement, language)) if isinstance(record, Payment) else []
-    if disagreement.rule is not None and (not parts or disagreement.rule in RECONCILED):
-        parts.insert(0, _format_case_finding(disagreement, language))
-    return wording.translate("list.separator", language).join(parts)
+    side_texts = (
+        list(_format_differences_by_side(record, disagreement, language)) if isinstance(record, Payment) else []
+    )
+    if disagreement.rule is not None and (not side_texts or disagreement.rule in RECONCILED):
+        side_texts.insert(0, _format_case_finding(disagreement, language))
+    return wording.translate("list.separator", language).join(side_texts)
 
 
 def _format_differences_by_side(payment: Payment, disagreement: Disagreement, language: str) -> Iterator[str]:

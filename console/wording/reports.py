@@ -171,9 +171,11 @@ def format_settlement_lines(report: SettlementReport, language: str) -> Iterator
                 yield f"{day.day.isoformat()}: {_format_settlement_sums('reports.settlement.summary', *facts)}"
 
 
-def _format_settlement_sums(key: str, paid: int, refunded: int, currency: str, language: str) -> str:
-    net = format_amount(paid - refunded, currency)
-    return translate(key, language, paid=Money(paid, currency), refunded=Money(refunded, currency), net=net)
+def _format_settlement_sums(key: str, paid_minor: int, refunded_minor: int, currency: str, language: str) -> str:
+    net = format_amount(paid_minor - refunded_minor, currency)
+    return translate(
+        key, language, paid=Money(paid_minor, currency), refunded=Money(refunded_minor, currency), net=net
+    )
 
 
 # -- time to truth

@@ -107,11 +107,11 @@ class _Ours:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._mark = console.desk_status.read_news().mark
+        self._mark = console.desk_status.read_news().feed_mark
 
     def read(self) -> Sequence[int]:
         before: FeedMark = self._mark
-        self._mark = self._console.desk_status.read_news(before).mark
+        self._mark = self._console.desk_status.read_news(before).feed_mark
         return [*range(before.latest + 1, self._mark.latest + 1), *(self._mark.seen - before.seen)]
 
 

@@ -419,7 +419,7 @@ def _check_bulk(stage: Stage, told: Mapping[Ref, Words]) -> None:
         table = make_export_table(stage.console, request, "op-a", FileTextContext("en", stage.console._context.now))
         lines = [line for page in table.read_pages() for line in page]
     assert len(lines) == len(chosen)
-    result_of = next(column.value for column in table.columns if column.title == _RESULT_TITLE)
+    result_of = next(column.read_cell for column in table.columns if column.title == _RESULT_TITLE)
     for line in lines:
         row = read_row(stage, line.row.kind, line.row.subject_id)
         assert result_of(line) != _DONE or row.certainty is Certainty.KNOWN, (result_of(line), row)

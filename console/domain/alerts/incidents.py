@@ -86,8 +86,8 @@ class IncidentExtent:
     extent of that moment; a later extent is compared with it.
     """
 
-    newest_alert: int
-    records: int = 0
+    newest_alert_id: int
+    record_count: int = 0
     sums: Mapping[str, int] | None = None
 
     def is_worse_than(self, earlier: "IncidentExtent") -> bool:
@@ -95,8 +95,8 @@ class IncidentExtent:
         larger sum in one of the currencies."""
         earlier_sums, present_sums = earlier.sums or {}, self.sums or {}
         return (
-            self.newest_alert > earlier.newest_alert
-            or self.records > earlier.records
+            self.newest_alert_id > earlier.newest_alert_id
+            or self.record_count > earlier.record_count
             or any(minor > earlier_sums.get(currency, 0) for currency, minor in present_sums.items())
         )
 

@@ -51,11 +51,11 @@ class Mention:
 @dataclass(frozen=True, slots=True)
 class NamesInNote:
     """The names after `@` in the text of a note: names of people (`people`), and names that belong to nobody
-    (`unknown`). Both are without repetition and in the order of the text.
+    (`unknown_names`). Both are without repetition and in the order of the text.
     """
 
     people: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
+    unknown_names: tuple[str, ...] = ()
 
 
 def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:

@@ -62,7 +62,7 @@ class RowForecast:
     """
 
     row: BulkRow
-    verdict: ForecastKind
+    kind: ForecastKind
     reason: str | None = None
     blocking_person: str | None = None
     provider: str | None = None
@@ -91,9 +91,9 @@ def make_plan(run: BulkRun, rows: Sequence[RowForecast], seconds_per_row: Mappin
     """Return the plan of a bulk run from the forecasts of its rows. `seconds_per_row` is the time in seconds for one
     row, by provider. Providers are called in parallel, so the slowest provider determines the duration.
     """
-    by_provider = Counter(forecast.provider for forecast in rows if forecast.verdict is ForecastKind.WOULD_RUN)
+    by_provider = Counter(forecast.provider for forecast in rows if forecast.kind is ForecastKind.WOULD_RUN)
     slowest = max((seconds_per_row.get(provider, 0.0) * n for provider, n in by_provider.items()), default=0.0)
-    return BulkPlan(run, tuple(rows), slowest, Counter(forecast.verdict for forecast in rows), seconds_per_row)
+    return BulkPlan(run, tuple(rows), slowest, Counter(forecast.kind for forecast in rows), seconds_per_row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class TimelineEvent:
     """
 
     at: datetime
-    step: TimelineEventKind
+    event_kind: TimelineEventKind
     who: str
     what: str
     kind: str
@@ -123,7 +123,7 @@ def _add_sort_keys(
     for event in events:
         last_moment = max(last_moment, event.moment)
         number = int(event.row) if event.row.isdecimal() else 0
-        yield (last_moment, _SORT_RANK_BY_KIND[event.step], event.source, number, event.row), event
+        yield (last_moment, _SORT_RANK_BY_KIND[event.event_kind], event.source, number, event.row), event
 
 
 _ACTION_WORDS_OF_DECISIONS = (

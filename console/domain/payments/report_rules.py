@@ -35,17 +35,17 @@ class ReportSource(StrEnum):
 class ReportEffect:
     """Effect of a provider's report on a payment.
 
-    `path` has the new states in order, each step in the transition table. `booked` is the amount that is booked when
-    the payment becomes payment_success. `unknown` is the reason for which the outcome is unknown. `case` is the rule
-    id of a case for a person, and `observed` the text of this case. `is_newest`: the report is newer than the stored
-    statement.
+    `new_states` has the new states in order, each step in the transition table. `booked_amount` is the amount that is
+    booked when the payment becomes payment_success. `unknown_reason` is the reason for which the outcome is unknown.
+    `case_rule` is the rule id of a case for a person, and `case_observed` the text of this case. `is_newest`: the
+    report is newer than the stored statement.
     """
 
-    path: tuple[PaymentState, ...] = ()
-    booked: Money | None = None
-    unknown: str | None = None
-    case: str | None = None
-    observed: str = ""
+    new_states: tuple[PaymentState, ...] = ()
+    booked_amount: Money | None = None
+    unknown_reason: str | None = None
+    case_rule: str | None = None
+    case_observed: str = ""
     is_newest: bool = True
 
 
@@ -77,12 +77,12 @@ def _compute_success_effect(
         return _compute_repeated_success_effect(payment, report, source, is_newer=is_newer)
     is_bookable = report.is_bookable or source is ReportSource.PEOPLE  # people may not know the provider's id
     if not is_bookable or report.amount is None:
-        return ReportEffect(unknown="not_bookable", is_newest=is_newer)
+        return ReportEffect(unknown_reason="not_bookable", is_newest=is_newer)
     if report.amount != Money(payment.asked_minor, payment.currency) and source is not ReportSource.PEOPLE:
         return ReportEffect(
-            unknown="other_amount",
-            case=WorkReason.AMOUNT_DIFFERS,
-            observed=_format_report(report),
+            unknown_reason="other_amount",
+            case_rule=WorkReason.AMOUNT_DIFFERS,
+            case_observed=_format_report(report),
             is_newest=is_newer,
         )
     path, case_rule, observed = _list_states_after_success(payment.state, source), *_find_further_capture_case(report)
@@ -94,20 +94,23 @@ def _compute_success_effect(
             WorkReason.REVERSED,
             payment.provider_state or "",
         )
-    return ReportEffect(path, report.amount, case=case_rule, observed=observed, is_newest=is_newer)
+    return ReportEffect(path, report.amount, case_rule=case_rule, case_observed=observed, is_newest=is_newer)
 
 
 def _compute_repeated_success_effect(
     payment: Payment, report: PaymentReport, source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
-    provider_id, own_id = report.provider_payment_id, payment.provider_payment_id
-    if provider_id is not None and own_id is not None and provider_id != own_id:
-        return ReportEffect(case=WorkReason.PAID_TWICE, observed=provider_id, is_newest=False)
+    provider_id, stored_id = report.provider_payment_id, payment.provider_payment_id
+    if provider_id is not None and stored_id is not None and provider_id != stored_id:
+        return ReportEffect(case_rule=WorkReason.PAID_TWICE, case_observed=provider_id, is_newest=False)
     if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
         return _make_contradiction_effect(report, is_newest=is_newer)
-    rule, observed = _find_further_capture_case(report)
+    case_rule, observed = _find_further_capture_case(report)
     return ReportEffect(
-        _list_states_after_paid(payment.state, source), case=rule, observed=observed, is_newest=is_newer
+        _list_states_after_paid(payment.state, source),
+        case_rule=case_rule,
+        case_observed=observed,
+        is_newest=is_newer,
     )
 
 
@@ -147,7 +150,7 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, source: Rep
     if source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a read will tell the state of this payment
     path = find_payment_path(payment.state, PaymentState.REVERSED)
-    return ReportEffect(path, case=WorkReason.REVERSED, observed=report.provider_state)
+    return ReportEffect(path, case_rule=WorkReason.REVERSED, case_observed=report.provider_state)
 
 
 def _is_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
@@ -171,7 +174,7 @@ def _compute_waiting_effect(payment: Payment, report: PaymentReport, source: Rep
 
 
 def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True) -> ReportEffect:
-    return ReportEffect(case=WorkReason.CONTRADICTED, observed=_format_report(report), is_newest=is_newest)
+    return ReportEffect(case_rule=WorkReason.CONTRADICTED, case_observed=_format_report(report), is_newest=is_newest)
 
 
 def _format_report(report: PaymentReport) -> str:
@@ -181,6 +184,6 @@ def _format_report(report: PaymentReport) -> str:
 
 def is_end_of_unknown_outcome(effect: ReportEffect, payment: Payment) -> bool:
     """True if the payment's outcome is unknown and the report makes it known: the report leaves nothing unknown
-    (`effect.unknown` is None), and it is newer than the stored statement or changes the payment's state."""
-    is_usable = effect.unknown is None and (effect.is_newest or bool(effect.path))
+    (`effect.unknown_reason` is None), and it is newer than the stored statement or changes the payment's state."""
+    is_usable = effect.unknown_reason is None and (effect.is_newest or bool(effect.new_states))
     return is_usable and payment.certainty is Certainty.UNKNOWN

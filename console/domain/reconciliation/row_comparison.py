@@ -114,10 +114,10 @@ def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, sourc
     lacks_provider_id = payment.provider_payment_id is None and payment.state in PAID_STATES
     if lacks_provider_id and report.provider_payment_id is not None and source is ReportSource.READ:
         return True
-    if effect.unknown is not None:
-        return payment.error_code != effect.unknown or payment.certainty is not Certainty.UNKNOWN
-    makes_outcome_known = payment.certainty is Certainty.UNKNOWN and (effect.is_newest or bool(effect.path))
-    return bool(effect.path) or effect.booked is not None or makes_outcome_known
+    if effect.unknown_reason is not None:
+        return payment.error_code != effect.unknown_reason or payment.certainty is not Certainty.UNKNOWN
+    makes_outcome_known = payment.certainty is Certainty.UNKNOWN and (effect.is_newest or bool(effect.new_states))
+    return bool(effect.new_states) or effect.booked_amount is not None or makes_outcome_known
 
 
 def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mapping[datetime, Refund]:

@@ -47,7 +47,7 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     )
     changes_payment = facts.statement is not ProviderStatement.PAID or record.state is not PaymentState.COMPLETED
     order = (
-        _find_order_change(facts.order, payment_after, is_covered=facts.covered)
+        _find_order_change(facts.order, payment_after, is_covered=facts.is_order_covered)
         if changes_payment
         else _get_unchanged_order(facts.order)
     )

@@ -130,11 +130,11 @@ class DailyClose:
     provider: str
     day: date
     money: tuple[DailyCloseMoney, ...]
-    unknown: tuple[UnknownRecord, ...]
+    unknown_records: tuple[UnknownRecord, ...]
     reconciliation: CloseReconciliation | None
     open_points: tuple[NotFinalReason, ...]
     read_at: datetime
-    first: FirstClose | None = None
+    first_close: FirstClose | None = None
     changes: tuple[DailyCloseChange, ...] = ()
     is_complete: bool = True
 
@@ -172,7 +172,7 @@ def make_close_facts(close: DailyClose) -> Facts:
             money.currency: {name: [money.get_sum(name).count, money.get_sum(name).minor] for name in DAILY_SUM_NAMES}
             for money in close.money
         },
-        "unknown": [record.name for record in close.unknown],
+        "unknown": [record.name for record in close.unknown_records],
         "reconciliation": None if run is None else format_reconciliation(run),
         "final": close.is_final,
     }

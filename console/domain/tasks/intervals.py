@@ -36,7 +36,7 @@ class TaskInterval:
     batch: int = 0
 
     @property
-    def every(self) -> timedelta:
+    def duration(self) -> timedelta:
         """The interval `seconds` as a timedelta."""
         return timedelta(seconds=self.seconds)
 
@@ -119,5 +119,5 @@ def is_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
     if task.failures > MAX_CONSECUTIVE_FAILURES:
         return True
     if is_running(task) and task.begun_at is not None:
-        return now - scale.scale_delta(max(LONGEST_RUN_TIME, 2 * task.every)) > task.begun_at
-    return now - scale.scale_delta(max(OVERDUE_GRACE_PERIOD, task.every)) > task.next_at
+        return now - scale.scale_delta(max(LONGEST_RUN_TIME, 2 * task.interval)) > task.begun_at
+    return now - scale.scale_delta(max(OVERDUE_GRACE_PERIOD, task.interval)) > task.next_at

@@ -18,7 +18,7 @@ class ScheduledTask:
     """
 
     name: str
-    every: timedelta
+    interval: timedelta
     next_at: datetime
     begun_at: datetime | None = None
     ended_at: datetime | None = None

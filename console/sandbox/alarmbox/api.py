@@ -60,7 +60,7 @@ class AlarmBoxState(Protocol):
     settings: SandboxSettings
     ledger: ChargeLedger
     tokens: TokenIssuer
-    holds: HeldCalls
+    held_calls: HeldCalls
 
 
 class SimulatedAlarmBox:
@@ -120,7 +120,7 @@ class SimulatedAlarmBox:
             )
             self._checks[check_id] = check
         self._state.ledger.add_charge(check_id, PROVIDER_NAME, number, self._state.clock.now())
-        self._state.holds.notify_waiters()
+        self._state.held_calls.notify_waiters()
         return check
 
     def _find_next_free_id(self) -> int:

@@ -144,7 +144,7 @@ class NoticeSender:
         call = NoticeCall(notice.provider, call_name, lambda: self._deliver_notice(notice), notice.number,
                           payment=notice.number, notice=notice, handled_count=self._state.notices_ended,
                           deliver_notice=self._deliver_notice)  # fmt: skip
-        instruction = self._state.rules.pick_fault(call) or FaultInstruction(NO_FAULT)
+        instruction = self._state.fault_rules.pick_fault(call) or FaultInstruction(NO_FAULT)
         thread = Thread(
             target=self._apply_fault,
             args=(CallInProgress(call, instruction, NoticeConnection(), self._state),),
@@ -174,7 +174,7 @@ class NoticeSender:
             with self._lock:
                 self._state.notices_ended += 1
                 self._threads.discard(current_thread())
-            self._state.holds.notify_waiters()
+            self._state.held_calls.notify_waiters()
 
     def _deliver_notice(self, notice: SimulatedNotice) -> HttpReply:
         """Send a notice, record the HTTP statuses, and return a reply whose status is the last one of these (0 if no
@@ -193,10 +193,10 @@ class NoticeSender:
                 notice.signature_manner,
             )
             self._sent_notices.append(sent_notice)
-        self._state.holds.notify_waiters()
+        self._state.held_calls.notify_waiters()
         try_count = 1 + (self._state.settings.notice_retries if notice.provider == "paypay" else 0)
         for try_number in range(try_count if address else 0):
-            if try_number and not self._state.holds.pause(SECONDS_BETWEEN_NOTICE_ATTEMPTS):
+            if try_number and not self._state.held_calls.pause(SECONDS_BETWEEN_NOTICE_ATTEMPTS):
                 break
             sent_notice.statuses.append(
                 _post_notice(str(address), body, notice.media_type, self._state.settings.notice_seconds)

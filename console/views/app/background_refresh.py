@@ -159,7 +159,7 @@ class BackgroundRefresh(QObject):
     def _handle_feed_reading(self, answer: _FeedReading) -> None:
         self._running_kinds.discard("feed")
         news, seconds, switches = answer
-        has_mark, self._latest_mark = self._latest_mark is not None, news.mark
+        has_mark, self._latest_mark = self._latest_mark is not None, news.feed_mark
         away_since = (
             (self._context.connection_state.worker_away_since or self._context.now()) if news.is_worker_away else None
         )

@@ -33,7 +33,7 @@ def make_daily_close_document(close: DailyClose, context: TextContext) -> Export
     tables = [_make_money_table(close, context), _make_unknown_table(close, context)]
     if close.reconciliation is not None:
         tables.append(_make_difference_table(close, context))
-    if close.first is not None:
+    if close.first_close is not None:
         tables.append(_make_change_table(close, context))
     return ExportDocument(
         format_daily_close_title(close, language),
@@ -85,7 +85,7 @@ def _make_unknown_table(close: DailyClose, context: TextContext) -> DocumentTabl
         make_instant_column(context, "column.since", lambda record: record.since),
         make_instant_column(context, "close.column.settled", lambda record: record.settled_at),
     )
-    return _make_document_table(context, "unknown", columns, close.unknown)
+    return _make_document_table(context, "unknown", columns, close.unknown_records)
 
 
 def _make_difference_table(close: DailyClose, context: TextContext) -> DocumentTable:

@@ -86,18 +86,18 @@ def _get_state_word(kind: str, state: str, translate: Translate) -> str:
 
 
 def _format_finding_part(part: str, translate: Translate, currency: str | None) -> str:
-    for slug, phrase in enumerate(_FIXED_FINDING_PHRASES):
+    for phrase_number, phrase in enumerate(_FIXED_FINDING_PHRASES):
         if part == phrase:
-            return translate(f"finding.phrase.{slug}")
-    if rule := _RECORD_STATE_AND_AMOUNT_PATTERN.fullmatch(part):
-        return _format_state_and_amount(rule, translate, currency)
-    if answer := _PROVIDER_ANSWER_PATTERN.fullmatch(part):
-        return _format_provider_answer(answer, translate)
-    if company := _COMPANY_CHANGE_PATTERN.fullmatch(part):
-        return _format_company_change(company, translate)
-    if refund := _REFUND_FINDING_PATTERN.fullmatch(part):
-        further_text = _format_finding_part(refund["rest"], translate, currency)
-        return translate("finding.refund", id=refund["id"], rest=further_text)
+            return translate(f"finding.phrase.{phrase_number}")
+    if state_match := _RECORD_STATE_AND_AMOUNT_PATTERN.fullmatch(part):
+        return _format_state_and_amount(state_match, translate, currency)
+    if answer_match := _PROVIDER_ANSWER_PATTERN.fullmatch(part):
+        return _format_provider_answer(answer_match, translate)
+    if company_match := _COMPANY_CHANGE_PATTERN.fullmatch(part):
+        return _format_company_change(company_match, translate)
+    if refund_match := _REFUND_FINDING_PATTERN.fullmatch(part):
+        further_text = _format_finding_part(refund_match["rest"], translate, currency)
+        return translate("finding.refund", id=refund_match["id"], rest=further_text)
     for name, pattern in _PATTERN_BY_PHRASE_NAME.items():
         if match := pattern.fullmatch(part):
             return _format_pattern_phrase(name, match, translate, currency)
@@ -127,8 +127,8 @@ def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
     text = translate(f"outcome.{outcome}")
     if reason != _REASON_OF_BARE_ANSWER:
         text = translate("finding.answer", outcome=text, cause=format_code_in_words(reason, translate))
-    names_status = match["status"] is None or f"HTTP {match['status']}" in text
-    status = "" if names_status else f" · HTTP {match['status']}"
+    needs_no_http_status = match["status"] is None or f"HTTP {match['status']}" in text
+    status = "" if needs_no_http_status else f" · HTTP {match['status']}"
     return f"{text}{status}{match['number'] or ''}"
 
 
@@ -150,7 +150,7 @@ def _format_company_change(match: re.Match[str], translate: Translate) -> str:
     )
 
 
-def _format_pattern_phrase(name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
+def _format_pattern_phrase(phrase_name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
     facts: dict[str, object] = dict(match.groupdict())
     for fact in ("amount", "part"):
         if isinstance(facts.get(fact), str):
@@ -161,13 +161,13 @@ def _format_pattern_phrase(name: str, match: re.Match[str], translate: Translate
         facts["reason"] = format_code_in_words(str(facts["reason"]), translate)
     if "at" in facts:
         facts["at"] = datetime.fromisoformat(str(facts["at"]))
-    if name == "within":
+    if phrase_name == "within":
         number, unit = split_age_into_number_and_unit(timedelta(seconds=int(str(facts["seconds"]))))
         facts = {"age": f"{number} {translate(unit)}"}
-    if name == "queue_since":
+    if phrase_name == "queue_since":
         facts["queue"] = translate(f"queue.{facts['queue']}.title")
-    way = f".{facts['way']}" if "way" in facts else ""
-    return translate(f"finding.{name}{way}", **facts)
+    way_suffix = f".{facts['way']}" if "way" in facts else ""
+    return translate(f"finding.{phrase_name}{way_suffix}", **facts)
 
 
 def _translate_codes_and_amounts(part: str, translate: Translate, currency: str | None) -> str:
@@ -205,9 +205,9 @@ def _make_amount_replacer(
     removed if `currency` is None."""
 
     def replace_amount(match: re.Match[str]) -> str:
-        of = match["currency"] or (currency if treats_bare_numbers_as_amounts else None)
-        if of in MINOR_DIGITS_BY_CURRENCY:
-            return format_amount(int(match["minor"]), str(of))
+        amount_currency = match["currency"] or (currency if treats_bare_numbers_as_amounts else None)
+        if amount_currency in MINOR_DIGITS_BY_CURRENCY:
+            return format_amount(int(match["minor"]), str(amount_currency))
         return "" if treats_bare_numbers_as_amounts else match[0]
 
     return replace_amount

@@ -95,8 +95,8 @@ def format_bytes(size: int) -> str:
     """Return a number of bytes as text, such as `182 KB`, `4.2 KB` or `3.0 MB`."""
     if size < 1024:
         return f"{size} B"
-    kilo = size / 1024
-    unit, value = ("KB", kilo) if kilo < 1000 else ("MB", kilo / 1024)
+    kilobytes = size / 1024
+    unit, value = ("KB", kilobytes) if kilobytes < 1000 else ("MB", kilobytes / 1024)
     return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
 
 
