@@ -112,7 +112,7 @@ class _Ours:
     def read(self) -> Sequence[int]:
         before: FeedMark = self._mark
         self._mark = self._console.desk_status.read_news(before).feed_mark
-        return [*range(before.latest + 1, self._mark.latest + 1), *(self._mark.seen - before.seen)]
+        return [*range(before.newest_id + 1, self._mark.newest_id + 1), *(self._mark.read_ids - before.read_ids)]
 
 
 class _Bare:

@@ -115,4 +115,4 @@ class ReconcileViewsOf:
     ) -> DifferencesPage:
         of_part = [item for item in self._services.rows if item.difference.verdict in VERDICTS_OF_PART[part]]
         rest = [item for item in of_part if item.difference.id > (after or 0)]
-        return DifferencesPage(tuple(rest[:limit]), rest[limit - 1].found.id if len(rest) > limit else None)
+        return DifferencesPage(tuple(rest[:limit]), rest[limit - 1].difference.id if len(rest) > limit else None)

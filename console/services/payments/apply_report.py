@@ -130,9 +130,9 @@ def _refuse_shared_provider_id(
     if owner is None or owner.id == payment.id:
         return effect
     return ReportEffect(
-        unknown=OTHER_PAYMENT_REASON,
-        case=OTHER_PAYMENT_REASON,
-        observed=f"{provider_id} of {owner.id}",
+        unknown_reason=OTHER_PAYMENT_REASON,
+        case_rule=OTHER_PAYMENT_REASON,
+        case_observed=f"{provider_id} of {owner.id}",
         is_newest=effect.is_newest,
     )
 

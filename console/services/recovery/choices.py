@@ -236,15 +236,15 @@ def _find_running_operation(conn: Connection, kind: str, record_id: int) -> Oper
 
 class _LeaseHolderFacts(TypedDict, total=False):
     holder: str
-    held_since: datetime
+    holder_since: datetime
 
 
 def _make_holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -> _LeaseHolderFacts:
     """Return the name of the person whose process works on the record now, and the time at which the process began
     with it, from the record's running operation or lease. Return an empty dict if both are None."""
     if running is not None:
-        return {"holder": running.operator, "held_since": running.started_at}
-    return {} if lease_holder is None else {"holder": lease_holder.operator, "held_since": lease_holder.since}
+        return {"holder": running.operator, "holder_since": running.started_at}
+    return {} if lease_holder is None else {"holder": lease_holder.operator, "holder_since": lease_holder.since}
 
 
 def _find_open_proposal(conn: Connection, kind: str, record_id: int) -> OpenProposal | None:

@@ -90,7 +90,7 @@ def test_each_difference_leads_to_what_settles_it(days: Days) -> None:
     plant(days)
     run = days.run().run_id or 0
     found = views(days).list_differences(run).items
-    assert {number(days, one): (one.found.verdict.value, one.action) for one in found} == {
+    assert {number(days, one): (one.difference.verdict.value, one.action) for one in found} == {
         "ORD-theirs": ("imported", None),
         "ORD-ours": ("missing_there", "probe"),
         "ORD-wait": ("different_state", None),
@@ -119,7 +119,7 @@ def test_pages_by_key(days: Days) -> None:
     after, told = None, []
     for _ in range(5):
         page = views(days).list_differences(runs[0] or 0, limit=1, after_id=after)
-        told += [one.found.id for one in page.items]
+        told += [one.difference.id for one in page.items]
         if (after := page.next_cursor) is None:
             break
     assert told == sorted(set(told))
