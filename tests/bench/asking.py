@@ -253,7 +253,7 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
         news = desk.desk_status.read_news(mark, with_presence=reads_presence)
         mark = news.feed_mark
         if reads_presence and news.switches_version != switches:
-            desk.read_only.list_switches()
+            desk.read_only_switches.list_switches()
             switches = news.switches_version
         if turn % counts_every == 0:
             with lock:

@@ -272,7 +272,7 @@ def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
     """
     record, payment = view.record, getattr(view, "payment", None) or view.record
     provider = CREDIT_CHECK_PROVIDER if isinstance(record, CreditCheck) else getattr(payment, "provider", None)
-    switch = find_stopping_switch(stage.console.read_only.list_switches(), provider)
+    switch = find_stopping_switch(stage.console.read_only_switches.list_switches(), provider)
     if switch is None:
         assert "read_only" not in page.why + page.next_step.code, page
         return

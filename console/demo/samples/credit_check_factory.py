@@ -118,6 +118,7 @@ class CheckSampleFactory:
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
     def pick_instant_ago(self, least_minutes: float, most_minutes: float) -> datetime:
+        """Return a random instant from `least_minutes` to `most_minutes` before now."""
         return self.now - timedelta(minutes=self.random.uniform(least_minutes, most_minutes))
 
     def make_report(self, number: str, at: datetime) -> CheckReport:

@@ -91,7 +91,7 @@ class SimulatedAlarmBox:
     def register_check(self, fields: JsonObject) -> StoredCreditCheck:
         """Add a credit check as if another program had purchased it, and return it: the ledger gets no charge.
 
-        Raises `ValueError` or `KeyError` for invalid fields.
+        Raises `KeyError` for a missing field, `ValueError` for an invalid one.
         """
         number = str(fields["corporation_number"])
         purchase_day = date.fromisoformat(fields.get("purchase_date") or self._state.clock.today().isoformat())

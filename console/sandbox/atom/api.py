@@ -95,7 +95,9 @@ class SimulatedAtom:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
         match read_object_field(read_message_contents(data), "headDetails").get("api"):
             case "TXNVERIFICATION":
-                return self._make_payment_status_call(merchant, read_payment_query(merchant, data, v2=False))
+                return self._make_payment_status_call(
+                    merchant, read_payment_query(merchant, data, is_version_2=False)
+                )
             case "REFUNDSTATUS":
                 return self._make_refund_status_call(merchant, read_refund_query(merchant, data))
             case api_name:
@@ -103,7 +105,7 @@ class SimulatedAtom:
 
     def _make_payment_status_v2_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
-        return self._make_payment_status_call(merchant, read_payment_query(merchant, data, v2=True))
+        return self._make_payment_status_call(merchant, read_payment_query(merchant, data, is_version_2=True))
 
     def _make_payment_status_call(self, merchant: AtomMerchant, query: PaymentQuery) -> ProviderCall:
         def answer_with_payment_status() -> HttpReply:
@@ -177,7 +179,7 @@ class SimulatedAtom:
                 ]
                 return merchant.make_encrypted_reply(
                     make_refund_answer(payment, accepted_refunds, new_refund.amount),
-                    charge=accepted_refunds[0].serial,
+                    ledger_entry_id=accepted_refunds[0].serial,
                 )
 
         return refund_payment

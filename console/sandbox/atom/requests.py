@@ -108,9 +108,10 @@ def has_matching_product_sum(merchant: AtomMerchant, products: Any, amount: int 
     )
 
 
-def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) -> PaymentQuery:
-    """Check a TXNVERIFICATION request, which requests the state of a payment, and return its fields. In version 2
-    (`v2`) such a request has neither header nor password, and its signature covers fewer fields.
+def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, is_version_2: bool) -> PaymentQuery:
+    """Check a TXNVERIFICATION request, which requests the state of a payment, and return its fields. With
+    `is_version_2` (version 2 of the call) such a request has neither header nor password, and its signature covers
+    fewer fields.
 
     Raises `RequestRefused` with Atom's status code for wrong credentials, signature or contents.
     """
@@ -121,11 +122,11 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
         pay_fields.get("txnCurrency"),
         pay_fields.get("amount"),
     )
-    _require_matching_merchant(merchant, merchant_fields, password=None if v2 else merchant.password)
-    signed_before = (merchant.merch_id,) if v2 else (merchant.merch_id, merchant.password)
-    signed_after = () if v2 else ("TXNVERIFICATION",)
+    _require_matching_merchant(merchant, merchant_fields, password=None if is_version_2 else merchant.password)
+    signed_before_payment = (merchant.merch_id,) if is_version_2 else (merchant.merch_id, merchant.password)
+    signed_after_payment = () if is_version_2 else ("TXNVERIFICATION",)
     if not merchant.has_valid_signature(
-        pay_fields.get("signature"), *signed_before, number, amount, currency, *signed_after
+        pay_fields.get("signature"), *signed_before_payment, number, amount, currency, *signed_after_payment
     ):
         raise merchant.make_refusal("OTS0506")
     if "merchTxnDate" not in merchant_fields:

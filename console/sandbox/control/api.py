@@ -119,17 +119,19 @@ class ControlApi:
         """
         query, state = request.query, self._state
         call, number = query.get("call"), query.get("number")
-        names = ("held", "charges", "requests", "refunds", "notices")
-        calls, charges, requests, refunds, notices = (int(query.get(name, "0")) for name in names)
+        count_names = ("held", "charges", "requests", "refunds", "notices")
+        least_held_calls, least_charges, least_requests, least_refunds, least_notices = (
+            int(query.get(name, "0")) for name in count_names
+        )
 
         def has_reached_counts() -> bool:
             charge_count = state.ledger.count_charges_of_number(number) if number else state.ledger.charge_count
             return (
-                state.held_calls.count_held_calls(call, number) >= calls
-                and charge_count >= charges
-                and state.call_log.count_calls(call) >= requests
-                and state.payment_ledger.refund_count >= refunds
-                and state.notices_ended >= notices
+                state.held_calls.count_held_calls(call, number) >= least_held_calls
+                and charge_count >= least_charges
+                and state.call_log.count_calls(call) >= least_requests
+                and state.payment_ledger.refund_count >= least_refunds
+                and state.notices_ended >= least_notices
             )
 
         seconds = min(float(query.get("timeout", "10")), MAX_WAIT_SECONDS)

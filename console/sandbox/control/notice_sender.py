@@ -41,8 +41,8 @@ class SentNotice:
 
 
 class NoticeConnection:
-    """The connection that the fault of a notice gets in place of a caller's connection. Its methods have no
-    effect, because the sender of the notice has already read the receiver's answer and closed the real
+    """The connection that the function of a fault gets for a notice, in place of a caller's connection. Its methods
+    have no effect, because the sender of the notice has already read the receiver's answer and closed the real
     connection.
     """
 

@@ -128,14 +128,15 @@ class CallerConnection(Protocol):
         ...
 
 
-def make_json_reply(data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
-    """Return an answer with these data as JSON; `charge` is the id of the ledger entry that the answer reports."""
-    return HttpReply(status, encode_json(data), data=data, ledger_entry_id=charge)
+def make_json_reply(data: JsonObject, status: int = 200, ledger_entry_id: int | None = None) -> HttpReply:
+    """Return an answer with these data as JSON; `ledger_entry_id` is the id of the ledger entry that the answer
+    reports."""
+    return HttpReply(status, encode_json(data), data=data, ledger_entry_id=ledger_entry_id)
 
 
-def make_error_reply(status: int, message: str, **more: object) -> HttpReply:
-    """Return an error answer with this HTTP status: JSON with `message` and the fields of `more`."""
-    return make_json_reply({"message": message, **more}, status)
+def make_error_reply(status: int, message: str, **more_fields: object) -> HttpReply:
+    """Return an error answer with this HTTP status: JSON with `message` and the fields of `more_fields`."""
+    return make_json_reply({"message": message, **more_fields}, status)
 
 
 def _get_status_phrase(status: int) -> str:

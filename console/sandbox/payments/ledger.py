@@ -159,27 +159,29 @@ class PaymentLedger:
         """
         with self.lock:
             if number is not None:
-                candidates = [
+                found_payments = [
                     self.find_payment(provider_name, number)
                     for provider_name in STATE_WORDS_BY_PROVIDER
                     if provider in (None, provider_name)
                 ]
-                return [payment for payment in candidates if payment is not None]
-            matching = [payment for payment in self._payments.values() if provider in (None, payment.provider)]
-            for payment in matching:
+                return [payment for payment in found_payments if payment is not None]
+            matching_payments = [
+                payment for payment in self._payments.values() if provider in (None, payment.provider)
+            ]
+            for payment in matching_payments:
                 self._execute_due_changes(payment)
-            return matching
+            return matching_payments
 
     def list_refunds(self, key: str | None = None, payment: str | None = None) -> list[Refund]:
         """Return refunds in the sequence in which they were accepted: all, or those with the merchant's refund id
         `key` or of the payment `payment`. Two refunds may have the same `key`.
         """
         with self.lock:
-            candidates = self._refunds_by_key.get(key, []) if key is not None else list(self._refunds.values())
-            matching = [refund for refund in candidates if payment in (None, refund.payment)]
-            for refund in matching:
+            refunds_with_key = self._refunds_by_key.get(key, []) if key is not None else list(self._refunds.values())
+            matching_refunds = [refund for refund in refunds_with_key if payment in (None, refund.payment)]
+            for refund in matching_refunds:
                 self.find_payment(refund.provider, refund.payment)
-            return matching
+            return matching_refunds
 
     @property
     def refund_count(self) -> int:

@@ -68,7 +68,9 @@ class RegisteredPayPayKeys:
     def require_merchant(self, request: HttpRequest) -> str:
         """Return the id of the merchant that has signed a request.
 
-        Raises `RequestRefused`, 401 UNAUTHORIZED; the answer doesn't tell the cause.
+        Raises `RequestRefused`, 401 UNAUTHORIZED, for an unknown key, a wrong signature or body hash, a used nonce,
+        another merchant than the key's, or a time that is two or more minutes away; the answer doesn't tell the
+        cause.
         """
         merchant = self._find_authenticated_merchant(request)
         if merchant is None:

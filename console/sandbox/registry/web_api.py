@@ -73,24 +73,28 @@ class SimulatedRegistry:
 
     def _make_diff_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
-        first, last = _read_query_day(query, "from"), _read_query_day(query, "to")
-        _refuse_unless(first >= FIRST_DIFFERENCE_DAY, "013", "取得期間開始日は2015-12-01以降を指定してください。")
-        _refuse_unless(first <= last, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
-        _refuse_unless(last - first < MAX_DIFFERENCE_PERIOD, "031", "取得期間は50日以内で指定してください。")
-        filters = _make_place_and_kind_filter(query)
+        first_day, last_day = _read_query_day(query, "from"), _read_query_day(query, "to")
+        _refuse_unless(first_day >= FIRST_DIFFERENCE_DAY, "013", "取得期間開始日は2015-12-01以降を指定してください。")
+        _refuse_unless(first_day <= last_day, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
+        _refuse_unless(last_day - first_day < MAX_DIFFERENCE_PERIOD, "031", "取得期間は50日以内で指定してください。")
+        has_place_and_kind = _make_place_and_kind_filter(query)
         return self._make_call(
             "registry_diff",
-            lambda: self._make_reply(query, filter(filters, self._published.iterate_rows_between(first, last))),
+            lambda: self._make_reply(
+                query, filter(has_place_and_kind, self._published.iterate_rows_between(first_day, last_day))
+            ),
         )
 
     def _make_name_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
-        matches = _make_name_filter(query)
-        filters = _make_place_and_kind_filter(query)
+        has_matching_name = _make_name_filter(query)
+        has_place_and_kind = _make_place_and_kind_filter(query)
 
         def answer_name_query() -> HttpReply:
             rows = self._published.iterate_newest_rows()
-            return self._make_reply(query, (row for row in rows if matches(row) and filters(row)))
+            return self._make_reply(
+                query, (row for row in rows if has_matching_name(row) and has_place_and_kind(row))
+            )
 
         return self._make_call("registry_name", answer_name_query)
 
@@ -99,19 +103,22 @@ class SimulatedRegistry:
 
     def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:
         """Return the answer with one part of the rows, in the format that the query's `type` names. The query's
-        `divide` is the number of the part, from 1. The answer's head has the numbers of all rows and all parts."""
-        divide = query.get("divide", "1")
-        _refuse_unless(divide.isdecimal() and 1 <= int(divide) <= 99_999, "017", "分割番号に誤りがあります。")
+        `divide` is the number of the part, from 1. The answer's head has the numbers of all rows and all parts.
+        Raises `RequestRefused`, 400, if there is no such part."""
+        part_number = query.get("divide", "1")
+        _refuse_unless(
+            part_number.isdecimal() and 1 <= int(part_number) <= 99_999, "017", "分割番号に誤りがあります。"
+        )
         row_list = list(rows)
-        parts = -(-len(row_list) // MAX_ROWS_PER_ANSWER)
-        _refuse_unless(int(divide) <= max(parts, 1), "018", "分割番号は分割数以下を指定してください。")
-        start = (int(divide) - 1) * MAX_ROWS_PER_ANSWER
-        part = [
+        part_count = -(-len(row_list) // MAX_ROWS_PER_ANSWER)
+        _refuse_unless(int(part_number) <= max(part_count, 1), "018", "分割番号は分割数以下を指定してください。")
+        start = (int(part_number) - 1) * MAX_ROWS_PER_ANSWER
+        part_rows = [
             row._replace(sequence_number=str(number))
             for number, row in enumerate(islice(row_list, start, start + MAX_ROWS_PER_ANSWER), start=start + 1)
         ]
-        head = (self._published.last_day.isoformat(), str(len(row_list)), divide, str(parts))
-        return _REPLY_MAKER_BY_ANSWER_TYPE[query["type"]](head, part)
+        header_fields = (self._published.last_day.isoformat(), str(len(row_list)), part_number, str(part_count))
+        return _REPLY_MAKER_BY_ANSWER_TYPE[query["type"]](header_fields, part_rows)
 
 
 def _make_csv(header_fields: tuple[str, ...], rows: list[RegistryRow], codec: str) -> HttpReply:
@@ -172,17 +179,19 @@ def _read_query_day(query: Mapping[str, str], name: str) -> date:
 def _make_place_and_kind_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
     """Return a function that is True for a row whose prefecture or city (`address`) and kind of corporation
     (`kind`) the query names. A missing parameter excludes no row."""
-    place = query.get("address", "")
+    place_code = query.get("address", "")
     kinds = query.get("kind", "").split(",") if query.get("kind") else []
     _refuse_unless(
         all(kind in _CORPORATION_KINDS_BY_QUERY_CODE for kind in kinds), "016", "法人種別に誤りがあります。"
     )
-    _refuse_unless(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
+    _refuse_unless(
+        len(place_code) in (0, 2, 5) and (not place_code or place_code.isdecimal()), "015", "所在地に誤りがあります。"
+    )
     kind_codes = frozenset[str]().union(*(_CORPORATION_KINDS_BY_QUERY_CODE[kind] for kind in kinds))
 
     def has_place_and_kind(row: RegistryRow) -> bool:
-        code = (row.prefecture_code or "99") + row.city_code
-        return code.startswith(place) and (not kind_codes or row.kind in kind_codes)
+        row_place_code = (row.prefecture_code or "99") + row.city_code
+        return row_place_code.startswith(place_code) and (not kind_codes or row.kind in kind_codes)
 
     return has_place_and_kind
 

@@ -58,7 +58,9 @@ _WEIGHTED_LEGAL_FORMS = (
 
 
 class _NumberSegment(NamedTuple):
-    """The rows of one prefecture whose numbers have the same check digit, in ascending order of their numbers."""
+    """The rows of one prefecture whose numbers have the same check digit, in ascending order of their numbers: `rows`
+    rows from the position `start` on. `stride` is the distance between two neighbouring numbers, without their check
+    digits."""
 
     prefecture: Prefecture
     check_digit: int
@@ -80,20 +82,22 @@ class InventedRegistry:
 
     def __init__(self, rows: int, seed: int, day: date, prefecture: str | None = None) -> None:
         self.rows, self.seed, self.day = rows, seed, day
-        prefectures = [entry for entry in PREFECTURES if prefecture in (None, entry.code)]
+        prefectures = [
+            known_prefecture for known_prefecture in PREFECTURES if prefecture in (None, known_prefecture.code)
+        ]
         if not prefectures:
             raise ValueError(f"{prefecture} is no prefecture")
-        shares = [entry.weight for entry in prefectures]
-        by_prefecture = _split_total_by_weights(rows, shares)
+        weights = [known_prefecture.weight for known_prefecture in prefectures]
+        row_counts = _split_total_by_weights(rows, weights)
         self._segments: list[_NumberSegment] = []
         start = 0
-        for entry, of_prefecture in zip(prefectures, by_prefecture, strict=True):
-            for digit, count in enumerate(_split_total_by_weights(of_prefecture, [1] * 9), start=1):
-                if count > MAX_ROWS_PER_SEGMENT:
+        for known_prefecture, prefecture_row_count in zip(prefectures, row_counts, strict=True):
+            for check_digit, row_count in enumerate(_split_total_by_weights(prefecture_row_count, [1] * 9), start=1):
+                if row_count > MAX_ROWS_PER_SEGMENT:
                     raise ValueError(f"{rows} rows are too many")
-                if count:
-                    self._segments.append(_NumberSegment(entry, digit, start, count))
-                    start += count
+                if row_count:
+                    self._segments.append(_NumberSegment(known_prefecture, check_digit, start, row_count))
+                    start += row_count
         self._starts = [segment.start for segment in self._segments]
 
     def make_number_at(self, position: int) -> str:
@@ -257,21 +261,22 @@ def _make_place_fields(prefecture: Prefecture) -> list[tuple[str, str]]:
 
 def _make_numbers_of_rows(segment: _NumberSegment, start: int, stop: int) -> list[str]:
     """Return the corporation numbers of a segment's rows from `start` to before `stop`, in ascending order."""
-    lead = f"{segment.check_digit}99{segment.prefecture.code}"
-    pairs, stride = compute_check_digit_weights(), segment.stride
+    leading_digits = f"{segment.check_digit}99{segment.prefecture.code}"
+    weights, stride = compute_check_digit_weights(), segment.stride
     # The value that the last eight digits must add to the sum (a remainder of 9), so that the check digit is right.
-    needed_remainder = 9 - segment.check_digit - pairs[99] - pairs[int(segment.prefecture.code)]
+    needed_remainder = 9 - segment.check_digit - weights[99] - weights[int(segment.prefecture.code)]
     endings = _NUMBER_ENDINGS_BY_CHECK_SUM
     return [
-        f"{lead}{middle:06d}"
-        f"{endings[(needed_remainder - pairs[high] - pairs[low // 100] - pairs[low % 100]) % 9][choice]}"
+        f"{leading_digits}{middle:06d}"
+        f"{endings[(needed_remainder - weights[high] - weights[low // 100] - weights[low % 100]) % 9][choice]}"
         for middle in range(start * stride, stop * stride, stride)
         for (high, low), choice in ((divmod(middle, 10_000), middle * 7 % 11),)
     ]
 
 
-def _make_segment_number(segment: _NumberSegment, middle: int) -> str:
-    return _make_numbers_of_rows(segment, middle // segment.stride, middle // segment.stride + 1)[0]
+def _make_segment_number(segment: _NumberSegment, middle_digits: int) -> str:
+    """Return the number of the segment's row whose digits between prefecture and ending are `middle_digits`."""
+    return _make_numbers_of_rows(segment, middle_digits // segment.stride, middle_digits // segment.stride + 1)[0]
 
 
 _NUMBER_ENDINGS_BY_CHECK_SUM = tuple(

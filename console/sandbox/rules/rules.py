@@ -47,7 +47,8 @@ class FaultRule:
     With mode `random` every matching call gets one of `actions` with probability `rate`. The random number depends on
     the seed, the call's name and number, and the count of such calls; calls with other numbers don't change it.
 
-    `seen` counts the matching calls, `met` the calls that got a fault.
+    `seen` counts the matching calls, `met` the calls that got a fault. `number_ends` is the end of the numbers that
+    match; `to` is the target of a redirect. docs/sandbox.md describes every field.
     """
 
     action: str = ""
@@ -75,7 +76,8 @@ class FaultRule:
     def __post_init__(self) -> None:
         """Check the rule. If `actions` is empty, set it from `action`.
 
-        Raises `InvalidFaultRule`.
+        Raises `InvalidFaultRule` for an invalid action or setting, and for a call to which the fault can't be
+        applied.
         """
         self.actions = tuple(self.actions) or (self.action,)
         for action in self.actions:

@@ -152,7 +152,7 @@ class BackgroundRefresh(QObject):
             seconds = clock() - began_at
             has_same_switches = news.switches_version is not None and news.switches_version == known_switches
             reads_switches = reads_presence and not has_same_switches
-            return news, seconds, services.read_only.list_switches() if reads_switches else None
+            return news, seconds, services.read_only_switches.list_switches() if reads_switches else None
 
         self._context.run_read(read_feed, self._handle_feed_reading, self._show_lost_connection, owner=self)
 

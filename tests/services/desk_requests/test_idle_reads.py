@@ -45,12 +45,12 @@ def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox
             lead.recovery.add_note("order", order, "called them")
             news = desk.desk_status.read_news(news.feed_mark)
             assert (news.changes, news.is_worker_away) == ((("order", order),), False)
-            lead.read_only.set_switch("atom", True, "they asked us to wait")
+            lead.read_only_switches.set_switch("atom", True, "they asked us to wait")
             with statements_of(desk) as sent:
                 later = desk.desk_status.read_news(news.feed_mark)
             assert (len(sent), later.switches_version != news.switches_version) == (1, True)
             assert later.switches_version == desk.desk_status.read_news().switches_version
-            lead.read_only.set_switch("atom", False, "they are back")
+            lead.read_only_switches.set_switch("atom", False, "they are back")
         assert desk.desk_status.read_news(news.feed_mark).is_worker_away
 
 
