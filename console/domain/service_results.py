@@ -194,18 +194,18 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The acting person and the database. `known`: the database has an operator with this name.
+    """The acting person and the database. `is_known_operator`: the database has an operator with this name.
 
     `source` is the origin of the account with which a database server is used: "asked" if the person typed it,
-    "given" if the settings have it, "kept" if the keyring has it. `kept` is True if the keyring has the account. On
-    SQLite `source` is None and `kept` is False.
+    "given" if the settings have it, "kept" if the keyring has it. `is_account_stored` is True if the keyring has the
+    account. On SQLite `source` is None and `is_account_stored` is False.
     """
 
     person: Person
-    known: bool
+    is_known_operator: bool
     database: str
     source: str | None = None
-    kept: bool = False
+    is_account_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

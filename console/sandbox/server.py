@@ -135,6 +135,8 @@ class Sandbox:
         instruction.kind.apply(CallInProgress(call, instruction, connection, self._state))
 
     def _find_fault_instruction(self, request: HttpRequest, call: ProviderCall) -> FaultInstruction | None:
+        """Return the fault that the request asks for in its header, else the fault of the first matching rule;
+        None for no fault."""
         header = request.headers.get("x-sandbox-fault")
         return parse_instruction_from_header(header, call) if header else self._state.fault_rules.pick_fault(call)
 

@@ -65,6 +65,8 @@ def open_draft_file(final_path: Path) -> Iterator[DraftFile]:
 
 
 def _create_draft_file(final_path: Path) -> tuple[int, Path | None]:
+    """Create a file for the owner alone in the folder of `final_path`. Return its descriptor and its path; the
+    path is None for a file without a name."""
     if _UNNAMED_FILE_FLAG:
         with suppress(OSError):  # Some file systems don't support unnamed files.
             return os.open(final_path.parent, _UNNAMED_FILE_FLAG | os.O_RDWR, 0o600), None

@@ -91,6 +91,8 @@ class EntriesFile:
             return StoredEntries({}, aside_path)
 
     def _read_values(self) -> dict[str, JsonValue]:
+        """Return the values of the file, none if it is missing. Raises UnreadableEntriesFile if it can't be read
+        or decoded, is too large, or can be changed by another account."""
         try:
             with self.path.open("rb") as file:
                 _require_unshared_file(os.fstat(file.fileno()))

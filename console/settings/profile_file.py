@@ -99,6 +99,8 @@ def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator
 
 
 def _parse_table(file: Path, content: bytes) -> dict[str, object]:
+    """Return the content of the profile file as a table. Raises bad_profile, with the line, if it isn't TOML in
+    UTF-8."""
     import tomllib
 
     try:

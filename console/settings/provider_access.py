@@ -171,6 +171,7 @@ def parse_origins(raw: RawSetting, hosts: Collection[str], domain: str) -> tuple
 
 
 def _split_url(raw: RawSetting) -> tuple[str, str]:
+    """Return the origin and the path of a URL. Raises bad_profile for a URL with a query or a fragment."""
     try:
         parts = urlsplit(raw.text)
     except ValueError:

@@ -204,6 +204,7 @@ class SecretStore(HiddenSecrets):
         return self.read_keyring_entry(name, name)
 
     def _require_keyring(self, secret_name: str) -> Keyring | None:
+        """Return the keyring; None if this machine has none. Raises bad_profile if the keyring can't be opened."""
         with _convert_keyring_errors(secret_name):
             return self._open_keyring()
 

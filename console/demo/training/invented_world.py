@@ -123,9 +123,11 @@ class SandboxWorld:
         )
 
     def _compute_day(self, days_ago: int) -> date:
+        """Return the Japanese day that is `days_ago` days before today."""
         return (self._console._context.now().astimezone(JST) - timedelta(days=days_ago)).date()
 
     def _compute_noon(self, days_ago: int) -> datetime:
+        """Return noon (UTC instant) of the Japanese day that is `days_ago` days before today."""
         return datetime.combine(self._compute_day(days_ago), _NOON, JST).astimezone(UTC)
 
     # -- refunds and decisions

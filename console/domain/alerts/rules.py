@@ -118,6 +118,8 @@ def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> boo
 
 
 def _get_order_state_start(order: Order) -> datetime:
+    """Return the instant since which the order has its state, else that of its creation, else the earliest
+    possible instant."""
     return order.state_since or order.created_at or _EARLIEST_INSTANT
 
 

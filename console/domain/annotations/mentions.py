@@ -63,8 +63,8 @@ def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
     `author`, the writer of the note, is not returned.
     """
     text, names_longest_first = _normalise_characters(text), sorted(names, key=len, reverse=True)
-    people: dict[str, None] = {}
-    unknown: dict[str, None] = {}
+    mentioned_people: dict[str, None] = {}
+    unknown_names: dict[str, None] = {}
     for start in _find_name_starts(text):
         name = next(
             (known_name for known_name in (*names_longest_first, author) if _is_name_at(text, start, known_name)),
@@ -72,10 +72,10 @@ def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
         )
         match = _TYPED_NAME_PATTERN.match(text, start)
         if name is None and match is not None:
-            unknown[match[0][:_LONGEST_SHOWN_NAME]] = None
+            unknown_names[match[0][:_LONGEST_SHOWN_NAME]] = None
         elif name is not None and not is_same_person(name, author):
-            people[name] = None
-    return NamesInNote(tuple(people), tuple(unknown))
+            mentioned_people[name] = None
+    return NamesInNote(tuple(mentioned_people), tuple(unknown_names))
 
 
 def find_unfinished_name(text: str) -> str | None:

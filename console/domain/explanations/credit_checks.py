@@ -43,6 +43,7 @@ def _is_unconfirmed(record: CreditCheck) -> bool:
 
 
 def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
+    """Return the explanation of a credit check, without badges, by the first circumstance that needs attention."""
     facts = _make_explanation_facts(record)
     if record.is_superseded:
         step = NextStep(
@@ -70,6 +71,7 @@ def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now:
 
 
 def _make_explanation_facts(record: CreditCheck) -> Mapping[str, object]:
+    """Return the facts for the sentences that explain a credit check."""
     return {
         "id": record.id,
         "client": record.client_id,
@@ -87,6 +89,7 @@ def _make_explanation_facts(record: CreditCheck) -> Mapping[str, object]:
 
 
 def _explain_unknown(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> Explanation:
+    """Return the explanation of a credit check whose outcome is unknown."""
     roles = tuple(sorted(ROLES_BY_RIGHT["resolve"]))
     if record.work.reason == WorkReason.LAPSED:
         reason = "why.lapsed"
@@ -102,6 +105,8 @@ def _explain_unknown(record: CreditCheck, relations: CheckRelations, facts: Mapp
 def _choose_next_step_of_unknown(
     record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
 ) -> NextStep:
+    """Return the next step of a credit check whose outcome is unknown: a probe, a decision by people or, for a
+    proposed decision, its confirmation by a second person."""
     if relations.awaits_second_person:
         return NextStep("next.second_person", facts, _format_resolve_command(record, "error"), "resolve")
     if record.work.state is WorkState.SCHEDULED and relations.finds_purchases:
@@ -124,6 +129,8 @@ def _explain_pending(record: CreditCheck, facts: Mapping[str, object]) -> Explan
 
 
 def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> Explanation:
+    """Return the explanation of a purchased credit check: contradicted by AlarmBox, without its id, complete, or
+    incomplete."""
     roles = tuple(sorted(ROLES_BY_RIGHT["refetch"]))
     if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED:
         step = NextStep("next.compare_with_provider", facts, f"support-console show credit-check {record.id}")

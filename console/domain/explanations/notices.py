@@ -69,6 +69,8 @@ def _choose_next_step(
     can_import: bool,
     asks_by_amount_and_day: bool,
 ) -> NextStep:
+    """Return the next step of an unmatched notice: wait for the due task, import the payment, or acknowledge the
+    case. `unmatched_reason` is the wording key of the reason; the other arguments are those of `explain_notice`."""
     if unmatched_reason == "why.notice_record_since":
         return NextStep("next.notice_wait", facts)
     amount = _find_amount(notice)
@@ -86,6 +88,7 @@ def _choose_next_step(
 
 
 def _find_amount(notice: UnmatchedNotice) -> Money | None:
+    """Return the amount that the notice states; None if it states none, or one in an unknown currency."""
     if notice.amount_minor is None or notice.currency is None:
         return None
     return make_stored_money(notice.amount_minor, notice.currency)

@@ -251,6 +251,7 @@ def _explain_alert_of_order(record: Order, relations: OrderRelations, now: datet
 
 
 def _explain_order_state(record: Order, relations: OrderRelations, now: datetime) -> Explanation:
+    """Return the explanation of an order without an alert: by its work or, without work, by its business state."""
     facts: Facts = {
         "order": record.merch_txn_id,
         "id": record.id,
@@ -300,6 +301,7 @@ def _make_order_review_codes(record: Order) -> tuple[str, str]:
 
 
 def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
+    """Return the facts for the sentences that explain a payment."""
     captured_amount = _make_money(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
     difference = 0 if order is None else compute_order_difference_minor(record, order)
@@ -339,6 +341,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
 
 
 def _explain_unknown_payment(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
+    """Return the explanation of a payment whose outcome is unknown."""
     reason = {
         "not_found": "why.payment_not_found",
         "no_such_payment": "why.payment_not_found",
@@ -375,6 +378,7 @@ def _make_unknown_payment_step(record: Payment, relations: PaymentRelations, fac
 
 
 def _explain_payment_review(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
+    """Return the explanation of a payment that a person must look at, by the reason of its work."""
     reason = record.work.reason or ""
     if reason == WorkReason.NOT_MOVED and relations.order is not None:
         return _explain_review_of_order(record, relations, relations.order, facts, now)
@@ -511,6 +515,8 @@ def _explain_waiting_payment(record: Payment, facts: Facts) -> Explanation:
 
 
 def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
+    """Return the explanation of a paid payment that no person must look at: not confirmed yet, more than the order
+    needs, still reversible, refunded, or complete."""
     order = relations.order
     if record.work.state is WorkState.SCHEDULED:
         step = NextStep("next.payment_confirmed_later", facts, _format_probe_command(record), "probe")

@@ -71,6 +71,8 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
 
 
 def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
+    """Yield the operators that begin with `word`, each with the value "", or the pairs of operator and value that
+    complete a word such as `status:pen`."""
     name, colon, values = word.partition(":")
     if not colon:
         if len(name) >= _MIN_NAME_CHARACTERS:

@@ -112,6 +112,7 @@ def _parse_base_url(url: str, private: Sequence[Network]) -> BaseUrl:
 
 
 def _split_url(url: str) -> SplitResult:
+    """Return the parts of a URL that has only scheme, host and port. Raises _InvalidUrl for any other text."""
     if not re.fullmatch(r"[^\s\\\x00-\x20\x7f]+", url):
         raise _InvalidUrl(SettingProblem.INVALID_URL)  # urlsplit silently removes some of these characters
     try:
@@ -155,6 +156,7 @@ def _convert_host_to_ascii(host: str) -> str:
 
 
 def _is_ip_address(host: str) -> bool:
+    """True if the text is an IPv4 or IPv6 address."""
     try:
         ip_address(host)
     except ValueError:

@@ -64,6 +64,7 @@ def compare_sides(
 
 
 def _make_own_side(payment: Payment, source: str | None) -> ComparedSide:
+    """Return our side of a payment; `source` is the name of the last writer of our row."""
     return ComparedSide(
         name="ours",
         state=payment.state.value,
@@ -80,6 +81,8 @@ def _make_own_side(payment: Payment, source: str | None) -> ComparedSide:
 
 
 def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None, now: datetime) -> ComparedSide:
+    """Return the provider's side of a payment, from its last stored statement. Without a statement it contradicts
+    nothing."""
     answered_at = payment.told_at
     return ComparedSide(
         name="provider",
@@ -98,6 +101,7 @@ def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None,
 
 
 def _list_differences_at_provider(payment: Payment, provider_meaning: PaymentState | None) -> Sequence[str]:
+    """Return the fields in which the provider's last statement contradicts the payment."""
     fields = []
     if provider_meaning is not None and provider_meaning not in _AGREEING_PAYMENT_STATES[payment.state]:
         fields.append("state")
@@ -109,6 +113,7 @@ def _list_differences_at_provider(payment: Payment, provider_meaning: PaymentSta
 
 
 def _make_order_side(payment: Payment, order: Order | None, now: datetime) -> ComparedSide:
+    """Return the order's side of a payment; it doesn't exist if `order` is None."""
     if order is None:
         return ComparedSide(name="order", there=False)
     return ComparedSide(
@@ -127,6 +132,7 @@ def _make_order_side(payment: Payment, order: Order | None, now: datetime) -> Co
 
 
 def _list_differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
+    """Return the fields (state, amount, currency) in which the order contradicts the payment."""
     fields = []
     is_order_paid = order.state in _PAID_ORDER_STATES
     is_only_payment = len(order.payment_ids) <= 1  # an order with several payments may have been paid by another one
@@ -280,6 +286,7 @@ _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED})
 
 
 def _sum_refunds(refunds: Iterable[Refund]) -> int:
+    """Return the sum of the amounts of the refunds, in minor units."""
     return sum(refund.amount_minor for refund in refunds)
 
 

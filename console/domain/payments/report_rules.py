@@ -71,6 +71,8 @@ def compute_report_effect(
 def _compute_success_effect(
     payment: Payment, report: PaymentReport, source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
+    """Return the effect of a report that the payment was paid. `is_newer`: the report is newer than the stored
+    statement."""
     if payment.state is PaymentState.REVERSED:
         return _make_contradiction_effect(report) if is_newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
@@ -100,6 +102,7 @@ def _compute_success_effect(
 def _compute_repeated_success_effect(
     payment: Payment, report: PaymentReport, source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
+    """Return the effect of a report of success about a payment that is already paid."""
     provider_id, stored_id = report.provider_payment_id, payment.provider_payment_id
     if provider_id is not None and stored_id is not None and provider_id != stored_id:
         return ReportEffect(case_rule=WorkReason.PAID_TWICE, case_observed=provider_id, is_newest=False)
@@ -121,6 +124,7 @@ def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
 
 
 def _list_states_after_success(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
+    """Return the states through which a report of success from this source moves a payment that is not paid yet."""
     paid_path = find_payment_path(state, PaymentState.PAYMENT_SUCCESS)
     return paid_path + _list_states_after_paid(PaymentState.PAYMENT_SUCCESS, source)
 
@@ -140,6 +144,7 @@ def _list_states_after_paid(state: PaymentState, source: ReportSource) -> tuple[
 
 
 def _compute_failure_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
+    """Return the effect of a report that the payment has failed."""
     if payment.state in WAITING_STATES:
         return ReportEffect(find_payment_path(payment.state, PaymentState.PAYMENT_FAILED))
     if payment.state not in PAID_STATES:
@@ -154,6 +159,7 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, source: Rep
 
 
 def _is_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
+    """True if the report has a provider's payment id that isn't the stored one, also if none is stored."""
     return report.provider_payment_id not in (None, payment.provider_payment_id)
 
 

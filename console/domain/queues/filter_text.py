@@ -97,6 +97,7 @@ def format_filter(record_filter: RecordFilter) -> str:
 
 
 def _format_operators(record_filter: RecordFilter) -> Iterator[str]:
+    """Yield the text of each condition of the filter, in the sequence of the text form."""
     for name, field_name in _FIELD_BY_SET_OPERATOR.items():
         values = getattr(record_filter, field_name)
         if values:

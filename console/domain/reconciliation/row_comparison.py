@@ -70,6 +70,8 @@ def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
 
 
 def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
+    """Compare the stored payment with a row of a provider's history which states that the payment is paid, and
+    return the result of the comparison."""
     was_paid = payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
     # People may have decided that it is completed without the provider's id; a row brings it.
     adds_provider_id = payment.provider_payment_id is None and row.provider_payment_id is not None
@@ -138,6 +140,8 @@ def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mappi
 
 
 def _could_row_be_about_refund(refund: Refund, at: datetime) -> bool:
+    """True if the refund was sent before the time `at` of the row and was not known as completed before it. Both
+    clocks may differ by CLOCK_TOLERANCE."""
     sent_at, reported_at = refund.first_sent_at, refund.told_at
     if refund.state not in _SENT_REFUND_STATES or sent_at is None:
         return False

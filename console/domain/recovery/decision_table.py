@@ -400,6 +400,8 @@ def find_choice(facts: ChoiceFacts, choice_name: str) -> DecisionChoice:
 
 
 def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
+    """Return the choice of one row of the decision table: allowed, or excluded by a rule of the row, by a missing
+    right of the person, or by the read-only switch."""
     right = "resolve_second" if _is_second_decision(row, facts) else row.right
     allowed_choice = DecisionChoice(
         row.choice_name,

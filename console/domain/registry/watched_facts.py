@@ -175,6 +175,7 @@ def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_
 
 
 def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str, length: int) -> str:
+    """Return the changes as the text `observed`, with names and addresses of at most `length` characters."""
     changed_facts = find_changes(before, after)
     parts = [_format_closing_part(changed_facts, after, _shorten_part(successor_name, length))]
     if ChangedFact.NAME in changed_facts:

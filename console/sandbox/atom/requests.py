@@ -83,6 +83,8 @@ def read_payment_token_request(merchant: AtomMerchant, data: JsonObject) -> Paym
 def _find_wrong_token_field(
     merchant: AtomMerchant, request: JsonObject, amount: int | None, at: datetime | None, number: Any
 ) -> str | None:
+    """Return the name of the first wrong field of an AUTH request; None if all are right. `amount` is in paise;
+    `amount` and `at` are None if the request has no valid value."""
     pay_fields = read_object_field(request, "payDetails")
     has_matching_products = has_matching_product_sum(merchant, pay_fields.get("prodDetails"), amount)
     return next((name for name, is_valid in (
@@ -99,6 +101,7 @@ def _find_wrong_token_field(
 
 
 def has_matching_product_sum(merchant: AtomMerchant, products: Any, amount: int | None) -> bool:
+    """True if all rows of `products` are of the merchant's product and their amounts add up to `amount` (paise)."""
     rows = products if isinstance(products, list) else []
     named_rows = [row for row in rows if isinstance(row, dict) and row.get("prodName") == merchant.product]
     return (
@@ -200,12 +203,16 @@ def _parse_amount_paise(merchant: AtomMerchant, currency: Any, amount: Any) -> i
 
 
 def _read_products(merchant: AtomMerchant, rows: Any) -> tuple[tuple[str, str, int], ...]:
+    """Return name, merchant's refund id and amount in paise of each product. Raises `RequestRefused` for no or an
+    invalid product."""
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise merchant.make_refusal("OTS0637")
     return tuple(_read_product(merchant, row) for row in rows)
 
 
 def _read_product(merchant: AtomMerchant, row: JsonObject) -> tuple[str, str, int]:
+    """Return name, merchant's refund id and amount in paise of a product. Raises `RequestRefused` if one of them
+    is wrong."""
     name, key, amount = row.get("prodName"), row.get("prodRefundId"), parse_paise(row.get("prodRefundAmount"))
     if name != merchant.product:
         raise merchant.make_refusal("OTS0637")

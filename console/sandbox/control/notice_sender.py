@@ -207,6 +207,7 @@ class NoticeSender:
 
 
 def _post_notice(address: str, body: bytes, media_type: str, seconds: float) -> int | None:
+    """Send a notice and return the HTTP status of its answer; None if there is no answer within `seconds`."""
     address_parts = urlsplit(address)
     connection = http.client.HTTPConnection(address_parts.netloc, timeout=seconds)
     try:

@@ -84,8 +84,8 @@ class RegisteredPayPayKeys:
         api_key, signature, nonce, epoch, sent_body_hash = parts
         secret, merchant = self._secret_by_api_key.get(api_key, ("", ""))
         content_type = request.headers.get("content-type")
-        text = make_string_to_sign(request.method, request.path, nonce, epoch, content_type, request.body)
-        is_genuine = hmac.compare_digest(compute_signature(secret, text).encode(), signature.encode())
+        signed_text = make_string_to_sign(request.method, request.path, nonce, epoch, content_type, request.body)
+        is_genuine = hmac.compare_digest(compute_signature(secret, signed_text).encode(), signature.encode())
         if not (secret and is_genuine and sent_body_hash == compute_body_hash(content_type, request.body)):
             return None
         assumed_merchant = request.query.get("assumeMerchant") or request.headers.get("x-assume-merchant") or merchant

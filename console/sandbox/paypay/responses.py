@@ -137,6 +137,7 @@ def make_payment_data(payment: Payment) -> JsonObject:
 
 
 def _make_revert_data(payment: Payment) -> JsonObject | None:
+    """Return the data about the cancellation of a payment; None if none was requested."""
     if payment.cancel_requested_at is None:
         return None
     at = convert_to_epoch_seconds(payment.cancel_requested_at)

@@ -145,9 +145,9 @@ class InventedRegistry:
         """
         block, offset = divmod(start, ROWS_PER_BLOCK)
         name = f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}"
-        source = random.Random(name)  # noqa: S311 - invented data, the same for the same seed
+        random_source = random.Random(name)  # noqa: S311 - invented data, the same for the same seed
         draws = iter(
-            array("H", source.randbytes(ROWS_PER_BLOCK * _RANDOM_NUMBERS_PER_ROW * 2))[
+            array("H", random_source.randbytes(ROWS_PER_BLOCK * _RANDOM_NUMBERS_PER_ROW * 2))[
                 offset * _RANDOM_NUMBERS_PER_ROW :
             ]
         )
@@ -190,6 +190,8 @@ class InventedRegistry:
         return lines
 
     def _make_special_line(self, line: str, position: int, draw: int) -> str:
+        """Return the line of a special row, made from the ordinary row `line`. `position` counts from 1; the
+        random number `draw` selects the change."""
         row = RegistryRow(*next(csv.reader((line,))))
         next_number = self.make_number_at(position) if position < self.rows else None
         if position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
@@ -205,29 +207,29 @@ class InventedRegistry:
     def _street_endings(self) -> list[str]:
         """The ends of addresses from which each row gets one: block, lot and house in full-width digits, some with
         a building."""
-        source = random.Random(f"{self.seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
-        return [_draw_street(source) for _ in range(4_093)]
+        random_source = random.Random(f"{self.seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
+        return [_draw_street(random_source) for _ in range(4_093)]
 
     @cached_property
     def _date_fields(self) -> list[tuple[str, str]]:
         """The dates from which each row gets a pair. The first text has the CSV fields process, correction, day of
         update and day of change; the second is the day of assignment."""
-        source = random.Random(f"{self.seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
-        return [self._draw_date_fields(source) for _ in range(4_093)]
+        random_source = random.Random(f"{self.seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
+        return [self._draw_date_fields(random_source) for _ in range(4_093)]
 
-    def _draw_date_fields(self, source: random.Random) -> tuple[str, str]:
+    def _draw_date_fields(self, random_source: random.Random) -> tuple[str, str]:
         days = max((self.day - FIRST_ASSIGNMENT_DAY).days, 1)
         assignment_day = (
             FIRST_ASSIGNMENT_DAY
-            if source.random() < 0.6
-            else FIRST_ASSIGNMENT_DAY + timedelta(days=source.randrange(days))
+            if random_source.random() < 0.6
+            else FIRST_ASSIGNMENT_DAY + timedelta(days=random_source.randrange(days))
         )
-        process = source.choices(("01", "11", "12", "22", "81"), (70, 10, 19, 0.5, 0.5))[0]
+        process = random_source.choices(("01", "11", "12", "22", "81"), (70, 10, 19, 0.5, 0.5))[0]
         change_day = assignment_day
         if process != "01":
-            change_day += timedelta(days=source.randrange(max((self.day - assignment_day).days, 1)))
-        update_day = min(change_day + timedelta(days=source.randrange(5)), self.day)
-        correction_flag = int(source.random() < 0.1)
+            change_day += timedelta(days=random_source.randrange(max((self.day - assignment_day).days, 1)))
+        update_day = min(change_day + timedelta(days=random_source.randrange(5)), self.day)
+        correction_flag = int(random_source.random() < 0.1)
         return (
             f"{process},{correction_flag},{update_day.isoformat()},{change_day.isoformat()}",
             assignment_day.isoformat(),
@@ -288,9 +290,10 @@ sum.
 """
 
 
-def _draw_street(source: random.Random) -> str:
-    block, lot, house = source.randrange(1, 9), source.randrange(1, 40), source.randrange(1, 30)
-    text = source.choice(
+def _draw_street(random_source: random.Random) -> str:
+    """Return a random end of an address: block, lot and house in full-width digits, sometimes with a building."""
+    block, lot, house = random_source.randrange(1, 9), random_source.randrange(1, 40), random_source.randrange(1, 30)
+    text = random_source.choice(
         (
             f"{block}丁目{lot}－{house}",
             f"{block}丁目{lot}番{house}号",
@@ -298,6 +301,7 @@ def _draw_street(source: random.Random) -> str:
             f"{lot * house}番地",
         )
     )
-    if source.random() < 0.2:
-        text += f"{source.choice(BUILDING_NAMES)}{source.choice(BUILDING_KIND_WORDS)}{source.randrange(1, 12)}階"
+    if random_source.random() < 0.2:
+        building = random_source.choice(BUILDING_NAMES) + random_source.choice(BUILDING_KIND_WORDS)
+        text += f"{building}{random_source.randrange(1, 12)}階"
     return text.translate(FULL_WIDTH_DIGITS_TABLE)

@@ -150,6 +150,7 @@ class FaultRulebook:
         return None
 
     def _find_action_for_call(self, rule: FaultRule, call: ProviderCall) -> str | None:
+        """Count the call for the rule, and return the action that the rule gives to it; None if it gives none."""
         candidates = [action for action in rule.actions if can_apply_action_to_call(action, call)]
         if not candidates:
             return None
@@ -170,6 +171,8 @@ class FaultRulebook:
 
 
 def _draw_random_action(rule: FaultRule, call_occurrence: str, candidates: list[str]) -> str | None:
+    """Return one of the actions `candidates` with the probability of the rule; None for no fault, or if the rule
+    has given all its faults."""
     if rule.times is not None and rule.met >= rule.times:
         return None
     generator = random.Random(f"{rule.seed}:{call_occurrence}")  # noqa: S311 - repeatable on purpose

@@ -311,6 +311,8 @@ class _SentenceFormatter(string.Formatter):
         return text
 
     def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
+        """Return the fact with the name `key`, None if it is missing. In a fact that names people, the worker gets
+        its word."""
         value = kwargs.get(str(key))
         if key not in _PERSON_FACT_NAMES:
             return value
@@ -319,6 +321,7 @@ class _SentenceFormatter(string.Formatter):
         return self._get_person_name(value)
 
     def format_field(self, value: object, format_spec: str) -> str:
+        """Return the text of a fact for the format in its placeholder (`format_spec`); – for a missing fact."""
         if value is None or value in ("", (), []):
             return NO_VALUE
         if isinstance(value, list | tuple | set | frozenset):
@@ -367,6 +370,8 @@ class _SentenceFormatter(string.Formatter):
         return self._translate("list.separator").join(lines)
 
     def _format_fact(self, value: object, form: str) -> str:
+        """Return the text of one fact by its type; `form` is the format of its placeholder, such as `short` or
+        `count`."""
         match value:
             case datetime():
                 return format_instant(

@@ -86,6 +86,7 @@ def _get_state_word(kind: str, state: str, translate: Translate) -> str:
 
 
 def _format_finding_part(part: str, translate: Translate, currency: str | None) -> str:
+    """Return one part of a finding (the text between two separators) as words."""
     for phrase_number, phrase in enumerate(_FIXED_FINDING_PHRASES):
         if part == phrase:
             return translate(f"finding.phrase.{phrase_number}")
@@ -151,6 +152,7 @@ def _format_company_change(match: re.Match[str], translate: Translate) -> str:
 
 
 def _format_pattern_phrase(phrase_name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
+    """Return the text of the phrase `phrase_name`, whose pattern `match` has found; its groups become facts."""
     facts: dict[str, object] = dict(match.groupdict())
     for fact in ("amount", "part"):
         if isinstance(facts.get(fact), str):
