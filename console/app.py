@@ -579,12 +579,12 @@ def act_once_by_request_id(
     if console is not None:
         with console:
             return console.request_ids.act_once(command, request_id, arguments, act)
-    value = act()
+    answer = act()
     console = _open_console_if_usable(settings)
     if console is not None:
         with console:
-            console.request_ids.act_once(command, request_id, arguments, lambda: value)
-    return value
+            console.request_ids.act_once(command, request_id, arguments, lambda: answer)
+    return answer
 
 
 def _open_console_if_usable(settings: Settings) -> Console | None:

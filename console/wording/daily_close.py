@@ -94,13 +94,13 @@ def format_daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
 def format_daily_close_change_lines(close: DailyClose, language: str) -> Iterator[str]:
     """Yield one line for each change of a daily close since the day was closed for the first time."""
     for change in close.changes:
-        before, after = format_old_and_new_value(change, language)
+        old_value, new_value = format_old_and_new_value(change, language)
         yield translate(
             "close.change.line",
             language,
             what=get_daily_close_change_name(change, language),
-            before=before,
-            after=after,
+            before=old_value,
+            after=new_value,
         )
 
 

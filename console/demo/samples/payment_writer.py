@@ -89,10 +89,10 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
     """
     if sample.order_status is None:
         return
-    total = sample.order_values.get("total_amount", sample.amount_minor)
+    total_minor = sample.order_values.get("total_amount", sample.amount_minor)
     new_order = NewOrder(
         sample.order_no,
-        total,
+        total_minor,
         sample.currency,
         sample.corporation,
         sample.payer,

@@ -56,9 +56,9 @@ class SandboxWorld:
         return make_invented_number()
 
     def make_merged_corporations(self) -> tuple[str, str]:
-        pair = self._merged_companies.pop(0)
-        self._merged_companies.append(pair)
-        return pair
+        merged_and_successor = self._merged_companies.pop(0)
+        self._merged_companies.append(merged_and_successor)
+        return merged_and_successor
 
     def buy_check(self, number: str, fault: str, call: str) -> int:
         self._control.add_fault(fault, call=call, number=number)

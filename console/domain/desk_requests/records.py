@@ -211,7 +211,7 @@ def make_withdrawal_id(request_id: str) -> str:
 
 
 def _make_uuid_version_7(milliseconds: int, low_bits: int) -> str:
-    value = milliseconds << 80 | low_bits
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    uuid_number = milliseconds << 80 | low_bits
+    uuid_number = uuid_number & ~(0xF << 76) | 0x7 << 76
+    uuid_number = uuid_number & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=uuid_number))

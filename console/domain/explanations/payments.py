@@ -396,14 +396,14 @@ def _choose_next_step_of_review(
 ) -> NextStep:
     """Return the next step of a payment that a person must look at because of the work reason `reason`. A refund
     is advised only if one can be requested now; the step has the action `probe` only if the provider can be asked."""
-    code = _NEXT_STEP_CODES[reason]
+    next_step_code = _NEXT_STEP_CODES[reason]
     if reason in _WORK_REASONS_FOR_REFUND:
-        return _make_refund_request_step(record, relations, code, facts, now)
+        return _make_refund_request_step(record, relations, next_step_code, facts, now)
     if reason == WorkReason.REVERSED:
-        return NextStep(code, facts, _format_resolve_command(record, "reversed"), "resolve")
+        return NextStep(next_step_code, facts, _format_resolve_command(record, "reversed"), "resolve")
     if reason in _WORK_REASONS_FOR_PROBE:
-        return NextStep(code, facts, _format_probe_command(record), "probe" if relations.can_ask else None)
-    return NextStep(code, facts, _format_show_command(record))
+        return NextStep(next_step_code, facts, _format_probe_command(record), "probe" if relations.can_ask else None)
+    return NextStep(next_step_code, facts, _format_show_command(record))
 
 
 def _make_refund_request_step(
@@ -442,10 +442,10 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
     """
     order = relations.order
     if order is not None and not is_order_covered(list_order_payments(record), order):
-        code = "payment_other_currency" if order.currency != record.currency else "payment_short"
+        code_suffix = "payment_other_currency" if order.currency != record.currency else "payment_short"
         step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts, now)
         roles = _list_roles_for_refund(relations, now)
-        return Explanation(f"verdict.{code}", f"why.{code}", step, facts, roles)
+        return Explanation(f"verdict.{code_suffix}", f"why.{code_suffix}", step, facts, roles)
     is_scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
     next_step_code = "next.payment_moved_by_itself" if is_scheduled else "next.payment_move_order"
     step = NextStep(next_step_code, facts, f"support-console payment move-order {record.id}", "move_order")
@@ -455,14 +455,14 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
 def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
     """Return the explanation of a payment by its pending refund, whose outcome isn't unknown: the refund is
     requested, approved, being sent, or accepted by the provider."""
-    code = f"payment_refund_{refund.state}"
+    code_suffix = f"payment_refund_{refund.state}"
     step = _choose_next_step_of_refund(refund, facts, relations.read_only, now)
     if _is_decision_overdue(refund, now):
-        return Explanation(f"verdict.{code}", "why.refund_too_old", step, facts)
+        return Explanation(f"verdict.{code_suffix}", "why.refund_too_old", step, facts)
     refusal = refund.relations.approval_refusal if refund.relations is not None else None
     if refusal is not None:
-        return Explanation(f"verdict.{code}", "why.refund_not_approvable", step, {**facts, "refusal": refusal})
-    return Explanation(f"verdict.{code}", f"why.{code}", step, facts)
+        return Explanation(f"verdict.{code_suffix}", "why.refund_not_approvable", step, {**facts, "refusal": refusal})
+    return Explanation(f"verdict.{code_suffix}", f"why.{code_suffix}", step, facts)
 
 
 def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
@@ -494,14 +494,14 @@ def _choose_next_step_of_refund(
         return NextStep("next.payment_refund_second_person", facts, command, OPEN_REFUND_ACTION)
     if refund.certainty is Certainty.UNKNOWN:
         is_scheduled = refund.work.state is WorkState.SCHEDULED and refund.work.at is not None
-        code = "next.payment_refund_probe_scheduled" if is_scheduled else "next.payment_refund_unknown"
-        return NextStep(code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND_ACTION)
-    code = f"next.payment_refund_{refund.state}"
+        next_step_code = "next.payment_refund_probe_scheduled" if is_scheduled else "next.payment_refund_unknown"
+        return NextStep(next_step_code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND_ACTION)
+    next_step_code = f"next.payment_refund_{refund.state}"
     if switch is not None and refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
-        code, facts = f"{code}_read_only", {**facts, **make_prefixed_switch_facts(switch)}
+        next_step_code, facts = f"{next_step_code}_read_only", {**facts, **make_prefixed_switch_facts(switch)}
     elif refund_relations.approval_refusal is not None:
-        code = "next.payment_refund_not_approvable"
-    return NextStep(code, facts, f"support-console show refund {refund.id}", OPEN_REFUND_ACTION)
+        next_step_code = "next.payment_refund_not_approvable"
+    return NextStep(next_step_code, facts, f"support-console show refund {refund.id}", OPEN_REFUND_ACTION)
 
 
 def _explain_waiting_payment(record: Payment, facts: Facts) -> Explanation:

@@ -287,19 +287,19 @@ def _parse_days(value: str, today: date) -> DayRange | None:
     match = _DAY_VALUE_PATTERN.fullmatch(value.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:
         return None
-    first, comparison = _make_day_of_match(match, 1, today), match["comparison"]
+    first_day, comparison = _make_day_of_match(match, 1, today), match["comparison"]
     has_second = any(match[f"{part}2"] for part in ("month", "kanji_month", "short_month"))
-    last = _make_day_of_match(match, 2, today) if has_second else first
-    if first is None or last is None or first > last or (has_second and comparison):
+    last_day = _make_day_of_match(match, 2, today) if has_second else first_day
+    if first_day is None or last_day is None or first_day > last_day or (has_second and comparison):
         return None
     match comparison:
         case ">" | ">=":
-            return DayRange(first if comparison == ">=" else _add_days(first, 1), date.max)
+            return DayRange(first_day if comparison == ">=" else _add_days(first_day, 1), date.max)
         case "<" | "<=":
-            return DayRange(date.min, first if comparison == "<=" else _add_days(first, -1))
+            return DayRange(date.min, first_day if comparison == "<=" else _add_days(first_day, -1))
         case "~":
-            return DayRange(_add_days(first, -1), _add_days(first, 1))
-    return DayRange(first, last)
+            return DayRange(_add_days(first_day, -1), _add_days(first_day, 1))
+    return DayRange(first_day, last_day)
 
 
 _COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "〜": "~", "±": "~"})

@@ -51,8 +51,8 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
         if changes_payment
         else _get_unchanged_order(facts.order)
     )
-    money = compute_money_parts(record, facts.refunds), compute_money_parts(payment_after, facts.refunds)
-    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order, money)
+    money_parts = compute_money_parts(record, facts.refunds), compute_money_parts(payment_after, facts.refunds)
+    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order, money_parts)
 
 
 def _compute_booked_amount(payment: Payment, statement: ProviderStatement) -> int:
@@ -73,11 +73,11 @@ def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEf
         payment_after = replace(payment_after, refunded_minor=payment.refunded_minor + record.amount_minor)
     elif record.set_aside_id is not None:
         payment_after = replace(payment_after, set_aside_minor=payment.set_aside_minor + record.amount_minor)
-    money = (
+    money_parts = (
         compute_money_parts(payment, facts.refunds),
         compute_money_parts(payment_after, tuple(_replace_refund(facts.refunds, refund_after))),
     )
-    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), money=money)
+    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), money=money_parts)
 
 
 def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:

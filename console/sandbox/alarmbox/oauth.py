@@ -177,11 +177,15 @@ class TokenIssuer:
             raise make_oauth_refusal(401, "invalid_client")
 
     def _issue_pair_for_code(self, form: dict[str, str]) -> TokenPair:
-        code = self._codes.pop(form.get("code", ""), None)
+        authorization_code = self._codes.pop(form.get("code", ""), None)
         client = (form.get("client_id"), form.get("redirect_uri"))
-        if code is None or code.ends_at <= self._clock.now() or client != (code.client_id, code.redirect_uri):
+        if (
+            authorization_code is None
+            or authorization_code.ends_at <= self._clock.now()
+            or client != (authorization_code.client_id, authorization_code.redirect_uri)
+        ):
             raise make_oauth_refusal(400, "invalid_grant")
-        return self._issue_pair(code.client_id, code.scope, None)
+        return self._issue_pair(authorization_code.client_id, authorization_code.scope, None)
 
     def _issue_pair_for_refresh_token(self, form: dict[str, str]) -> TokenPair:
         old_pair = self._require_pair_to_refresh(form)

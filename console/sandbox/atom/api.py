@@ -92,14 +92,14 @@ class SimulatedAtom:
         """Return the call of a TXNVERIFICATION or REFUNDSTATUS request. Both have the same path; a field of the
         decrypted request names the call.
         """
-        merchant, data = self._state.atom_merchants.decrypt_request(request)
-        match read_object_field(read_message_contents(data), "headDetails").get("api"):
+        merchant, request_data = self._state.atom_merchants.decrypt_request(request)
+        match read_object_field(read_message_contents(request_data), "headDetails").get("api"):
             case "TXNVERIFICATION":
                 return self._make_payment_status_call(
-                    merchant, read_payment_query(merchant, data, is_version_2=False)
+                    merchant, read_payment_query(merchant, request_data, is_version_2=False)
                 )
             case "REFUNDSTATUS":
-                return self._make_refund_status_call(merchant, read_refund_query(merchant, data))
+                return self._make_refund_status_call(merchant, read_refund_query(merchant, request_data))
             case api_name:
                 raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
 
@@ -152,11 +152,11 @@ class SimulatedAtom:
     # -- REFUNDINIT
 
     def _make_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
-        merchant, data = self._state.atom_merchants.decrypt_request(request)
-        api_name = read_object_field(read_message_contents(data), "headDetails").get("api")
+        merchant, request_data = self._state.atom_merchants.decrypt_request(request)
+        api_name = read_object_field(read_message_contents(request_data), "headDetails").get("api")
         if api_name != "REFUNDINIT":
             raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
-        new_refund = read_refund_request(merchant, data)
+        new_refund = read_refund_request(merchant, request_data)
         act = self._make_refund_action(merchant, new_refund)
         return self._make_call(merchant, "refund", act, new_refund.products[0][1], new_refund.number)
 

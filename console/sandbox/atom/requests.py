@@ -148,16 +148,16 @@ def read_refund_request(merchant: AtomMerchant, data: JsonObject) -> RefundReque
     """
     request = read_message_contents(data)
     merchant_fields, pay_fields = read_object_field(request, "merchDetails"), read_object_field(request, "payDetails")
-    number, currency, total = (
+    number, currency, total_text = (
         merchant_fields.get("merchTxnId"),
         pay_fields.get("txnCurrency"),
         pay_fields.get("totalRefundAmount"),
     )
     _require_matching_merchant(merchant, merchant_fields, password=merchant.password)
-    parts = (merchant.merch_id, merchant.password, number, total, currency, "REFUNDINIT")
+    parts = (merchant.merch_id, merchant.password, number, total_text, currency, "REFUNDINIT")
     if not merchant.has_valid_signature(pay_fields.get("signature"), *parts):
         raise merchant.make_refusal("OTS0506")
-    amount = _parse_amount_paise(merchant, currency, total)
+    amount = _parse_amount_paise(merchant, currency, total_text)
     products = _read_products(merchant, pay_fields.get("prodDetails"))
     if sum(product[2] for product in products) != amount:
         raise merchant.make_refusal("OTS0509")
@@ -213,11 +213,11 @@ def _read_products(merchant: AtomMerchant, rows: Any) -> tuple[tuple[str, str, i
 def _read_product(merchant: AtomMerchant, row: JsonObject) -> tuple[str, str, int]:
     """Return name, merchant's refund id and amount in paise of a product. Raises `RequestRefused` if one of them
     is wrong."""
-    name, key, amount = row.get("prodName"), row.get("prodRefundId"), parse_paise(row.get("prodRefundAmount"))
+    name, refund_id, amount = row.get("prodName"), row.get("prodRefundId"), parse_paise(row.get("prodRefundAmount"))
     if name != merchant.product:
         raise merchant.make_refusal("OTS0637")
-    if not isinstance(key, str) or not re.fullmatch(MERCHANT_CHOSEN_ID_PATTERN, key):
+    if not isinstance(refund_id, str) or not re.fullmatch(MERCHANT_CHOSEN_ID_PATTERN, refund_id):
         raise merchant.make_refusal("OTS0638")
     if amount is None:
         raise merchant.make_refusal("OTS0509")
-    return name, key, amount
+    return name, refund_id, amount

@@ -123,7 +123,7 @@ class NoticeSender:
     def send_file_notice(self, url: str) -> None:
         """Send PayPay's notice that a reconciliation file can be downloaded from `url`."""
         now = str(int(self._state.clock.now().timestamp()))
-        data = {
+        notice_data = {
             "notification_type": "file.created",
             "notification_id": str(uuid4()),
             "fileType": "transaction_recon",
@@ -131,7 +131,7 @@ class NoticeSender:
             "requestedAt": now,
         }
         self.send_in_thread(
-            SimulatedNotice("paypay", "recon", data, lambda fields, _: encode_json(fields), JSON_MEDIA_TYPE)
+            SimulatedNotice("paypay", "recon", notice_data, lambda fields, _: encode_json(fields), JSON_MEDIA_TYPE)
         )
 
     def send_in_thread(self, notice: SimulatedNotice) -> bool:

@@ -44,9 +44,9 @@ def _register_changed_answer_fault(
 
 def find_next_valid_number(number: str) -> str:
     """Return another valid corporation number: the next one after `number`, with its check digit."""
-    base = f"{(int(number[1:]) + 1) % 10**12:012d}"
-    weighted_sum = sum(int(digit) * (1 + n % 2) for n, digit in enumerate(reversed(base)))
-    return f"{9 - weighted_sum % 9}{base}"
+    twelve_digits = f"{(int(number[1:]) + 1) % 10**12:012d}"
+    weighted_sum = sum(int(digit) * (1 + n % 2) for n, digit in enumerate(reversed(twelve_digits)))
+    return f"{9 - weighted_sum % 9}{twelve_digits}"
 
 
 def _replace_number(check: JsonObject) -> None:

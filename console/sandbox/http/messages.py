@@ -44,12 +44,12 @@ class HttpRequest:
         Raises `RequestRefused`, 400, for any other body.
         """
         try:
-            value = json.loads(self.body or b"{}")
+            json_value = json.loads(self.body or b"{}")
         except ValueError:
-            value = None
-        if not isinstance(value, dict):
+            json_value = None
+        if not isinstance(json_value, dict):
             raise RequestRefused(make_error_reply(400, "the body is not a JSON object"))
-        return value
+        return json_value
 
     def read_form(self) -> dict[str, str]:
         """Return the fields of a body that is a form. Fields with an empty value are included, so that they differ

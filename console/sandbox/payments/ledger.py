@@ -201,16 +201,16 @@ class PaymentLedger:
         Raises `ValueError` for an unknown word.
         """
         provider_words = payment.provider_words
-        state = provider_words.get_payment_state(new_state)
+        provider_state = provider_words.get_payment_state(new_state)
         with self.lock:
-            if payment.cancel_requested_at and state in provider_words.captured_states:
-                state = provider_words.failed_state
-            if payment.id is None and state not in provider_words.unpaid_states:
+            if payment.cancel_requested_at and provider_state in provider_words.captured_states:
+                provider_state = provider_words.failed_state
+            if payment.id is None and provider_state not in provider_words.unpaid_states:
                 self._assign_id(payment)
-            payment.state = state
-            if state in provider_words.captured_states:
+            payment.state = provider_state
+            if provider_state in provider_words.captured_states:
                 self._capture_payment(payment)
-            elif state in provider_words.money_returned_states and payment.captured_minor:
+            elif provider_state in provider_words.money_returned_states and payment.captured_minor:
                 payment.reversed_minor += payment.remaining_minor
         self._on_change()
         return payment
@@ -248,9 +248,11 @@ class PaymentLedger:
         merchant's refund id; `requested_at` is in seconds since 1970."""
         with self.lock:
             provider_words = payment.provider_words
-            state = provider_words.get_refund_state("completed" if self._settings.refund_at_once else "accepted")
+            provider_state = provider_words.get_refund_state(
+                "completed" if self._settings.refund_at_once else "accepted"
+            )
             refund = Refund(next(self._serials), payment.provider, key, str(next(self._refund_ids)),
-                            payment.merchant_payment_id, amount_minor, payment.currency, state,
+                            payment.merchant_payment_id, amount_minor, payment.currency, provider_state,
                             self._clock.now(), reason, requested_at, product)  # fmt: skip
             self._store_refund(payment, refund)
         self._on_change()

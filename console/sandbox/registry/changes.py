@@ -98,12 +98,16 @@ def _draw_change(
         return [reopen_company(row, day)]
     next_number = registry.make_number_at(position + 1) if position + 1 < registry.rows else None
     kind = random_source.choices(range(7), (35, 25, 20, 6 if next_number else 0, 6, 4, 4))[0]
-    first, second = random_source.choice(FIRST_WORDS_OF_NAMES), random_source.choice(SECOND_WORDS_OF_NAMES)
+    first_word, second_word = random_source.choice(FIRST_WORDS_OF_NAMES), random_source.choice(SECOND_WORDS_OF_NAMES)
     town, block = random_source.choice(TOWN_NAMES), random_source.randrange(1, 9)
     street = f"{town}{block}丁目{random_source.randrange(1, 30)}－{random_source.randrange(1, 30)}"
     moved_row = move_company(row, street.translate(FULL_WIDTH_DIGITS_TABLE), day)
-    form = next((legal_form for legal_form in LEGAL_FORMS_OF_NEW_COMPANIES if row.name.startswith(legal_form)), "")
-    renamed_row = rename_company(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
+    legal_form_text = next(
+        (legal_form for legal_form in LEGAL_FORMS_OF_NEW_COMPANIES if row.name.startswith(legal_form)), ""
+    )
+    renamed_row = rename_company(
+        row, f"{legal_form_text}{first_word.text}{second_word.text}", day, first_word.kana + second_word.kana
+    )
     if kind in (0, 1):
         changed_row = moved_row._replace(name=renamed_row.name, furigana=renamed_row.furigana)
         return (
@@ -118,7 +122,7 @@ def _draw_change(
     if kind == 4:
         return [delete_company(row, day)]
     if kind == 5:
-        return [row._replace(correct="1", update_date=day.isoformat(), furigana=first.kana + second.kana)]
+        return [row._replace(correct="1", update_date=day.isoformat(), furigana=first_word.kana + second_word.kana)]
     return [
         _change_row(
             row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH_DIGITS_TABLE) + "商号抹消"
@@ -131,20 +135,20 @@ def _invent_new_row(day: date, index: int, random_source: random.Random) -> Regi
     for an index from MAX_NEW_ROWS_PER_DAY on."""
     if index >= MAX_NEW_ROWS_PER_DAY:
         raise ValueError(f"a day has at most {MAX_NEW_ROWS_PER_DAY} new corporations")
-    first, second = random_source.choice(FIRST_WORDS_OF_NAMES), random_source.choice(SECOND_WORDS_OF_NAMES)
+    first_word, second_word = random_source.choice(FIRST_WORDS_OF_NAMES), random_source.choice(SECOND_WORDS_OF_NAMES)
     prefecture = random_source.choice(PREFECTURES)
     city = random_source.choice(prefecture.cities)
-    since = (day - timedelta(days=random_source.randrange(1, 9))).isoformat()
-    form, kind = random_source.choice((("株式会社", "301"), ("合同会社", "305")))
+    changed_on = (day - timedelta(days=random_source.randrange(1, 9))).isoformat()
+    legal_form, kind = random_source.choice((("株式会社", "301"), ("合同会社", "305")))
     town, block = random_source.choice(TOWN_NAMES), random_source.randrange(1, 9)
     street = f"{town}{block}－{random_source.randrange(1, 40)}"
     return RegistryRow(
         corporate_number=add_check_digit(f"98{(day - FIRST_ASSIGNMENT_DAY).days % 10_000:04d}{index:06d}"),
         update_date=day.isoformat(),
-        change_date=since,
-        assignment_date=since,
-        name=f"{form}{first.text}{second.text}",
-        furigana=first.kana + second.kana,
+        change_date=changed_on,
+        assignment_date=changed_on,
+        name=f"{legal_form}{first_word.text}{second_word.text}",
+        furigana=first_word.kana + second_word.kana,
         kind=kind,
         prefecture_name=prefecture.name,
         city_name=city.name,

@@ -127,13 +127,13 @@ def _make_csv(header_fields: tuple[str, ...], rows: list[RegistryRow], codec: st
 
 
 def _make_xml(header_fields: tuple[str, ...], rows: list[RegistryRow]) -> HttpReply:
-    names = ("lastUpdateDate", "count", "divideNumber", "divideSize")
-    parts = ['<?xml version="1.0" encoding="UTF-8"?>', "<corporations>"]
-    parts += [_format_xml_element(name, text) for name, text in zip(names, header_fields, strict=True)]
+    header_names = ("lastUpdateDate", "count", "divideNumber", "divideSize")
+    xml_parts = ['<?xml version="1.0" encoding="UTF-8"?>', "<corporations>"]
+    xml_parts += [_format_xml_element(name, text) for name, text in zip(header_names, header_fields, strict=True)]
     for row in rows:
         fields = "".join(_format_xml_element(name, text) for name, text in zip(WEB_API_FIELD_NAMES, row, strict=True))
-        parts.append(f"<corporation>{fields}</corporation>")
-    return HttpReply(body="".join((*parts, "</corporations>")).encode(), media_type=_XML_MEDIA_TYPE)
+        xml_parts.append(f"<corporation>{fields}</corporation>")
+    return HttpReply(body="".join((*xml_parts, "</corporations>")).encode(), media_type=_XML_MEDIA_TYPE)
 
 
 def _format_xml_element(name: str, text: str) -> str:
@@ -197,22 +197,26 @@ def _make_place_and_kind_filter(query: Mapping[str, str]) -> Callable[[RegistryR
 
 
 def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
-    """Return a function that is True for a row that a search by name finds. `mode` 1 compares the beginning of the
-    name, 2 any part of it. `target` 1 ignores differences of writing, 2 compares exactly, 3 compares English
-    names. `close` 0 leaves out closed corporations.
+    """Return a function that is True for a row that a search by name finds. `match_mode` 1 compares the beginning of
+    the name, 2 any part of it. `match_target` 1 ignores differences of writing, 2 compares exactly, 3 compares
+    English names. `close` 0 leaves out closed corporations.
     """
-    mode, target = query.get("mode", "1"), query.get("target", "1")
+    match_mode, match_target = query.get("mode", "1"), query.get("target", "1")
     _refuse_unless(bool(query.get("name")), "020", "商号又は名称を指定してください。")
-    _refuse_unless(mode in ("1", "2") and target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。")
-    normalize = _NAME_NORMALIZER_BY_SEARCH_MODE[target]
+    _refuse_unless(
+        match_mode in ("1", "2") and match_target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。"
+    )
+    normalize = _NAME_NORMALIZER_BY_SEARCH_MODE[match_target]
     normalized_name = normalize(query["name"])
 
     def has_matching_name(row: RegistryRow) -> bool:
         if row.hihyoji == "1" or row.process == "99" or (query.get("close") == "0" and row.close_date):
             return False
-        names = map(normalize, (row.en_name,) if target == "3" else (row.name, row.furigana))
+        names = map(normalize, (row.en_name,) if match_target == "3" else (row.name, row.furigana))
         return any(
-            name.startswith(normalized_name) if mode == "1" else normalized_name in name for name in names if name
+            name.startswith(normalized_name) if match_mode == "1" else normalized_name in name
+            for name in names
+            if name
         )
 
     return has_matching_name

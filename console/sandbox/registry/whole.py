@@ -132,11 +132,11 @@ class InventedRegistry:
         """Yield the same lines as `iterate_lines`, in lists of up to ROWS_PER_BLOCK lines."""
         end = self.rows if stop is None else min(stop, self.rows)
         for segment in self._segments:
-            first, last = max(start - segment.start, 0), min(end - segment.start, segment.rows)
-            while first < last:
-                next_start = min((first // ROWS_PER_BLOCK + 1) * ROWS_PER_BLOCK, last)
-                yield self._make_block_lines(segment, first, next_start)
-                first = next_start
+            first_index, end_index = max(start - segment.start, 0), min(end - segment.start, segment.rows)
+            while first_index < end_index:
+                next_start = min((first_index // ROWS_PER_BLOCK + 1) * ROWS_PER_BLOCK, end_index)
+                yield self._make_block_lines(segment, first_index, next_start)
+                first_index = next_start
 
     def _make_block_lines(self, segment: _NumberSegment, start: int, stop: int) -> list[str]:
         """Return the lines of a segment's rows from `start` to before `stop`, which must be in one block. Eight
@@ -176,13 +176,13 @@ class InventedRegistry:
             text_1, kana_1, _ = first_words[a % first_count]
             text_2, kana_2, _ = second_words[b % second_count]
             prefix, suffix, kind = forms[c % form_count]
-            place, codes = places[d % place_count]
+            place_fields, code_fields = places[d % place_count]
             event, assignment_day = dates[f % date_count]
             kana = f'"{kana_1}{kana_2}"' if h > _HIGHEST_DRAW_WITHOUT_FURIGANA else ""
             position += 1
             line = (
-                f'{position},{number},{event},"{prefix}{text_1}{text_2}{suffix}",,{kind},{place}'
-                f'{streets[e % street_count]}",,{codes},,,,,,,{assignment_day},1,,,,,{kana},0'
+                f'{position},{number},{event},"{prefix}{text_1}{text_2}{suffix}",,{kind},{place_fields}'
+                f'{streets[e % street_count]}",,{code_fields},,,,,,,{assignment_day},1,,,,,{kana},0'
             )
             if g < DRAW_LIMIT_OF_SPECIAL_ROWS or position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
                 line = self._make_special_line(line, position, g)
@@ -238,13 +238,13 @@ class InventedRegistry:
 
 def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:
     """Return whole numbers in proportion to the weights, whose sum is `total`."""
-    weight_sum, assigned_sum, parts = sum(weights), 0, []
+    weight_sum, assigned_sum, shares = sum(weights), 0, []
     reached_weight = 0
     for weight in weights:
         reached_weight += weight
-        parts.append(total * reached_weight // weight_sum - assigned_sum)
-        assigned_sum += parts[-1]
-    return parts
+        shares.append(total * reached_weight // weight_sum - assigned_sum)
+        assigned_sum += shares[-1]
+    return shares
 
 
 @cache

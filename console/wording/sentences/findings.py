@@ -108,15 +108,15 @@ def _format_finding_part(part: str, translate: Translate, currency: str | None) 
 def _format_state_and_amount(match: re.Match[str], translate: Translate, currency: str | None) -> str:
     """Return the text for a finding such as `payment 91=completed 3300 JPY after=expired`: kind, state, amount,
     and the state that the record had before."""
-    kind, (amount_text, _, after) = match["kind"], match["rest"].strip().partition("after=")
+    kind, (amount_text, _, earlier_state) = match["kind"], match["rest"].strip().partition("after=")
     state, amount = _get_state_word(kind, match["state"], translate), ""
     if amount_text.strip():
         amount = _translate_codes_and_amounts(amount_text.strip(), translate, currency)
     key = "order_is_in" if kind == "order" else "payment_of" if amount else "payment_is"
     text = translate(f"finding.{key}", state=state, amount=amount)
-    if not after:
+    if not earlier_state:
         return text
-    return translate("finding.after", text=text, after=_get_state_word(kind, after, translate))
+    return translate("finding.after", text=text, after=_get_state_word(kind, earlier_state, translate))
 
 
 def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
@@ -139,15 +139,15 @@ def _format_company_change(match: re.Match[str], translate: Translate) -> str:
     change, change_details = match["change"], match["rest"] or ""
     if change == "closed":
         change = f"closed.{change_details}"
-    before, _, after = change_details.partition("|")
+    old_text, _, new_text = change_details.partition("|")
     image = translate("finding.company_image")
     return translate(
         f"finding.company.{change}",
         day=match["day"],
         number=match["number"],
         name=change_details or image,
-        before=before or image,
-        after=after or image,
+        before=old_text or image,
+        after=new_text or image,
     )
 
 
@@ -192,11 +192,11 @@ def _translate_codes_and_amounts(part: str, translate: Translate, currency: str 
 def _format_provider_state_word(code: str, translate: Translate) -> str:
     """Return the text for a provider's state with the provider's code beside it, such as `Failed (OTS0600)`; the
     code alone if it has no text."""
-    words = translate("finding.provider_state", code=code)
-    if words == code:
+    state_words = translate("finding.provider_state", code=code)
+    if state_words == code:
         return code
-    has_brackets = words.endswith((")", "）"))
-    return translate(f"finding.provider_{'words' if has_brackets else 'word'}", words=words, code=code)
+    has_brackets = state_words.endswith((")", "）"))
+    return translate(f"finding.provider_{'words' if has_brackets else 'word'}", words=state_words, code=code)
 
 
 def _make_amount_replacer(

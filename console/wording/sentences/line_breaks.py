@@ -145,9 +145,9 @@ def _insert_joiners_between_letters(phrase: str) -> str:
     """Return a phrase with invisible characters, so that no line can end inside. Between two Latin letters, Qt's
     rules for Latin text stay in effect."""
     pieces = [phrase[:1]]
-    for place in range(1, len(phrase)):
-        before, after = phrase[place - 1], phrase[place]
-        if after == " " and not phrase[place:].isspace():
+    for position in range(1, len(phrase)):
+        before, after = phrase[position - 1], phrase[position]
+        if after == " " and not phrase[position:].isspace():
             after = NO_BREAK_SPACE
         elif _needs_joiner_between(before, after):
             pieces.append(WORD_JOINER)
