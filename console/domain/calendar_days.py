@@ -57,12 +57,12 @@ def find_zone(zone_name: str) -> tzinfo:
         raise LookupError(zone_name) from None
 
 
-def convert_to_utc(local: datetime, zone_name: str) -> datetime | None:
+def convert_to_utc(local_datetime: datetime, zone_name: str) -> datetime | None:
     """Return the instant (UTC) of a local date and time in the time zone `zone_name`; None if the instant is outside
     of the years 1 to 9999. Raises LookupError for an unknown zone.
     """
     try:
-        return local.replace(tzinfo=find_zone(zone_name)).astimezone(UTC)
+        return local_datetime.replace(tzinfo=find_zone(zone_name)).astimezone(UTC)
     except OverflowError:
         return None
 

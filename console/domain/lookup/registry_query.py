@@ -71,8 +71,8 @@ class SearchWord:
 @dataclass(frozen=True, slots=True)
 class RegistryQuery:
     """A typed query to the corporation registry. `number` is the corporation number in the text, also if it was
-    typed without its check digit; None if there is none. `digits` are the digits of a part of a number. `whole`
-    is the text as one name, `words` are its words if there are several. `pieces` are the words divided where
+    typed without its check digit; None if there is none. `digits` are the digits of a part of a number. `whole_name`
+    is the text as one name, `words` are its words if there are several. `script_pieces` are the words divided where
     kana meet other characters, because people type a name partly as they hear it: わたなべ製作所.
     """
 
@@ -80,9 +80,9 @@ class RegistryQuery:
     number: str | None = None
     digits: str = ""
     post_code: str = ""
-    whole: SearchWord = field(default_factory=lambda: SearchWord((), (), ""))
+    whole_name: SearchWord = field(default_factory=lambda: SearchWord((), (), ""))
     words: tuple[SearchWord, ...] = ()
-    pieces: tuple[SearchWord, ...] = ()
+    script_pieces: tuple[SearchWord, ...] = ()
 
 
 def parse_query(text: str) -> RegistryQuery:

@@ -95,16 +95,16 @@ def get_interval(name: str) -> TaskInterval:
     return INTERVAL_OF_TASK.get(name, USUAL_INTERVAL)
 
 
-def compute_wait_after_failures(every: timedelta, failures: int) -> timedelta:
-    """Return the wait until the next run of a task with the interval `every` after `failures` consecutive failed
+def compute_wait_after_failures(interval: timedelta, failures: int) -> timedelta:
+    """Return the wait until the next run of a task with the interval `interval` after `failures` consecutive failed
     runs. The wait doubles with each failure up to a limit. It isn't divided by the time scale yet."""
-    return min(every * (1 << min(failures, 20)), max(every, LONGEST_WAIT_AFTER_FAILURES))
+    return min(interval * (1 << min(failures, 20)), max(interval, LONGEST_WAIT_AFTER_FAILURES))
 
 
-def compute_longest_wait(every: timedelta) -> timedelta:
-    """Return the longest wait between two runs of a task with the interval `every`. If the stored time of the next
+def compute_longest_wait(interval: timedelta) -> timedelta:
+    """Return the longest wait between two runs of a task with the interval `interval`. If the stored time of the next
     run is farther away, a desk whose clock was ahead wrote it."""
-    return max(every, LONGEST_WAIT_AFTER_FAILURES)
+    return max(interval, LONGEST_WAIT_AFTER_FAILURES)
 
 
 def is_running(task: ScheduledTask) -> bool:

@@ -90,7 +90,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
 
     def _refuse_request(self, status: int, message: str) -> None:
         reply = make_error_reply(status, message)
-        self.write(reply.make_head_bytes(extra=(("Connection", "close"),)) + reply.body)
+        self.write(reply.make_head_bytes(extra_headers=(("Connection", "close"),)) + reply.body)
         self.close()
 
     # -- methods of CallerConnection

@@ -237,7 +237,7 @@ class InventedRegistry:
 
 
 def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:
-    """Return whole numbers in proportion to the weights, whose sum is `total`."""
+    """Return one whole number for each weight, in proportion to it; the sum of these numbers is `total`."""
     weight_sum, assigned_sum, shares = sum(weights), 0, []
     reached_weight = 0
     for weight in weights:

@@ -67,9 +67,9 @@ class Ranking:
     """Computes the rank of corporations for one query."""
 
     def __init__(self, query: RegistryQuery) -> None:
-        self._whole = _prepare_words((query.whole,))
+        self._whole = _prepare_words((query.whole_name,))
         self._words = _prepare_words(query.words)
-        self._pieces = _prepare_words(query.pieces)
+        self._pieces = _prepare_words(query.script_pieces)
         self._digits = query.digits
 
     def rank(self, corporation: CorporationTexts) -> Rank | None:
