@@ -55,7 +55,7 @@ class DeskRequestServices:
     reconciliation: ReconciliationService
     audit: AuditService
     limits: RefundLimitService
-    read_only: ReadOnlySwitchService
+    read_only_switches: ReadOnlySwitchService
     incidents: IncidentService
     saved_views: SavedViewService
     mentions: MentionService
@@ -76,7 +76,7 @@ def make_command_runners(context: ServiceContext, services: DeskRequestServices)
         "mention done": _make_method_runner(services.mentions.mark_done),
         "reconcile": _make_method_runner(services.reconciliation.run),
         "limits set": _make_method_runner(services.limits.set_limit),
-        "read-only set": _make_method_runner(services.read_only.set_switch),
+        "read-only set": _make_method_runner(services.read_only_switches.set_switch),
         "audit verify": lambda _call: services.audit.verify_chains(),
     }
 

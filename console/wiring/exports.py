@@ -225,7 +225,7 @@ def _make_runs_list(services: ExportReadServices, request: ExportRequest, contex
         while True:
             page = services.reconciliation.views.list_runs(request.subject or None, _ROWS_PER_EXPORT_PAGE, before)
             yield page.items
-            before = page.next
+            before = page.next_cursor
             if before is None:
                 return
 
@@ -243,7 +243,7 @@ def _make_differences_list(services: ExportReadServices, request: ExportRequest,
         while True:
             page = services.reconciliation.views.list_differences(run_id, part, _ROWS_PER_EXPORT_PAGE, after)
             yield page.items
-            after = page.next
+            after = page.next_cursor
             if after is None:
                 return
 
@@ -268,9 +268,9 @@ def _make_report_list(services: ExportReadServices, request: ExportRequest, cont
     table, report = REPORT_TABLES[request.subject], _REPORT_READER_BY_NAME[request.subject](services.reports)
 
     def read_pages() -> RowPages:
-        yield table.rows_of(report)
+        yield table.list_rows(report)
 
-    return _ExportList(table.columns(context), read_pages, table.note(report, context.language))
+    return _ExportList(table.make_columns(context), read_pages, table.format_note(report, context.language))
 
 
 _REPORT_READER_BY_NAME: Mapping[str, Callable[["ReportService"], object]] = {

@@ -192,12 +192,12 @@ class LiveFeedHub:
 
     def _read_snapshot(self) -> LiveFeedSnapshot:
         with self._console.acting_as("worker"):
-            return self._console.live.read_snapshot()
+            return self._console.live_feed.read_snapshot()
 
     async def _read_changes(self, mark: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
         def read() -> tuple[FeedMark, tuple[RecordSummary, ...]]:
             with self._console.acting_as("worker"):
-                return self._console.live.read_changes(mark)
+                return self._console.live_feed.read_changes(mark)
 
         return await self._threads.run(read)
 
@@ -342,7 +342,7 @@ class LiveFeedEndpoint:
 
     def _write_refusal(self, reason: str, origin: str | None, skipped_count: int) -> None:
         with self._console.acting_as("worker"):
-            self._console.live.record_refusal(reason, origin, skipped_count)
+            self._console.live_feed.record_refusal(reason, origin, skipped_count)
 
     async def _receive_token(self, websocket: WebSocket) -> str | None:
         """Return the token in the listener's first message, which is `{"token": "…"}` or the token alone. Return

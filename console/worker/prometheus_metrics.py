@@ -54,7 +54,9 @@ class WorkerMetrics:
         self.dropped_client_counter = Counter("live_dropped", "Listeners that were too slow.", registry=self.registry)
         connection_gauge = Gauge("receiver_connections", "Open connections, this process.", registry=self.registry)
         connection_gauge.set_function(lambda: open_connections.connection_count)
-        self.registry.register(_FigureCollector(lambda: self._figures, lambda: console.figures, open_connections))
+        self.registry.register(
+            _FigureCollector(lambda: self._figures, lambda: console.metric_figures, open_connections)
+        )
 
     def count_arrival(self) -> None:
         """Count a notice that has arrived and that the receiver has not answered yet."""
@@ -89,7 +91,7 @@ class WorkerMetrics:
 
 def _read_figures_as_worker(console: Console) -> MetricFigures:
     with console.acting_as("worker"):
-        return console.figures.read_figures()
+        return console.metric_figures.read_figures()
 
 
 class _FigureCollector:

@@ -140,7 +140,7 @@ BY_KEY: dict[str, Ask] = {
     "changes": lambda conn: change_feed.list_changes_since(conn, None),
     "changes, later reading": lambda conn: change_feed.list_changes_since(conn, _MARK),
     "changes, later reading, a late one": lambda conn: change_feed.list_changes_since(
-        conn, replace(_MARK, seen=frozenset())
+        conn, replace(_MARK, read_ids=frozenset())
     ),
     "order": lambda conn: orders.find(conn, 1),
     "order by its number": lambda conn: orders.find_by_number(conn, "ORD-7"),

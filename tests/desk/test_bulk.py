@@ -156,9 +156,7 @@ def test_what_changed_behind_ones_back_is_skipped(
     page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
     dialog = planned(person, person.dialog(BulkDialog))
     assert dialog.plan is not None
-    told = {
-        one.row.subject_id: (one.verdict, one.reason, one.blocking_person) for one in dialog.plan.chosen_plan.rows
-    }
+    told = {one.row.subject_id: (one.kind, one.reason, one.blocking_person) for one in dialog.plan.chosen_plan.rows}
     assert told == {
         lacking[0].id: (ForecastKind.SKIP, "changed", None),
         lacking[1].id: (ForecastKind.SKIP, "taken", "lead-b"),

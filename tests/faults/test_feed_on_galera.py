@@ -56,7 +56,7 @@ class Reader:
             for kind, record in changed:
                 if kind == KIND:
                     self.looks[record].append(len(notes.list_notes(conn, kind, record)))
-        self.met.update(mark.seen - before.seen)
+        self.met.update(mark.read_ids - before.read_ids)
         return mark
 
 

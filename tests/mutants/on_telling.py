@@ -88,8 +88,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "what a read-only switch stops is offered",
         "console/domain/recovery/decision_table.py",
-        "        return _exclude_stopped_choice(plain, facts)\n",
-        "        return plain\n",
+        "        return _exclude_stopped_choice(allowed_choice, facts)\n",
+        "        return allowed_choice\n",
     ),
     _mutant(
         "nothing to do while a refund waits for approval",

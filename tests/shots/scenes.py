@@ -164,7 +164,7 @@ def admin(stage: Stage) -> None:
     page = stage.find(AdminPage)
     stage.until(lambda: page.switch_table.current_item is not None)
     with act_as("lead-b"):
-        stage.desk.console.read_only.set_switch("paypay", True, "PayPay の障害（18 時まで）")
+        stage.desk.console.read_only_switches.set_switch("paypay", True, "PayPay の障害（18 時まで）")
     page.read_data_again()
     stage.settle()
     stage.shoot("admin-read-only")
@@ -182,7 +182,7 @@ def admin(stage: Stage) -> None:
         stage.settle()
         stage.shoot(f"admin-{name}")
     with act_as("lead-b"):
-        stage.desk.console.read_only.set_switch("paypay", False, "復旧")
+        stage.desk.console.read_only_switches.set_switch("paypay", False, "復旧")
 
 
 def search(stage: Stage) -> None:

@@ -272,7 +272,7 @@ def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
     """
     record, payment = view.record, getattr(view, "payment", None) or view.record
     provider = CREDIT_CHECK_PROVIDER if isinstance(record, CreditCheck) else getattr(payment, "provider", None)
-    switch = find_stopping_switch(stage.console.read_only.list_switches(), provider)
+    switch = find_stopping_switch(stage.console.read_only_switches.list_switches(), provider)
     if switch is None:
         assert "read_only" not in page.why + page.next_step.code, page
         return
@@ -419,7 +419,7 @@ def _check_bulk(stage: Stage, told: Mapping[Ref, Words]) -> None:
         table = make_export_table(stage.console, request, "op-a", FileTextContext("en", stage.console._context.now))
         lines = [line for page in table.read_pages() for line in page]
     assert len(lines) == len(chosen)
-    result_of = next(column.value for column in table.columns if column.title == _RESULT_TITLE)
+    result_of = next(column.read_cell for column in table.columns if column.title == _RESULT_TITLE)
     for line in lines:
         row = read_row(stage, line.row.kind, line.row.subject_id)
         assert result_of(line) != _DONE or row.certainty is Certainty.KNOWN, (result_of(line), row)

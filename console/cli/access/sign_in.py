@@ -178,18 +178,24 @@ def _build_identity_json(identity: "Identity") -> "JsonObject":
     person = identity.person
     return {
         "operator": person.name,
-        "known": identity.known,
+        "known": identity.is_known_operator,
         "roles": sorted(person.roles),
         "may_buy": person.may_buy,
         "database": identity.database,
         "source": identity.source,
-        "kept": identity.kept,
+        "kept": identity.is_account_stored,
     }
 
 
 def _format_identity_lines(identity: "Identity", translator: Translator) -> Lines:
     person = identity.person
-    key = "sign_in.who" if person.roles else "sign_in.who.no_role" if identity.known else "sign_in.who.unknown"
+    key = (
+        "sign_in.who"
+        if person.roles
+        else "sign_in.who.no_role"
+        if identity.is_known_operator
+        else "sign_in.who.unknown"
+    )
     yield translator(key, name=person.name, roles=sorted(person.roles), place=identity.database)
     if identity.source is not None:
         yield translator(f"sign_in.source.{identity.source}")

@@ -68,7 +68,7 @@ def _build_timeout_saga_json(saga: SagaProgress, translate: Translate) -> JsonOb
     """Return, as JSON, a saga that ends an expired payment: its state, its current step, and all steps with their
     states.
     """
-    record, current = saga.record, saga.current
+    record, current = saga.record, saga.current_step
     return {
         "id": record.id,
         "payment_id": record.subject_id,

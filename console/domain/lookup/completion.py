@@ -75,6 +75,8 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
 
 
 def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
+    """Yield the operators that begin with `word`, each with the value "", or the pairs of operator and value that
+    complete a word such as `status:pen`."""
     name, colon, values = word.partition(":")
     if _WHOLE_AMOUNT_PATTERN.fullmatch(word):  # without a sign of a currency, parse_search takes it for a number
         yield "amount", unicodedata.normalize("NFKC", word)
@@ -83,11 +85,11 @@ def _list_word_completions(word: str) -> Iterator[tuple[str, str]]:
         if len(name) >= _MIN_NAME_CHARACTERS:
             yield from ((operator, "") for operator in OFFERED_VALUES_BY_OPERATOR if operator.startswith(name))
         return
-    earlier, comma, partial_value = values.rpartition(",")
+    earlier_text, comma, partial_value = values.rpartition(",")
     offered_values = list_known_providers() if name == "provider" else OFFERED_VALUES_BY_OPERATOR.get(name, ())
     if partial_value in offered_values:
         return
-    earlier_values = earlier.split(",")
+    earlier_values = earlier_text.split(",")
     for value in offered_values:
         if value.startswith(partial_value) and value not in earlier_values:
-            yield name, f"{earlier}{comma}{value}"
+            yield name, f"{earlier_text}{comma}{value}"

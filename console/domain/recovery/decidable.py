@@ -108,10 +108,10 @@ def find_decision_path(state: PaymentState, target: PaymentState) -> tuple[Payme
 def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str | None:
     """Return the reason for which people can't decide that a payment is in the state `target`; None if they can."""
     is_open = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
-    reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES
+    is_reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES
     if target is not payment.state and not find_decision_path(payment.state, target):
         return "no_such_step"
-    return None if is_open or reversal else find_undecidable_reason(payment)
+    return None if is_open or is_reversal else find_undecidable_reason(payment)
 
 
 def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:

@@ -81,10 +81,10 @@ def _forecast_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) 
 def _find_other_person(facts: ChoiceFacts, run: BulkRun, person: Person | None) -> str | None:
     """Return the name of the person who has taken the record, if this person is neither the maker of the bulk run
     nor the acting person; otherwise None."""
-    if facts.taken is None:
+    if facts.take is None:
         return None
     own_names = {run.made_by, person.name if person else run.made_by}
-    return None if any(is_same_person(facts.taken.person, name) for name in own_names) else facts.taken.person
+    return None if any(is_same_person(facts.take.person, name) for name in own_names) else facts.take.person
 
 
 def find_provider(facts: ChoiceFacts) -> str | None:

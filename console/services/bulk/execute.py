@@ -182,7 +182,7 @@ class BulkExecutor:
         self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool
     ) -> RowOutcome:
         row, acts = forecast.row, self._actions
-        if forecast.verdict is not ForecastKind.WOULD_RUN:
+        if forecast.kind is not ForecastKind.WOULD_RUN:
             outcome = _make_outcome_of_forecast(forecast)
         elif acts.calls_provider(executed_run.run.action):
             self._context.write(lambda tx: self._mark_row_begun(tx, executed_run, row))
@@ -289,5 +289,5 @@ def _make_outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
     skipped or refused."""
     if forecast.reason == ACTION_ALREADY_DONE_REASON:
         return RowOutcome(RowResult.DONE, ACTION_ALREADY_DONE_REASON)
-    result = RowResult.SKIPPED if forecast.verdict is ForecastKind.SKIP else RowResult.REFUSED
+    result = RowResult.SKIPPED if forecast.kind is ForecastKind.SKIP else RowResult.REFUSED
     return RowOutcome(result, join_reason_and_person(forecast.reason or "", forecast.blocking_person))

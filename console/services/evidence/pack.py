@@ -159,7 +159,7 @@ class EvidencePackWriter:
         context.write(lambda tx: context.record_audit(tx, PACK_EXPORT_ACTION, content.record_id, facts, kind=kind))
         context.failpoints.reach("before_pack_named")
         pack_draft.publish()
-        return WrittenPack(str(pack_draft.final), size, digest, content.files, content.left_out)
+        return WrittenPack(str(pack_draft.final_path), size, digest, content.files, content.left_out)
 
 
 class _PackDraft:

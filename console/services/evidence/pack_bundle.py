@@ -161,7 +161,7 @@ class EvidenceBundleWriter:
         omitted_names += [
             f"{entry.digest.name}/{part}" for entry in written_entries for part in entry.content.left_out
         ]
-        return WrittenBundle(str(draft.final), size, digest, len(written_entries), tuple(omitted_names))
+        return WrittenBundle(str(draft.final_path), size, digest, len(written_entries), tuple(omitted_names))
 
 
 def _make_index_line(entry: _BundledPack, language: str) -> bytes:

@@ -71,7 +71,7 @@ class DailyCloseWriter:
                 )
             )
             draft.publish()
-            return WrittenDailyClose(str(draft.final), size, digest, close)
+            return WrittenDailyClose(str(draft.final_path), size, digest, close)
 
 
 def _parse_document_format(path: Path) -> DocumentFormat:

@@ -81,7 +81,7 @@ class ExportService:
             )
         )
         draft.publish()
-        return WrittenExport(str(draft.final), rows.count, size)
+        return WrittenExport(str(draft.final_path), rows.count, size)
 
 
 class _CountedRows:

@@ -54,4 +54,4 @@ class PdfCopyWriter:
             facts = {"sha256": written_sha256, "bytes": size}
             self._context.write(lambda tx: self._context.record_audit(tx, _PDF_SAVED_AUDIT_ACTION, record_id, facts))
             draft.publish()
-            return SavedPdf(str(draft.final), size, written_sha256)
+            return SavedPdf(str(draft.final_path), size, written_sha256)

@@ -126,10 +126,12 @@ class _DocumentLayout:
         self._move_down(_HEADING_SIZE * 2.5)
         self._place_text(make_printable(table.title), _HEADING_SIZE, _PAGE_MARGIN, self._y)
         if not table.rows:
-            self._write_text(table.empty, _TEXT_SIZE)
+            self._write_text(table.no_rows_text, _TEXT_SIZE)
             return
         titles = [make_printable(column.title) for column in table.columns]
-        rows = [[make_cell_text(column.kind, column.value(row)) for column in table.columns] for row in table.rows]
+        rows = [
+            [make_cell_text(column.kind, column.read_cell(row)) for column in table.columns] for row in table.rows
+        ]
         widths = self._compute_column_widths([titles, *rows])
         self._write_row(table, titles, widths, titles, is_head=True)
         for row in rows:

@@ -58,7 +58,8 @@ class PrintoutService:
                     break
         printed_rows, is_cut = rows[:MAX_PRINTED_ROWS], len(rows) > MAX_PRINTED_ROWS
         cells = (
-            tuple(make_cell_text(column.kind, column.value(row)) for column in table.columns) for row in printed_rows
+            tuple(make_cell_text(column.kind, column.read_cell(row)) for column in table.columns)
+            for row in printed_rows
         )
         printed_list = PrintedList(table.title, tuple(column.title for column in table.columns), tuple(cells), is_cut)
         facts: dict[str, object] = {

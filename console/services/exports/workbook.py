@@ -31,13 +31,13 @@ _FIXED_CREATION_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 def write_workbook(
     file: BinaryIO, table: ExportTable, rows: Iterable[Any], max_rows_per_sheet: int = MAX_ROWS_PER_SHEET
 ) -> None:
-    """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines `table.about`. A table
-    with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError."""
+    """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines `table.about_lines`. A
+    table with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError."""
     with _open_workbook(file) as book:
         sheets = _TableSheetWriter(book, table, max_rows_per_sheet)
         for row in rows:
-            sheets.write_row([column.value(row) for column in table.columns])
-        _write_about_sheet(book, table.about, next(sheets.names))
+            sheets.write_row([column.read_cell(row) for column in table.columns])
+        _write_about_sheet(book, table.about_lines, next(sheets.names))
 
 
 def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
@@ -49,7 +49,7 @@ def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
         for table in document.tables:
             sheets = _TableSheetWriter(book, table, MAX_ROWS_PER_SHEET)
             for row in table.rows:
-                sheets.write_row([column.value(row) for column in table.columns])
+                sheets.write_row([column.read_cell(row) for column in table.columns])
 
 
 @contextmanager

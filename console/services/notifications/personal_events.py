@@ -108,7 +108,7 @@ def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalE
         key = f"incident/{id}/handed/{last.position}"
         yield PersonalEvent(PersonalEventKind.HAND_OVER, key, "incident", INCIDENT_KIND, id, incident.number)
     if incident.state is IncidentState.OPEN and _has_become_worse(incident, person):
-        key = f"incident/{id}/worse/{incident.extent.newest_alert}/{incident.woken_by or ''}"
+        key = f"incident/{id}/worse/{incident.extent.newest_alert_id}/{incident.woken_by or ''}"
         yield PersonalEvent(PersonalEventKind.INCIDENT, key, "worse", INCIDENT_KIND, id, incident.number)
 
 

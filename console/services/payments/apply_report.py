@@ -124,15 +124,15 @@ def _refuse_shared_provider_id(
     case.
     """
     provider_id = sourced_report.report.provider_payment_id
-    if effect.booked is None or provider_id is None:
+    if effect.booked_amount is None or provider_id is None:
         return effect
     owner = payments.find_by_provider_id(tx.conn, payment.provider, provider_id)
     if owner is None or owner.id == payment.id:
         return effect
     return ReportEffect(
-        unknown=OTHER_PAYMENT_REASON,
-        case=OTHER_PAYMENT_REASON,
-        observed=f"{provider_id} of {owner.id}",
+        unknown_reason=OTHER_PAYMENT_REASON,
+        case_rule=OTHER_PAYMENT_REASON,
+        case_observed=f"{provider_id} of {owner.id}",
         is_newest=effect.is_newest,
     )
 
@@ -142,9 +142,9 @@ def _write_report(
 ) -> None:
     if is_end_of_unknown_outcome(effect, payment):
         cases.close_cases(tx.conn, PAYMENT_KIND, payment.id, context.now())
-    is_case_opened = effect.case is not None and _open_case(context, tx, payment, effect)
+    is_case_opened = effect.case_rule is not None and _open_case(context, tx, payment, effect)
     values = _make_column_values(context, payment, sourced_report, effect)
-    end_state = effect.path[-1] if effect.path else payment.state
+    end_state = effect.new_states[-1] if effect.new_states else payment.state
     if _must_release_amount(payment, end_state):
         account_money.release_amount(tx, payment)
         values["account_minor"] = 0
@@ -162,16 +162,16 @@ def _write_report(
     has_number_come = _is_missing_number_reported(tx, payment, sourced_report, effect)
     if has_number_come:
         values["provider_payment_id"] = sourced_report.report.provider_payment_id
-    payments.move_payment_along_path(tx.conn, payment, effect.path, context.now(), **values)
-    if effect.booked is not None:
-        _book_amount(context, tx, payment, effect.booked)
+    payments.move_payment_along_path(tx.conn, payment, effect.new_states, context.now(), **values)
+    if effect.booked_amount is not None:
+        _book_amount(context, tx, payment, effect.booked_amount)
     if must_set_order_paid:
         tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
-    elif payment.order_id is not None and (effect.path or has_number_come):
+    elif payment.order_id is not None and (effect.new_states or has_number_come):
         tx.call_after_commit(lambda: order_columns.write_order_column_values(context, payment.id))
-    if end_state is PaymentState.REVERSED and effect.path:
+    if end_state is PaymentState.REVERSED and effect.new_states:
         account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
-    if effect.path and end_state in ENDED_UNPAID_STATES:
+    if effect.new_states and end_state in ENDED_UNPAID_STATES:
         timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment)
     if is_end_of_unknown_outcome(effect, payment):
         _settle_operation(context, tx, payment, sourced_report)
@@ -190,7 +190,7 @@ def _is_missing_number_reported(
         and sourced_report.source_kind is ReportSource.READ
         and payment.state in PAID_STATES
         and report.state in PAID_STATES
-        and (effect.case, effect.unknown) == (None, None)
+        and (effect.case_rule, effect.unknown_reason) == (None, None)
         and payments.find_by_provider_id(tx.conn, payment.provider, report.provider_payment_id) is None
     )
 
@@ -213,10 +213,12 @@ def _must_set_order_paid(
     payment, or a signed notice books it as paid. `effect` is the report's effect, `end_state` the payment's
     state after the report. A callback alone is not enough; a read at the provider must confirm it first.
     """
-    if payment.order_id is None or not effect.path:
+    if payment.order_id is None or not effect.new_states:
         return False
     by_notice = (
-        effect.booked is not None and sourced_report.source_kind is ReportSource.NOTICE and end_state in PAID_STATES
+        effect.booked_amount is not None
+        and sourced_report.source_kind is ReportSource.NOTICE
+        and end_state in PAID_STATES
     )
     return end_state is PaymentState.COMPLETED or by_notice
 
@@ -240,14 +242,14 @@ def _make_column_values(
         values |= make_report_values(report, payment, sourced_report.true_at)
     if sourced_report.event_id is not None:
         values["payment_last_event_id"] = sourced_report.event_id[:128]
-    if effect.unknown is not None:
-        return values | {"certainty": Certainty.UNKNOWN, "error_code": effect.unknown}
-    if is_end_of_unknown_outcome(effect, payment) or effect.path:
-        is_end_unpaid = bool(effect.path) and effect.path[-1] in ENDED_UNPAID_STATES
+    if effect.unknown_reason is not None:
+        return values | {"certainty": Certainty.UNKNOWN, "error_code": effect.unknown_reason}
+    if is_end_of_unknown_outcome(effect, payment) or effect.new_states:
+        is_end_unpaid = bool(effect.new_states) and effect.new_states[-1] in ENDED_UNPAID_STATES
         has_cause = is_end_unpaid or sourced_report.source_kind is ReportSource.PEOPLE
         cause = sourced_report.answer.reason[:64] if has_cause else None
         values |= {"certainty": Certainty.KNOWN, "error_code": cause}
-    if effect.booked is not None:
+    if effect.booked_amount is not None:
         values |= {
             "provider_payment_id": report.provider_payment_id,
             "paid_at": report.paid_at or sourced_report.true_at,
@@ -289,7 +291,7 @@ def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amo
 def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effect: ReportEffect) -> bool:
     expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
     return cases.open_case(
-        tx.conn, effect.case or "", PAYMENT_KIND, payment.id, effect.observed, expected, context.now()
+        tx.conn, effect.case_rule or "", PAYMENT_KIND, payment.id, effect.case_observed, expected, context.now()
     )
 
 
@@ -304,7 +306,7 @@ def _choose_next_work(
     must_set_order_paid: bool,
 ) -> Work:
     now = context.now()
-    if effect.unknown is not None and effect.case is None:
+    if effect.unknown_reason is not None and effect.case_rule is None:
         return payment_work.make_probe_work(context, payment)
     if payment.work.reason == payment_work.MOVE_ORDER_REASON and end_state in PAID_STATES:
         # The order is set to paid first; the payment's open cases determine its work after that.
@@ -315,9 +317,9 @@ def _choose_next_work(
             compute_next_attempt_time(PAYMENT_PROBE_WAITS, 0, now, context.scale),
             payment_work.MOVE_ORDER_REASON,
         )
-    if is_case_opened or effect.unknown is not None:
-        return Work(WorkState.NEEDS_REVIEW, reason=effect.case)
-    if not effect.path and not is_end_of_unknown_outcome(effect, payment):
+    if is_case_opened or effect.unknown_reason is not None:
+        return Work(WorkState.NEEDS_REVIEW, reason=effect.case_rule)
+    if not effect.new_states and not is_end_of_unknown_outcome(effect, payment):
         return payment.work
     return payment_work.choose_work(context, tx, payment, end_state)
 
@@ -338,9 +340,9 @@ def _write_audit_entry(
         return
     provider_word = sourced_report.report.provider_state[:LONGEST_PROVIDER_STATE_CHARACTERS]
     facts: dict[str, object] = {"by": sourced_report.source_name, "state": end_state.value, "word": provider_word}
-    if effect.booked is not None:
-        facts |= {"minor": effect.booked.minor, "currency": effect.booked.currency}
-    if payment.state in ENDED_UNPAID_STATES and effect.booked is not None:
+    if effect.booked_amount is not None:
+        facts |= {"minor": effect.booked_amount.minor, "currency": effect.booked_amount.currency}
+    if payment.state in ENDED_UNPAID_STATES and effect.booked_amount is not None:
         facts["late"] = True
     context.record_audit(
         tx,
@@ -348,28 +350,28 @@ def _write_audit_entry(
         payment.id,
         facts,
         kind=PAYMENT_KIND,
-        reason=effect.unknown or effect.case,
+        reason=effect.unknown_reason or effect.case_rule,
     )
 
 
 def _choose_audit_suffix(payment: Payment, effect: ReportEffect, end_state: PaymentState) -> str | None:
-    if effect.unknown is not None:
-        return None if payment.error_code == effect.unknown else "unknown"
-    if end_state is PaymentState.REVERSED and effect.path:
+    if effect.unknown_reason is not None:
+        return None if payment.error_code == effect.unknown_reason else "unknown"
+    if end_state is PaymentState.REVERSED and effect.new_states:
         return "reversed"
-    if effect.booked is not None:
+    if effect.booked_amount is not None:
         return "booked"
-    if effect.case is not None:
-        return effect.case
-    return "moved" if effect.path else None
+    if effect.case_rule is not None:
+        return effect.case_rule
+    return "moved" if effect.new_states else None
 
 
 def _classify_effect(effect: ReportEffect) -> ReportEffectName:
-    if effect.unknown is not None:
+    if effect.unknown_reason is not None:
         return "unknown"
-    if effect.booked is not None:
+    if effect.booked_amount is not None:
         return "booked"
-    return "changed" if effect.path or effect.case else "unchanged"
+    return "changed" if effect.new_states or effect.case_rule else "unchanged"
 
 
 def _apply_refunds(context: ServiceContext, tx: Transaction, payment: Payment, report: PaymentReport) -> None:

@@ -72,20 +72,20 @@ class ReconciliationRunReader:
 
     def _make_run_details(self, conn: Connection, run: ReconciliationRun) -> ReconciliationRunDetails:
         (item,) = _make_run_items(conn, (run,))
-        newer, older = run_views.find_adjacent_run_ids(conn, run.id)
+        newer_run_id, older_run_id = run_views.find_adjacent_run_ids(conn, run.id)
         run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
         return ReconciliationRunDetails(
             item,
-            refused=our_records.count_refused_rows(conn, run.id),
-            open_cases=run_views.count_open_cases(conn, run.id, row_comparison.COMPARISON_RULES),
+            refused_row_count=our_records.count_refused_rows(conn, run.id),
+            open_case_count=run_views.count_open_cases(conn, run.id, row_comparison.COMPARISON_RULES),
             files=self._read_files(conn, run),
             holder=_find_lease_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
-            case=next(
+            refused_rows_case=next(
                 (alert for alert in run_alerts if alert.rule_id == REFUSED_ROWS_RULE and alert.resolved_at is None),
                 None,
             ),
-            newer=newer,
-            older=older,
+            newer_run_id=newer_run_id,
+            older_run_id=older_run_id,
         )
 
     def _read_files(self, conn: Connection, run: ReconciliationRun) -> tuple[ReconciledFile, ...]:

@@ -289,8 +289,8 @@ def find_second_checker_reasons(
         provider=payment.provider,
         amount_minor=amount_minor,
         today_minor=facts.today_minor,
-        paid_for=None if payment.paid_at is None else now - payment.paid_at,
-        payer_refunds=payer_refund_count,
+        time_since_paid=None if payment.paid_at is None else now - payment.paid_at,
+        payer_refund_count=payer_refund_count,
     )
     return limit_rules.find_second_checker_reasons(
         checker_facts, refund_limits.second_checker_above, refund_limits.conditions

@@ -62,7 +62,7 @@ class OverdueTaskAlerts:
     ) -> None:
         now = self._context.now()
         for task in new_tasks:
-            number, words = compute_task_subject_id(task.name), f"every {task.every.total_seconds():.0f} s"
+            number, words = compute_task_subject_id(task.name), f"every {task.interval.total_seconds():.0f} s"
             alerts.raise_alert(
                 tx.conn, OVERDUE_TASK_ALERT_RULE, TASK_KIND, number, None, _format_task_state(task), words, now
             )

@@ -96,13 +96,13 @@ class _TaskRun:
         wrong clock may have stored."""
         if self.error is not None:
             return now + context.scale.scale_delta(
-                compute_wait_after_failures(self.interval.every, self.task.failures + 1)
+                compute_wait_after_failures(self.interval.duration, self.task.failures + 1)
             )
         if self.stop():
             return now  # due immediately, so that another worker continues
         is_batch_full = 0 < self.interval.batch <= self.record_count
         return now + context.scale.scale_delta(
-            min(FULL_BATCH_INTERVAL, self.interval.every) if is_batch_full else self.interval.every
+            min(FULL_BATCH_INTERVAL, self.interval.duration) if is_batch_full else self.interval.duration
         )
 
 
@@ -234,7 +234,7 @@ class Scheduler:
         wait = task.next_at - self._context.now()
         scale = self._context.scale
         return wait <= scale.scale_delta(early_margin) or wait > scale.scale_delta(
-            compute_longest_wait(get_interval(task.name).every)
+            compute_longest_wait(get_interval(task.name).duration)
         )
 
     # Begin and end a run

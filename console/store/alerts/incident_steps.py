@@ -93,7 +93,7 @@ def _make_step(
 
 def _format_extent(extent: IncidentExtent) -> str:
     return json.dumps(
-        {"newest_alert": extent.newest_alert, "records": extent.records, "sums": dict(extent.sums or {})},
+        {"newest_alert": extent.newest_alert_id, "records": extent.record_count, "sums": dict(extent.sums or {})},
         sort_keys=True,
     )
 

@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.money import LARGEST_AMOUNT_MINOR
 from console.domain.payments.limits import (
-    CHECKER_AGE,
-    CHECKER_AMOUNT,
-    CHECKER_PAYER,
-    CHECKER_TODAY,
     PAYER_HISTORY_PERIOD,
     PROVIDER_CONDITION_PREFIX,
+    SECOND_CHECKER_ABOVE,
+    SECOND_CHECKER_AGE,
+    SECOND_CHECKER_PAYER,
+    SECOND_CHECKER_TODAY,
 )
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OutcomeClass
@@ -84,7 +84,7 @@ _IS_VOTE_FOR_REFUND_SQL = (
 _EXCEEDS_LIMIT_OF_ONE_CHECKER_SQL = exists_sql(
     "limits l JOIN payments q ON q.id = OLD.payment_id WHERE l.currency = OLD.currency"
     " AND l.value < OLD.refund_amount"
-    f" AND (l.name = '{CHECKER_AMOUNT}' OR l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', q.provider))"
+    f" AND (l.name = '{SECOND_CHECKER_ABOVE}' OR l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', q.provider))"
 )
 """SQL condition: the refund's amount needs a second approver by the limits of now, which may have been lowered since
 the request."""
@@ -170,10 +170,10 @@ _PAYER_REFUND_COUNT_SQL = make_aggregate_sql(
 )
 _NEEDS_SECOND_CHECKER_SQL = exists_sql(
     "limits l JOIN payments p ON p.id = NEW.payment_id WHERE l.currency = NEW.currency AND ("
-    f"(l.name = '{CHECKER_TODAY}' AND l.value < NEW.refund_amount + {_MAKER_SUM_TODAY_SQL})"
-    f" OR (l.name = '{CHECKER_AGE}' AND NOT COALESCE(p.paid_at >="
+    f"(l.name = '{SECOND_CHECKER_TODAY}' AND l.value < NEW.refund_amount + {_MAKER_SUM_TODAY_SQL})"
+    f" OR (l.name = '{SECOND_CHECKER_AGE}' AND NOT COALESCE(p.paid_at >="
     f" {UTC_NOW_SQL} - INTERVAL {LARGEST_LAG_SECONDS} SECOND - INTERVAL l.value DAY, FALSE))"
-    f" OR (l.name = '{CHECKER_PAYER}' AND l.value < {_PAYER_REFUND_COUNT_SQL})"
+    f" OR (l.name = '{SECOND_CHECKER_PAYER}' AND l.value < {_PAYER_REFUND_COUNT_SQL})"
     f" OR (l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', p.provider) AND l.value < NEW.refund_amount))"
 )
 """SQL condition: the refund fulfils a condition by which it needs a second approver."""

@@ -73,7 +73,7 @@ def make_state_parameters(after: FeedMark) -> dict[str, int]:
     """Return the parameters of FEED_STATE_QUERY for a reader with the mark `after`: `closed_id` and `up_to_id`, the
     range of its open ids.
     """
-    return {"closed_id": after.closed, "up_to_id": after.latest}
+    return {"closed_id": after.complete_up_to_id, "up_to_id": after.newest_id}
 
 
 def read_changes_after_state_query(
@@ -83,12 +83,12 @@ def read_changes_after_state_query(
     (kind, id). If the feed has lost rows, return the mark of the present state and no changes. Only for a server:
     the caller has already run FEED_STATE_QUERY, and `state_row` is the row of its result.
     """
-    if state_row.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
+    if state_row.open_rows < len(after.read_ids):  # fewer rows than before: the database was restored from a backup
         return _make_present_mark(conn), ()
     rows: list[FeedRow] = []
-    if state_row.open_rows > len(after.seen):
-        rows += [row for row in _read_open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
-    if (state_row.latest or 0) > after.latest:
+    if state_row.open_rows > len(after.read_ids):
+        rows += [row for row in _read_open_rows(conn, after.complete_up_to_id, after.newest_id) if row.id not in after.read_ids]
+    if (state_row.latest or 0) > after.newest_id:
         rows += _read_later_rows(conn, after)
     return _compute_next_mark(after, rows, [row.id for row in rows]), _list_changed_subjects(rows)
 
@@ -106,7 +106,7 @@ def _make_present_mark(conn: Connection) -> FeedMark:
 
 
 def _read_later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
-    return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.latest}).all()
+    return conn.execute(_LATER_CHANGES_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.newest_id}).all()
 
 
 def _read_open_rows(conn: Connection, closed_id: int, up_to_id: int) -> Sequence[FeedRow]:
@@ -119,11 +119,11 @@ def _compute_next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterab
     id that was the latest one then are closed: the reader expects no further rows with them, so the mark doesn't list
     them.
     """
-    latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
+    latest, now = max([after.newest_id, *(row.id for row in rows)]), time.monotonic()
     seen_ids, closed_id, next_closed_id, last_closing_at = (
-        after.seen.union(new_ids),
-        after.closed,
-        after.latest_when_marked,
+        after.read_ids.union(new_ids),
+        after.complete_up_to_id,
+        after.newest_id_when_marked,
         after.marked_at_seconds,
     )
     if now - last_closing_at >= OPEN_SECONDS:

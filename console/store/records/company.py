@@ -149,7 +149,7 @@ def _read_notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEve
 def _make_sort_key(event: CompanyEvent) -> tuple[datetime, bool, int]:
     """Return the key by which events are sorted by time. In ascending order a notice comes before an audit entry of
     the same instant."""
-    return event.event.at, event.event.step is not TimelineEventKind.NOTICE, int(event.event.row)
+    return event.event.at, event.event.event_kind is not TimelineEventKind.NOTICE, int(event.event.row)
 
 
 def _group_by_kind(references: Collection[RecordReference]) -> Iterable[tuple[str, list[int]]]:

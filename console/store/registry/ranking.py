@@ -67,9 +67,9 @@ class Ranking:
     """Computes the rank of corporations for one query."""
 
     def __init__(self, query: RegistryQuery) -> None:
-        self._prepared_whole = _prepare_words((query.whole,))
+        self._prepared_whole = _prepare_words((query.whole_name,))
         self._prepared_words = _prepare_words(query.words)
-        self._prepared_pieces = _prepare_words(query.pieces)
+        self._prepared_pieces = _prepare_words(query.script_pieces)
         self._digits = query.digits
 
     def rank(self, corporation: CorporationTexts) -> Rank | None:

@@ -317,19 +317,19 @@ def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> 
 def make_expression(query: RegistryQuery, rank: Rank) -> str | None:
     """Return the full-text expression for a rank: the corporations of this rank that the index can find by their
     texts match it, and few others. None if it can't find any of them."""
-    alternatives = [_make_word_expression(query.whole, rank), *_make_words_expressions(query.words, rank)]
+    alternatives = [_make_word_expression(query.whole_name, rank), *_make_words_expressions(query.words, rank)]
     if rank >= Rank.PART:
-        alternatives += _make_words_expressions(query.pieces, rank)
+        alternatives += _make_words_expressions(query.script_pieces, rank)
     return _join_expressions("OR", alternatives)
 
 
 def make_expression_of_all_ranks(query: RegistryQuery) -> str | None:
     """Return the full-text expression that finds the same rows as those of all ranks together (`make_expression`),
     but reads the index once for each word; None if the index can't find any of the matches."""
-    alternatives = _list_anywhere_expressions(query.whole)
-    if min(map(len, query.whole.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
-        alternatives.append(_make_word_expression(query.whole, Rank.NAME))
-    for words in map(_list_indexed_words, (query.words, query.pieces)):
+    alternatives = _list_anywhere_expressions(query.whole_name)
+    if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
+        alternatives.append(_make_word_expression(query.whole_name, Rank.NAME))
+    for words in map(_list_indexed_words, (query.words, query.script_pieces)):
         expressions = [_make_anywhere_expression(word) for word in words]
         if len(words) == 1:  # often the whole text without its legal form, with the same alternatives
             alternatives += _list_anywhere_expressions(words[0])

@@ -46,11 +46,11 @@ def find_or_insert_task(conn: Connection, name: str, every_seconds: int, now: da
     task = next(iter(_select_tasks(conn, _TASK_BY_NAME_QUERY, task_name=name)), None)
     if task is None:
         return _insert_task(conn, name, every_seconds, now)
-    if task.every == timedelta(seconds=every_seconds):
+    if task.interval == timedelta(seconds=every_seconds):
         return task
     with compare_and_swap.run_again_if_stale():  # a worker ran it at the same time: read it again
         _write_task(conn, task, every_seconds=every_seconds)
-    return replace(task, every=timedelta(seconds=every_seconds), version=task.version + 1)
+    return replace(task, interval=timedelta(seconds=every_seconds), version=task.version + 1)
 
 
 def _insert_task(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:

@@ -100,7 +100,7 @@ def make_due_task_columns(context: WindowContext) -> list[Column]:
         Column("task", translate("admin.column.task"), 260, lambda row: translate(f"task.{row.task.name}")),
         Column("state", translate("column.state"), 130, make_state_cell, "state"),
         Column("every", translate("admin.column.every"), 110,
-               lambda row: wording.format_duration(row.task.every, context.language), "amount"),
+               lambda row: wording.format_duration(row.task.interval, context.language), "amount"),
         Column("last", translate("admin.column.last_run"), 160, make_last_run_cell, "data"),
         Column("next", translate("admin.column.next_run"), 160,
                lambda row: translate("admin.at", at=row.task.next_at), "data"),

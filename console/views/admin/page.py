@@ -165,8 +165,10 @@ class AdminPage(Page):
         may_see_limits, now = not self.context.find_missing_right_reason("limits"), self.context.now()
 
         def read_contents(services: "Console") -> _AdminPageContents:
-            switches = {switch.scope: switch for switch in services.read_only.list_switches()}
-            scopes = tuple(_ReadOnlySwitchRow(name, switches.get(name)) for name in services.read_only.list_scopes())
+            switches = {switch.scope: switch for switch in services.read_only_switches.list_switches()}
+            scopes = tuple(
+                _ReadOnlySwitchRow(name, switches.get(name)) for name in services.read_only_switches.list_scopes()
+            )
             limits = services.limits.list_limits() if may_see_limits else None
             return _AdminPageContents(
                 scopes, limits, services.people.list_people(), read_due_task_rows(services, now)

@@ -45,7 +45,9 @@ class ReadOnlySwitchDialog(FormDialog):
     def send_form(self) -> None:
         scope, is_on, reason = self._scope, self._is_on, self.reason_field.text().strip()
         self.send_call(
-            lambda services, request_id: services.read_only.set_switch(scope, is_on, reason, request_id=request_id),
+            lambda services, request_id: services.read_only_switches.set_switch(
+                scope, is_on, reason, request_id=request_id
+            ),
             label=self.context.translate("act.read_only"),
             attempt=("read-only set", scope, is_on, reason),
             key=("read-only", scope),

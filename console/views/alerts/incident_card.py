@@ -118,7 +118,7 @@ class IncidentCard(Surface):
         if not incident.records:
             return (heading,)
         buttons = [self._make_record_button(record) for record in incident.records[:_MAX_RECORD_BUTTONS]]
-        hidden_count = incident.extent.records - len(buttons)
+        hidden_count = incident.extent.record_count - len(buttons)
         rest_label = (
             [TextLabel(self._context.translate("incident.more_records", n=hidden_count), "small", "muted")]
             if hidden_count

@@ -152,14 +152,14 @@ class BackgroundRefresh(QObject):
             seconds = clock() - began_at
             has_same_switches = news.switches_version is not None and news.switches_version == known_switches
             reads_switches = reads_presence and not has_same_switches
-            return news, seconds, services.read_only.list_switches() if reads_switches else None
+            return news, seconds, services.read_only_switches.list_switches() if reads_switches else None
 
         self._context.run_read(read_feed, self._handle_feed_reading, self._show_lost_connection, owner=self)
 
     def _handle_feed_reading(self, answer: _FeedReading) -> None:
         self._running_kinds.discard("feed")
         news, seconds, switches = answer
-        has_mark, self._latest_mark = self._latest_mark is not None, news.mark
+        has_mark, self._latest_mark = self._latest_mark is not None, news.feed_mark
         away_since = (
             (self._context.connection_state.worker_away_since or self._context.now()) if news.is_worker_away else None
         )

@@ -195,7 +195,7 @@ def _make_history_columns(context: WindowContext) -> Sequence[Column]:
     def format_actor(row: CompanyEvent) -> str:
         """Return the person; of a notice, the provider that sent it."""
         actor = row.event.who
-        if row.event.step is TimelineEventKind.NOTICE:
+        if row.event.event_kind is TimelineEventKind.NOTICE:
             return wording.get_provider_name(actor, context.language)
         return words.get_actor_name(actor, context)
 

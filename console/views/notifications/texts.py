@@ -46,7 +46,7 @@ def make_event_toast(events: tuple[PersonalEvent, ...], context: WindowContext) 
 
 def _find_event_route(events: tuple[PersonalEvent, ...]) -> RecordPageRoute | None:
     link = events[0].link
-    if link is None or link.kind not in RECORD_KINDS:
+    if link is None or link.record_kind not in RECORD_KINDS:
         return None
     route = convert_link_to_route(link)
     return route if isinstance(route, RecordPageRoute) else None

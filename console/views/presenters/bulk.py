@@ -64,9 +64,9 @@ class RunStatusContent(NamedTuple):
 def make_forecast_cell(forecast: RowForecast, action: BulkAction, context: WindowContext) -> StateCell:
     """Return the table cell with the forecast for one row of a bulk run: the action would be done, skipped or
     refused."""
-    shape, tone = _ICON_AND_TONE_BY_FORECAST[forecast.verdict]
-    is_planned = forecast.verdict is ForecastKind.WOULD_RUN
-    key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.verdict.value}"
+    shape, tone = _ICON_AND_TONE_BY_FORECAST[forecast.kind]
+    is_planned = forecast.kind is ForecastKind.WOULD_RUN
+    key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.kind.value}"
     return StateCell(context.translate(key), shape, tone)
 
 

@@ -168,9 +168,9 @@ def make_event_timeline_line(event: TimelineEvent, timeline: TimelinePage, conte
     shape, tone = (
         get_entry_icon_and_tone(convert_event_to_timeline_entry(event))
         if is_audited
-        else _ICON_AND_TONE_BY_EVENT_KIND.get(event.step, ("ring_dot", "text"))
+        else _ICON_AND_TONE_BY_EVENT_KIND.get(event.event_kind, ("ring_dot", "text"))
     )
-    if event.step is TimelineEventKind.ENDED:
+    if event.event_kind is TimelineEventKind.ENDED:
         shape, tone = _ICON_AND_TONE_BY_OPERATION_STATE.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_short_instant(event.at, context.now())
     sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)

@@ -65,10 +65,10 @@ def format_run_times(item: ReconciliationRunItem, context: WindowContext) -> str
 def make_verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the verdict of the comparison, such as "different amount". The cell is red only
     while a person must still act because of the difference."""
-    shape, tone = _ICON_AND_TONE_BY_DIFFERENCE_VERDICT[item.found.verdict]
+    shape, tone = _ICON_AND_TONE_BY_DIFFERENCE_VERDICT[item.difference.verdict]
     is_resolved = item.action is None and tone == "bad"
     return StateCell(
-        context.translate(f"reconcile.verdict.{item.found.verdict}"), shape, "text" if is_resolved else tone
+        context.translate(f"reconcile.verdict.{item.difference.verdict}"), shape, "text" if is_resolved else tone
     )
 
 
@@ -76,9 +76,9 @@ def make_cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the reason why a person must look at the difference, or with the text that no
     person must look at it."""
     words = texts.format_difference_cause(item, context)
-    if item.found.verdict is ReconciliationVerdict.REFUSED or item.case is not None:
+    if item.difference.verdict is ReconciliationVerdict.REFUSED or item.case is not None:
         return StateCell(words, "square_bang", "care")
-    if item.found.verdict is not ReconciliationVerdict.IMPORTED and not item.found.case_opened:
+    if item.difference.verdict is not ReconciliationVerdict.IMPORTED and not item.difference.case_opened:
         return StateCell(words, "hourglass", "muted")
     return StateCell(words, "check", "muted")
 
@@ -91,12 +91,12 @@ def format_difference_advice(item: DifferenceItem, context: WindowContext) -> st
 
 
 def _format_advice(item: DifferenceItem, context: WindowContext) -> str:
-    if item.found.verdict is ReconciliationVerdict.REFUSED:
+    if item.difference.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(
             "reconcile.to_do.refused",
             why=context.translate(f"reconcile.row.{texts.get_unreadable_reason_code(item)}"),
         )
-    if item.found.verdict is ReconciliationVerdict.IMPORTED:
+    if item.difference.verdict is ReconciliationVerdict.IMPORTED:
         return context.translate("reconcile.to_do.imported")
     if item.payment is None:
         return context.translate("reconcile.to_do.no_payment")
@@ -127,8 +127,8 @@ def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> s
         )
     if read_file.bytes is not None:
         parts.append(wording.format_bytes(read_file.bytes))
-    if read_file.before:
-        parts.append(context.translate("reconcile.file.before", run=read_file.before[-1]))
+    if read_file.earlier_run_ids:
+        parts.append(context.translate("reconcile.file.before", run=read_file.earlier_run_ids[-1]))
     return " · ".join(parts)
 
 

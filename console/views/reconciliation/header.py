@@ -70,8 +70,8 @@ class RunHeader(Surface):
             "differ": item.differing_count,
             "only_ours": item.missing_there,
             "only_theirs": item.imported,
-            "refused": view.refused,
-            "waiting": view.open_cases,
+            "refused": view.refused_row_count,
+            "waiting": view.open_case_count,
         }
         for name, count in counts.items():
             tone: Tone = "care" if name in ("refused", "waiting") and count else "text"
@@ -158,8 +158,11 @@ def make_run_state_bar(view: ReconciliationRunDetails, context: WindowContext) -
             tone=look.tone,
             shape=look.shape,
         )
-    if view.refused:
-        lead, sentence = translate("reconcile.bar.refused", n=view.refused), translate("reconcile.bar.refused_words")
+    if view.refused_row_count:
+        lead, sentence = (
+            translate("reconcile.bar.refused", n=view.refused_row_count),
+            translate("reconcile.bar.refused_words"),
+        )
         return NotificationBar(lead, sentence, tone="care", shape="question")
     return None
 

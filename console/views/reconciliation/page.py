@@ -234,8 +234,8 @@ class ReconcilePage(Page):
         for part in (self.run_head, self.tab_bar):
             part.setVisible(visible)
         self.go_on.setVisible(visible and can_resume(view))
-        self.newer_button.setVisible(view is not None and view.newer is not None)
-        self.older_button.setVisible(view is not None and view.older is not None)
+        self.newer_button.setVisible(view is not None and view.newer_run_id is not None)
+        self.older_button.setVisible(view is not None and view.older_run_id is not None)
 
     def _show_no_run(self) -> None:
         """Show a text that explains reconciliation in place of a run, because no run exists yet."""
@@ -403,7 +403,7 @@ class ReconcilePage(Page):
     def _show_neighbour_run(self, step: int) -> None:
         """Show the older (`step` -1) or the newer (1) run; do nothing if there is none."""
         view = self.view
-        run_id = None if view is None else view.newer if step > 0 else view.older
+        run_id = None if view is None else view.newer_run_id if step > 0 else view.older_run_id
         if run_id is not None:
             self.context.replacement_requested.emit(ReconcileRoute(run_id))
 

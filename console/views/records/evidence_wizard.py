@@ -274,7 +274,7 @@ class EvidenceForm(QWidget):
         """Store the choices that the service has returned. Each choice is about one result: it has the reason if the
         stored facts exclude the result, and the changes that the result would make. Before this call, no result is
         disabled because of stored facts."""
-        self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
+        self._choices = {choice.name.removeprefix("resolve."): choice for choice in choices}
         self._update_result_buttons()
 
     def _find_exclusion_reason(self, name: str) -> str:

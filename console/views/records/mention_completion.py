@@ -70,7 +70,7 @@ class MentionCompletion(QObject):
         unknown."""
         names, translate = find_names(text, self._names, self._author), self._context.translate
         sentences = [translate("mention.will_tell", names=names.people)] if names.people else []
-        sentences += [translate("mention.unknown", name=name) for name in names.unknown[:1]]
+        sentences += [translate("mention.unknown", name=name) for name in names.unknown_names[:1]]
         return " ".join(sentences)
 
     @Slot(str)

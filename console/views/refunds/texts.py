@@ -7,7 +7,7 @@ from datetime import datetime
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLayout, QWidget
 
-from console.domain.payments.limits import CHECKER_AMOUNT
+from console.domain.payments.limits import SECOND_CHECKER_ABOVE
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
@@ -117,6 +117,6 @@ def format_second_checker_reasons(plan: RefundPlan, context: WindowContext) -> s
 def _format_second_checker_reason(plan: RefundPlan, name: str, context: WindowContext) -> str:
     """Return the limit or condition `name`, by which the planned refund needs two approvers, with its value."""
     limited = plan.limits
-    value = limited.second_checker_above if name == CHECKER_AMOUNT else limited.conditions[name]
+    value = limited.second_checker_above if name == SECOND_CHECKER_ABOVE else limited.conditions[name]
     words = limit_words.format_limit_name(name, context.language)
     return f"{words}: {limit_words.format_limit_value(name, value, limited.currency, context.language)}"

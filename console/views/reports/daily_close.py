@@ -199,7 +199,7 @@ class DailyCloseSection(ReportSection):
         self.changes.show_text("\n".join(close_words.format_daily_close_change_lines(close, language)))
         self.changes.setVisible(bool(close.changes))
         self._sums_rows.show_rows([row for money in close.money for row in _make_sum_rows(money)])
-        self._unknown_rows.show_rows(close.unknown)
+        self._unknown_rows.show_rows(close.unknown_records)
         if is_other:
             announce(
                 self.state,

@@ -68,13 +68,13 @@ class StoredValues(QObject):
 
     def _set_values_and_source(self, person: str, source: ValueSource | None, stored_entries: StoredEntries) -> None:
         self.person, self._source = person, source
-        self.is_first_use = source is not None and not stored_entries.values and stored_entries.set_aside is None
+        self.is_first_use = source is not None and not stored_entries.values and stored_entries.set_aside_path is None
         self._values = {**stored_entries.values, **self._changes}
         if self._changes:
             self._timer.start()
         self.loaded.emit()
-        if stored_entries.set_aside is not None:
-            self.set_aside.emit(stored_entries.set_aside)
+        if stored_entries.set_aside_path is not None:
+            self.set_aside.emit(stored_entries.set_aside_path)
 
     def load(self, person: str) -> None:
         """Read the values of this person in a worker thread, then emit `loaded`. Do nothing if this person's values
@@ -135,8 +135,8 @@ class StoredValues(QObject):
             self.write_failed.emit()
 
         def show_set_aside(stored_entries: StoredEntries) -> None:
-            if stored_entries.set_aside is not None:
-                self.set_aside.emit(stored_entries.set_aside)
+            if stored_entries.set_aside_path is not None:
+                self.set_aside.emit(stored_entries.set_aside_path)
 
         def write_to_source() -> StoredEntries:
             try:

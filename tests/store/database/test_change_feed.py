@@ -92,7 +92,7 @@ def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeyp
         clock[0] += change_feed.OPEN_SECONDS
         mark, told = read_on(on_server, mark)
         assert told == []
-    assert mark.seen == frozenset()
+    assert mark.read_ids == frozenset()
 
 
 def test_another_database_in_its_place_is_read_from_its_end(on_server: Database) -> None:

@@ -77,7 +77,7 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
     )
     assert (
         words.format_provider_file(
-            replace(view().files[0], rows=None, paid_minor=None, before=()), page.context
+            replace(view().files[0], rows=None, paid_minor=None, earlier_run_ids=()), page.context
         ).count("·")
         == 2
     )
@@ -131,7 +131,7 @@ def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
 
 def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
     """An open case is asked about; a row that nobody believes has no payment to open, and says what helps."""
-    page = show_page(view(refused=1))
+    page = show_page(view(refused_row_count=1))
     for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
         page.table.go_to_row(row)
         offered = tuple(not button.isHidden() for button in page.footer.buttons)
@@ -144,7 +144,7 @@ def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
 
 def test_narrowed_to_a_part(show_page: Show) -> None:
     """By tab, each with its count; an empty one says so."""
-    page = show_page(view(refused=1))
+    page = show_page(view(refused_row_count=1))
     assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
         "All 4",
         "Different 1",
@@ -220,7 +220,7 @@ def test_the_focus_stays_on_the_page(show_page: Show) -> None:
 
 def test_walking_along_the_runs(show_page: Show) -> None:
     """[ and ], and the list; at the end there is nothing to press."""
-    page = show_page(view(), view(run(2), older=None, newer=3), route=ReconcileRoute(2))
+    page = show_page(view(), view(run(2), older_run_id=None, newer_run_id=3), route=ReconcileRoute(2))
     assert (page.view and page.view.item.id, page.older_button.isHidden(), page.newer_button.isHidden()) == (
         2,
         True,
