@@ -93,7 +93,7 @@ class ReplayPackCommand:
 
 def replay_pack(pack: Path) -> ReplayResult:
     """Replay the answers of an intact evidence pack, compare the outcomes with the recorded outcomes, and return the
-    result. Raises MalformedEvidencePack."""
+    result. Raises MalformedEvidencePack if the pack's contents don't have the form that this program writes."""
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
     replayed_count, differences = 0, []

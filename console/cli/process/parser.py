@@ -108,8 +108,8 @@ def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.
     """Parse the words of a command line and return the arguments; their attribute `command` is the name of the
     command.
 
-    `translate` returns the sentence of a wording key; it is called only for a help page. Raises ConsoleError `usage`,
-    HelpRequest or VersionRequest.
+    `translate` returns the sentence of a wording key; it is called only for a help page. Raises ConsoleError `usage`
+    if the words are no valid command line; HelpRequest for `--help`; VersionRequest for `--version`.
     """
     wants_help = any(word in ("-h", "--help") for word in arguments)
     parser = _build_parser(translate if wants_help else _omit_help_text, arguments)
@@ -127,7 +127,7 @@ def _omit_help_text(_: str) -> str:
 
 
 def _require_refund_reason(args: argparse.Namespace) -> None:
-    """Refuse a refund request without `--reason` and without `--reason-code`. Raises ConsoleError `usage`."""
+    """Raise ConsoleError `usage` for a refund request that has neither `--reason` nor `--reason-code`."""
     if args.reason is None and args.reason_code is None:
         raise make_usage_error("one of these arguments is required: --reason, --reason-code")
 
@@ -147,10 +147,10 @@ def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
 
 
 def _refuse_undecodable_arguments(args: argparse.Namespace) -> None:
-    """Refuse arguments that are not UTF-8. Python passes their bytes as lone surrogates, which no database or file
-    accepts. Raises ConsoleError `usage`.
+    """Raise ConsoleError `usage` if an argument is not UTF-8. Python passes its bytes as lone surrogates, which no
+    database or file accepts.
 
-    A corporation number is left out, because the check of corporation numbers gives a more exact reason.
+    The argument `number` is not checked here, because the check of corporation numbers gives a more exact reason.
     """
     for name, value in vars(args).items():
         texts = value if isinstance(value, list) else [value]

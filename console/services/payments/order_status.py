@@ -53,8 +53,9 @@ def _set_order_paid_with_audit(context: ServiceContext, payment_id: int) -> int:
 
 
 def set_order_paid_by_person(context: ServiceContext, payment_id: int) -> Order:
-    """Set the payment's order to paid because the acting person requests it. Return the order. Raises not_allowed,
-    not_found, and nothing_to_resolve if the order can't be set to paid.
+    """Set the payment's order to paid because the acting person requests it. Return the order. Raises not_allowed if
+    the person has no right to probe, not_found if the payment is missing or has no order, and nothing_to_resolve if
+    the order can't be set to paid.
     """
     with refusals.audit_refusals(context, SET_ORDER_PAID_ACTION, payment_id, kind=payments.PAYMENT_KIND):
         context.require_right("probe")
@@ -146,10 +147,11 @@ def _choose_work_again(context: ServiceContext, tx: Transaction, payment: Paymen
 
 
 def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
-    """Set the payment's order to paid in a due task, after an earlier attempt failed. Return True.
+    """Set the payment's order to paid in a due task, after an earlier attempt failed. Return True, because the due
+    task counts this payment as handled.
 
-    If this attempt fails, schedule the next attempt and raise the error. After the last attempt, a person must
-    review the payment.
+    If this attempt fails, schedule the next attempt and raise the error of this attempt. After the last attempt of
+    the schedule, set the payment's work to needs_review instead of scheduling another one.
     """
     try:
         set_order_paid(context, payment.id)

@@ -63,9 +63,10 @@ class PaymentProber:
         """Ask the provider about the payment, apply the answer, and return the payment. `automatic` is True for a
         due task, which also schedules the next probe.
 
-        Raises outcome_unknown (detail.record) if the outcome stays unknown, in_progress while the payment's start
-        runs or another process holds the payment's lease, not_found, not_allowed, bad_profile, provider_auth,
-        rate_limited and provider_unreachable.
+        Raises outcome_unknown (detail.record) if the outcome stays unknown; not_allowed if the acting person has no
+        right to probe; bad_profile if a person probes and the provider is not configured on this desk; provider_auth,
+        rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call because of too
+        many calls, or doesn't answer; and the errors of `hold_payment_lease`.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, payment_id, kind=PAYMENT_KIND):
             self._context.require_right("probe")
@@ -79,9 +80,7 @@ class PaymentProber:
             return self._end_probe_without_question(payment, automatic=automatic)
         self._context.failpoints.reach("after_probe")
         self.apply_answer(payment, outcome, asked_at)
-        self._context.write(
-            lambda tx: self._plan_next_probe(tx, payment, automatic=automatic, by_person=not automatic)
-        )
+        self._context.write(lambda tx: self._complete_probe(tx, payment, automatic=automatic))
         settled_payment = self.read_payment(payment.id)
         self._require_known_outcome(settled_payment, outcome)
         return settled_payment
@@ -93,7 +92,7 @@ class PaymentProber:
         which also schedules the next probe.
         """
         if automatic:
-            self._context.write(lambda tx: self._plan_next_probe(tx, payment, automatic=True, by_person=False))
+            self._context.write(lambda tx: self._complete_probe(tx, payment, automatic=True))
         else:
             self._require_configured_provider(payment.provider)
         if payment.certainty is Certainty.UNKNOWN:
@@ -108,8 +107,9 @@ class PaymentProber:
                 raise
 
     def _require_known_outcome(self, payment: Payment, outcome: Outcome[PaymentReport]) -> None:
-        """Raise the error of the outcome if the answer did not contain the payment's state, and outcome_unknown if
-        the payment's outcome is still unknown.
+        """Raise the error to which `outcome` belongs (such as provider_unreachable) if the answer did not contain the
+        payment's state, and outcome_unknown if the payment's outcome is still unknown. `payment` is the payment after
+        the answer was applied.
         """
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if outcome.kind not in (*USABLE_OUTCOME_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
@@ -125,7 +125,8 @@ class PaymentProber:
         """Yield the payment while this process holds the payment's lease. If the operation that starts the payment
         at the provider has run past its time limit, first record the operation's outcome as unknown.
 
-        Raises not_found, and in_progress while that operation runs or another process holds the lease.
+        Raises not_found if the payment is missing, and in_progress while that operation runs or another process holds
+        the lease.
         """
         payment = self.read_payment(payment_id)
         self._refuse_running_start(payment)
@@ -187,8 +188,8 @@ class PaymentProber:
         call: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
     ) -> ReportEffectName | None:
-        """Apply the provider's answer `outcome` to the payment in a separate transaction. Return its effect on the
-        payment; None if the answer did not contain the payment's state.
+        """Apply the provider's answer `outcome` to the payment in a separate transaction. Return the answer's effect
+        on the payment; None if the answer did not contain the payment's state.
 
         `asked_at` is the time of the question; the answer describes the payment at that time or later. `call` is the
         name of the source in the evidence; `event_id` is the id of the notice that caused the question.
@@ -206,9 +207,9 @@ class PaymentProber:
         call: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
     ) -> ReportEffectName | None:
-        """Apply the provider's answer `outcome` to the payment in the caller's transaction. Return its effect on
-        the payment; None if the answer did not contain the payment's state. The other parameters are those of
-        `apply_answer`.
+        """Apply the provider's answer `outcome` to the payment in the caller's transaction. Return the answer's
+        effect on the payment; None if the answer did not contain the payment's state. The other parameters are those
+        of `apply_answer`.
         """
         report = find_report(outcome)
         if report is None:
@@ -241,15 +242,15 @@ class PaymentProber:
     # Next probe
 
     @payments.run_again_if_stale()
-    def _plan_next_probe(self, tx: Transaction, payment: Payment, *, automatic: bool, by_person: bool) -> None:
-        """Complete a probe in the caller's transaction. With `by_person` (a person has requested the probe), write an
-        audit entry. With `automatic` (no person has requested it), schedule the payment's next probe; after the last
-        probe of the schedule, set the payment's work to needs_review instead.
+    def _complete_probe(self, tx: Transaction, payment: Payment, *, automatic: bool) -> None:
+        """Complete a probe in the caller's transaction. After a person's probe, write an audit entry. After the probe
+        of a due task (`automatic`), schedule the payment's next probe; after the last probe of the schedule, set the
+        payment's work to needs_review instead.
 
         The work stays unchanged if another process has changed it since `payment` was read, or if its reason is that
         the payment's order must be set to paid."""
         context, current = self._context, payment_work.require_payment(tx, payment.id)
-        if by_person:
+        if not automatic:
             context.record_audit(
                 tx, AuditAction.PAYMENT_PROBED, payment.id, {"state": current.state.value}, kind=PAYMENT_KIND
             )

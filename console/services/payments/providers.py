@@ -38,17 +38,18 @@ class PaymentProviders:
     money uses `get_reader` only.
     """
 
-    def __init__(self, make: Callable[[str], PaymentProvider]) -> None:
-        """`make` creates the adapter of the provider with this name. It raises not_found for an unknown name, and
-        bad_profile for a provider that is not configured on this desk.
+    def __init__(self, make_adapter: Callable[[str], PaymentProvider]) -> None:
+        """`make_adapter` creates the adapter of the provider with the given name. It raises not_found if no payment
+        provider has this name, and bad_profile if the provider is not configured on this desk.
         """
-        self._make_adapter = make
+        self._make_adapter = make_adapter
         self._adapters: dict[str, PaymentProvider] = {}
         self._lock = Lock()
 
     def get_adapter(self, provider: str) -> PaymentProvider:
-        """Return the provider's adapter with all calls, including those that move money. Raises not_found and
-        bad_profile.
+        """Return the provider's adapter with all calls, including those that move money. Raises not_found if no
+        payment provider has this name (a sender of notices isn't one), and bad_profile if the provider is not
+        configured on this desk.
         """
         with self._lock:
             if provider not in self._adapters:
@@ -56,7 +57,7 @@ class PaymentProviders:
             return self._adapters[provider]
 
     def get_reader(self, provider: str) -> PaymentReader:
-        """Return the provider's adapter with only the calls that read. Raises not_found and bad_profile."""
+        """Return the provider's adapter with only the calls that read. Raises the errors of `get_adapter`."""
         return self.get_adapter(provider).make_reader()
 
     def find_reader(self, provider: str) -> PaymentReader | None:

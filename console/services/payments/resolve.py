@@ -76,8 +76,14 @@ class PaymentResolver:
         `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is a file or a written statement; `provider_id` is
         the provider's id of the payment, None if the person doesn't have it; `expected_version` is the payment's
         version on the person's screen, None to skip the comparison; `reason` is the person's reason, None for a
-        script without one. Raises nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch,
-        stale_view, no_evidence, not_found and usage.
+        script without one.
+
+        Raises usage if `target_state`, `provider_id` or `reason` has an invalid form; no_evidence if the proof is
+        empty, unreadable or too large; not_allowed if the acting person has no right to resolve, or may not be the
+        second person; same_person if the proposer decides again; stale_view if the payment has another version than
+        `expected_version`, or changes during the decision; nothing_to_resolve if people can't decide that the payment
+        has this state; evidence_mismatch if the provider's answer or the first person's number contradicts the
+        decision, or another payment has the provider's id; and the errors of `PaymentProber.hold_payment_lease`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in DECIDABLE_PAYMENT_STATES:
@@ -268,9 +274,9 @@ class PaymentResolver:
         provider_id: str | None,
         now: datetime,
     ) -> None:
-        """Book a payment that people have decided as completed. The booked amount is that of the provider's
-        answer, or the requested amount if the answer contains none. Without a number of the people or the answer,
-        the payment gets the provider's payment id from a later read, and can't be refunded until then.
+        """Book a payment about which people have decided that it is completed. The booked amount is that of the
+        provider's answer, or the requested amount if the answer contains none. If `provider_id` is None, a later read
+        gives the payment its provider's payment id, and the payment can't be refunded until then.
         """
         read_report = answer.found if answer is not None and find_report(answer) is not None else None
         amount = read_report.amount if read_report is not None else None

@@ -72,8 +72,13 @@ class PaymentStarter:
         """Start a payment for an order at the provider, or return the payment that is already open there. The result
         contains the code or URL with which the payer can pay.
 
-        Raises not_found, not_allowed, usage, invalid_amount, bad_profile, already_decided (detail.record or
-        detail.order), over_limit, in_progress, outcome_unknown (detail.record) and the other codes of
+        Raises not_allowed if the acting person has no right to start payments; not_found if the order or the provider
+        is missing; bad_profile if the provider is not configured on this desk; usage if the order has another
+        currency than the provider; invalid_amount if the order's total is not an amount above 0; already_decided
+        (detail.record or detail.order) if the order is paid or not pending; in_progress while another payment of the
+        order at this provider is open; over_limit if the total exceeds the account's remaining amount;
+        outcome_unknown (detail.record) if the outcome of this start or of an earlier one is unknown; read_only while
+        a read-only switch stops the start; for any other outcome of the provider's call the error of
         `find_error_code`.
         """
         attempt = _StartAttempt(self._context, self._payment_providers, self._payment_prober, order_id, provider)
@@ -168,8 +173,8 @@ class _StartAttempt:
         payment was paid; if a payment was paid, `check` then refuses the start.
 
         Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked or its answer
-        doesn't say whether the payer has paid, and provider_auth, rate_limited, provider_unreachable and similar
-        codes if the provider did not answer.
+        doesn't say whether the payer has paid; provider_auth, rate_limited or provider_unreachable if the provider
+        refuses the credentials, refuses the call because of too many calls, or doesn't answer.
         """
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
@@ -212,9 +217,12 @@ class _StartAttempt:
         return f"payment_start_{self._order_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse the start if the order is not pending, has a paid payment, or has an open or unknown payment at this
-        provider, if the database has lost its payment there, or if its total exceeds the amount that remains on its
-        account. Raises not_found, already_decided, outcome_unknown, in_progress, over_limit and read_only.
+        """Check that a payment of the order may be started now.
+
+        Raises not_found if the order is missing; already_decided if it is not pending or has a paid payment;
+        outcome_unknown if it has a payment with an unknown outcome at this provider; in_progress if it has an open
+        payment there, or if the database has lost its payment there; over_limit if its total exceeds the amount that
+        remains on its account; read_only while a read-only switch stops the start.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
@@ -319,7 +327,7 @@ class _StartAttempt:
 
     def _reserve_amount(self, tx: Transaction, order: Order) -> int:
         """Reserve the order's total on the corporation's account. Return the reserved amount in minor units, 0 if the
-        corporation has no account. Raises over_limit.
+        corporation has no account. Raises over_limit if the total exceeds the amount that remains on the account.
         """
         number = _find_corporation_number(order)
         account = accounts.find_by_corporation(tx.conn, number, order.currency) if number else None

@@ -59,8 +59,8 @@ class PaymentDetailsReader:
         self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_payment(self, payment_id: int) -> PaymentDetails:
-        """Return one payment with the data of its screen. Raises not_found, and not_allowed if the acting person may
-        not read.
+        """Return one payment with the data of its screen. Raises not_found if there is no such payment, and
+        not_allowed if the acting person may not read.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
@@ -93,8 +93,8 @@ class PaymentDetailsReader:
         return view
 
     def read_order(self, order_id: int) -> OrderDetails:
-        """Return one order with its payments and refunds. Raises not_found, and not_allowed if the acting person may
-        not read.
+        """Return one order with its payments and refunds. Raises not_found if there is no such order, and not_allowed
+        if the acting person may not read.
         """
         context = self._context
         with context.database.read() as conn:

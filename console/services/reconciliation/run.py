@@ -101,9 +101,15 @@ class ReconciliationService:
         interrupted run is continued.
 
         A dry run writes nothing, ignores the request id, and asks the provider about single payments only if it has
-        no history. Raises usage, not_found and bad_profile (exit status 2); in_progress, not_allowed (3);
-        outcome_unknown if the provider has announced no file or doesn't answer (4); provider_refused,
-        provider_answer_unusable and similar codes (5); provider_unreachable, interrupted (6).
+        no history.
+
+        Raises usage for days in the future, a last day before the first, or more than MAX_RECONCILED_DAYS days;
+        not_found if there is no such provider or sender of signed notices on this desk; bad_profile if the provider
+        is not configured on this desk; not_allowed if the acting person has no right to import payments; in_progress
+        while another process reconciles with this provider; outcome_unknown if the provider has announced no file or
+        an answer leaves the outcome unknown; interrupted if a signal asks the process to end. If the download of a
+        file or a question to the provider fails, raises provider_unreachable, provider_auth, rate_limited,
+        provider_refused or provider_answer_unusable.
         """
         return self._request_ids.act_once(
             "reconcile",
@@ -324,8 +330,8 @@ class ReconciliationService:
     # Results
 
     def list_latest(self, provider: str | None = None, limit: int = 20) -> tuple[ReconcileReport, ...]:
-        """Return the reports of the latest runs of a provider (None: of all providers), newest first. Raises
-        not_allowed and no_operator.
+        """Return the reports of the latest runs of a provider (None: of all providers), newest first, at most
+        `limit`. Raises not_allowed if the acting person may not read, and no_operator if no person is named.
         """
         self._context.require_right("read")
         with self._context.database.read() as conn:

@@ -75,8 +75,8 @@ class OperationRecovery:
         self._lost_payment_restorer = lost_payment_restorer
 
     def read_details(self, operation_id: str) -> OperationDetails:
-        """Return an operation with its timeline and evidence, for its screen. Raises not_found, and not_allowed if
-        the acting person may not read."""
+        """Return an operation with its timeline and evidence, for its screen. Raises not_found if neither the
+        database nor a spool has the operation, and not_allowed if the acting person may not read."""
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_SHOW, operation_id[:64], kind=OPERATION_KIND
         ):
@@ -99,8 +99,9 @@ class OperationRecovery:
         and the provider confirms the purchase or the started payment, insert that record again. Return the
         record, or the operation if it has no record.
 
-        Raises not_found, not_allowed, outcome_unknown if the provider gives no definite answer, and the other
-        errors of a failed probe.
+        Raises not_found if neither the database nor a spool has the operation; not_allowed if the acting person has
+        no right to probe; outcome_unknown if the provider gives no definite answer or can't be asked; and the errors
+        of the `probe` method that asks about this kind of record.
         """
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=OPERATION_KIND
@@ -135,8 +136,14 @@ class OperationRecovery:
         For an entry in a spool, two people can decide that a refund is `failed`, or that the start of a payment is
         `payment_failed`; `completed` needs the provider's confirmation. `proof` is a file or a written statement;
         `provider_id` is the provider's id of the purchase or refund; `reason` is the person's reason, None for a
-        script without one. Raises not_found, not_allowed, nothing_to_resolve, evidence_mismatch, no_evidence,
-        same_person, usage, and the errors of `resolve` of the record's service.
+        script without one.
+
+        Raises not_found if neither the database nor a spool has the operation; not_allowed if the acting person has
+        no right to resolve. For an entry in a spool, also raises usage if `target_state` is not possible for the
+        operation, or if `provider_id` is missing for a successful purchase; no_evidence if the proof is empty,
+        unreadable or too large; nothing_to_resolve if the operation certainly had no effect; evidence_mismatch if
+        the provider's answer contradicts the decision; and the errors of `_record_no_effect_decision`. For any other
+        operation, raises the errors of the `resolve` method of the record's service.
         """
         facts = {"as": target_state[:40]}
         with refusals.audit_refusals(
@@ -213,8 +220,9 @@ class OperationRecovery:
     def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: PersonProof | None) -> CreditCheck:
         """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check of the spool entry
         again if the answer confirms the purchase. `proof` is a person's evidence, None for a probe. Return the
-        credit check. Raises evidence_mismatch if the answer is about another corporation or purchase,
-        already_purchased, and the errors of a failed read.
+        credit check. Raises evidence_mismatch if the answer is about another corporation, or if another record has
+        this id; already_purchased if the corporation has another live credit check of the same client; and the errors
+        of `make_unconfirmed_error` if the answer has no report.
         """
         context, intent = self._context, entry.intent
         outcome = self._reader().read_detail(provider_id)

@@ -93,7 +93,7 @@ def record_outcome(
 ) -> None:
     """Store the provider's answer to a submission as evidence, and write its outcome into the refund. Runs in the
     second transaction (tx2) of the submission, in which the pipeline also ends the journal row. `capabilities`
-    are the provider's. Raises not_found.
+    are the provider's. Raises not_found if there is no such refund.
     """
     refund = require_refund(tx, refund_id)
     store_answer(context, tx, refund, "refund", outcome)
@@ -347,7 +347,8 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
 
 def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
     """Release the amount that an ended refund had reserved on its payment, and free the refund's idempotency key.
-    The caller must change the refund's row first. Raises ReservationMissing."""
+    The caller must change the refund's row first. Raises ReservationMissing if the payment has reserved less than
+    this amount."""
     now, is_set_aside = context.now(), refund.set_aside_id is not None
     _require_reserved_amount_moved(
         payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, to_set_aside=is_set_aside),

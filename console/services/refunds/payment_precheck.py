@@ -35,7 +35,9 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
     the provider answered. Without an answer the refund is allowed, because the idempotency key prevents a
     second refund.
 
-    Raises not_allowed (detail.reason provider_state or unknown_refund) and exceeds_captured.
+    Raises not_allowed if the payment has ended unpaid at the provider, or if the provider has a refund of it that the
+    database doesn't have and that no person has acknowledged; exceeds_captured if less than the refund's amount is
+    left there.
     """
     payment, refund = pair.payment, pair.refund
     outcome = reader.read_payment(

@@ -64,8 +64,11 @@ class RefundProber:
         """Ask the provider about the refund, write its answer into the refund, and return the refund. `automatic`
         is True for a due task, which also schedules the next probe or poll.
 
-        Raises outcome_unknown (detail.record) if the outcome stays unknown, in_progress while a process is sending
-        the refund, not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
+        Raises outcome_unknown (detail.record) if the outcome stays unknown; in_progress while a process sends the
+        refund or another process holds the lease of the payment's refunds; not_found if there is no such refund;
+        not_allowed if the acting person has no right to probe; bad_profile if the provider is not configured on this
+        desk; provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses the
+        call because of too many calls, or doesn't answer.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, refund_id, kind=REFUND_KIND):
             self._context.require_right("probe")
@@ -254,10 +257,11 @@ class RefundProber:
     def check_earlier_refunds(self, pair: RefundWithPayment) -> None:
         """Before a refund is sent, ask the provider about the payment's earlier refunds that were sent and ended
         without effect. If the provider has processed one of these refunds, open a case; the open case prevents the
-        sending of the new refund. Does nothing if the provider doesn't store idempotency keys.
+        sending of the new refund. Do nothing if the provider doesn't store idempotency keys.
 
-        Raises provider_unreachable, provider_auth, rate_limited or provider_answer_unusable if the provider gives
-        no usable answer.
+        Raises provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses
+        the call because of too many calls, or doesn't answer; provider_answer_unusable for any other answer that
+        doesn't say whether the refund was processed.
         """
         if not self._payment_providers.get_reader(pair.payment.provider).capabilities.keeps_idempotency_keys:
             return  # The provider would search by amount and day, so its answer could be about another refund.

@@ -108,8 +108,8 @@ class RefundRequestService:
         """Return the facts that a person should read before requesting a refund of this payment. Nothing is
         reserved or written.
 
-        `amount` is decimal text; None means the whole refundable amount. Raises not_found, invalid_amount,
-        no_operator, and not_allowed if the acting person may not read.
+        `amount` is decimal text; None means the whole refundable amount. Raises not_found if there is no such
+        payment, not_allowed if the acting person may not read, and invalid_amount as `parse_amount` does.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
@@ -244,9 +244,15 @@ class RefundRequestService:
         """Insert a refund request of the acting person, and reserve its amount on the payment; nothing is sent.
         Return the refund.
 
-        Raises with exit status 2: not_found, invalid_amount, usage, bad_profile. Raises with exit status 3, after
-        an audit entry: not_allowed, stale_view, exceeds_captured, over_limit, possible_repeat, in_progress,
-        outside_window, already_decided.
+        Raises not_found if the payment or the request's set-aside is missing; invalid_amount as `parse_amount` does;
+        usage if the reason is missing or the reason or the ticket is too long; bad_profile if the provider is not
+        configured on this desk; not_allowed if the acting person has no right to request refunds, or if the database
+        can't enforce two people; stale_view if the payment has another version than the request's `saw`;
+        exceeds_captured if the amount is more than the refundable amount, or not the whole set-aside; already_decided
+        if the set-aside is not open; possible_repeat for an equal recent refund that the maker has not confirmed;
+        in_progress if another refund of the payment is open, or if the database has lost one; and the errors of
+        `raise_first_broken_rule`. An error with exit status 3 is
+        also written into the audit trail.
         """
         facts = {"amount": request.amount[:40], "payment": request.payment_id}
         with refusals.audit_refusals(
@@ -263,9 +269,9 @@ class RefundRequestService:
         """Request the refund of the set-aside `item`, with the program itself as the maker; two people must
         approve it. Return the refund's id.
 
-        The program requests the refund of a set-aside only once. If people reject this request or if it expires,
-        only people can request the refund again. Raises the errors of `request_refund`, but without audit entries,
-        because a due task repeats the request.
+        The program requests the refund of a set-aside only once. If people reject this request or if it expires, only
+        people can request the refund again. Raises the errors of `request_refund`, without audit entries, because a
+        due task repeats the request; also raises already_decided if a refund of the set-aside was requested before.
         """
         maker = self._context.require_right("refund_propose").name
         amount = format_decimal(Money(item.amount_minor, item.currency))
@@ -296,7 +302,7 @@ class RefundRequestService:
 
     def _write_request(self, valid_request: _ValidRequest) -> int:
         """Insert the refund, and return its id. A unique index allows only one open refund of a payment. Raises
-        in_progress if another refund of the payment is open, and the errors of the rules."""
+        in_progress if another refund of the payment is open, and the errors of `_insert_refund`."""
         try:
             return self._context.write(lambda tx: self._insert_refund(tx, valid_request))
         except UniqueViolation:
@@ -311,7 +317,11 @@ class RefundRequestService:
     @refunds.run_again_if_stale()
     def _insert_refund(self, tx: Transaction, valid_request: _ValidRequest) -> int:
         """Check the rules, reserve the amount on the payment's row, and insert the refund. Return its id. The lock
-        on the payment's row makes parallel requests run one after another. Raises the errors of the rules."""
+        on the payment's row makes parallel requests run one after another.
+
+        Raises stale_view if the payment has another version than the request's `saw`; exceeds_captured if the amount
+        is more than the refundable amount; already_decided if the program itself requests a set-aside's refund a
+        second time; and the errors of `_find_set_aside` and `_judge_request`."""
         context, now, request = self._context, self._context.now(), valid_request.request
         # Two parallel requests for different payments could together exceed the maker's limit per day.
         lock_until_commit(context, tx, f"refunds_of_{valid_request.maker}")
@@ -355,9 +365,11 @@ class RefundRequestService:
         self, conn: Connection, refund_facts: RefundFacts, valid_request: _ValidRequest, set_aside: SetAside | None
     ) -> tuple[tuple[RiskSignal, ...], int]:
         """Return the risk signals of the request with the maker's comments, and the number of the payer's refunds
-        within PAYER_HISTORY_PERIOD. Raises the errors of the rules, in_progress if the database has lost a refund of
-        the payment, and possible_repeat for an equal recent refund that the maker has not confirmed. `refund_facts`
-        are the facts for the rules; `set_aside` is the set-aside to refund, if any."""
+        within PAYER_HISTORY_PERIOD. `refund_facts` are the facts for the rules; `set_aside` is the set-aside to
+        refund, None if the money to refund is not set aside.
+
+        Raises in_progress if the database has lost a refund of the payment, possible_repeat for an equal recent
+        refund that the maker has not confirmed, and the errors of `raise_first_broken_rule`."""
         context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment):
             raise make_lost_operation_error(intent, {"record": payment})
@@ -415,7 +427,7 @@ class RefundRequestService:
 
 def parse_amount(text: str, payment: Payment) -> int:
     """Return the amount in the decimal text `text` in minor units of the payment's currency. Raises
-    invalid_amount."""
+    invalid_amount if the text is no amount of this currency, or an amount of 0."""
     facts: InvalidAmountDetail = {"amount": text[:40], "currency": payment.currency, "record": payment}
     try:
         money = parse_money(text, payment.currency)
@@ -457,8 +469,9 @@ def _find_reason_key(broken_rule: RefundRule, payment: Payment) -> str:
 
 
 def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int) -> SetAside | None:
-    """Return the set-aside whose refund is requested; None if the request has no set-aside. Raises not_found,
-    already_decided if the set-aside is not open, and exceeds_captured if its amount is not `amount_minor`."""
+    """Return the set-aside whose refund is requested; None if the request has no set-aside. Raises not_found if the
+    payment has no such set-aside, already_decided if the set-aside is not open, and exceeds_captured if its amount is
+    not `amount_minor`."""
     if request.set_aside_id is None:
         return None
     item = set_asides.find(conn, request.set_aside_id)

@@ -58,10 +58,14 @@ class RefundResolver:
         The provider is asked first, and its answer settles the refund. If it gives no definite answer, two people
         decide with evidence; the second one must be an approver. `proof` is a file or a written statement;
         `provider_id` is the provider's number of the refund, which `completed` needs; `expected_version` is the
-        version that the person's screen shows; `reason` is the person's reason, None for a script without one. Raises
-        usage, nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch (the provider contradicts
-        the person, the second person gives another number, or another refund has the number), no_evidence,
-        not_found and stale_view.
+        version that the person's screen shows; `reason` is the person's reason, None for a script without one.
+
+        Raises usage if `target_state`, `provider_id` or `reason` has an invalid form, or if `provider_id` is missing
+        for `completed`; no_evidence if the proof is empty, unreadable or too large; not_allowed if the acting person
+        has no right to resolve, or may not be the second person; same_person if the proposer decides again;
+        evidence_mismatch if the provider contradicts the person, the second person gives another number, or another
+        refund has the number; bad_profile if the provider is not configured on this desk; and the errors of
+        `RefundLeaseService.hold_refund_lease`.
         """
         person_proof = read_proof(proof, reason)
         state, number = _parse_decision(target_state, provider_id)

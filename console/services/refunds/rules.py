@@ -238,10 +238,12 @@ def _check_request_rules(
     ]
 
 
-def raise_first_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts, record: object) -> None:
-    """Raise the error of the first broken rule in `results`; do nothing if no rule is broken. `record` is the
-    record in the error's detail, unless the rule is broken by another refund, which is then in the detail."""
-    broken_check = next((check for check in results if not check.holds), None)
+def raise_first_broken_rule(checks: tuple[RuleCheck, ...], refund_facts: RefundFacts, record: object) -> None:
+    """Raise the error of the first broken rule in `checks`; do nothing if no rule is broken. The type of the rule
+    decides the error code: exceeds_captured (amounts), in_progress (other refunds), over_limit (limits),
+    outside_window (the provider's limits of time, number and size) or not_allowed (the maker). `record` is
+    the record in the error's detail, unless the rule is broken by another refund, which is then in the detail."""
+    broken_check = next((check for check in checks if not check.holds), None)
     if broken_check is None:
         return
     refund_of_rule: Mapping[RefundRule, Refund | None] = {
@@ -260,9 +262,8 @@ def raise_first_broken_rule(results: tuple[RuleCheck, ...], refund_facts: Refund
 def refuse_unsendable_refund(
     context: ServiceContext, conn: Connection, pair: RefundWithPayment, reader: PaymentReader
 ) -> None:
-    """Raise an error if the approved refund must not be sent now: it breaks a rule, has too few checkers, or its
-    cooling-off period has not ended. The error is exceeds_captured, in_progress, over_limit, outside_window or
-    not_allowed.
+    """Raise an error if the approved refund must not be sent now: that of `raise_first_broken_rule` if it breaks a
+    rule, or not_allowed if it has too few checkers or its cooling-off period has not ended.
     """
     refund = pair.refund
     facts = read_facts(context, conn, pair.payment, refund.maker)

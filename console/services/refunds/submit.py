@@ -74,9 +74,16 @@ class RefundSubmitter:
         each step.
 
         `is_payment_just_read` is True if the provider has just answered a question about the payment; then it is
-        not asked again. Raises not_found, already_decided, in_progress, not_allowed (e.g. during the cooling-off
-        period), exceeds_captured, over_limit, outside_window, lease_timeout, outcome_unknown (detail.record), and
-        the other error codes of `find_error_code`.
+        not asked again.
+
+        Before anything is sent, raises not_found if there is no such refund; not_allowed if the acting person has no
+        right to send refunds, or if the database can't enforce two people; bad_profile if the provider is not
+        configured on this desk; read_only while a read-only switch is on; in_progress if the database has lost
+        another sent refund of the payment; lease_timeout if another process holds the lease too long; and the errors
+        of `require_sendable_refund`, `refuse_unsendable_refund`, `require_refundable` and
+        `RefundProber.check_earlier_refunds`. Afterwards, raises already_decided if the provider's answer contradicts
+        the refund's state, otherwise the error of `find_error_code` (such as outcome_unknown, with detail.record) if
+        the provider has not accepted the refund.
         """
         attempt = _SubmissionAttempt(
             self._context,
@@ -129,8 +136,9 @@ class _SubmissionAttempt:
         return make_refund_lease_name(self._pair.payment.id) if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Raise an error if the refund is not approved or breaks a rule, if the database has lost another sent
-        refund of the payment, or if a read-only switch is on."""
+        """Check that the refund may be sent. Raises the errors of `require_sendable_refund` and
+        `refuse_unsendable_refund`, in_progress if the database has lost another sent refund of the payment, and
+        read_only while a read-only switch is on."""
         pair = refund_records.require_with_payment(conn, self._id)
         require_sendable_refund(conn, pair.refund)
         refund_rules.refuse_unsendable_refund(self._context, conn, pair, self._adapter)

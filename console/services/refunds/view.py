@@ -88,7 +88,7 @@ class RefundDetailsReader:
 
     def read_refund(self, refund_id: int) -> RefundDetails:
         """Return one refund with all data of its screen, and write an audit entry that the acting person has
-        opened it. Raises not_found, and not_allowed if the acting person may not read."""
+        opened it. Raises not_found if there is no such refund, and not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             view = self._read_details(conn, refund_id, person)
@@ -116,8 +116,8 @@ class RefundDetailsReader:
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
         """Return, by refund id, the payment of each of these refunds and the number of warnings about the refund,
-        for a list. Only the first MAX_REFUND_SUMMARIES ids are read. Raises not_found, and not_allowed if the acting
-        person may not read.
+        for a list. Only the first MAX_REFUND_SUMMARIES ids are read. Raises not_found if one of these refunds is
+        missing, and not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

@@ -132,8 +132,9 @@ class RegistryUpdater:
 
     def _fetch_day(self, api: "RegistryApi", day: date) -> Path | None:
         """Fetch the difference of this day by the Web-API `api`, write it into a file of the publisher's format,
-        and return the file's path; None if the publisher has not published the day yet. Raises the error of a
-        call that got no usable answer.
+        and return the file's path; None if the publisher has not published the day yet. Raises the errors of
+        `_require_difference_part`; provider_answer_unusable if the difference changes between two calls or has
+        another number of rows than stated; interrupted if the process must end.
         """
         first = _require_difference_part(api.read_difference(day), day)
         if first.updated_on < day:
