@@ -19,7 +19,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
 
 ORDER_KIND = orders.ORDER_KIND
-PAID_AFTER_CANCEL_RULE, NOT_MOVED_RULE = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
+PAID_AFTER_CANCEL_RULE, ORDER_NOT_SET_PAID_RULE = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
 SET_ORDER_PAID_ACTION = AuditAction.PAYMENT_MOVE_ORDER
 
 
@@ -111,13 +111,13 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
     if not is_order_covered(paid_payments, order):
         observed = f"{payment.captured_minor} {payment.currency}"
         expected = f"{order.total_minor} {order.currency}"
-        payment_work.open_case(context, tx, payment.id, NOT_MOVED_RULE, observed, expected)
+        payment_work.open_case(context, tx, payment.id, ORDER_NOT_SET_PAID_RULE, observed, expected)
         return True
     orders.change_order(tx.conn, order, context.now(), status=OrderState.PAID, **orders.make_work_values(Work()))
     context.record_audit(tx, AuditAction.ORDER_PAID, order.id, {"payment": payment.id}, kind=ORDER_KIND)
     for paid_payment in paid_payments:
         if paid_payment.work.state is WorkState.NEEDS_REVIEW:
-            payment_work.close_case(context, tx, paid_payment, NOT_MOVED_RULE)
+            payment_work.close_case(context, tx, paid_payment, ORDER_NOT_SET_PAID_RULE)
     return False
 
 
@@ -163,12 +163,12 @@ def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
 
 @payments.run_again_if_stale()
 def _plan_next_attempt(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
-    current = payments.find(tx.conn, payment_id)
-    if current is None or current.work.reason != payment_work.MOVE_ORDER_REASON:
+    current_payment = payments.find(tx.conn, payment_id)
+    if current_payment is None or current_payment.work.reason != payment_work.MOVE_ORDER_REASON:
         return
-    attempt = current.work.attempt + 1
+    attempt = current_payment.work.attempt + 1
     at = compute_next_attempt_time(PAYMENT_PROBE_WAITS, attempt, context.now(), context.scale)
     work = Work(WorkState.SCHEDULED, at, payment_work.MOVE_ORDER_REASON, attempt)
     if at is None:
-        work = Work(WorkState.NEEDS_REVIEW, None, NOT_MOVED_RULE, attempt)
-    payments.change_payment(tx.conn, current, context.now(), **payments.make_work_values(work))
+        work = Work(WorkState.NEEDS_REVIEW, None, ORDER_NOT_SET_PAID_RULE, attempt)
+    payments.change_payment(tx.conn, current_payment, context.now(), **payments.make_work_values(work))

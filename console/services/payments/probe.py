@@ -102,8 +102,8 @@ class PaymentProber:
     def _require_configured_provider(self, provider: str) -> None:
         try:
             self._payment_providers.get_reader(provider)
-        except ConsoleError as unfit:
-            if unfit.code != ErrorCode.NOT_FOUND:
+        except ConsoleError as error:
+            if error.code != ErrorCode.NOT_FOUND:
                 raise
 
     def _require_known_outcome(self, payment: Payment, outcome: Outcome[PaymentReport]) -> None:
@@ -222,16 +222,16 @@ class PaymentProber:
         """Store an answer that doesn't contain the payment's state as evidence; `call` is the name of the call in
         the evidence. Open a case if the answer is about another payment, amount or currency, or if the provider has
         no such payment although it is paid here."""
-        context, current = self._context, payment_work.require_payment(tx, payment.id)
-        reports.store_answer(context, tx, current, call, outcome)
+        context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
+        reports.store_answer(context, tx, current_payment, call, outcome)
         if outcome.reason in ANSWER_MISMATCH_REASONS:
-            self._open_contradiction_case(tx, current, outcome.reason)
+            self._open_contradiction_case(tx, current_payment, outcome.reason)
         if outcome.kind is not OutcomeClass.NOT_FOUND:
             return
-        if current.state in PAID_STATES:
-            self._open_contradiction_case(tx, current, "not_found")
-        elif current.certainty is Certainty.UNKNOWN:
-            payments.change_payment(tx.conn, current, context.now(), error_code="not_found")
+        if current_payment.state in PAID_STATES:
+            self._open_contradiction_case(tx, current_payment, "not_found")
+        elif current_payment.certainty is Certainty.UNKNOWN:
+            payments.change_payment(tx.conn, current_payment, context.now(), error_code="not_found")
 
     def _open_contradiction_case(self, tx: Transaction, payment: Payment, observed: str) -> None:
         expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
@@ -249,22 +249,28 @@ class PaymentProber:
 
         The work stays unchanged if another process has changed it since `payment` was read, or if its reason is that
         the payment's order must be set to paid."""
-        context, current = self._context, payment_work.require_payment(tx, payment.id)
+        context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
         if not automatic:
             context.record_audit(
-                tx, AuditAction.PAYMENT_PROBED, payment.id, {"state": current.state.value}, kind=PAYMENT_KIND
+                tx, AuditAction.PAYMENT_PROBED, payment.id, {"state": current_payment.state.value}, kind=PAYMENT_KIND
             )
-        if not automatic or current.work.state is not WorkState.SCHEDULED or current.work != payment.work:
+        if (
+            not automatic
+            or current_payment.work.state is not WorkState.SCHEDULED
+            or current_payment.work != payment.work
+        ):
             return
-        if current.work.reason == payment_work.MOVE_ORDER_REASON:
+        if current_payment.work.reason == payment_work.MOVE_ORDER_REASON:
             return
-        attempt = current.work.attempt + 1
-        schedule = PAYMENT_POLL_WAITS if current.work.reason == payment_work.POLL_REASON else PAYMENT_PROBE_WAITS
+        attempt = current_payment.work.attempt + 1
+        schedule = (
+            PAYMENT_POLL_WAITS if current_payment.work.reason == payment_work.POLL_REASON else PAYMENT_PROBE_WAITS
+        )
         at = compute_next_attempt_time(schedule, attempt, context.now(), context.scale)
-        work = Work(WorkState.SCHEDULED, at, current.work.reason, attempt)
+        work = Work(WorkState.SCHEDULED, at, current_payment.work.reason, attempt)
         if at is None:
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempt)
-        payments.change_payment(tx.conn, current, context.now(), **payments.make_work_values(work))
+        payments.change_payment(tx.conn, current_payment, context.now(), **payments.make_work_values(work))
 
 
 def make_question(payment: Payment) -> PaymentQuestion:

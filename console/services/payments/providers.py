@@ -66,8 +66,8 @@ class PaymentProviders:
         """
         try:
             return self.get_reader(provider)
-        except ConsoleError as unfit:
-            if unfit.code not in (ErrorCode.NOT_FOUND, ErrorCode.BAD_PROFILE):
+        except ConsoleError as error:
+            if error.code not in (ErrorCode.NOT_FOUND, ErrorCode.BAD_PROFILE):
                 raise
             return None
 

@@ -111,7 +111,7 @@ class LostPaymentRestorer:
             kind="operation",
             reason=sourced_report.answer.reason[:64],
         )
-        applied_report = apply_report(context, tx, payment, sourced_report, is_just_read=True)
+        applied_report = apply_report(context, tx, payment, sourced_report, is_read_in_transaction=True)
         found_outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.SUCCEEDED, "found", SendingCertainty.YES)
         journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, found_outcome, context.now())
         return payment_work.require_payment(tx, applied_report.payment_id)

@@ -138,12 +138,12 @@ class _StartAttempt:
         if order.state is not OrderState.PENDING:
             return None
         with self._context.database.read() as conn:
-            candidates = [
-                candidate
-                for candidate in self._read_live_payments(conn, order.id)
-                if candidate.provider == self._provider
+            provider_payments = [
+                live_payment
+                for live_payment in self._read_live_payments(conn, order.id)
+                if live_payment.provider == self._provider
             ]
-        for payment in candidates:
+        for payment in provider_payments:
             is_same_amount = (payment.asked_minor, payment.certainty) == (order.total_minor, Certainty.KNOWN)
             if is_same_amount and payment.state in _OPEN_PAYMENT_STATES and payment.handle is not None:
                 start_values = (payment.merchant_payment_id, payment.handle, payment.url)
@@ -194,14 +194,16 @@ class _StartAttempt:
         asked_at, outcome = self._context.now(), self._payment_prober.ask_provider(overdue_payment)
         if outcome is not None:
             self._payment_prober.apply_answer(overdue_payment, outcome, asked_at)
-        current = self._payment_prober.read_payment(overdue_payment.id)
-        if current.state not in _OPEN_PAYMENT_STATES or (outcome is not None and is_unpaid_outcome(outcome)):
+        current_payment = self._payment_prober.read_payment(overdue_payment.id)
+        if current_payment.state not in _OPEN_PAYMENT_STATES or (outcome is not None and is_unpaid_outcome(outcome)):
             return
         code = None if outcome is None or outcome.found is not None else find_part_error_code(outcome)
         if outcome is not None and code in NO_ANSWER_ERROR_CODES:
-            raise make_outcome_error(code, {"record": current, "reason": outcome.reason, "status": outcome.status})
-        facts: InProgressDetail = {"record": current, "reason": InProgressReason.OVERDUE_PAYMENT_UNCLEAR}
-        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": current.begun_at})
+            raise make_outcome_error(
+                code, {"record": current_payment, "reason": outcome.reason, "status": outcome.status}
+            )
+        facts: InProgressDetail = {"record": current_payment, "reason": InProgressReason.OVERDUE_PAYMENT_UNCLEAR}
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": current_payment.begun_at})
 
     def _find_payment(self, payment_id: int) -> Payment | None:
         try:
@@ -253,10 +255,10 @@ class _StartAttempt:
         fingerprint = compute_start_fingerprint(
             order.merch_txn_id, self._provider, Money(order.total_minor, order.currency)
         )
-        keys = StartKeys(first_key, later_keys, fingerprint)
-        spooled_starts = self._context.spool.list_starts_holding_claim(self._context.database_id, keys)
-        starts = (*spooled_starts, *lost_operations.list_starts_holding_claim(conn, keys))
-        lost_starts = [start for start in starts if _is_payment_lost(conn, order, start, fingerprint)]
+        start_keys = StartKeys(first_key, later_keys, fingerprint)
+        spooled_starts = self._context.spool.list_starts_holding_claim(self._context.database_id, start_keys)
+        sent_starts = (*spooled_starts, *lost_operations.list_starts_holding_claim(conn, start_keys))
+        lost_starts = [start for start in sent_starts if _is_payment_lost(conn, order, start, fingerprint)]
         for intent in lost_operations.leave_out_decided_intents(conn, lost_starts):
             raise make_lost_operation_error(intent, {"record": order, "about": "order"})
 
@@ -264,8 +266,8 @@ class _StartAttempt:
         number = _find_corporation_number(order)
         account = accounts.find_by_corporation(conn, number, order.currency) if number else None
         if account is not None and account.available_minor < order.total_minor:
-            sums = (account.limit_minor, account.available_minor, order.total_minor)
-            limit, remaining_amount, requested_amount = (Money(minor, order.currency) for minor in sums)
+            minor_amounts = (account.limit_minor, account.available_minor, order.total_minor)
+            limit, remaining_amount, requested_amount = (Money(minor, order.currency) for minor in minor_amounts)
             facts: OverLimitDetail = {
                 "reason": LimitReason.LIMIT_OF_ACCOUNT,
                 "limit": limit,
@@ -340,9 +342,9 @@ class _StartAttempt:
 
     def _release_key(self, tx: Transaction, key: str) -> None:
         """Free the idempotency key for a new start if the last start that used it has ended."""
-        attempt = idempotency.find_use(tx.conn, key)
-        if attempt is not None and attempt.state in (OperationState.DONE, OperationState.FAILED):
-            idempotency.free_idempotency_key(tx.conn, attempt.operation_id, key)
+        key_use = idempotency.find_use(tx.conn, key)
+        if key_use is not None and key_use.state in (OperationState.DONE, OperationState.FAILED):
+            idempotency.free_idempotency_key(tx.conn, key_use.operation_id, key)
 
     # The end of a start
 
@@ -396,9 +398,9 @@ def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> No
     `fingerprint` is the hash of this start's data. An earlier version of the program made this key from the
     provider's name instead of our merchant id.
     """
-    attempt = idempotency.find_use(conn, key)
-    if attempt is not None and attempt.state not in (OperationState.DONE, OperationState.FAILED):
-        find_stored_result(attempt, fingerprint)
+    key_use = idempotency.find_use(conn, key)
+    if key_use is not None and key_use.state not in (OperationState.DONE, OperationState.FAILED):
+        find_stored_result(key_use, fingerprint)
 
 
 def _log_started(subject: ClaimedRecord, provider: str, outcome: Outcome[StartedPayment]) -> Outcome[StartedPayment]:
@@ -436,9 +438,9 @@ def _is_number_of_order(conn: Connection, order: Order, number: str) -> bool:
     """True if a start of this order, the first or a later one, gets the payment number `number`."""
     if number == order.merch_txn_id:
         return True
-    attempt = number.removeprefix(_make_later_number(order, ""))
-    is_later = attempt != number and attempt.isascii() and attempt.isdecimal()
-    return is_later and orders.find_by_number(conn, number) is None
+    attempt_text = number.removeprefix(_make_later_number(order, ""))
+    is_later_attempt = attempt_text != number and attempt_text.isascii() and attempt_text.isdecimal()
+    return is_later_attempt and orders.find_by_number(conn, number) is None
 
 
 def _find_corporation_number(order: Order) -> str | None:

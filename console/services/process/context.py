@@ -55,13 +55,14 @@ _acting_name: ContextVar[str | None] = ContextVar("acting", default=None)
 class RequestBinding:
     """Connects the writes of this thread with the request id of the current call.
 
-    `owned_request` is the request id that the call holds. `stored_by` is the last transaction that stored the
-    call's record in the row of the request id; `is_committed` becomes True after the COMMIT of such a transaction.
+    `owned_request` is the request id that the call holds. `storing_transaction` is the last transaction that stored
+    the call's record in the row of the request id; `is_committed` becomes True after the COMMIT of such a
+    transaction.
     """
 
     owned_request: "HeldRequestId"
     is_committed: bool = False
-    stored_by: Transaction | None = None
+    storing_transaction: Transaction | None = None
 
     def mark_committed(self) -> None:
         """Set `is_committed` to True. The transaction calls this method after its COMMIT."""
@@ -455,14 +456,14 @@ class ServiceContext:
         """
         request_binding = _request_binding.get()
         if request_binding is None or (
-            operation_id is None and (request_binding.is_committed or request_binding.stored_by is tx)
+            operation_id is None and (request_binding.is_committed or request_binding.storing_transaction is tx)
         ):
             return
         from console.store.operations import request_ids  # imported here: reading commands have no request id
 
         subject = None if subject_id is None else str(subject_id)
         if request_ids.store_result_ids(tx.conn, request_binding.owned_request, kind, subject, operation_id):
-            request_binding.stored_by = tx
+            request_binding.storing_transaction = tx
             tx.call_after_commit(request_binding.mark_committed)
         else:
             raise ConsoleError(

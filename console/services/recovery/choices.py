@@ -95,7 +95,7 @@ class DecisionChoiceReader:
         payment = _find_payment(conn, record)
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
-        now, can_ask = self._context.now(), self._find_payment_question_possibility(probed_payment)
+        now, question_possibility = self._context.now(), self._find_payment_question_possibility(probed_payment)
         running_operation = _find_running_operation(conn, kind, record_id) or (
             _find_running_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
             if probed_payment is not None
@@ -113,9 +113,9 @@ class DecisionChoiceReader:
             is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
-            can_ask=can_ask,
+            can_ask=question_possibility,
             statement=find_last_statement(record, now)
-            if can_ask is QuestionPossibility.YES and isinstance(record, Payment)
+            if question_possibility is QuestionPossibility.YES and isinstance(record, Payment)
             else ProviderStatement.NOTHING,
             proposed=_find_open_proposal(conn, kind, record_id),
             taken=take,

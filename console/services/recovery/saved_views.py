@@ -81,12 +81,12 @@ class SavedViewService:
             reader = self._context.find_reading_person(conn)
             person = None if reader is None else reader.name
             views = saved_views.list_views(conn, person)
-            by_queue: dict[str, list[SavedView]] = {}
+            views_by_queue: dict[str, list[SavedView]] = {}
             for view in views:
-                by_queue.setdefault(view.content.queue, []).append(view)
+                views_by_queue.setdefault(view.content.queue, []).append(view)
             counts: dict[int, ViewCount] = {}
             lapsed_ids = journal.list_lapsed_by_kind(conn) if views else {}
-            for queue, of_queue in by_queue.items():
+            for queue, of_queue in views_by_queue.items():
                 for count in self._count_views_of_queue(conn, queue, of_queue, lapsed_ids, person):
                     counts[count.view.id] = count
         return tuple(counts[view.id] for view in views)
