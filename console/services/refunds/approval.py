@@ -44,11 +44,11 @@ class RefundDecisionService:
     threads at the same time."""
 
     def __init__(
-        self, context: ServiceContext, payment_providers: PaymentProviders, submissions: RefundSubmitter
+        self, context: ServiceContext, payment_providers: PaymentProviders, refund_submitter: RefundSubmitter
     ) -> None:
         self._context = context
         self._payment_providers = payment_providers
-        self._submissions = submissions
+        self._refund_submitter = refund_submitter
 
     # Approve
 
@@ -92,7 +92,9 @@ class RefundDecisionService:
         `is_payment_just_read`: the payment was read from the provider a moment ago, so it isn't read again. Raises
         the errors of `submit_refund`, but not already_decided if a due task has already sent the refund."""
         try:
-            return self._submissions.submit_refund(refund_id, progress, is_payment_just_read=is_payment_just_read)
+            return self._refund_submitter.submit_refund(
+                refund_id, progress, is_payment_just_read=is_payment_just_read
+            )
         except ConsoleError as refusal:
             refund = refusal.detail.get("record")
             if (
@@ -201,8 +203,8 @@ class RefundDecisionService:
         the maker; stale_view for another version than `expected_version`; already_decided if the refund doesn't wait
         for a decision; in_progress while a process sends the refund.
         """
-        words = reason.strip()
-        if not words or len(words) > LONGEST_REASON_CHARACTERS:
+        reason_text = reason.strip()
+        if not reason_text or len(reason_text) > LONGEST_REASON_CHARACTERS:
             raise ConsoleError(
                 ErrorCode.USAGE,
                 {"problem": UsageProblem.DECLINE_REASON_MISSING, "longest": LONGEST_REASON_CHARACTERS},
@@ -216,7 +218,7 @@ class RefundDecisionService:
                     raise refund_records.make_stale_view_error(refund, expected_version)
 
             return self._end_refund_request(
-                refund_id, RefundState.REJECTED, refuse_unless_rejectable, declined_because=words
+                refund_id, RefundState.REJECTED, refuse_unless_rejectable, declined_because=reason_text
             )
 
     def withdraw(self, refund_id: int) -> Refund:
@@ -282,18 +284,22 @@ class RefundDecisionService:
         return refund.decide_by < read_current_time(conn, self._context.now())
 
     def _end_refund_request(
-        self, refund_id: int, state: RefundState, refuse: Callable[[Refund, Connection], None], **values: object
+        self,
+        refund_id: int,
+        state: RefundState,
+        refuse_if_not_endable: Callable[[Refund, Connection], None],
+        **values: object,
     ) -> Refund:
-        """Set the refund to the end state `state`, write the column values `values`, and release the amount that
-        it has reserved. Return the refund. `refuse` is called first in the transaction; it raises an error if
-        the refund must not be ended.
+        """Set the refund to the end state `state`, write the column values `values`, and release the amount that it
+        has reserved. Return the refund. `refuse_if_not_endable` is called first in the transaction; it raises an
+        error if the refund must not be ended.
         """
         context = self._context
 
         @refunds.run_again_if_stale()
         def end_request(tx: Transaction) -> None:
             refund = refund_records.require_refund(tx.conn, refund_id)
-            refuse(refund, tx.conn)
+            refuse_if_not_endable(refund, tx.conn)
             work = refunds.make_work_values(Work())
             refunds.change_refund(tx.conn, refund, context.now(), status=state, **values, **work)
             refund_outcomes.release_amount(context, tx, refund)
@@ -326,12 +332,12 @@ def _require_decidable(conn: Connection, refund: Refund, person: str, now: datet
     if reason == "refund_decided":
         require_requested_refund(conn, refund)
     if reason in ("refund_own", "refund_approved_by_you"):
-        first = next(
+        matching_person = next(
             earlier_person
             for earlier_person in (refund.maker, *refund.checkers)
             if is_same_person(person, earlier_person)
         )
-        raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": first})
+        raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": matching_person})
 
 
 def _is_same_as_any_person(person: str, people: tuple[str, ...]) -> bool:

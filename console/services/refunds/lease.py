@@ -45,8 +45,8 @@ class RefundLeaseService:
                 pair = self._read_undecided_refund(refund_id, expected_version)
                 yield pair
             except refunds.StaleRow:
-                now = refund_records.read_refund(self._context, refund_id)
-                raise refund_records.make_stale_view_error(now, pair.refund.version) from None
+                changed_refund = refund_records.read_refund(self._context, refund_id)
+                raise refund_records.make_stale_view_error(changed_refund, pair.refund.version) from None
 
     def _read_undecided_refund(self, refund_id: int, expected_version: int | None) -> RefundWithPayment:
         pair = refund_records.read_with_payment(self._context, refund_id)

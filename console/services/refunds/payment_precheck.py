@@ -49,9 +49,9 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
             by_code=payment.by_code,
         )
     )
-    has_unknown = context.write(lambda tx: _store_answer_and_find_unknown_refund(context, tx, pair, outcome))
+    has_unknown_refund = context.write(lambda tx: _store_answer_and_find_unknown_refund(context, tx, pair, outcome))
     objection = _find_contradicting_reason(pair, outcome) or (
-        (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown else None
+        (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown_refund else None
     )
     if objection is not None:
         code, reason = objection

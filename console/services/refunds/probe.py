@@ -54,11 +54,11 @@ class RefundProber:
     """Probes refunds. This class can query providers but not send refunds."""
 
     def __init__(
-        self, context: ServiceContext, payment_providers: PaymentProviders, leases: RefundLeaseService
+        self, context: ServiceContext, payment_providers: PaymentProviders, lease_service: RefundLeaseService
     ) -> None:
         self._context = context
         self._payment_providers = payment_providers
-        self._leases = leases
+        self._lease_service = lease_service
 
     def probe(self, refund_id: int, *, automatic: bool = False) -> Refund:
         """Ask the provider about the refund, write its answer into the refund, and return the refund. `automatic`
@@ -93,7 +93,7 @@ class RefundProber:
 
     def _probe_unknown_refund(self, refund_id: int, *, automatic: bool) -> Refund:
         context = self._context
-        with self._leases.hold_refund_lease(refund_id, None) as pair:
+        with self._lease_service.hold_refund_lease(refund_id, None) as pair:
             reader = self._payment_providers.get_reader(pair.payment.provider)
             capabilities = reader.capabilities
             with context.database.read() as conn:
@@ -115,20 +115,20 @@ class RefundProber:
     def _apply_answer(
         self,
         tx: Transaction,
-        queried: Refund,
+        queried_refund: Refund,
         outcome: RefundAnswer,
         capabilities: PaymentCapabilities,
         asked_at: datetime,
         automatic: bool,
     ) -> str | None:
         """Settle the unknown refund if the provider's answer proves its outcome. Return None if the refund is
-        settled, otherwise the reason code of the answer. `queried` is the refund as it was when the provider was
-        asked, `asked_at` the time of the question by the clock of the database; `automatic` is True for a due task,
-        which also schedules the next probe.
+        settled, otherwise the reason code of the answer. `queried_refund` is the refund as it was when the provider
+        was asked, `asked_at` the time of the question by the clock of the database; `automatic` is True for a due
+        task, which also schedules the next probe.
         """
         context = self._context
-        refund = refund_outcomes.require_refund(tx, queried.id)
-        if refund.certainty is Certainty.KNOWN or refund.operation_id != queried.operation_id:
+        refund = refund_outcomes.require_refund(tx, queried_refund.id)
+        if refund.certainty is Certainty.KNOWN or refund.operation_id != queried_refund.operation_id:
             refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
             return None
         outcome = _mark_answer_about_other_refund(refund, outcome)
@@ -156,8 +156,8 @@ class RefundProber:
         margin = capabilities.not_found_rule.first_answer_after_seconds if capabilities.not_found_rule else 0.0
         if outcome.kind is not OutcomeClass.NOT_FOUND or not self._was_sent_long_ago(refund, margin, asked_at):
             return {}
-        first_at = refund.first_not_found_at or asked_at
-        return {"not_found": refund.not_found + 1, "first_not_found_at": first_at}
+        first_not_found_at = refund.first_not_found_at or asked_at
+        return {"not_found": refund.not_found + 1, "first_not_found_at": first_not_found_at}
 
     def _is_proven_unprocessed(
         self, refund: Refund, columns: dict[str, object], capabilities: PaymentCapabilities, asked_at: datetime
@@ -267,10 +267,10 @@ class RefundProber:
             return  # The provider would search by amount and day, so its answer could be about another refund.
         with self._context.database.read() as conn:
             payment_refunds = refunds.find_by_payment(conn, pair.payment.id)
-        for earlier in (
+        for earlier_refund in (
             refund for refund in payment_refunds if refund.sent_count and refund.state in _STATES_ENDED_WITHOUT_EFFECT
         ):
-            outcome = self._query_and_compare(RefundWithPayment(earlier, pair.payment), automatic=False)
+            outcome = self._query_and_compare(RefundWithPayment(earlier_refund, pair.payment), automatic=False)
             if not _is_definite_answer(outcome):
                 code = find_part_error_code(outcome)
                 facts: ProviderAnswerFacts = {
@@ -383,7 +383,7 @@ def _is_definite_answer(outcome: RefundAnswer) -> bool:
 def _mark_answer_about_other_refund(refund: Refund, outcome: RefundAnswer) -> RefundAnswer:
     """Return the provider's answer. If it contains another provider's refund id than our refund has, return it as
     an unknown outcome with the reason other_id."""
-    report, own_number = outcome.found, refund.provider_refund_id
-    if report is None or own_number is None or report.provider_refund_id in (None, own_number):
+    report, own_refund_id = outcome.found, refund.provider_refund_id
+    if report is None or own_refund_id is None or report.provider_refund_id in (None, own_refund_id):
         return outcome
     return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="other_id")

@@ -116,11 +116,11 @@ class RefundRequestService:
             context.find_reading_person(conn)
             payment = refund_records.require_payment(conn, payment_id)
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
-            minor = parse_amount(amount, payment) if amount is not None else payment.refundable_minor
+            amount_minor = parse_amount(amount, payment) if amount is not None else payment.refundable_minor
             signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
-            signals = risk_signals.find_risk_signals(signal_facts, minor) if minor else ()
+            signals = risk_signals.find_risk_signals(signal_facts, amount_minor) if amount_minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
-            checks, reason, facts = self._check_all_refund_rules(conn, refund_facts, minor)
+            checks, reason, facts = self._check_all_refund_rules(conn, refund_facts, amount_minor)
             switch = find_read_only_switch(conn, payment.provider)
         if reason is None and switch is not None and is_action_stopped("refund", switch):
             reason, facts = "read_only_switch", make_switch_facts(switch)
@@ -134,9 +134,11 @@ class RefundRequestService:
             checks=checks,
             earlier=refund_facts.refunds,
             second_checker_reasons=refund_rules.find_second_checker_reasons(
-                refund_facts, minor, len(signal_facts.payer_refunds), now
+                refund_facts, amount_minor, len(signal_facts.payer_refunds), now
             ),
-            cooling_off_until=refund_rules.find_cooling_off_end(context, payment, minor, refund_facts.limits, now),
+            cooling_off_until=refund_rules.find_cooling_off_end(
+                context, payment, amount_minor, refund_facts.limits, now
+            ),
             approvers=approvers,
             refusal_code=reason,
             refusal_facts=facts,
@@ -162,8 +164,8 @@ class RefundRequestService:
             contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
             now=self._context.now(),
         )
-        is_only_aside = payment.refundable_minor <= 0 < payment.set_aside_minor
-        set_aside_minor = payment.set_aside_minor if is_only_aside else None
+        is_only_set_aside_left = payment.refundable_minor <= 0 < payment.set_aside_minor
+        set_aside_minor = payment.set_aside_minor if is_only_set_aside_left else None
         _, code, facts = self._check_all_refund_rules(
             conn, refund_facts, set_aside_minor or payment.refundable_minor, set_aside_minor
         )
@@ -211,8 +213,8 @@ class RefundRequestService:
         try:
             reader = self._payment_providers.get_reader(payment.provider)
             refund_rules.require_two_person_database(context, payment)
-        except ConsoleError as unfit:
-            reason = "refund_sqlite" if unfit.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
+        except ConsoleError as error:
+            reason = "refund_sqlite" if error.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
             return (), reason, {"provider": payment.provider}
         lost_refunds = refund_rules.find_lost_refunds(context, conn, payment)
         checks = refund_rules.check_refund_rules(
@@ -265,8 +267,8 @@ class RefundRequestService:
             self._context.failpoints.reach("after_request")
         return refund_records.read_refund(self._context, refund_id)
 
-    def propose_refund(self, item: SetAside) -> int:
-        """Request the refund of the set-aside `item`, with the program itself as the maker; two people must
+    def propose_refund(self, set_aside: SetAside) -> int:
+        """Request the refund of the set-aside `set_aside`, with the program itself as the maker; two people must
         approve it. Return the refund's id.
 
         The program requests the refund of a set-aside only once. If people reject this request or if it expires, only
@@ -274,9 +276,11 @@ class RefundRequestService:
         due task repeats the request; also raises already_decided if a refund of the set-aside was requested before.
         """
         maker = self._context.require_right("refund_propose").name
-        amount = format_decimal(Money(item.amount_minor, item.currency))
+        amount = format_decimal(Money(set_aside.amount_minor, set_aside.currency))
         valid_request = self._validate_request(
-            RefundRequest(item.payment_id, amount, "", set_aside_id=item.id, reason_code=RefundReason.SET_ASIDE),
+            RefundRequest(
+                set_aside.payment_id, amount, "", set_aside_id=set_aside.id, reason_code=RefundReason.SET_ASIDE
+            ),
             maker,
         )
         return self._write_request(replace(valid_request, is_by_program=True))
@@ -284,7 +288,7 @@ class RefundRequestService:
     def _validate_request(self, request: RefundRequest, maker: str) -> _ValidRequest:
         with self._context.database.read() as conn:
             payment = refund_records.require_payment(conn, request.payment_id)
-        minor = parse_amount(request.amount, payment)
+        amount_minor = parse_amount(request.amount, payment)
         reason, ticket = request.reason.strip(), (request.ticket or "").strip() or None
         needs_text = request.reason_code in (None, RefundReason.OTHER)
         if (needs_text and not reason) or len(reason) > LONGEST_REASON_CHARACTERS:
@@ -298,7 +302,7 @@ class RefundRequestService:
             )
         refund_rules.require_two_person_database(self._context, payment)
         reader = self._payment_providers.get_reader(payment.provider)
-        return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, minor, reader)
+        return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, amount_minor, reader)
 
     def _write_request(self, valid_request: _ValidRequest) -> int:
         """Insert the refund, and return its id. A unique index allows only one open refund of a payment. Raises
@@ -346,8 +350,10 @@ class RefundRequestService:
         reasons = refund_rules.find_second_checker_reasons(
             refund_facts, valid_request.amount_minor, payer_refund_count, refund_facts.now
         )
-        needed_checkers = 2 if valid_request.is_by_program or reasons else 1
-        new_refund = self._make_new_refund(refund_facts, valid_request, signals, needed_checkers, refund_facts.now)
+        needed_checker_count = 2 if valid_request.is_by_program or reasons else 1
+        new_refund = self._make_new_refund(
+            refund_facts, valid_request, signals, needed_checker_count, refund_facts.now
+        )
         refund_id = refunds.insert_refund(tx.conn, new_refund, now, uses_server_time=context.database.is_server)
         if set_aside is not None:
             set_asides.change_set_aside(tx.conn, set_aside, now, SetAsideState.REFUNDING, refund_id)
@@ -370,10 +376,10 @@ class RefundRequestService:
 
         Raises in_progress if the database has lost a refund of the payment, possible_repeat for an equal recent
         refund that the maker has not confirmed, and the errors of `raise_first_broken_rule`."""
-        context, minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
+        context, amount_minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment):
             raise make_lost_operation_error(intent, {"record": payment})
-        lookalike_refund = risk_signals.find_lookalike(conn, payment.id, minor, refund_facts.now)
+        lookalike_refund = risk_signals.find_lookalike(conn, payment.id, amount_minor, refund_facts.now)
         if lookalike_refund is not None and not valid_request.request.intended_repeat:
             facts: PossibleRepeatDetail = {
                 "record": lookalike_refund,
@@ -384,14 +390,14 @@ class RefundRequestService:
             raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, facts)
         set_aside_minor = set_aside.amount_minor if set_aside is not None else None
         checks = refund_rules.check_refund_rules(
-            refund_facts, minor, valid_request.reader, is_request=True, set_aside_minor=set_aside_minor
+            refund_facts, amount_minor, valid_request.reader, is_request=True, set_aside_minor=set_aside_minor
         )
         refund_rules.raise_first_broken_rule(checks, refund_facts, payment)
-        answers = dict(valid_request.request.answers)
+        comment_by_rule = dict(valid_request.request.answers)
         signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
         signals = tuple(
-            replace(signal, answer=answers.get(signal.rule))
-            for signal in risk_signals.find_risk_signals(signal_facts, minor)
+            replace(signal, answer=comment_by_rule.get(signal.rule))
+            for signal in risk_signals.find_risk_signals(signal_facts, amount_minor)
         )
         return signals, len(signal_facts.payer_refunds)
 
@@ -400,14 +406,14 @@ class RefundRequestService:
         refund_facts: RefundFacts,
         valid_request: _ValidRequest,
         signals: Sequence[RiskSignal],
-        checkers_needed: int,
+        needed_checker_count: int,
         now: datetime,
     ) -> NewRefund:
-        payment, request, minor = refund_facts.payment, valid_request.request, valid_request.amount_minor
+        payment, request, amount_minor = refund_facts.payment, valid_request.request, valid_request.amount_minor
         return NewRefund(
             payment_id=payment.id,
             order_id=payment.order_id,
-            amount_minor=minor,
+            amount_minor=amount_minor,
             currency=payment.currency,
             maker=valid_request.maker,
             reason=request.reason,
@@ -416,9 +422,11 @@ class RefundRequestService:
             risk_signals=json.dumps(
                 [_make_signal_facts(signal) for signal in signals], ensure_ascii=False, default=str
             ),
-            checkers_needed=checkers_needed,
+            checkers_needed=needed_checker_count,
             decide_by=now + self._context.scale.scale_delta(REFUND_DECISION_TIME_LIMIT),
-            sends_after=refund_rules.find_cooling_off_end(self._context, payment, minor, refund_facts.limits, now),
+            sends_after=refund_rules.find_cooling_off_end(
+                self._context, payment, amount_minor, refund_facts.limits, now
+            ),
             ticket=request.ticket,
             intended_repeat=request.intended_repeat,
             set_aside_id=request.set_aside_id,
@@ -474,29 +482,29 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
     not `amount_minor`."""
     if request.set_aside_id is None:
         return None
-    item = set_asides.find(conn, request.set_aside_id)
-    if item is None or item.payment_id != request.payment_id:
+    set_aside = set_asides.find(conn, request.set_aside_id)
+    if set_aside is None or set_aside.payment_id != request.payment_id:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": set_asides.SET_ASIDE_KIND, "id": str(request.set_aside_id)})
-    if item.state is not SetAsideState.OPEN:
+    if set_aside.state is not SetAsideState.OPEN:
         raise ConsoleError(
-            ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": item.refund_id}
+            ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": set_aside.refund_id}
         )
-    if item.amount_minor != amount_minor:
-        amount = format_decimal(Money(amount_minor, item.currency))
+    if set_aside.amount_minor != amount_minor:
+        amount = format_decimal(Money(amount_minor, set_aside.currency))
         raise ConsoleError(
             ErrorCode.EXCEEDS_CAPTURED,
-            {"reason": ExceedsReason.NOT_WHOLE_SET_ASIDE, "left": item.amount_minor, "amount": amount},
+            {"reason": ExceedsReason.NOT_WHOLE_SET_ASIDE, "left": set_aside.amount_minor, "amount": amount},
         )
-    return item
+    return set_aside
 
 
 def _refuse_second_proposal(refund_facts: RefundFacts, request: RefundRequest) -> None:
     """Raise already_decided if a refund of the request's set-aside was requested before: the program itself
     requests the refund of a set-aside only once. `refund_facts` contain the payment's refunds."""
-    for earlier in refund_facts.refunds:
-        if earlier.set_aside_id == request.set_aside_id:
+    for earlier_refund in refund_facts.refunds:
+        if earlier_refund.set_aside_id == request.set_aside_id:
             raise ConsoleError(
-                ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": earlier.id}
+                ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": earlier_refund.id}
             )
 
 
