@@ -122,8 +122,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/http/response_classes.py",
-                "table.get(answer.status, OutcomeClass.UNKNOWN)",
-                "table.get(answer.status, OutcomeClass.FAILED_DEFINITE)",
+                "class_by_status.get(answer.status, OutcomeClass.UNKNOWN)",
+                "class_by_status.get(answer.status, OutcomeClass.FAILED_DEFINITE)",
             ),
         ),
         (FAULTS,),

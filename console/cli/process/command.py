@@ -115,8 +115,8 @@ def open_console_with_passwords(writer: AnswerWriter) -> "Iterator[Console]":
     from console.app import open_console
     from console.services.process.passwords import use_password_reader
 
-    ask = partial(read_password, settings, writer.translator)
-    with open_console(settings) as console, use_password_reader(ask):
+    ask_password = partial(read_password, settings, writer.translator)
+    with open_console(settings) as console, use_password_reader(ask_password):
         yield console
 
 

@@ -56,10 +56,10 @@ class AnswerWriter:
     and the exit status that belongs to it.
     """
 
-    def __init__(self, stream: TextIO | None, translator: Translator, *, as_json: bool) -> None:
+    def __init__(self, stream: TextIO | None, translator: Translator, *, is_json: bool) -> None:
         self.stream = stream
         self.translator = translator
-        self.is_json = as_json
+        self.is_json = is_json
         self.status = 0
         self.has_answered = False
         self._is_long_running = False

@@ -45,10 +45,12 @@ class AlarmBoxOAuth:
     """Calls to AlarmBox's `/oauth`. This class stores no tokens: its caller, a TokenStore, stores each new token
     pair before the pair is used."""
 
-    def __init__(self, config: AlarmBoxConfig, *, transport: HttpTransport, gate: RateLimiter, clock: Clock) -> None:
+    def __init__(
+        self, config: AlarmBoxConfig, *, transport: HttpTransport, rate_limiter: RateLimiter, clock: Clock
+    ) -> None:
         self._config = config
         self._transport = transport
-        self._gate = gate
+        self._rate_limiter = rate_limiter
         self._clock = clock
 
     @property
@@ -111,7 +113,7 @@ class AlarmBoxOAuth:
             "client_secret": self._config.client_secret,
             "redirect_uri": self._config.redirect_uri,
         }
-        self._gate.wait_for_start()
+        self._rate_limiter.wait_for_start()
         try:
             return self._transport.send(
                 "POST",

@@ -285,7 +285,7 @@ def _parse_link(value: object, scheme: str) -> str | None:
     return value if is_link and isinstance(value, str) else None
 
 
-def is_id(text: str) -> bool:
+def is_valid_id(text: str) -> bool:
     """True if PayPay accepts the text as an id that the merchant chooses: 1 to 64 letters, digits, hyphens and
     underscores.
     """

@@ -40,12 +40,14 @@ def _read_transaction_hint(fields: dict[str, object]) -> Hint:
     if payment_id is None and merchant_payment_id is None:
         raise UnreadableJson("no payment")
     amount = _parse_amount(fields.get("order_amount"))
-    latest = max(filter(None, (_parse_instant(fields.get(name)) for name in _TIME_FIELDS_OF_NOTICE)), default=None)
+    newest_time = max(
+        filter(None, (_parse_instant(fields.get(name)) for name in _TIME_FIELDS_OF_NOTICE)), default=None
+    )
     if state not in NOTIFIED_STATES:
         return OtherHint("Transaction")
-    event_values = (payment_id, merchant_payment_id, state, latest, amount)
+    event_values = (payment_id, merchant_payment_id, state, newest_time, amount)
     return TransactionHint(
-        _compute_event_id("paypay-tx", *event_values), payment_id, merchant_payment_id, state, amount, latest
+        _compute_event_id("paypay-tx", *event_values), payment_id, merchant_payment_id, state, amount, newest_time
     )
 
 

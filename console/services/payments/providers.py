@@ -25,7 +25,7 @@ def make_adapter_arguments(
         own_settings=own_settings,
         url=context.settings.get_provider_url(plugin.name),
         secrets=context.settings.read_secrets(plugin.name),
-        gate=ProviderCallRefuser()
+        rate_limiter=ProviderCallRefuser()
         if context.asks_worker
         else DatabaseRateLimiter(context, plugin.name, own_settings.spacing_seconds),
         clock=context.clock,

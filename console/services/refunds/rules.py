@@ -227,8 +227,8 @@ def _check_request_rules(
         ),
         RuleCheck(
             WindowReason.REFUND_COUNT_REACHED,
-            capabilities.most_refunds is None or facts.accepted_refund_count < capabilities.most_refunds,
-            {"most": capabilities.most_refunds},
+            capabilities.max_refunds is None or facts.accepted_refund_count < capabilities.max_refunds,
+            {"most": capabilities.max_refunds},
         ),
         RuleCheck(
             LimitReason.LIMIT_PER_PERSON_AND_DAY,

@@ -142,15 +142,15 @@ class RegistryUpdater:
         with open_fetched_difference(self._folder, day) as (path, add_lines):
             add_lines(first_part.lines)
             count = len(first_part.lines)
-            for divide in range(2, first_part.parts + 1):
+            for part_number in range(2, first_part.part_count + 1):
                 if self._should_stop():
                     raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "registry_import"})
-                part = _require_difference_part(api.read_difference(day, divide), day)
-                if (part.rows, part.parts) != (first_part.rows, first_part.parts):
+                part = _require_difference_part(api.read_difference(day, part_number), day)
+                if (part.row_count, part.part_count) != (first_part.row_count, first_part.part_count):
                     raise _make_fetch_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "changed_meanwhile", None)
                 add_lines(part.lines)
                 count += len(part.lines)
-            if count != first_part.rows:
+            if count != first_part.row_count:
                 raise _make_fetch_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "other_count", None)
         return path
 
