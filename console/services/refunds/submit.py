@@ -132,7 +132,7 @@ class _SubmissionAttempt:
 
     # The pipeline's steps
 
-    def lease(self) -> str | None:
+    def make_lease_name(self) -> str | None:
         return make_refund_lease_name(self._pair.payment.id) if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
