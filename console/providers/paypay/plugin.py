@@ -84,7 +84,7 @@ def _make_adapter(arguments: AdapterArguments[PayPaySettings]) -> "PaymentProvid
         base_url=arguments.url or hosts[own_settings.environment],
         key=PayPayKey(secrets["API_KEY"], secrets["API_SECRET"]),
         merchant_id=secrets["MERCHANT_ID"],
-        repeated_refunds=own_settings.repeated_refunds,
+        allows_repeated_refunds=own_settings.repeated_refunds,
     )
     return make_paypay_adapter(
         config, rate_limiter=arguments.rate_limiter, clock=arguments.clock, scale=arguments.scale
