@@ -279,7 +279,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a bought check raises when its PDF fails",
         (
             Change(
-                "console/services/process/tolerated.py",
+                "console/services/process/failure_suppression.py",
                 '        _log.warning("tolerated: %s", name, exc_info=True)\n',
                 '        _log.warning("tolerated: %s", name, exc_info=True)\n        raise\n',
             ),

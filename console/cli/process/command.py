@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.process.explained import add_related_records_to_answer, add_related_records_to_refusal
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import MAX_ROW_ID_DIGITS, make_usage_error
 from console.cli.process.password import read_password
+from console.cli.process.related_records import add_related_records_to_answer, add_related_records_to_refusal
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts

@@ -20,7 +20,7 @@ from console.services.guarded import unsent_operations
 from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, GuardedOperation, StepReporter
 from console.services.guarded.pipeline import GuardedPipeline, end_intent
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.database.compare_and_swap import StaleRow, run_again_if_stale
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection

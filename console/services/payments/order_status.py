@@ -13,7 +13,7 @@ from console.services.audit import refusals
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments

@@ -38,8 +38,8 @@ from console.services.payments.start_outcomes import (
     write_lapse,
 )
 from console.services.process.context import ServiceContext
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.read_only import refuse_if_read_only
-from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection

@@ -24,7 +24,7 @@ from console.domain.reconciliation.row_comparison import (
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.reconciliation import apply_row
 from console.services.reconciliation.apply_row import HistoryRowApplier
 from console.services.reconciliation.journal import ReconciliationRunJournal

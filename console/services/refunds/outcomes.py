@@ -33,7 +33,7 @@ from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
 from console.store.operations import idempotency, journal

@@ -61,7 +61,7 @@ def test_verification_is_signed_over_what_it_says() -> None:
 
 def test_an_amount_is_signed_as_it_is_written() -> None:
     """The setting changes the message and the signature together; both published forms come out."""
-    short = replace(MERCHANT, amounts=AmountFormat.SHORTEST)
+    short = replace(MERCHANT, amount_format=AmountFormat.SHORTEST)
     signed = {v["id"]: v["expected_signature"] for v in VECTORS["ndps_signature"]}
     text = make_verification_text(short, "ORD20261120000200", Money(100, "INR"), DAY)
     assert f'"amount":1,"txnCurrency":"INR","signature":"{signed["ndps-s-txn-v1b"]}"' in text
