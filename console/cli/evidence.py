@@ -42,8 +42,12 @@ def _show_record(console: "Console", args: Namespace, _: AnswerWriter) -> Record
 
 
 def _build_shown_record_json(answer: RecordWithPack, translate: cli_json.Translate) -> cli_json.JsonObject:
-    data = cli_json.build_record_details_json(answer.details, translate)
-    return data if answer.pack is None else {**data, "pack": cli_json.build_any_value_json(answer.pack, translate)}
+    record_json = cli_json.build_record_details_json(answer.details, translate)
+    return (
+        record_json
+        if answer.pack is None
+        else {**record_json, "pack": cli_json.build_any_value_json(answer.pack, translate)}
+    )
 
 
 def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]:

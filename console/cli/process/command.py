@@ -62,10 +62,10 @@ class ServiceCommand(Generic[ValueT]):
                 return
             with interrupts.defer_while_printing():
                 completed: ValueT = add_related_records_to_answer(console, value)
-                data, lines = self.build_json, self.format_lines
+                build_json, format_lines = self.build_json, self.format_lines
                 writer.write_answer(
-                    lambda: repeated_answer.mark_json(data(completed, writer.translator)),
-                    lambda: repeated_answer.add_repetition_note(lines(completed, writer.translator)),
+                    lambda: repeated_answer.mark_json(build_json(completed, writer.translator)),
+                    lambda: repeated_answer.add_repetition_note(format_lines(completed, writer.translator)),
                 )
 
 

@@ -80,10 +80,12 @@ class AlarmBoxOAuth:
         Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if
         AlarmBox gives no token now or no usable answer arrives.
         """
-        pair = self._request_token_pair({"grant_type": "authorization_code", "code": code}, old_refresh_token="")
-        if pair is None:
+        token_pair = self._request_token_pair(
+            {"grant_type": "authorization_code", "code": code}, old_refresh_token=""
+        )
+        if token_pair is None:
             raise CredentialsRefused("code_refused")
-        return pair
+        return token_pair
 
     def exchange_refresh_token(self, refresh_token: str) -> TokenPair | None:
         """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token. If

@@ -34,12 +34,12 @@ class AlertWebhook:
         private_networks: Sequence[str] = (),
         resolve_host: Resolver | None = None,
     ) -> None:
-        parts, parsed_networks = urlsplit(url), tuple(parse_private_network(text) for text in private_networks)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        url_parts, parsed_networks = urlsplit(url), tuple(parse_private_network(text) for text in private_networks)
+        origin = f"{url_parts.scheme}://{url_parts.netloc}"
         self._transport = HttpTransport(
             origin, clock=clock, scale=scale, private_networks=parsed_networks, resolve_host=resolve_host
         )
-        self._path, self._key, self._clock = parts.path or "/", key, clock
+        self._path, self._key, self._clock = url_parts.path or "/", key, clock
 
     def __repr__(self) -> str:
         return f"<AlertWebhook {self._path}>"

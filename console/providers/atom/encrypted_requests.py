@@ -132,9 +132,9 @@ def _split_url(url: str) -> tuple[str, str]:
     with a fragment; the transport checks the origin itself.
     """
     try:
-        parts = urlsplit(url)
+        url_parts = urlsplit(url)
     except ValueError:
-        parts = urlsplit("")
-    if not parts.netloc or parts.query or parts.fragment:
+        url_parts = urlsplit("")
+    if not url_parts.netloc or url_parts.query or url_parts.fragment:
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "atom.url", "problem": SettingProblem.INVALID_URL})
-    return f"{parts.scheme}://{parts.netloc}", parts.path or "/"
+    return f"{url_parts.scheme}://{url_parts.netloc}", url_parts.path or "/"

@@ -101,16 +101,20 @@ def _unescape(text: str, positions: Sequence[int]) -> tuple[str, list[int]]:
     """Return the text with each escape replaced by its character, and the position in the original text of each of
     its characters and of its end. `positions`: the same positions for `text`."""
     characters: list[str] = []
-    kept_positions: list[int] = []
+    new_positions: list[int] = []
     end = 0
     for match in _ESCAPE_PATTERN.finditer(text):
-        in_url, in_json, after_backslash, in_html = match.groups("")
-        plain = chr(int(in_url or in_json, 16)) if in_url or in_json else after_backslash or html.unescape(in_html)
-        characters += text[end : match.start()] + plain
-        kept_positions += positions[end : match.start()]
-        kept_positions += [positions[match.start()]] * len(plain)
+        url_digits, json_digits, escaped_character, html_entity = match.groups("")
+        unescaped_text = (
+            chr(int(url_digits or json_digits, 16))
+            if url_digits or json_digits
+            else escaped_character or html.unescape(html_entity)
+        )
+        characters += text[end : match.start()] + unescaped_text
+        new_positions += positions[end : match.start()]
+        new_positions += [positions[match.start()]] * len(unescaped_text)
         end = match.end()
-    return "".join(characters) + text[end:], [*kept_positions, *positions[end:]]
+    return "".join(characters) + text[end:], [*new_positions, *positions[end:]]
 
 
 def _merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

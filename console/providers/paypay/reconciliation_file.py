@@ -204,14 +204,14 @@ def fetch_daily_file(
     nothing about money.
     """
     try:
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        url_parts = urlsplit(url)
+        origin = f"{url_parts.scheme}://{url_parts.netloc}"
         transport = HttpTransport(origin, clock=clock, scale=scale) if origin in hosts else None
     except (ValueError, ConsoleError):
         transport = None
     if transport is None:
         return make_unsent_outcome("address_not_allowed", has_effect=False)
-    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    path = f"{url_parts.path}?{url_parts.query}" if url_parts.query else url_parts.path
     request = SingleRequest("GET", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, LARGEST_FILE_BYTES)
     return send_once(transport, rate_limiter, request, _convert_answer, headers={"Accept": "text/csv"})
 

@@ -52,10 +52,10 @@ def _read_transaction_hint(fields: dict[str, object]) -> Hint:
 
 
 def _read_file_hint(fields: dict[str, object]) -> Hint:
-    url, event = fields.get("path"), fields.get("notification_id")
-    if not isinstance(url, str) or not isinstance(event, str) or not _ID_PATTERN.fullmatch(event):
+    url, notification_id = fields.get("path"), fields.get("notification_id")
+    if not isinstance(url, str) or not isinstance(notification_id, str) or not _ID_PATTERN.fullmatch(notification_id):
         raise UnreadableJson("no file")
-    return ReconciliationFileHint(_compute_event_id("paypay-file", event), url)
+    return ReconciliationFileHint(_compute_event_id("paypay-file", notification_id), url)
 
 
 def _compute_event_id(*parts: object) -> str:

@@ -77,12 +77,12 @@ def _read_lines(body: bytes) -> tuple[list[str], list[str]]:
     """Return the fields of an answer's first line, and its other lines as texts. Raises UnreadableJson if the
     answer isn't UTF-8 or is XML."""
     try:
-        first, *lines = body.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
+        first_line, *lines = body.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as cause:
         raise UnreadableJson("not UTF-8") from cause
-    if first.lstrip().startswith("<"):
+    if first_line.lstrip().startswith("<"):
         raise UnreadableJson("not CSV")
-    return first.split(","), lines
+    return first_line.split(","), lines
 
 
 def _read_first_line(first_line_fields: list[str]) -> tuple[date, int, int, int]:
@@ -95,14 +95,14 @@ def _read_first_line(first_line_fields: list[str]) -> tuple[date, int, int, int]
 
 def _split_line(line: str) -> list[str]:
     try:
-        rows = list(csv.reader([line], strict=True))
+        parsed_rows = list(csv.reader([line], strict=True))
     except csv.Error as cause:
         raise UnreadableJson("not CSV") from cause
-    if len(rows) != 1 or len(rows[0]) != FIELDS_PER_ROW:
+    if len(parsed_rows) != 1 or len(parsed_rows[0]) != FIELDS_PER_ROW:
         raise UnreadableJson("not 30 fields")
-    if not rows[0][1].isdigit() or max(map(len, rows[0])) > _LONGEST_FIELD_CHARACTERS:
+    if not parsed_rows[0][1].isdigit() or max(map(len, parsed_rows[0])) > _LONGEST_FIELD_CHARACTERS:
         raise UnreadableJson("not a row")
-    return rows[0]
+    return parsed_rows[0]
 
 
 def _read_day(text: str) -> date:

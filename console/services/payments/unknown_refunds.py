@@ -47,7 +47,7 @@ def open_case_of_unknown_refunds(
     if not any(_get_refund_key(text) not in acknowledged_keys for text in refunds):
         return False
     observed = _join_whole_texts(unacknowledged_texts)
-    if open_case is not None and _contains_refunds(open_case.observed, observed):
+    if open_case is not None and _contains_all_refunds(open_case.observed, observed):
         return True
     if open_case is not None and not alerts.resolve(tx.conn, open_case.id, context.now()):
         raise RunAgain
@@ -84,7 +84,7 @@ def _join_whole_texts(texts: Sequence[str]) -> str:
     return observed
 
 
-def _contains_refunds(case_text: str, observed: str) -> bool:
+def _contains_all_refunds(case_text: str, observed: str) -> bool:
     """True if the case with the text `case_text` has every refund of the text `observed`."""
     keys_in_case = set(map(_get_refund_key, _split_whole_texts(case_text)))
     return all(_get_refund_key(text) in keys_in_case for text in observed.split(_REFUND_TEXT_SEPARATOR))

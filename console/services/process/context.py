@@ -243,8 +243,8 @@ class ServiceContext:
 
         def begin_session(conn: Connection) -> None:
             account = self.database.account or self.settings.operator
-            run = (self.session, account, self.spool.desk_id, self.host, os.getpid(), self.program)
-            people.begin_session(conn, *run, self.now())
+            session_columns = (self.session, account, self.spool.desk_id, self.host, os.getpid(), self.program)
+            people.begin_session(conn, *session_columns, self.now())
 
         return AuditTrail(self.session, self.spool.desk_id, self.clock, store_anchors, begin_session)
 
@@ -435,13 +435,15 @@ class ServiceContext:
             self._chain_lock.acquire(tx)
         if result == "done":
             self.bind_to_request_id(tx, kind, subject_id)
-        mark = {tracing.CORRELATION_FACT_NAME: tracing.find_correlation_id()} if tracing.find_correlation_id() else {}
+        correlation_facts = (
+            {tracing.CORRELATION_FACT_NAME: tracing.find_correlation_id()} if tracing.find_correlation_id() else {}
+        )
         request = _executed_request.get()
         request_facts = {} if request is None else {"request": request.id, "worker": self.database.account}
         given_facts: Mapping[str, object] = detail or {}
         if result != "refused":  # a refusal's facts are our own, and its person perhaps may not read the record
             given_facts = _mask_payers(tx.conn, kind, subject_id, given_facts)
-        facts = {**given_facts, **mark, **request_facts}
+        facts = {**given_facts, **correlation_facts, **request_facts}
         entry = NewAuditEntry(self.operator or WORKER, action, kind, subject_id, result, reason, facts)
         self.audit.record_all(tx, (entry,))
 

@@ -287,14 +287,14 @@ class OperationRecovery:
         self, tx: Transaction, entry: SpoolEntry, outcome: Outcome[CheckReport], report: CheckReport
     ) -> int:
         context, intent = self._context, entry.intent
-        client, number = intent.client_id or "", intent.corporation_number or ""
-        live_check = credit_checks.find_live(tx.conn, client, number)
+        client_id, number = intent.client_id or "", intent.corporation_number or ""
+        live_check = credit_checks.find_live(tx.conn, client_id, number)
         if live_check is not None:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
         is_id_used = intent.record_id is None or credit_checks.find(tx.conn, intent.record_id) is not None
         record_id = credit_checks.insert_pending(
             tx.conn,
-            client,
+            client_id,
             number,
             intent.operation_id,
             context.now(),

@@ -438,12 +438,12 @@ def parse_amount(text: str, payment: Payment) -> int:
     invalid_amount if the text is no amount of this currency, or an amount of 0."""
     facts: InvalidAmountDetail = {"amount": text[:40], "currency": payment.currency, "record": payment}
     try:
-        money = parse_money(text, payment.currency)
+        amount = parse_money(text, payment.currency)
     except InvalidAmountText:
         raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.WRONG_FORM}) from None
-    if money.minor == 0:
+    if amount.minor == 0:
         raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.NOT_POSITIVE})
-    return money.minor
+    return amount.minor
 
 
 def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:

@@ -91,9 +91,9 @@ class RefundDetailsReader:
         opened it. Raises not_found if there is no such refund, and not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
-            view = self._read_details(conn, refund_id, person)
+            details = self._read_details(conn, refund_id, person)
         self._opening_log.record_opening(AuditAction.REFUND_OPENED, REFUND_KIND, refund_id)
-        return view
+        return details
 
     def read_inbox(self) -> ApprovalInbox:
         """Return the refunds that wait for a decision, oldest first, in two lists: those about which the acting

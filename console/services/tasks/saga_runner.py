@@ -173,7 +173,7 @@ class SagaRunner:
         """Count one attempt of the saga's present step, and schedule the next attempt. `reason` is stored with the
         saga. Return the saga afterwards."""
         return self._write_change_or_read(
-            saga, lambda tx, current: self._apply_verdict(tx, current, StepWaiting(reason))
+            saga, lambda tx, current_saga: self._apply_verdict(tx, current_saga, StepWaiting(reason))
         )
 
     def delay_step(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
@@ -181,16 +181,19 @@ class SagaRunner:
         with the saga. Return the saga afterwards."""
         now, at = self._context.now(), self._context.now() + self._context.scale.scale_delta(wait)
         return self._write_change_or_read(
-            saga, lambda tx, current: sagas.postpone_step(tx.conn, current, now, at, reason, counts_as_attempt=False)
+            saga,
+            lambda tx, current_saga: sagas.postpone_step(
+                tx.conn, current_saga, now, at, reason, counts_as_attempt=False
+            ),
         )
 
     def resume(self, saga: Saga, write_decision: Callable[[Transaction], None]) -> Saga:
         """Resume a stopped saga after a person's decision. `write_decision` writes the decision in the same
         transaction. Return the saga afterwards."""
 
-        def write_decision_and_resume(tx: Transaction, current: Saga) -> Saga:
+        def write_decision_and_resume(tx: Transaction, current_saga: Saga) -> Saga:
             write_decision(tx)
-            return sagas.resume_saga(tx.conn, current, self._context.now(), {FAULTS_FACT: 0})
+            return sagas.resume_saga(tx.conn, current_saga, self._context.now(), {FAULTS_FACT: 0})
 
         return self._write_change_or_read(saga, write_decision_and_resume)
 
@@ -200,14 +203,14 @@ class SagaRunner:
         the saga afterwards.
         """
 
-        def count_error(tx: Transaction, current: Saga) -> Saga:
-            now, fault_count = self._context.now(), int(str(current.facts.get(FAULTS_FACT, 0))) + 1
+        def count_error(tx: Transaction, current_saga: Saga) -> Saga:
+            now, fault_count = self._context.now(), int(str(current_saga.facts.get(FAULTS_FACT, 0))) + 1
             if fault_count < MAX_INTERNAL_ERRORS:
                 at = compute_next_attempt_time_endlessly(
-                    self._plan.schedule, current.attempts, now, self._context.scale
+                    self._plan.schedule, current_saga.attempts, now, self._context.scale
                 )
-                return sagas.postpone_step(tx.conn, current, now, at, code, {FAULTS_FACT: fault_count})
-            stuck_saga = sagas.mark_stuck(tx.conn, current, now, code, {FAULTS_FACT: fault_count})
+                return sagas.postpone_step(tx.conn, current_saga, now, at, code, {FAULTS_FACT: fault_count})
+            stuck_saga = sagas.mark_stuck(tx.conn, current_saga, now, code, {FAULTS_FACT: fault_count})
             self._plan.on_stop(tx, stuck_saga)
             return stuck_saga
 
@@ -234,7 +237,7 @@ class SagaRunner:
         if isinstance(step, QuestionStep):
             reach_failpoint(f"answered_{step.name}")
         advanced_saga = self._write_change(
-            saga, lambda tx, current: self._apply_verdict(tx, current, write_effect(tx, current))
+            saga, lambda tx, current_saga: self._apply_verdict(tx, current_saga, write_effect(tx, current_saga))
         )
         reach_failpoint(f"after_{step.name}")
         return advanced_saga
@@ -244,10 +247,10 @@ class SagaRunner:
         which this method returns. Raises StepTakenOver if another process has changed the saga."""
 
         def write_change_if_current(tx: Transaction) -> Saga:
-            current = sagas.find(tx.conn, saga.id)
-            if current is None or current.version != saga.version:
+            current_saga = sagas.find(tx.conn, saga.id)
+            if current_saga is None or current_saga.version != saga.version:
                 raise StepTakenOver
-            return change(tx, current)
+            return change(tx, current_saga)
 
         try:
             return self._context.write(write_change_if_current)
@@ -297,7 +300,7 @@ class SagaRunner:
         afterwards."""
         step, reach_failpoint = self._plan.find_step(saga.step), self._context.failpoints.reach
         reach_failpoint(f"before_undo_{step.name}")
-        moved_saga = self._write_change(saga, lambda tx, current: self._undo_done_step(tx, current, step))
+        moved_saga = self._write_change(saga, lambda tx, current_saga: self._undo_done_step(tx, current_saga, step))
         reach_failpoint(f"after_undo_{step.name}")
         return moved_saga
 
