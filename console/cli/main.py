@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     log_block = log_on_stderr(shows_tracebacks=has_window, writes_events=has_window or writer.is_json)
     with contextlib.redirect_stdout(sys.stderr), log_block, tracing.start_correlation():
         _run_and_answer_command(arguments, writer, is_last=argv is None)
-    return writer.status
+    return writer.exit_status
 
 
 def _opens_window(arguments: Sequence[str]) -> bool:

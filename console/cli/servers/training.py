@@ -43,7 +43,7 @@ class TrainingCommand:
             return
         if not has_display():
             writer.write_to_stderr(writer.translator("cli.no_display"))
-            writer.status = NO_DISPLAY_STATUS
+            writer.exit_status = NO_DISPLAY_STATUS
             return
         with handle_sigterm_as_interrupt(), open_training(settings) as console:
             training = console.training

@@ -68,7 +68,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
 
     Steps after the process of the attempt has ended, each in a transaction of its own:
     - `settle` writes an outcome that tx2 did not record. It gets the operation id, the outcome and the answer key
-      (`ServiceContext.answer_key`), and returns False if the operation or its record is missing.
+      (`ServiceContext.find_answer_key`), and returns False if the operation or its record is missing.
     - `record_lapse` writes the lapse into the record.
     """
 
@@ -191,7 +191,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         context, settle = self._context, self.action.settle
         if settle is None:
             return True
-        key, settler = context.answer_key(operation_id), self._make_settler()
+        key, settler = context.find_answer_key(operation_id), self._make_settler()
 
         @run_again_if_stale()
         def settle_in_transaction(tx: Transaction) -> bool:

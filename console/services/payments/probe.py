@@ -59,8 +59,8 @@ class PaymentProber:
         self._payment_providers = payment_providers
         self._start_action = start_action
 
-    def probe(self, payment_id: int, *, automatic: bool = False) -> Payment:
-        """Ask the provider about the payment, apply the answer, and return the payment. `automatic` is True for a
+    def probe(self, payment_id: int, *, is_automatic: bool = False) -> Payment:
+        """Ask the provider about the payment, apply the answer, and return the payment. `is_automatic` is True for a
         due task, which also schedules the next probe.
 
         Raises outcome_unknown (detail.record) if the outcome stays unknown; not_allowed if the acting person has no
@@ -71,28 +71,28 @@ class PaymentProber:
         with refusals.audit_refusals(self._context, PROBE_ACTION, payment_id, kind=PAYMENT_KIND):
             self._context.require_right("probe")
             with self.hold_payment_lease(payment_id) as payment:
-                return self._probe_payment(payment, automatic=automatic)
+                return self._probe_payment(payment, is_automatic=is_automatic)
 
-    def _probe_payment(self, payment: Payment, *, automatic: bool) -> Payment:
+    def _probe_payment(self, payment: Payment, *, is_automatic: bool) -> Payment:
         self._context.failpoints.reach("before_probe")
         asked_at, outcome = self._context.now(), self.ask_provider(payment)
         if outcome is None:
-            return self._end_probe_without_question(payment, automatic=automatic)
+            return self._end_probe_without_question(payment, is_automatic=is_automatic)
         self._context.failpoints.reach("after_probe")
         self.apply_answer(payment, outcome, asked_at)
-        self._context.write(lambda tx: self._complete_probe(tx, payment, automatic=automatic))
+        self._context.write(lambda tx: self._complete_probe(tx, payment, is_automatic=is_automatic))
         settled_payment = self.read_payment(payment.id)
         self._require_known_outcome(settled_payment, outcome)
         return settled_payment
 
-    def _end_probe_without_question(self, payment: Payment, *, automatic: bool) -> Payment:
+    def _end_probe_without_question(self, payment: Payment, *, is_automatic: bool) -> Payment:
         """End the probe of a payment whose provider can't be asked, because the provider only sends notices or is
         not configured on this desk. Return the payment. Raises outcome_unknown if its outcome is unknown, and
-        bad_profile if a person probes and the provider is not configured. `automatic` is True for a due task,
+        bad_profile if a person probes and the provider is not configured. `is_automatic` is True for a due task,
         which also schedules the next probe.
         """
-        if automatic:
-            self._context.write(lambda tx: self._complete_probe(tx, payment, automatic=True))
+        if is_automatic:
+            self._context.write(lambda tx: self._complete_probe(tx, payment, is_automatic=True))
         else:
             self._require_configured_provider(payment.provider)
         if payment.certainty is Certainty.UNKNOWN:
@@ -242,20 +242,20 @@ class PaymentProber:
     # Next probe
 
     @payments.run_again_if_stale()
-    def _complete_probe(self, tx: Transaction, payment: Payment, *, automatic: bool) -> None:
+    def _complete_probe(self, tx: Transaction, payment: Payment, *, is_automatic: bool) -> None:
         """Complete a probe in the caller's transaction. After a person's probe, write an audit entry. After the probe
-        of a due task (`automatic`), schedule the payment's next probe; after the last probe of the schedule, set the
-        payment's work to needs_review instead.
+        of a due task (`is_automatic`), schedule the payment's next probe; after the last probe of the schedule, set
+        the payment's work to needs_review instead.
 
         The work stays unchanged if another process has changed it since `payment` was read, or if its reason is that
         the payment's order must be set to paid."""
         context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
-        if not automatic:
+        if not is_automatic:
             context.record_audit(
                 tx, AuditAction.PAYMENT_PROBED, payment.id, {"state": current_payment.state.value}, kind=PAYMENT_KIND
             )
         if (
-            not automatic
+            not is_automatic
             or current_payment.work.state is not WorkState.SCHEDULED
             or current_payment.work != payment.work
         ):

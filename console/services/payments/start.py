@@ -357,7 +357,7 @@ class _StartAttempt:
         if outcome.reason == "code_exists":
             # The code exists from an earlier attempt: read the payment's state instead of starting under another id.
             with log_and_suppress("reading a payment that exists already"):
-                self._payment_prober.probe(claimed_operation.subject.id, automatic=True)
+                self._payment_prober.probe(claimed_operation.subject.id, is_automatic=True)
         payment = self._find_payment(claimed_operation.subject.id)
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None and payment is not None:
             if is_contradicting_answer(payment, outcome.found):

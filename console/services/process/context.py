@@ -272,7 +272,7 @@ class ServiceContext:
         self.spool.set_cipher(cipher)
         return cipher
 
-    def answer_key(self, operation_id: str) -> str | None:
+    def find_answer_key(self, operation_id: str) -> str | None:
         """Return the key by which the database checks that the stored answer to the operation comes from a desk with
         the store key. Return None on a desk without the store key of this database, and if the database can't be
         read to compare the key."""

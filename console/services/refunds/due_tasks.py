@@ -68,7 +68,7 @@ class RefundDueTasks:
         )
 
     def _probe_refund(self, refund: Refund) -> None:
-        self._refund_prober.probe(refund.id, automatic=True)
+        self._refund_prober.probe(refund.id, is_automatic=True)
 
     def _submit_refund(self, refund: Refund) -> None:
         """Send the refund. If a read-only switch stops it, raise its error; the first run after the switch is off

@@ -200,7 +200,9 @@ class DueTasks:
         return int(has_ended)
 
     def _probe_due_checks(self) -> int:
-        return self._run_for_due_checks("unknown", lambda record: self._check_prober.probe(record.id, automatic=True))
+        return self._run_for_due_checks(
+            "unknown", lambda record: self._check_prober.probe(record.id, is_automatic=True)
+        )
 
     def _refetch_due_checks(self) -> int:
         return self._run_for_due_checks("incomplete", self._refetch_missing_parts)

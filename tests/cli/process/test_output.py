@@ -23,7 +23,7 @@ def test_only_the_first_answer_is_written() -> None:
     told(writer)
     writer.write_error(ConsoleError(ErrorCode.NOT_FOUND))
     assert json.loads(out.getvalue()) == {"ok": True, "data": {"n": 1}}
-    assert writer.status == 0
+    assert writer.exit_status == 0
 
 
 def test_a_command_that_stays_ends_with_its_own_status(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,7 +32,7 @@ def test_a_command_that_stays_ends_with_its_own_status(capsys: pytest.CaptureFix
     writer = AnswerWriter(out, Translator(), is_json=True)
     writer.write_ready_answer(lambda: {"url": "u"}, list)
     writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, {"support_code": "ABC"}))
-    assert (writer.status, len(out.getvalue().splitlines())) == (70, 1)
+    assert (writer.exit_status, len(out.getvalue().splitlines())) == (70, 1)
     assert "ABC" in capsys.readouterr().err
 
 
@@ -53,7 +53,7 @@ def test_no_stdout_at_all_is_no_failure() -> None:
     """A process started without streams does its work all the same."""
     writer = AnswerWriter(None, Translator(), is_json=True)
     told(writer)
-    assert writer.status == 0
+    assert writer.exit_status == 0
 
 
 def test_nothing_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
