@@ -36,8 +36,8 @@ class VerifyAuditCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Verify the audit trail or the evidence pack, and write the answer.
 
-        Raises ConsoleError `audit_broken`, which names the first wrong row of the trail or the first problem of
-        the pack.
+        Raises ConsoleError `audit_broken` if a row of the trail is wrong or missing, or if the pack is damaged; the
+        error names the first wrong row or the first problem of the pack.
         """
         if args.pack is None:
             ServiceCommand(

@@ -76,8 +76,8 @@ def make_answer_converter(
     read_body: Callable[[bytes], T],
     make_evidence: Callable[[bytes], str] = format_storable,
 ) -> AnswerConverter[T]:
-    """Return a function that converts an HTTP answer into an outcome: `read_body` reads the body for status 2xx,
-    `class_by_status` has the outcome class of every other status, or the class is UNKNOWN.
+    """Return a function that converts an HTTP answer into an outcome. For status 2xx, `read_body` reads the body. For
+    any other status, the outcome class is that in `class_by_status`, or UNKNOWN if the status isn't there.
 
     `read_body` raises UnusableAnswer or UnreadableJson if the body contains no answer to the request; the outcome is
     then UNKNOWN. `make_evidence` returns the part of the body that may be stored.
