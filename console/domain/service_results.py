@@ -117,10 +117,10 @@ class PurchasePlan:
     """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `client_ids` are the ids of the clients
     for which this desk may buy, empty if the settings don't name them; `live` are the live credit checks of the
     corporation number, `last` is the newest of its other credit checks; `renewal`: the validity of a live credit
-    check has ended, so that it can be renewed. `denied` are the credit checks that were decided as not bought although
-    AlarmBox said later that they were bought, and whose cases nobody has acknowledged. `running` is a person and
-    process that buy a credit check of this number now, None if nobody does. `corporation` has the registry's facts
-    about the number; None without a registry.
+    check has ended, so that it can be renewed. `denied` are the credit checks that were decided as not bought,
+    although AlarmBox said later that they were bought, and whose cases nobody has acknowledged. `running` is a person
+    and process that buy a credit check of this number now, None if nobody does. `corporation` has the registry's
+    facts about the number; None without a registry.
     """
 
     corporation_number: str

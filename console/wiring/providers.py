@@ -39,7 +39,11 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
     url = settings.get_provider_url("alarmbox") or PRODUCTION_URL
     config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
     return make_alarmbox_adapter(
-        config, tokens=ProviderCallRefuser(), gate=ProviderCallRefuser(), clock=context.clock, scale=context.scale
+        config,
+        tokens=ProviderCallRefuser(),
+        rate_limiter=ProviderCallRefuser(),
+        clock=context.clock,
+        scale=context.scale,
     )
 
 
@@ -72,7 +76,7 @@ def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, Authori
     adapter = make_alarmbox_adapter(
         config,
         tokens=tokens,
-        gate=DatabaseRateLimiter(context, "alarmbox", settings.alarmbox_spacing_seconds),
+        rate_limiter=DatabaseRateLimiter(context, "alarmbox", settings.alarmbox_spacing_seconds),
         clock=context.clock,
         scale=context.scale,
     )
@@ -123,8 +127,12 @@ def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
     from console.services.credit_checks.provider_tokens import DatabaseRateLimiter
 
     url = settings.get_provider_url("registry")
-    gate = DatabaseRateLimiter(context, "registry", choose_spacing_seconds(url, REGISTRY_CALL_SPACING_SECONDS))
-    return RegistryApi(RegistryConfig(url, application_id), gate=gate, clock=context.clock, scale=context.scale)
+    rate_limiter = DatabaseRateLimiter(
+        context, "registry", choose_spacing_seconds(url, REGISTRY_CALL_SPACING_SECONDS)
+    )
+    return RegistryApi(
+        RegistryConfig(url, application_id), rate_limiter=rate_limiter, clock=context.clock, scale=context.scale
+    )
 
 
 def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
@@ -137,7 +145,7 @@ def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
         from console.providers.alerts.webhook import AlertWebhook
 
         return AlertWebhook(
-            alerts.webhook, key, clock=context.clock, scale=context.scale, private=alerts.webhook_networks
+            alerts.webhook, key, clock=context.clock, scale=context.scale, private_networks=alerts.webhook_networks
         )
     if alerts.brokers:
         from console.providers.alerts.kafka import AlertKafka

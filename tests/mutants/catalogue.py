@@ -122,8 +122,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/http/response_classes.py",
-                "table.get(answer.status, OutcomeClass.UNKNOWN)",
-                "table.get(answer.status, OutcomeClass.FAILED_DEFINITE)",
+                "class_by_status.get(answer.status, OutcomeClass.UNKNOWN)",
+                "class_by_status.get(answer.status, OutcomeClass.FAILED_DEFINITE)",
             ),
         ),
         (FAULTS,),
@@ -280,7 +280,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a bought check raises when its PDF fails",
         (
             Change(
-                "console/services/process/tolerated.py",
+                "console/services/process/failure_suppression.py",
                 '        _log.warning("tolerated: %s", name, exc_info=True)\n',
                 '        _log.warning("tolerated: %s", name, exc_info=True)\n        raise\n',
             ),

@@ -85,7 +85,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/unknown_refunds.py",
-                "        if not _is_own_refund(tx, payment_id, _get_key(text))\n",
+                "        if not _is_own_refund(tx, payment_id, _get_refund_key(text))\n",
                 "",
             ),
         ),
@@ -202,7 +202,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/recovery/operations.py",
-                "evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, ",
+                "evidence.add_answer(tx.conn, evidence_subject, intent.operation_id, source, operator, outcome, ",
                 "str(",
             ),
         ),

@@ -79,7 +79,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         'f"{_ORDER_CANNOT_BE_PAID_SQL} AND {_HAS_ENDED_UNPAID_SQL}"', '"TRUE"',
         f"{_PAID}::test_what_may_be_paid_is_not_cancelled"),
     _mutant("the request says how long it waits", _LIMITS,
-        "for end in (computed, refund.sends_after) if", "for end in (refund.sends_after,) if",
+        "for end in (computed_end, refund.sends_after) if", "for end in (refund.sends_after,) if",
         f"{_WAITS}::test_no_maker_chooses_the_cooling_off"),
     _mutant("a root leaves out what it covers", _ROOTS,
         "            or not root.has_newest_heads(conn, checked_end_id, root.covered.previous_end)\n", "",

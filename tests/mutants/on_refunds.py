@@ -55,7 +55,11 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "an answer about an earlier sending settles a refund",
-        (Change("console/services/refunds/probe.py", " or refund.operation_id != queried.operation_id:", ":"),),
+        (
+            Change(
+                "console/services/refunds/probe.py", " or refund.operation_id != queried_refund.operation_id:", ":"
+            ),
+        ),
         ("tests/services/refunds/test_recovery.py::test_an_answer_about_an_earlier_sending_settles_nothing",),
     ),
     Mutant(
@@ -104,7 +108,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/unknown_refunds.py",
-                "    if not any(_get_key(text) not in acknowledged_keys for text in refunds):\n",
+                "    if not any(_get_refund_key(text) not in acknowledged_keys for text in refunds):\n",
                 "    if acknowledged_keys or not refunds:\n",
             ),
         ),

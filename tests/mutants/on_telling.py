@@ -61,7 +61,7 @@ ON_TELLING: tuple[Mutant, ...] = (
     ),
     _mutant(
         "an answer is printed without the relations of its record",
-        "console/cli/process/explained.py",
+        "console/cli/process/related_records.py",
         "        return console.lookup.complete_record(RECORD_KIND_BY_TYPE[type(record)], record)\n",
         "        return record\n",
         ("tests/cli/process/test_explained.py",),

@@ -7,8 +7,8 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Person
 from console.domain.service_results import Identity
 from console.services.process.context import ServiceContext
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.passwords import SESSION_KIND, connect_with_password
-from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
 
 

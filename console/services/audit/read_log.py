@@ -5,7 +5,7 @@ from threading import Lock
 
 from console.domain.audit.actions import AuditAction
 from console.services.process.context import WORKER, ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.audit.trail import NewAuditEntry
 
 AUDIT_ENTRIES_PER_WRITE = 20

@@ -29,7 +29,7 @@ from console.providers.credit_checks.tokens import (
 )
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 
 _PROVIDER_KIND = "provider"
 _OAUTH_STATE_BYTES = 32

@@ -29,7 +29,7 @@ from console.services.guarded.leases import acquire_lease, keep_lease_renewed
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, ClaimedOperation, ClaimedRecord, StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.credit_checks import credit_checks
 from console.store.database.compare_and_swap import StaleRow
 from console.store.database.engine import Transaction

@@ -35,8 +35,8 @@ from console.services.guarded.request_ids import (
     return_no_answer,
 )
 from console.services.process.context import ServiceContext
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.passwords import connect_with_password, is_password_typed, read_typed_password
-from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
 from console.store.operations.idempotency_cache import NoIdempotencyCache

@@ -31,7 +31,7 @@ from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.guarded.request_ids import watch_for_repeated_request
 from console.services.process.context import ServiceContext, act_for_requester, require_confirmation
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests

@@ -9,7 +9,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import InProgressDetail
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.database.engine import RunAgain, Transaction
 from console.store.operations import leases
 from console.store.operations.leases import Lease

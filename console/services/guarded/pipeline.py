@@ -205,7 +205,7 @@ class GuardedPipeline:
         )
 
     def _make_answer_key(self, operation: GuardedOperation[T], operation_id: str) -> str | None:
-        return self._context.answer_key(operation_id) if operation.has_effect else None
+        return self._context.find_answer_key(operation_id) if operation.has_effect else None
 
     def _await_free_lease(self, operation: GuardedOperation[T], deadline: float) -> None:
         """Read the lease of the operation repeatedly until it is free. Each round also calls the operation's

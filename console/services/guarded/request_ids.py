@@ -34,8 +34,8 @@ from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.idempotency import make_request_key
 from console.services.guarded.operation import OutcomeUnrecorded, StepReporter
 from console.services.process.context import ServiceContext, bind_writes_to_request_id, get_executed_request_id
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.heartbeat import Heartbeat
-from console.services.process.tolerated import log_and_suppress
 from console.store.access import operators as people
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction

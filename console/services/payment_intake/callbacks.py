@@ -107,7 +107,7 @@ class CallbackHandler:
             sourced_report = ReportWithSource(
                 report, at, ReportSource.CALLBACK, "callback", Outcome(*values), callback.event_id
             )
-            apply_report(self._context, tx, payment, sourced_report, is_just_read=True)
+            apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True)
         return event
 
     def ask_provider(self, event: PaymentEvent) -> str:

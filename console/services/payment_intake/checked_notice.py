@@ -11,7 +11,7 @@ from console.domain.process import correlation as tracing
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect
 from console.services.process.context import WORKER, act_as
-from console.services.process.tolerated import log_and_suppress
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.payments.events import PaymentEvent
 
 

@@ -62,7 +62,7 @@ class PaymentDueTasks:
         return 1
 
     def _probe_payment(self, payment: Payment) -> Payment:
-        return self._payment_prober.probe(payment.id, automatic=True)
+        return self._payment_prober.probe(payment.id, is_automatic=True)
 
     def _set_order_paid(self, payment: Payment) -> bool:
         return order_status.retry_set_order_paid(self._context, payment)

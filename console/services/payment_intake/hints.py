@@ -64,7 +64,7 @@ class HintHandler:
             name = hashlib.sha256(post.body).hexdigest()
             return lambda: self._store_hint(PaymentEvent(self._name, name, "OtherHint", common.EVENT_STORED_ONLY, ""))
         text = self._make_stored_fields(post.body)
-        common.refuse_future_time(hint.latest, self._context.now(), text, hint.merchant_payment_id)
+        common.refuse_future_time(hint.newest_time, self._context.now(), text, hint.merchant_payment_id)
         event = PaymentEvent(
             self._name,
             hint.event_id,
@@ -74,7 +74,7 @@ class HintHandler:
             order_no=hint.merchant_payment_id,
             amount_minor=hint.amount.minor if hint.amount else None,
             currency=hint.amount.currency if hint.amount else None,
-            occurred_at=hint.latest,
+            occurred_at=hint.newest_time,
         )
         return lambda: self._store_event_once(event, hint.payment_id)
 

@@ -180,7 +180,7 @@ class PaymentImporter:
             )
             payment = payment_work.require_payment(tx, payment_id)
         return payment_work.require_payment(
-            tx, apply_report(context, tx, payment, sourced_report, is_just_read=True).payment_id
+            tx, apply_report(context, tx, payment, sourced_report, is_read_in_transaction=True).payment_id
         )
 
     def _make_new_payment(

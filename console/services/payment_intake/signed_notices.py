@@ -268,7 +268,7 @@ class SignedNoticeHandler:
         sourced_report = ReportWithSource(
             report, notice.occurred_at, ReportSource.NOTICE, "notice", answer, notice.event_id
         )
-        effect = apply_report(self._context, tx, payment, sourced_report, is_just_read=True).effect
+        effect = apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True).effect
         return _make_notice_event(notice, common.find_event_state(effect), payment.id)
 
     def _find_or_insert_payment(self, tx: Transaction, notice: SignedNotice) -> Payment | None:

@@ -80,28 +80,30 @@ def apply_report(
     payment: Payment,
     sourced_report: ReportWithSource,
     *,
-    is_just_read: bool = False,
+    is_read_in_transaction: bool = False,
 ) -> AppliedReport:
     """Apply the report `sourced_report` to a payment in the caller's transaction. Return the report's effect.
 
-    Pass `is_just_read=True` if `payment` was read in the same transaction; otherwise this function reads the
-    payment again. Raises not_found if the payment is missing.
+    Pass `is_read_in_transaction=True` if `payment` was read in the same transaction; otherwise this function reads
+    the payment again. Raises not_found if the payment is missing.
     """
-    current = payment if is_just_read else payment_work.require_payment(tx, payment.id)
+    current_payment = payment if is_read_in_transaction else payment_work.require_payment(tx, payment.id)
     effect = _refuse_shared_provider_id(
         tx,
-        current,
+        current_payment,
         sourced_report,
-        compute_report_effect(current, sourced_report.report, sourced_report.true_at, sourced_report.source_kind),
+        compute_report_effect(
+            current_payment, sourced_report.report, sourced_report.true_at, sourced_report.source_kind
+        ),
     )
     if sourced_report.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
-        store_answer(context, tx, current, sourced_report.source_name, sourced_report.answer)
+        store_answer(context, tx, current_payment, sourced_report.source_name, sourced_report.answer)
     try:
-        _write_report(context, tx, current, sourced_report, effect)
+        _write_report(context, tx, current_payment, sourced_report, effect)
     except UniqueViolation:  # Another transaction has just given the provider's id to another payment.
         raise RunAgain from None
-    _apply_refunds(context, tx, current, sourced_report.report)
-    return AppliedReport(current.id, _classify_effect(effect))
+    _apply_refunds(context, tx, current_payment, sourced_report.report)
+    return AppliedReport(current_payment.id, _classify_effect(effect))
 
 
 def store_answer(
@@ -159,15 +161,15 @@ def _write_report(
         must_set_order_paid=must_set_order_paid,
     )
     values |= payments.make_work_values(work)
-    has_number_come = _is_missing_number_reported(tx, payment, sourced_report, effect)
-    if has_number_come:
+    is_number_reported = _is_missing_number_reported(tx, payment, sourced_report, effect)
+    if is_number_reported:
         values["provider_payment_id"] = sourced_report.report.provider_payment_id
     payments.move_payment_along_path(tx.conn, payment, effect.new_states, context.now(), **values)
     if effect.booked_amount is not None:
         _book_amount(context, tx, payment, effect.booked_amount)
     if must_set_order_paid:
         tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
-    elif payment.order_id is not None and (effect.new_states or has_number_come):
+    elif payment.order_id is not None and (effect.new_states or is_number_reported):
         tx.call_after_commit(lambda: order_columns.write_order_column_values(context, payment.id))
     if end_state is PaymentState.REVERSED and effect.new_states:
         account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
@@ -215,12 +217,12 @@ def _must_set_order_paid(
     """
     if payment.order_id is None or not effect.new_states:
         return False
-    by_notice = (
+    is_booked_by_notice = (
         effect.booked_amount is not None
         and sourced_report.source_kind is ReportSource.NOTICE
         and end_state in PAID_STATES
     )
-    return end_state is PaymentState.COMPLETED or by_notice
+    return end_state is PaymentState.COMPLETED or is_booked_by_notice
 
 
 def _must_release_amount(payment: Payment, end_state: PaymentState) -> bool:
@@ -277,8 +279,8 @@ def make_report_values(report: PaymentReport, payment: Payment, at: datetime) ->
 
 
 def _sum_refunded_amount(refunds: tuple[RefundReport, ...]) -> int:
-    completed = (refund for refund in refunds if refund.state is RefundState.COMPLETED)
-    return sum(refund.amount.minor for refund in completed if refund.amount is not None)
+    completed_refunds = (refund for refund in refunds if refund.state is RefundState.COMPLETED)
+    return sum(refund.amount.minor for refund in completed_refunds if refund.amount is not None)
 
 
 def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amount: Money) -> None:

@@ -42,11 +42,11 @@ class ReconciliationRunReader:
     if the acting person may not read.
     """
 
-    def __init__(self, context: ServiceContext, providers: Callable[[], tuple[str, ...]]) -> None:
-        """`providers` is a function that returns the names of the providers that can be reconciled on this desk.
+    def __init__(self, context: ServiceContext, list_providers: Callable[[], tuple[str, ...]]) -> None:
+        """`list_providers` is a function that returns the names of the providers that can be reconciled on this desk.
         The object calls it each time it needs the names.
         """
-        self._context, self.providers = context, providers
+        self._context, self.providers = context, list_providers
 
     def list_runs(self, provider: str | None = None, limit: int = 50, before_id: int | None = None) -> RunsPage:
         """Return one page of the runs of a provider (None: of all providers), newest first. `before_id` is the
@@ -172,21 +172,21 @@ def read_difference_items(
     """Return the differences as items for the screen, with the present state of their payments and their open
     cases.
     """
-    ids = {difference.payment_id for difference in differences if difference.payment_id is not None}
-    records = run_views.read_payments_by_id(conn, ids)
-    cases = run_views.read_cases_by_payment(conn, ids, row_comparison.COMPARISON_RULES)
+    payment_ids = {difference.payment_id for difference in differences if difference.payment_id is not None}
+    payment_by_id = run_views.read_payments_by_id(conn, payment_ids)
+    cases = run_views.read_cases_by_payment(conn, payment_ids, row_comparison.COMPARISON_RULES)
     return tuple(
         DifferenceItem(
             difference,
-            _get_payment(records, difference.payment_id),
+            _get_payment(payment_by_id, difference.payment_id),
             _find_case(difference, cases.get(difference.payment_id or 0, ())),
         )
         for difference in differences
     )
 
 
-def _get_payment(records: dict[int, Payment], payment_id: int | None) -> Payment | None:
-    return None if payment_id is None else records.get(payment_id)
+def _get_payment(payment_by_id: dict[int, Payment], payment_id: int | None) -> Payment | None:
+    return None if payment_id is None else payment_by_id.get(payment_id)
 
 
 def _find_case(difference: ReconciliationDifference, cases: Sequence[Alert]) -> Alert | None:

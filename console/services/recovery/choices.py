@@ -66,14 +66,15 @@ class DecisionChoiceReader:
 
     def read_choices(self, kind: str, record_id: int) -> tuple[DecisionChoice, ...]:
         """Return all actions that exist for this kind of record, each with its effect. An action that is not
-        allowed now has the reason. `kind` is the record's kind, such as `payment`. Raises not_found, and
-        not_allowed if the acting person may not read.
+        allowed now has the reason. `kind` is the record's kind, such as `payment`. Raises not_found if there is no
+        such record, and not_allowed if the acting person may not read.
         """
         return list_all_choices(self.read_facts(kind, record_id))
 
     def read_facts(self, kind: str, record_id: int) -> ChoiceFacts:
         """Return the facts about the record that the rules of the decision table use. `kind` is the record's kind,
-        such as `payment`. Raises not_found, and not_allowed if the acting person may not read."""
+        such as `payment`. Raises not_found if there is no such record, and not_allowed if the acting person may not
+        read."""
         with self._context.database.read() as conn:
             return self.read_facts_in_transaction(conn, kind, record_id, self._context.find_reading_person(conn))
 
@@ -82,7 +83,8 @@ class DecisionChoiceReader:
     ) -> ChoiceFacts:
         """Return the facts about the record that the rules of the decision table use, read on the caller's
         connection. `person` is the acting person; None if no person is named, as for a due task. With
-        `has_money_facts=False`, the facts that only actions about money need are left out. Raises not_found.
+        `has_money_facts=False`, the facts that only actions about money need are left out. Raises not_found if there
+        is no such record.
         """
         record = any_record.find(conn, kind, record_id, journal.list_lapsed_by_kind(conn))
         if record is None:

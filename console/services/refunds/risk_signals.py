@@ -51,25 +51,32 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
         return ()
     refund_payments = [facts.payment for facts in rule_facts]
     order_ids = {payment.order_id for payment in refund_payments if payment.order_id is not None}
-    of_orders = _group_records_by(payments.find_by_orders(conn, order_ids), lambda payment: payment.order_id)
+    payments_by_order_id = _group_records_by(
+        payments.find_by_orders(conn, order_ids), lambda payment: payment.order_id
+    )
     numbers = {payment.corporation_number for payment in refund_payments if payment.corporation_number}
     amounts = {payment.captured_minor for payment in refund_payments}
-    of_corporations = _group_records_by(
+    payments_by_number = _group_records_by(
         payments.find_by_corporations(conn, numbers, amounts), lambda payment: payment.corporation_number
     )
-    open_cases = cases.list_rules_of_open_cases_by_id(
+    case_rules_by_payment_id = cases.list_rules_of_open_cases_by_id(
         conn, payments.PAYMENT_KIND, {payment.id for payment in refund_payments}
     )
-    order_refunds = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
-    payers = {payment.id: payment.payer for payment in refund_payments if payment.payer}
-    payer_refunds = refunds.find_by_payers_since(conn, payers, rule_facts[0].now - PAYER_LOOK_BACK_PERIOD)
+    refunds_by_order_id = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
+    payer_by_payment_id = {payment.id: payment.payer for payment in refund_payments if payment.payer}
+    payer_refunds_by_payment_id = refunds.find_by_payers_since(
+        conn, payer_by_payment_id, rule_facts[0].now - PAYER_LOOK_BACK_PERIOD
+    )
     return tuple(
         RiskSignalFacts(
             facts,
-            (*of_orders.get(payment.order_id, ()), *of_corporations.get(payment.corporation_number, ())),
-            open_cases.get(payment.id, ()),
-            tuple(order_refunds.get(payment.order_id, ())),
-            payer_refunds.get(payment.id, ()),
+            (
+                *payments_by_order_id.get(payment.order_id, ()),
+                *payments_by_number.get(payment.corporation_number, ()),
+            ),
+            case_rules_by_payment_id.get(payment.id, ()),
+            tuple(refunds_by_order_id.get(payment.order_id, ())),
+            payer_refunds_by_payment_id.get(payment.id, ()),
         )
         for facts, payment in zip(rule_facts, refund_payments, strict=True)
     )
@@ -106,7 +113,7 @@ def _find_lookalike_signals(
     LOOKALIKE_REFUND_PERIOD and did not end without effect. The refund with the id `own_refund_id` itself doesn't
     count."""
     since = refund_facts.now - LOOKALIKE_REFUND_PERIOD
-    earlier = next(
+    lookalike_refund = next(
         (
             refund
             for refund in refund_facts.refunds
@@ -117,8 +124,8 @@ def _find_lookalike_signals(
         ),
         None,
     )
-    if earlier is not None:
-        yield _make_refund_signal("exact_lookalike", earlier)
+    if lookalike_refund is not None:
+        yield _make_refund_signal("exact_lookalike", lookalike_refund)
 
 
 def _is_requested_since(refund: Refund, since: datetime) -> bool:

@@ -87,7 +87,8 @@ def read_changes_after_state_query(
         return _make_present_mark(conn), ()
     rows: list[FeedRow] = []
     if state_row.open_rows > len(after.read_ids):
-        rows += [row for row in _read_open_rows(conn, after.complete_up_to_id, after.newest_id) if row.id not in after.read_ids]
+        open_rows = _read_open_rows(conn, after.complete_up_to_id, after.newest_id)
+        rows += [row for row in open_rows if row.id not in after.read_ids]
     if (state_row.latest or 0) > after.newest_id:
         rows += _read_later_rows(conn, after)
     return _compute_next_mark(after, rows, [row.id for row in rows]), _list_changed_subjects(rows)
