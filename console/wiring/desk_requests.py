@@ -147,8 +147,7 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
 
     def run_due(_call: CommandCall) -> object:
         """Run the due tasks as the worker and return their results, for a person whose roles allow this. Raises
-        not_allowed if the acting person may not do this.
-        """
+        not_allowed if no role of the person allows this."""
         context.require_right("due_tasks")
         with act_for_requester(None):
             return recovery.run_due()

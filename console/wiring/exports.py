@@ -89,11 +89,12 @@ def make_export_table(
     context: TextContext,
     registry_date: date | None = None,
 ) -> ExportTable:
-    """Return the table of an export. The rows are read by the services that the screens use, so that the file has
-    the rows that the screen shows. `person` is the person who exports; `registry_date` is that of the desk's
-    corporation registry, None without one.
+    """Return the table of an export. The rows are read by the services that the screens use, so that the file has the
+    rows that the screen shows. `person` is the person who exports; `registry_date` is that of the desk's corporation
+    registry, None without one.
 
-    Raises ConsoleError `usage` for an unknown subject or part, and `not_found`.
+    Raises ConsoleError `usage` for an unknown subject or part, and `not_found` if the subject is the id of a run that
+    doesn't exist.
     """
     export_list = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
     title = format_list_title(request, context)

@@ -93,17 +93,18 @@ class PaymentService:
         return self._notices.check_notice(post)
 
     def count_refused_notices(self) -> int:
-        """Return the number of stored refused notices, at most 1,000. Raises not_allowed if the acting person may
-        not do this.
-        """
+        """Return the number of stored refused notices, at most 1,000. Raises not_allowed if the acting person has no
+        right to read."""
         return self._notices.count_refused()
 
     def read_payment(self, id: int) -> PaymentDetails:
-        """Return one payment with the data that its screen shows. Raises not_found, not_allowed."""
+        """Return one payment with the data that its screen shows. Raises not_found if no payment has this id,
+        not_allowed if the acting person has no right to read."""
         return self._views.read_payment(id)
 
     def read_order(self, id: int) -> OrderDetails:
-        """Return one order with its payments and refunds. Raises not_found, not_allowed."""
+        """Return one order with its payments and refunds. Raises not_found if no order has this id, not_allowed if
+        the acting person has no right to read."""
         return self._views.read_order(id)
 
     def probe(self, id: int, *, request_id: str | None = None) -> Payment:
@@ -130,8 +131,9 @@ class PaymentService:
     def probe_order(self, id: int) -> Order:
         """Probe the order's newest payment and its payments with an unknown outcome; return the order after that.
 
-        Raises not_found, nothing_to_resolve for an order without a payment, and the errors of `probe`, with the order
-        as detail.record and the payment as detail.payment.
+        Raises as `read_order` does, not_allowed also without the right to probe; nothing_to_resolve for an order
+        without a payment; and the errors of `probe`, with the order as detail.record and the payment as
+        detail.payment.
         """
         with refusals.audit_refusals(self._context, AuditAction.ORDER_PROBE, id, kind=orders.ORDER_KIND):
             self._context.require_right("probe")
@@ -158,7 +160,8 @@ class PaymentService:
 
     def resolve_order(self, id: int) -> NoReturn:
         """Refuse to decide an order: always raises nothing_to_resolve, because only the order's payments can be
-        decided; or not_found, not_allowed."""
+        decided; or not_found if no order has this id, not_allowed if the acting person has no right to decide
+        outcomes."""
         with refusals.audit_refusals(self._context, AuditAction.ORDER_RESOLVE, id, kind=orders.ORDER_KIND):
             self._context.require_right("resolve")
             record = self._views.read_order(id).record
@@ -200,13 +203,13 @@ class PaymentService:
 
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-asides that wait for their refund, oldest first; `after` is the last id of the previous
-        page. Raises not_allowed if the acting person may not do this.
-        """
+        page. Raises not_allowed if the acting person has no right to read."""
         return self._views.list_set_asides(limit, after)
 
     def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:
-        """Change the state of a paid payment's order to paid, and return the order. Raises not_allowed,
-        nothing_to_resolve, not_found."""
+        """Change the state of a paid payment's order to paid, and return the order. Raises not_found if there is no
+        such payment, or if it has no order; nothing_to_resolve if the order can't be set to paid; not_allowed if the
+        acting person has no right to probe."""
         return self._request_ids.act_once(
             "order move",
             request_id,

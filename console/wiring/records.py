@@ -116,16 +116,16 @@ class RecoveryService:
         record_filter: RecordFilter = NO_FILTER,
         order: QueueOrder = DEFAULT_ORDER,
     ) -> QueuePage:
-        """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the sort
-        order `order`. `after` is the cursor that the previous page returned. Raises usage, not_allowed."""
+        """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the sort order
+        `order`. `after` is the cursor that the previous page returned. Raises usage for an unknown queue or cursor,
+        not_allowed if the acting person has no right to read."""
         return self._queues.read_page(name, limit, after, record_filter, order)
 
     def list_queue_subjects(
         self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS
     ) -> tuple[tuple[str, int], ...]:
         """Return kind and id of records of the queue `name` that fulfil `record_filter`, in the default order of the
-        queue: at most `max_records`, read page by page. Raises usage, not_allowed.
-        """
+        queue: at most `max_records`, read page by page. Raises as `read_queue` does."""
         page = self.read_queue(name, max_records, None, record_filter)
         items = list(page.items)
         while page.next_cursor is not None and len(items) < max_records:
@@ -135,36 +135,31 @@ class RecoveryService:
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that fulfil `record_filter` by cause. Return for each cause the
-        number of records and the sums of their amounts by currency. Raises usage, not_allowed.
-        """
+        number of records and the sums of their amounts by currency. Raises as `read_queue` does."""
         return self._queues.read_causes(name, record_filter)
 
     def count_queues(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records, counted up to a limit. Raises not_allowed if the acting
-        person may not do this.
-        """
+        person has no right to read."""
         return self._queues.read_counts()
 
     def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
-        """Return the operations in the journal that have not ended. Raises not_allowed if the acting person may
-        not do this.
-        """
+        """Return the operations in the journal that have not ended. Raises not_allowed if the acting person has no
+        right to read."""
         return self._queues.list_unfinished_operations()
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
-        """Return the holders of leases, oldest first. Raises not_allowed if the acting person may not do this."""
+        """Return the holders of leases, oldest first. Raises not_allowed if the acting person has no right to read."""
         return self._queues.list_lease_holders()
 
     def list_takes(self) -> tuple[Take, ...]:
-        """Return the takes of records that have not ended, oldest first. Raises not_allowed if the acting person
-        may not do this.
-        """
+        """Return the takes of records that have not ended, oldest first. Raises not_allowed if the acting person has
+        no right to read."""
         return self._queues.list_takes()
 
     def list_proposals(self) -> tuple[WaitingProposal, ...]:
-        """Return the proposed outcomes that wait for a second person, oldest first. Raises not_allowed if the
-        acting person may not do this.
-        """
+        """Return the proposed outcomes that wait for a second person, oldest first. Raises not_allowed if the acting
+        person has no right to read."""
         return second_person.list_open_proposals(self._context)
 
     def run_due(self) -> tuple[TaskRun, ...]:
@@ -202,8 +197,7 @@ class RecoveryService:
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record and leave a note for the next person. Return False, and write
-        nothing, if this person has not taken it. Raises usage, not_allowed.
-        """
+        nothing, if this person has not taken it. Raises the errors of `annotations.hand_over.hand_over`."""
         act, services = (_parse_record_id(kind, id), note_text), self._services
         from_records = record_answers.make_hand_over_answer_finder(self._context, kind, *act)
         return self._request_ids.act_once(
@@ -215,15 +209,16 @@ class RecoveryService:
         )
 
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
-        """Add a note of the acting person to the record, and return the note. Raises usage, not_found,
-        not_allowed."""
+        """Add a note of the acting person to the record, and return the note. Raises the errors of
+        `NoteService.add_note`."""
         number, notes = _parse_record_id(kind, id), self._services.notes
         from_records = record_answers.make_note_answer_finder(self._context, kind, number, note_text)
         act = (kind, number, note_text)
         return self._request_ids.act_once("note", request_id, act, lambda: notes.add_note(*act), from_records)
 
     def read_record(self, kind: str, id: int | str) -> AnyRecordDetails:
-        """Return one record with the data that its screen shows. Raises not_found, not_allowed."""
+        """Return one record with the data that its screen shows. Raises not_found if there is no such record,
+        not_allowed if the acting person has no right to read."""
         match kind:
             case "operation":
                 return self._services.operations.read_details(str(id))
@@ -236,15 +231,14 @@ class RecoveryService:
         return self._services.checks.read_credit_check(_parse_check_id(kind, id))
 
     def read_last_events(self, kind: str, id: int, limit: int = 5) -> TimelinePage:
-        """Return the newest events of a record, oldest first, for a preview. Raises not_found, not_allowed."""
+        """Return the newest `limit` events of a record, oldest first, for a preview. Raises as `read_record` does."""
         return self._services.timelines.read_last_events(kind, id, limit)
 
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after: str | None = None
     ) -> TimelinePageWithText:
-        """Return one page of the record's timeline, oldest first; `after` is the cursor of the previous page. Raises
-        not_found, usage, not_allowed.
-        """
+        """Return one page of the record's timeline, oldest first; `after` is the cursor of the next page, which the
+        previous page contains. Raises the errors of `TimelineService.read_timeline`."""
         chain = self._services.timelines.read_timeline(kind, id, limit, after)
         return TimelinePageWithText(
             chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden, chain.names
@@ -254,7 +248,7 @@ class RecoveryService:
         """Write the evidence pack of a record to the new file `path`, and return the facts of the written file.
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
-        Raises not_found, not_allowed, usage (file_exists), storage_full.
+        Raises the errors of `EvidencePackWriter.write`.
         """
         return self._services.evidence_packs.write(kind, id, path)
 
@@ -268,16 +262,16 @@ class RecoveryService:
         facts of the written file. `progress` is called before each pack; it may raise an exception, which cancels the
         bundle. `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
-        Raises not_found, not_allowed, usage (file_exists, bulk_size), storage_full.
+        Raises the errors of `EvidenceBundleWriter.write`.
         """
         return self._services.evidence_bundles.write(records, path, progress)
 
     def probe(self, kind: str, id: int | str, *, request_id: str | None = None) -> AnyRecord:
-        """Query the provider about the record, and return the record after that. For an order, its newest payment
-        and its payments with an unknown outcome are probed (`PaymentService.probe_order`).
+        """Query the provider about the record, and return the record after that. For an order, its newest payment and
+        its payments with an unknown outcome are probed (`PaymentService.probe_order`).
 
-        Raises not_found, nothing_to_resolve for an order without a payment, and the errors of the method `probe`
-        of the service for this kind of record.
+        Raises the errors of the method `probe` of the service for this kind of record; for an order, those of
+        `PaymentService.probe_order`.
         """
         from_records = record_answers.make_probe_answer_finder(self._context, kind, id)
         return self._request_ids.act_once(

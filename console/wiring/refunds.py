@@ -156,19 +156,19 @@ class RefundService:
         )
 
     def read_refund(self, id: int) -> RefundDetails:
-        """Return one refund with the data that its screen shows. Raises not_found, not_allowed."""
+        """Return one refund with the data that its screen shows. Raises not_found if no refund has this id,
+        not_allowed if the acting person has no right to read."""
         return self._views.read_refund(id)
 
     def read_inbox(self) -> ApprovalInbox:
-        """Return the refunds that wait for a decision, oldest first. Raises not_allowed if the acting person may
-        not do this.
-        """
+        """Return the refunds that wait for a decision, oldest first. Raises not_allowed if the acting person has no
+        right to read."""
         return self._views.read_inbox()
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
-        """Return the summaries of these refunds by refund id; at most 30 refunds. The list of approvals shows
-        them. Raises not_found, not_allowed.
-        """
+        """Return the summaries of these refunds by refund id; only the first 30 ids are read. The list of approvals
+        shows them. Raises not_found if a refund does not exist, not_allowed if the acting person has no right to
+        read."""
         return self._views.read_summaries(refund_ids)
 
 

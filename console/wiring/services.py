@@ -72,7 +72,8 @@ class CreditCheckService:
         self._context, self._request_ids = context, request_ids
 
     def make_plan(self, number: str) -> PurchasePlan:
-        """Return the facts that a person should read before a purchase. Raises invalid_corporation_number."""
+        """Return the facts that a person should read before a purchase. Raises invalid_corporation_number if `number`
+        is no valid corporation number."""
         return self._checks.make_plan(number)
 
     def purchase(
@@ -125,13 +126,13 @@ class CreditCheckService:
         )
 
     def read_credit_check(self, id: int) -> CreditCheckDetails:
-        """Return one credit check with the data that its screen shows. Raises not_found, not_allowed."""
+        """Return one credit check with the data that its screen shows. Raises the errors of
+        `CreditCheckDetailsReader.read_credit_check`."""
         return self._details_reader.read_credit_check(id)
 
     def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
-        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises not_found,
-        documents_unreachable, not_allowed.
-        """
+        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises the errors of
+        `CreditCheckDetailsReader.read_pdf`."""
         return self._details_reader.read_pdf(id, sha256)
 
 
@@ -273,7 +274,7 @@ class ServiceBuilder:
 
     def watch_companies(self) -> int:
         """Compare the watched corporations with the corporation registry in use. Return the number of alerts that
-        were opened or closed. Raises not_allowed."""
+        were raised or resolved. Raises not_allowed if the acting person may not run due tasks."""
         return ChangedCompanyAlerts(self._context).update_alerts()
 
     @cached_property

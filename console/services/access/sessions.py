@@ -53,11 +53,10 @@ class SignInService:
         return is_stored
 
     def confirm_password(self, password: str) -> bool:
-        """Return True if `password` is the password of the database account in use, which this method tries on a
-        new connection. A wrong password is written to the audit trail. Always True on SQLite, which has no
-        passwords.
+        """Return True if `password` is the password of the database account in use, which this method tries on a new
+        connection. A wrong password is written to the audit trail. Always True on SQLite, which has no passwords.
 
-        Raises database_unreachable and similar codes if the database does not answer.
+        If the database does not answer, raises its error, such as database_unreachable.
         """
         if not self._sign_in.is_server:
             return True

@@ -67,7 +67,7 @@ class AlertService:
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
         """Return at most `limit` alerts: first the open alerts, newest first, then resolved alerts. Raises
-        not_allowed if the acting person may not do this."""
+        not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts(conn, limit)
@@ -76,7 +76,7 @@ class AlertService:
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return at most `limit` open alerts, oldest first, each with the action with which a person can end it, if
-        there is one. Raises not_allowed if the acting person may not do this."""
+        there is one. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(self.find_alert_items(conn, alerts.list_open_alerts(conn, limit)).values())
@@ -118,11 +118,11 @@ class AlertService:
     def read_company_queue(
         self, limit: int = 50, after: str | None = None, *, with_related: bool = True
     ) -> ChangedCompanyPage:
-        """Return one page of the queue of changed corporations, the oldest change first, each with the actions
-        that a person can start. `after` is the cursor of the next page in the previous page. With
-        `with_related`, also read from the registry the corporations with which each changed corporation was
-        merged. Raises usage for an unknown cursor, not_allowed if the acting person may not do this.
-        """
+        """Return one page of the queue of changed corporations, the oldest change first, each with the actions that a
+        person can start. `after` is the cursor of the next page, which the previous page contains (`next_cursor`);
+        None for the first page. With `with_related`, also read from the registry the corporations with which each
+        changed corporation was merged. Raises usage for an unknown cursor, not_allowed if the acting person has no
+        right to read."""
         limit = max(1, min(limit, MAX_COUNTED_ALERTS))
         last_id = parse_cursor(after)
         with self._context.database.read() as conn:
@@ -135,8 +135,8 @@ class AlertService:
 
     def list_acknowledged_changes(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[ChangedCompanyItem, ...]:
         """Return the changed corporations whose change a person has acknowledged and can reopen, the newest first,
-        among the `limit` newest alerts about corporations. Raises not_allowed if the acting person may not do this.
-        """
+        among the `limit` newest alerts about corporations. Raises not_allowed if the acting person has no right to
+        read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             newest = alerts.list_newest_of_kind(conn, CORPORATION_KIND, limit)
@@ -160,8 +160,8 @@ class AlertService:
         )
 
     def count_changed_companies(self) -> QueueCount:
-        """Return the number of corporations in the queue of changed corporations, at most MAX_COUNTED_ALERTS, and
-        the time since which the oldest change waits. Raises not_allowed if the acting person may not do this."""
+        """Return the number of corporations in the queue of changed corporations, at most MAX_COUNTED_ALERTS, and the
+        time since which the oldest change waits. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             count, oldest_instant = alerts.count_open_alerts_of_rule(
@@ -171,26 +171,24 @@ class AlertService:
 
     def count_unacknowledged(self) -> int:
         """Return the number of open alerts that no person has acknowledged; at most MAX_COUNTED_ALERTS open alerts
-        are counted. Raises not_allowed if the acting person may not do this."""
+        are counted. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return sum(alert.acknowledged_by is None for alert in alerts.list_open_alerts(conn, MAX_COUNTED_ALERTS))
 
     def find_database_rollback(self) -> RollbackFinding | None:
         """Check whether the database went back to an earlier state. Return the finding because of which operations
-        with money are refused; None if they are not refused. Raises not_allowed if the acting person may not do
-        this.
-        """
+        with money are refused; None if they are not refused. Raises not_allowed if the acting person has no right to
+        read."""
         loss = database_rollback.find_rollback(self._context)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return loss or database_rollback.find_open_rollback(conn)
 
     def count_lost_operations(self) -> int | None:
-        """Return the number of operations that desks have in their spools and that the database has lost, because
-        it went back to an earlier state; None if `find_database_rollback` returns None. Raises not_allowed if the
-        acting person may not do this.
-        """
+        """Return the number of operations that desks have in their spools and that the database has lost, because it
+        went back to an earlier state; None if `find_database_rollback` returns None. Raises not_allowed if the acting
+        person has no right to read."""
         loss = self.find_database_rollback()
         return None if loss is None else len(loss.lost_operations)
 
@@ -199,8 +197,9 @@ class AlertService:
         the next step; it may be empty, except for the alert that the database went back to an earlier state. If the
         same person repeats the acknowledgement, nothing changes.
 
-        Raises not_found, usage (detail.problem `note`) if the note is too long or missing, not_allowed, and
-        already_decided if another person has acknowledged the alert first (detail.who).
+        Raises not_found if no alert has this id; usage (detail.problem `note`) if the note is longer than
+        LONGEST_NOTE_CHARACTERS, or if it is required and empty; not_allowed if the acting person has no right to
+        write notes; already_decided if another person has acknowledged the alert first (detail.who).
         """
         arguments = (id, note)
         return self._request_ids.act_once(
@@ -225,8 +224,8 @@ class AlertService:
         """Withdraw the acting person's own acknowledgement of an open alert, and return the alert. If the alert has
         no acknowledgement, nothing changes.
 
-        Raises not_found, not_allowed, and already_decided if another person has acknowledged the alert, or if the
-        acknowledged alert is resolved.
+        Raises not_found if no alert has this id; not_allowed if the acting person has no right to write notes;
+        already_decided if another person has acknowledged the alert, or if the acknowledged alert is resolved.
         """
         return self._request_ids.act_once("alerts unack", request_id, (id,), lambda: self._undo_and_audit_refusal(id))
 

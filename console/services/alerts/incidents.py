@@ -55,10 +55,10 @@ AlertItemLister = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem
 
 
 class IncidentService:
-    """Reads incidents, and stores each action of a person on an incident as a step. An incident closes when all
-    its alerts are resolved, because the facts match again. A person can resolve it earlier with a reason: no
-    alert and no record changes then, and the incident opens again if it becomes worse.
-    """
+    """Reads incidents, and stores each action of a person on an incident as a step. An incident closes when all its
+    alerts are resolved, because the facts match again. A person can resolve it earlier with a reason: no alert and no
+    record changes then, and the incident opens again if it becomes worse. Each action raises not_found if no alert
+    has the given id, and not_allowed if the acting person has no right to write notes."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIdService, list_items: AlertItemLister) -> None:
         self._context, self._request_ids, self._list_items = context, request_ids, list_items
@@ -66,7 +66,7 @@ class IncidentService:
 
     def list_incidents(self, *, include_closed: bool = False) -> tuple[Incident, ...]:
         """Return the incidents with an open alert, the oldest first; with `include_closed` also the newest closed
-        incidents, the newest first. Raises not_allowed if the acting person may not do this."""
+        incidents, the newest first. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts(conn, MAX_OPEN_ALERTS)
@@ -82,17 +82,18 @@ class IncidentService:
         return (*open_incidents, *reversed(closed_alerts))
 
     def read_incident(self, id: int) -> Incident:
-        """Return the incident that has the alert with this id. Raises not_found, not_allowed."""
+        """Return the incident that has the alert with this id. Raises not_found if no alert has this id, not_allowed
+        if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return self._find_incident(conn, id)
 
     def count_waiting_incidents(self) -> int:
         """Return the number of incidents that are open and have an alert that no person has acknowledged. Raises
-        not_allowed if the acting person may not do this.
+        not_allowed if the acting person has no right to read.
 
-        The affected records are read only for incidents with steps: a snooze or a resolution ends early if the
-        number or the amounts of these records grow.
+        The affected records are read only for incidents with steps: a snooze or a resolution ends early if the number
+        or the amounts of these records grow.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
@@ -123,7 +124,7 @@ class IncidentService:
 
     def list_owned(self) -> tuple[Incident, ...]:
         """Return the incidents with an open alert whose owner is the acting person, the oldest first; empty if no
-        name is set. Raises not_allowed if the acting person may not do this."""
+        name is set. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts(conn, MAX_OPEN_ALERTS) if person is not None else ()
@@ -151,8 +152,7 @@ class IncidentService:
 
     def list_possible_owners(self) -> tuple[str, ...]:
         """Return the names of the people to whom an incident can be handed over. Raises not_allowed if the acting
-        person may not do this.
-        """
+        person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(
@@ -164,49 +164,46 @@ class IncidentService:
     def take(self, id: int, *, request_id: str | None = None) -> Incident:
         """Make the acting person the owner of the incident that has the alert `id`, and return the incident. Raises
         in_progress (detail.holder, since) if another person is the owner, already_decided if the incident is closed,
-        not_found, not_allowed.
-        """
+        and the errors of every action (see the class)."""
         return self._act_once(IncidentAction.TAKE, (id,), request_id)
 
     def release(self, id: int, *, request_id: str | None = None) -> Incident:
         """End the acting person's ownership of the incident that has the alert `id`, and return the incident; nothing
         changes if it has no owner. Raises in_progress if another person is the owner, already_decided if the incident
-        is closed, not_found, not_allowed.
-        """
+        is closed, and the errors of every action (see the class)."""
         return self._act_once(IncidentAction.RELEASE, (id,), request_id)
 
     def hand_over(self, id: int, new_owner: str, note: str, *, request_id: str | None = None) -> Incident:
         """Make `new_owner` the owner of the incident that has the alert `id`, store a note, and return the incident.
         The acting person needn't be the owner, so that an incident doesn't stay with a person who is away. Raises
-        usage without a note or for a person who can't be an owner, already_decided if the incident is closed,
-        not_found, not_allowed.
-        """
+        usage without a note or for a person who can't be an owner, already_decided if the incident is closed, and the
+        errors of every action (see the class)."""
         return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, note), request_id)
 
     def snooze(self, id: int, until: datetime, note: str = "", *, request_id: str | None = None) -> Incident:
         """Put the incident that has the alert `id` aside until the time `until`, which must be within LONGEST_SNOOZE,
         and return the incident. The incident opens earlier if it becomes worse. `note` may be empty. Raises usage
-        (problem `until`) for another time, already_decided if the incident is closed, not_found, not_allowed.
-        """
+        (problem `until`) for another time, already_decided if the incident is closed, and the errors of every action
+        (see the class)."""
         return self._act_once(IncidentAction.SNOOZE, (id, until, note), request_id)
 
     def wake(self, id: int, *, request_id: str | None = None) -> Incident:
         """End the snooze of the incident that has the alert `id` before its time, and return the incident; nothing
-        changes if it is not snoozed. Raises already_decided if the incident is closed, not_found, not_allowed."""
+        changes if it is not snoozed. Raises already_decided if the incident is closed, and the errors of every action
+        (see the class)."""
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
     def resolve(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
         """Resolve the incident that has the alert `id`, and return the incident; `reason` says why nothing more has
-        to be done. Raises usage (problem `note`) without a reason, already_decided if the incident is closed,
-        not_found, not_allowed.
-        """
+        to be done. Raises usage (problem `note`) without a reason, already_decided if the incident is closed, and the
+        errors of every action (see the class)."""
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
         """Open again the incident that has the alert `id`, if a person has resolved it. The change of a corporation
         that a person has acknowledged is raised again as a new alert, whose incident is returned. Raises usage
-        (problem `note`) without a reason, already_decided if the incident is closed because its facts match
-        again, not_found, not_allowed."""
+        (problem `note`) without a reason, already_decided if the incident is closed because its facts match again,
+        and the errors of every action (see the class)."""
         return self._act_once(IncidentAction.REOPEN, (id, reason), request_id)
 
     # Steps

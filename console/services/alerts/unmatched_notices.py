@@ -56,9 +56,9 @@ class UnmatchedNoticeReader:
         self, limit: int = 50, after: str | None = None, *, with_candidates: bool = True
     ) -> UnmatchedNoticePage:
         """Return one page of the queue of unmatched notices, the oldest notice first. `after` is the cursor of the
-        next page in the previous page. With `with_candidates`, also read our records with the amount and the
-        day of each notice. Raises usage for an unknown cursor, not_allowed if the acting person may not read.
-        """
+        next page, which the previous page contains (`next_cursor`); None for the first page. With `with_candidates`,
+        also read our records with the amount and the day of each notice. Raises usage for an unknown cursor,
+        not_allowed if the acting person has no right to read."""
         limit = max(1, min(limit, MAX_COUNTED_NOTICES))
         last_id = parse_cursor(after)
         with self._context.database.read() as conn:
@@ -69,8 +69,8 @@ class UnmatchedNoticeReader:
 
     def read_item(self, case_id: int) -> UnmatchedNoticeItem:
         """Return the unmatched notice of the open case `case_id` with its candidates: our records to which it may
-        belong. Raises not_found if there is no such case, or if it is closed or acknowledged, or if the notice's
-        record was found meanwhile; not_allowed."""
+        belong. Raises not_found if there is no such case, if the case is closed or acknowledged, or if the notice's
+        record was found meanwhile; not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             case = alerts.find(conn, case_id)
@@ -81,8 +81,8 @@ class UnmatchedNoticeReader:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": alerts.ALERT_KIND, "id": str(case_id)})
 
     def count_open_notices(self) -> QueueCount:
-        """Return the number of unmatched notices in the queue, at most MAX_COUNTED_NOTICES, and the time since
-        which the oldest notice waits. Raises not_allowed if the acting person may not do this."""
+        """Return the number of unmatched notices in the queue, at most MAX_COUNTED_NOTICES, and the time since which
+        the oldest notice waits. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             count, oldest_instant = alerts.count_unacknowledged_alerts_of_rule(

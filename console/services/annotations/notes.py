@@ -25,8 +25,7 @@ class NoteService:
 
     def add_note(self, kind: str, record_id: int, note_text: str) -> Note:
         """Add a note of the acting person to a record, and return the note. Raises usage if the text is empty or too
-        long, not_found, not_allowed.
-        """
+        long, not_found if there is no such record, not_allowed if the acting person has no right to write notes."""
         text = require_valid_note(note_text)
         with refusals.audit_refusals(self._context, NOTE_ACTION, record_id, kind=kind):
             self._context.require_right("note")
@@ -58,7 +57,7 @@ class NoteService:
         return note
 
     def list_notes(self, kind: str, record_id: int) -> tuple[Note, ...]:
-        """Return a record's notes, oldest first. Raises not_allowed if the acting person may not read."""
+        """Return a record's notes, oldest first. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return notes.list_notes(conn, kind, record_id)

@@ -80,7 +80,8 @@ class BulkRunService(BulkRunReader):
         all records that the queue named `selection` has now. Records that enter the queue later are not added.
 
         `note_text` is the text of the note if the action is note. Raises usage for an unknown action, an invalid
-        note, or a list of no records or more than MAX_ROWS_PER_BULK_RUN records; and not_allowed.
+        note, or a list of no records or more than MAX_ROWS_PER_BULK_RUN records; not_allowed if the acting person has
+        no right to the action.
         """
         arguments = (action, selection if isinstance(selection, str) else tuple(selection), note_text)
         return self._request_ids.act_once(
@@ -144,9 +145,11 @@ class BulkRunService(BulkRunReader):
         """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit stored
         with the run). Return the run as it is after this execution. A run that is done stays unchanged.
 
-        The method calls `should_stop` and `should_leave` between two rows. If `should_stop` returns True, the run
-        is stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the
-        run. Raises not_found, usage, not_allowed, and in_progress while another process executes the run.
+        The method calls `should_stop` and `should_leave` between two rows. If `should_stop` returns True, the run is
+        stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the run.
+        Raises not_found if no run has this id; usage if `max_rows` is less than 1 or more than the number of rows;
+        not_allowed if the acting person has no right to the action, or is not the maker of a run that takes records
+        or adds notes; in_progress while another process executes the run.
         """
         return self._request_ids.act_once(
             "bulk run",
@@ -180,7 +183,8 @@ class BulkRunService(BulkRunReader):
 
     def stop(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """Stop the bulk run after its current row, also if another process executes it, and return the run. A run
-        that is not in the state running stays unchanged. Raises not_found, not_allowed."""
+        that is not in the state running stays unchanged. Raises not_found if no run has this id, not_allowed if the
+        acting person has no right to the run's action."""
         return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop_run(run_id))
 
     def _stop_run(self, run_id: int) -> BulkRun:
@@ -199,9 +203,8 @@ class BulkRunService(BulkRunReader):
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """End a bulk run that is not in the state running; its rows without a result are never executed. Return the
-        run. Raises not_found, in_progress if the run is in the state running, and not_allowed for a person who is not
-        its maker.
-        """
+        run. Raises not_found if no run has this id, in_progress if the run is in the state running, and not_allowed
+        if the acting person is not its maker or has no right to its action."""
         return self._request_ids.act_once(
             "bulk discard", request_id, (run_id,), lambda: self._discard_and_audit_refusal(run_id)
         )

@@ -78,7 +78,8 @@ class ProviderAuthorisation:
 
     def begin(self) -> AuthorisationRequest:
         """Return a new request for an authorisation, with the URL that the person must open. Sends nothing to the
-        provider. Raises not_allowed, no_operator and bad_profile."""
+        provider. Raises no_operator if no name is set; not_allowed if the acting person has no right to authorise the
+        console or, on a database server, is not a worker; bad_profile if the provider's settings are incomplete."""
         with self._audit_refusals():
             self._require_permitted_person()
         calls, _ = self._open_calls_and_token_store
@@ -90,10 +91,13 @@ class ProviderAuthorisation:
         the pair. Return the provider, the end of the access token's validity, and the version of the pair.
         `entered_text` is the code, or the whole address to which the provider has redirected the browser.
 
-        Raises usage (`no_code`), not_allowed (`state_differs`), provider_auth (the provider refused the code or
-        the OAuth client, or the person declined), rate_limited, provider_answer_unusable, provider_unreachable
-        (nothing was sent, the code is still valid), lease_timeout, interrupted, and outcome_unknown. After
-        outcome_unknown the code may be used up and no pair is stored, so the person must start again.
+        Raises as `begin` does; usage (`no_code`) if `entered_text` contains no code; not_allowed (`state_differs`) if
+        the address has another state than `request`; provider_auth if the provider refused the code or the OAuth
+        client, or if the person declined; rate_limited or provider_answer_unusable if the provider's answer contains
+        no tokens; provider_unreachable if nothing was sent (the code is still valid); lease_timeout if another desk
+        has the tokens' lease too long; interrupted if a signal arrived before the exchange; outcome_unknown if the
+        answer or the new pair was lost. After outcome_unknown the code may be used up and no pair is stored, so the
+        person must start again.
         """
         with self._audit_refusals():
             self._require_permitted_person()
@@ -147,8 +151,9 @@ def _parse_authorisation_code(entered_text: str, state: str, *, needs_state: boo
     has redirected the browser.
 
     If the address has a parameter `state`, it must be equal to `state`. With `needs_state` only an address is
-    accepted, because a code alone does not show to which request it belongs. Raises usage, not_allowed, and
-    CredentialsRefused if the address says that the person declined.
+    accepted, because a code alone does not show to which request it belongs. Raises usage if the text contains no
+    code, not_allowed if the address has another state, and CredentialsRefused if the address says that the person
+    declined.
     """
     text = entered_text.strip()
     fields = _parse_query(text)

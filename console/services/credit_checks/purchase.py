@@ -73,8 +73,8 @@ class CreditCheckPurchaseService:
         self._refetch_service = refetch_service
 
     def make_plan(self, number: str) -> PurchasePlan:
-        """Return the facts that a person should read before buying a credit check of this corporation number.
-        Writes nothing. Raises invalid_corporation_number."""
+        """Return the facts that a person should read before buying a credit check of this corporation number. Writes
+        nothing. Raises invalid_corporation_number as `parse_number` does."""
         value = self.parse_number(number)
         context = self._context
         with context.database.read() as conn:
@@ -100,12 +100,15 @@ class CreditCheckPurchaseService:
         )
 
     def purchase(self, request: PurchaseRequest, progress: StepReporter | None = None) -> CreditCheck:
-        """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check;
-        its detail or PDF may still be missing. The method calls `progress` with the name of each step.
+        """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check; its
+        detail or PDF may still be missing. The method calls `progress` with the name of each step.
 
-        Raises invalid_corporation_number, unknown_client, usage, not_allowed, already_purchased (detail.record),
-        not_expired, lease_timeout, outcome_unknown (detail.record) and the other codes that
-        `operation.find_error_code` returns.
+        Raises invalid_corporation_number as `parse_number` does; unknown_client if the settings lack the client;
+        usage for a deal code, reason code or comment that is not allowed; not_allowed if the acting person has no
+        right to buy; already_purchased (detail.record) if another purchase has the claim; not_expired if a renewal is
+        too early; lease_timeout if another purchase for this client has the lease too long; and, for a purchase that
+        was sent and did not succeed, outcome_unknown (detail.record) or another code that `operation.find_error_code`
+        returns.
         """
         valid_request = self._validate_purchase_request(request)
         report = progress or _ignore_step
@@ -135,9 +138,8 @@ class CreditCheckPurchaseService:
     # Validation
 
     def parse_number(self, text: str) -> str:
-        """Return the valid corporation number in `text`. Raises invalid_corporation_number with detail.candidates (at
-        most three similar stored numbers).
-        """
+        """Return the valid corporation number in `text`. Raises invalid_corporation_number for another text;
+        detail.candidates has at most three similar stored numbers."""
         try:
             return parse_number(text, allow_dummies=self._context.settings.allows_test_numbers).value
         except InvalidCorporationNumber as invalid:
@@ -201,12 +203,14 @@ class _PurchaseAttempt:
         self._checked_at = self._context.now()
 
     def _require_expired(self, reader: CreditCheckReader) -> None:
-        """Refuse a renewal unless the provider says that the earlier credit check has expired, or no longer shows
-        it and `_may_have_expired` is True. Return normally if `check` will refuse the renewal. A renewal costs
-        money again, and the stored row is no proof: a database account that may write credit checks could change
-        the provider's id in it.
+        """Refuse a renewal unless the provider says that the earlier credit check has expired, or no longer shows it
+        and `_may_have_expired` is True. Return normally if `check` will refuse the renewal. A renewal costs money
+        again, and the stored row is no proof: a database account that may write credit checks could change the
+        provider's id in it.
 
-        Raises not_expired, provider_answer_unusable, and the error of a read to which the provider gave no answer.
+        Raises not_expired if the provider says that it has not expired, provider_answer_unusable if the stored id or
+        the answer belongs to another credit check, and the error of the read (`find_part_error_code`) if the provider
+        gave no report.
         """
         context, request = self._context, self._request
         with context.database.read() as conn:
@@ -246,11 +250,10 @@ class _PurchaseAttempt:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse a purchase that can't succeed: a live credit check (one that has the claim) exists and this purchase
-        isn't the renewal of a successful credit check, the renewal is too early, another renewal was faster, an
-        operation in the spool or in the table of lost operations has the claim, or a read-only switch is on. Raises
-        already_purchased, not_expired, read_only.
-        """
+        """Refuse a purchase that can't succeed. Raises already_purchased if a live credit check (one that has the
+        claim) exists and this purchase isn't the renewal of a successful credit check, if another renewal was faster,
+        or if an operation in the spool or in the table of lost operations has the claim; not_expired if the renewal
+        is too early; read_only if a read-only switch is on."""
         request = self._request
         client, number = request.client_id, request.corporation_number
         live_check = credit_checks.find_claim_holder(conn, client, number)

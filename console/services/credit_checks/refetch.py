@@ -108,13 +108,15 @@ class RefetchService:
         self, record_id: int, *, detail: bool, pdf: bool, expected_version: int | None, progress: StepReporter
     ) -> RefetchResult:
         """Re-fetch the detail and the PDF of a bought credit check, as far as `detail` and `pdf` are True.
-        `expected_version` is the version of the credit check on the caller's screen (None: any version). The
-        method calls `progress` with the name of each part (DETAIL_PART, PDF_PART).
+        `expected_version` is the version of the credit check on the caller's screen (None: any version). The method
+        calls `progress` with the name of each part (DETAIL_PART, PDF_PART).
 
-        Raises not_found, not_allowed, not_refetchable, in_progress, viewing_period_over, stale_view and
-        bad_profile before the first call to the provider. If the read of a part fails after that, raises the code
-        of the most severe failure, with detail.record and, except for bad_profile, detail.failed (one entry for
-        each failed part).
+        Before the first call to the provider, raises not_found for an unknown credit check; not_allowed if the acting
+        person has no right to re-fetch; not_refetchable if the credit check isn't bought; viewing_period_over if the
+        provider no longer shows it; stale_view if its version is not `expected_version`; in_progress while another
+        process has its lease; bad_profile if the provider is not configured. If the read of a part fails after that,
+        raises the code of the most severe failure, with detail.record and, except for bad_profile, detail.failed (one
+        entry for each failed part).
         """
         names = tuple(name for name, is_requested in ((DETAIL_PART, detail), (PDF_PART, pdf)) if is_requested)
         attempt = _RefetchAttempt(self._context, self._readings, record_id, names, expected_version, progress)

@@ -69,8 +69,10 @@ class PurchaseResolver:
         `expected_version` is the version of the credit check on the caller's screen (None: any version); `reason` is
         the person's reason, None for a script without one. Both states need evidence. "success" needs one person and
         the provider's id of the credit check, which a read at the provider must confirm. "error" needs two people,
-        the second one an approver. Raises usage, nothing_to_resolve, in_progress, not_allowed, same_person,
-        evidence_mismatch, no_evidence, stale_view, not_found, outcome_unknown and the codes of a failed read.
+        the second one an approver. Raises usage for another target state, or for "success" without `provider_id`;
+        not_allowed if the acting person has no right to decide; evidence_mismatch if the provider's report does not
+        fit the credit check; and the errors of `read_proof`, `hold_lease_of_unknown_record`, `make_unconfirmed_error`
+        (a failed read) and `decide_with_second_person`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
@@ -102,11 +104,12 @@ class PurchaseResolver:
 
     @contextmanager
     def hold_lease_of_unknown_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
-        """Context manager: acquire the lease of a credit check whose outcome is unknown, and yield the credit
-        check. If its operation has lapsed (its process ended during the call to the provider), the unknown
-        outcome is recorded first. `expected_version` is the version on the caller's screen (None: any version).
-        Raises nothing_to_resolve if the outcome is known, in_progress, stale_view and not_found.
-        """
+        """Context manager: acquire the lease of a credit check whose outcome is unknown, and yield the credit check.
+        If its operation has lapsed (its process ended during the call to the provider), the unknown outcome is
+        recorded first. `expected_version` is the version on the caller's screen (None: any version). Raises not_found
+        for an unknown credit check, nothing_to_resolve if the outcome is known, in_progress while its purchase runs
+        or another process has the lease, and stale_view if its version is not `expected_version` or if it changes
+        during the block."""
         record = self._require_unknown_record(record_id, expected_version)
         with hold_lease(self._context, make_lease_name(record_id), record=record):
             try:

@@ -117,10 +117,12 @@ class EvidencePackWriter:
         self._largest_bytes = largest
 
     def write(self, kind: str, id: int | str, path: Path) -> WrittenPack:
-        """Write the evidence pack of a record to the new file `path`, and an audit entry about the export. Return
-        the path, size and hash of the file, and the number of files in the pack.
+        """Write the evidence pack of a record to the new file `path`, and an audit entry about the export. Return the
+        path, size and hash of the file, and the number of files in the pack.
 
-        Raises not_found, not_allowed, no_operator, usage (file_exists), storage_full.
+        Raises not_found if there is no such record; no_operator if no name is set; not_allowed if the acting person
+        has no right to export the audit trail; usage (file_exists) if the file exists; storage_full if it can't be
+        written.
         """
         subject = kind if kind == OPERATION_KIND or str(id).isdecimal() else "evidence_pack"
         with refusals.audit_refusals(self._context, PACK_EXPORT_ACTION, str(id)[:40], kind=subject[:32]):
@@ -130,7 +132,7 @@ class EvidencePackWriter:
 
     def write_content(self, file: BinaryIO, kind: str, id: int | str, person: Person) -> PackContent:
         """Write the evidence pack of a record to an open file, for `person`, whose right the caller has checked.
-        Return a description of the written content. Raises not_found."""
+        Return a description of the written content. Raises not_found if there is no such record."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)

@@ -94,7 +94,8 @@ class EvidenceBundleWriter:
         the file. The method calls `progress` before each pack with the number of finished packs and the number of all
         packs.
 
-        Raises not_found, not_allowed, no_operator, usage (file_exists, bulk_size), storage_full.
+        Raises as `EvidencePackWriter.write` does, and usage (bulk_size) for no records or more than
+        MAX_PACKS_PER_BUNDLE.
         """
         with refusals.audit_refusals(
             self._context, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_BUNDLE_AUDIT_KIND

@@ -110,10 +110,9 @@ class TimelineService:
         self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
     ) -> TimelinePage:
         """Return one page of the events of a record and its related records, oldest first. `limit` is at most
-        MAX_EVENTS_PER_PAGE; `after_cursor` is the cursor of the next page in the previous page, None for the
-        first page. Raises not_found, usage for a malformed cursor, and not_allowed if the acting person may not
-        read.
-        """
+        MAX_EVENTS_PER_PAGE; `after_cursor` is the cursor of the next page, which the previous page contains; None for
+        the first page. Raises not_found if there is no such record, usage for a malformed cursor, and not_allowed if
+        the acting person has no right to read."""
         read_position = _parse_cursor(after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -129,8 +128,9 @@ class TimelineService:
         return TimelinePage(kind, str(family.record.id), page, cursor, head, family.payer_names, family.number_by_key)
 
     def read_last_events(self, kind: str, id: int, limit: int) -> TimelinePage:
-        """Return the newest events of a record and its related records, oldest first, for the preview next to a
-        list. Writes no audit entry. Raises not_found and not_allowed."""
+        """Return the newest `limit` events of a record and its related records, oldest first, for the preview next to
+        a list. Writes no audit entry. Raises not_found if there is no such record, not_allowed if the acting person
+        has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return read_newest_events(self._context, conn, kind, id, limit)

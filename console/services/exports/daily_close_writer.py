@@ -43,8 +43,9 @@ class DailyCloseWriter:
         XLSX), and an audit entry with the close's sums and open records. The file gets its name when it is complete;
         only the present user of the machine can read it. Return a description of the file.
 
-        Raises usage (file_exists, document_format, close_day), not_found (no such provider), not_allowed,
-        no_operator, storage_full.
+        Raises not_found for an unknown provider; no_operator if no name is set; not_allowed if the acting person has
+        no right to read; usage (file_exists) if the file exists, (document_format) for another suffix, (close_day)
+        for a day in the future; storage_full if it can't be written.
         """
         document_format = _parse_document_format(path)
         subject = make_close_subject(provider[:20], day)

@@ -32,7 +32,8 @@ def write_workbook(
     file: BinaryIO, table: ExportTable, rows: Iterable[Any], max_rows_per_sheet: int = MAX_ROWS_PER_SHEET
 ) -> None:
     """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines `table.about`. A table
-    with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError."""
+    with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError if a file
+    can't be written."""
     with _open_workbook(file) as book:
         sheets = _TableSheetWriter(book, table, max_rows_per_sheet)
         for row in rows:
@@ -41,8 +42,8 @@ def write_workbook(
 
 
 def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
-    """Write a document to `file` as an XLSX workbook: its title and lines on the first sheet, then one sheet for
-    each table. The same content always gives the same bytes. Raises OSError."""
+    """Write a document to `file` as an XLSX workbook: its title and lines on the first sheet, then one sheet for each
+    table. The same content always gives the same bytes. Raises OSError if a file can't be written."""
     with _open_workbook(file) as book:
         book.set_properties({"created": _FIXED_CREATION_TIME})
         _write_about_sheet(book, (document.title, *document.lines), next(iterate_sheet_names(document.title)))

@@ -86,18 +86,16 @@ def find_rollback(context: ServiceContext) -> RollbackFinding | None:
 
 
 def require_no_rollback(context: ServiceContext) -> None:
-    """Refuse an operation that costs or moves money if the database has gone back to an earlier state. Raises
-    database_went_back (detail.missing: the lost operations), and the errors of an unavailable database.
-    """
+    """Refuse an operation that costs or moves money: raise database_went_back (detail.missing: the lost operations)
+    if the database has gone back to an earlier state. If the database is unavailable, raises its error."""
     loss = _find_rollback(context, ANCHORS_COMPARED_PER_OPERATION)
     if loss is not None:
         raise loss.make_refusal()
 
 
 def refuse_after_rollback(conn: Connection) -> None:
-    """Refuse an operation within its first transaction (tx1) if an alert of the rule `database_went_back`, raised by
-    any desk, is open. Raises database_went_back.
-    """
+    """Refuse an operation within its first transaction (tx1): raise database_went_back if an alert of the rule
+    `database_went_back`, raised by any desk, is open."""
     loss = find_open_rollback(conn)
     if loss is not None:
         raise loss.make_refusal()
@@ -155,11 +153,9 @@ def make_database_address_key(database: Database) -> str:
 
 
 def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
-    """Refuse to create an SQLite database in a missing folder, or at an address where this desk has used a database
-    before. A missing home folder of the desk is not refused, because it is created later.
-
-    Raises database_unreachable (detail.problem no_folder) and database_went_back (detail.problem file_missing).
-    """
+    """Refuse to create an SQLite database: raise database_unreachable (detail.problem no_folder) in a missing folder,
+    and database_went_back (detail.problem file_missing) at an address where this desk has used a database before. A
+    missing home folder of the desk is not refused, because it is created later."""
     file = database.file
     if file is None:
         return

@@ -81,10 +81,12 @@ class GuardedPipeline:
         """Run the guarded operation until its outcome is recorded; return the claim and the outcome.
 
         The pipeline calls `progress` with "waiting", "asking" and "answered". Before anything is sent, raises the
-        refusals of the operation's `check` and `claim`, lease_timeout, in_progress, database_went_back,
-        storage_full, and Interrupted if a signal arrived before the claim. If the outcome could not be written to
-        the database, raises OutcomeUnrecorded for an operation with effect, and the error of the write for any
-        other. A signal that arrives after the claim takes effect after the outcome is written.
+        refusals of the operation's `check` and `claim`; lease_timeout after LEASE_WAIT_SECONDS, or in_progress if the
+        operation does not wait, while another holder has the lease; database_went_back if the database has gone back
+        to an earlier state; storage_full if a disk of the desk is full; and Interrupted if a signal arrived before
+        the claim. If the outcome could not be written to the database, raises OutcomeUnrecorded for an operation with
+        effect, and the error of the write for any other. A signal that arrives after the claim takes effect after the
+        outcome is written.
         """
         with tracing.start_correlation(), interrupts.defer_signals():
             if operation.has_effect:

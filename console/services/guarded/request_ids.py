@@ -149,14 +149,14 @@ class RequestIdService:
         find_answer: AnswerFinder = return_no_answer,
         progress: StepReporter | None = None,
     ) -> T:
-        """Run `act` and store its answer under the request id. If the id was used before, return or raise the
-        first call's answer.
+        """Run `act` and store its answer under the request id. If the id was used before, return or raise the first
+        call's answer.
 
         Without an id, `act` always runs. `command` and `arguments` identify the request. If the stored answer is
         missing or contains an unknown outcome, `find_answer` finds the answer from the changed record. Raises the
         errors of `act` (with detail.duplicate if the error is the stored answer), usage for a malformed id,
-        possible_repeat if the id was used for another request within 24 hours, in_progress with the holder while
-        the first call runs, and not_allowed on a server for auditors and admins.
+        possible_repeat if the id was used for another request within 24 hours, in_progress with the holder while the
+        first call runs, and not_allowed for auditors and admins on a database server.
         """
         if request_id is None:
             return act()

@@ -60,12 +60,13 @@ def decide_with_second_person(
 
     For the second person, this function calls `settle` with the first person's name. For the first person it calls
     `propose` with the id of the stored evidence; `propose` changes the record and returns the facts of the audit
-    entry. Raises same_person, not_allowed, and evidence_mismatch (detail.reason other_id).
+    entry. Raises same_person if the proposer decides again; not_allowed if the second person has no right
+    resolve_second or has not typed the password; evidence_mismatch (detail.reason other_id) for another number.
 
     A decision that replaces the open proposal makes its person the first one; another person must then agree. A
-    decision for another target always replaces it. A decision for the same target with
-    another number replaces only a proposal of the same person, or of a person who can't correct it any more
-    because the person is disabled or has lost the right to resolve; otherwise it is refused (other_id).
+    decision for another target always replaces it. A decision for the same target with another number replaces only a
+    proposal of the same person, or of a person who can't correct it any more because the person is disabled or has
+    lost the right to resolve; otherwise it is refused (other_id).
     """
     kind, number = decision.subject
     subject_id = str(number) if number is not None else decision.operation_id or ""

@@ -48,12 +48,11 @@ class Lookup:
         self._complete_records = complete_records
 
     def find_records(self, text: str) -> LookupResult:
-        """Return all records of the corporation number in `text`, newest first, with the corporation registry's
-        facts about the number and the sums of its amounts: paid and refunded within TOTALS_PERIOD, and open refunds
-        now.
+        """Return all records of the corporation number in `text`, newest first, with the corporation registry's facts
+        about the number and the sums of its amounts: paid and refunded within TOTALS_PERIOD, and open refunds now.
 
-        Raises invalid_corporation_number with at most three similar stored numbers (detail.candidates), and
-        not_allowed if the acting person may not read.
+        Raises invalid_corporation_number if `text` is no valid number; detail.candidates has at most three similar
+        stored numbers. Raises not_allowed if the acting person has no right to read.
         """
         try:
             number = parse_number(text, allow_dummies=self._context.settings.allows_test_numbers)
@@ -107,7 +106,7 @@ class Lookup:
 
     def read_notes(self, record_keys: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
         """Return the newest notes of the records `record_keys` (pairs of kind and id), newest first. Raises
-        not_allowed if the acting person may not read."""
+        not_allowed if the acting person has no right to read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -116,7 +115,7 @@ class Lookup:
 
     def read_documents(self, record_keys: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
         """Return the newest documents of the records `record_keys` (pairs of kind and id), newest first. Raises
-        not_allowed if the acting person may not read."""
+        not_allowed if the acting person has no right to read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -125,7 +124,7 @@ class Lookup:
 
     def read_history(self, record_keys: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
         """Return the newest events of the records `record_keys` (pairs of kind and id) together, newest first. Raises
-        not_allowed if the acting person may not read."""
+        not_allowed if the acting person has no right to read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -172,9 +171,8 @@ class Lookup:
 
     def find_corporation(self, text: str) -> "CorporationFacts | None":
         """Return the corporation registry's facts about the corporation number in `text`; None if `text` is no
-        corporation number, or if this desk has no registry. Raises not_allowed if the acting person may not
-        read.
-        """
+        corporation number, or if this desk has no registry. Raises not_allowed if the acting person has no right to
+        read."""
         if self._context.open_registry() is None:
             return None
         try:
@@ -188,8 +186,7 @@ class Lookup:
 
     def read_records(self, record_keys: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
         """Return the existing records among `record_keys` (pairs of kind and id); the keys of the mapping are these
-        pairs. Raises not_allowed if the acting person may not read.
-        """
+        pairs. Raises not_allowed if the acting person has no right to read."""
         from console.store.records import any_record
 
         self._context.require_right("read")
@@ -200,9 +197,8 @@ class Lookup:
 
     def find_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
         """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people
-        know the record. Records that don't exist are left out. Raises not_allowed if the acting person may not
-        read.
-        """
+        know the record. Records that don't exist are left out. Raises not_allowed if the acting person has no right
+        to read."""
         from console.store.records import any_record
 
         self._context.require_right("read")
@@ -210,9 +206,8 @@ class Lookup:
             return any_record.read_numbers_of_subjects(conn, subjects)
 
     def find_similar_numbers(self, text: str) -> tuple[str, ...]:
-        """Return at most three stored corporation numbers that differ from `text` by one typing error; none if
-        `text` is a valid number. Raises not_allowed if the acting person may not read.
-        """
+        """Return at most three stored corporation numbers that differ from `text` by one typing error; none if `text`
+        is a valid number. Raises not_allowed if the acting person has no right to read."""
         try:
             parse_number(text)
         except InvalidCorporationNumber as invalid:
@@ -232,15 +227,16 @@ class Lookup:
             return credit_checks.find_known_numbers(conn, typing_variants, 3)
 
     def suggest_records(self, text: str, limit: int = 20) -> "tuple[QueuedRecord, ...]":
-        """Return at most `limit` records that match `text`. Raises not_allowed if the acting person may not read.
+        """Return at most `limit` records that match `text`. Raises not_allowed if the acting person has no right to
+        read.
 
         A credit check matches if its corporation number or corporation name begins with `text`, or if its id or
         AlarmBox's id equals `text`. An order or payment matches if its number or the provider's id of it begins with
         `text`, a payment also by its payer (unless the database account reads masked views), and a refund if its
         idempotency key begins with `text`. Orders, payments and refunds that match exactly come first. The other
         matches alternate between the kinds (one credit check, one order, one payment, one refund, and again), the
-        newest orders, payments and refunds first. Of the credit checks, those with this id come first; the others
-        are sorted by number or name.
+        newest orders, payments and refunds first. Of the credit checks, those with this id come first; the others are
+        sorted by number or name.
         """
         from console.store.records import prefix_search as beginnings
 
@@ -265,11 +261,10 @@ class Lookup:
             return self._add_relations_to_groups(conn, tuple(matches)[:limit])[0]
 
     def search(self, text: str, limit: int = 50, prefecture: str | None = None) -> "SearchResult":
-        """Return everything that `text` matches: companies, at most `limit` records of each kind, operations, and
-        the open alerts about the records. `text` may contain operators, amounts and days (see
-        `domain.lookup.query`). With `prefecture`, only companies of that prefecture. Raises not_allowed if the
-        acting person may not read.
-        """
+        """Return everything that `text` matches: companies, at most `limit` records of each kind, operations, and the
+        open alerts about the records. `text` may contain operators, amounts and days (see `domain.lookup.query`).
+        With `prefecture`, only companies of that prefecture. Raises not_allowed if the acting person has no right to
+        read."""
         from console.services.lookup.search import GlobalSearch
 
         return GlobalSearch(self._context, self._add_relations_to_groups, _find_credit_checks).search(

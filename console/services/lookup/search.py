@@ -69,8 +69,7 @@ class GlobalSearch:
 
     def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
         """Return the matches of `text`, at most `limit` records of each kind; with `prefecture`, only companies of
-        that prefecture. Raises not_allowed if the acting person may not read.
-        """
+        that prefecture. Raises not_allowed if the acting person has no right to read."""
         limit, context = max(1, min(limit, MAX_RECORDS_PER_KIND)), self._context
         query = parse_search(text, context.now().astimezone(JST).date(), context.operator or "")
         with context.database.read() as conn:

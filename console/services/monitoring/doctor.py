@@ -129,11 +129,12 @@ class HealthCheckService:
             self._opened_resources.close()
 
     def upgrade_schema(self, *, accepts_new_database: bool = False) -> SchemaVersions:
-        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe
-        at any time, also if several desks do it at the same time.
+        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe at
+        any time, also if several desks do it at the same time.
 
-        With `accepts_new_database`, this desk accepts the present database even if the desk has used another one
-        at this address. Raises database_unreachable, database_went_back and the errors of the upgrade.
+        With `accepts_new_database`, this desk accepts the present database even if the desk has used another one at
+        this address. Otherwise raises as `refuse_unexpected_new_database` does. Also raises the errors of
+        `migrate.upgrade`.
         """
         spool = Spool(self._settings.home, cipher=None)
         database = Database(self._settings.database_url, without_time_limit=True)

@@ -44,7 +44,7 @@ class PersonalEventReader:
         """Return the present events of the acting person; none if the desk has no named person.
 
         The caller has read `to_decide` (refunds and proposals that wait for the person's decision) and `mentions`
-        (the person's open mentions). Raises not_allowed if the person may not read.
+        (the person's open mentions). Raises not_allowed if the person has no right to read.
         """
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)

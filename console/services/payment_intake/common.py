@@ -95,7 +95,7 @@ class NoticeHandler(Protocol):
         function that stores the notice and applies its report; that function raises ConsoleError if the database
         fails.
 
-        Raises NoticeRefused.
+        Raises NoticeRefused if the notice is not genuine or is malformed.
         """
         ...
 

@@ -124,16 +124,17 @@ class DailyFileStore:
             return list_evidence_files(conn, self._source, kind, subject_id)
 
     def read_content(self, file: StoredDailyFile) -> bytes:
-        """Return the stored content of the file, after comparing it with its SHA-256. Raises not_found and
-        documents_unreachable.
-        """
+        """Return the stored content of the file, after comparing it with its SHA-256. Raises not_found if the
+        document is missing or differs from its SHA-256, documents_unreachable if the storage of the documents can't
+        be reached."""
         return self._context.documents.read(file.document)
 
     def download_file(self, event: PaymentEvent) -> bytes:
-        """Download the file that `event` announces, and return its content. Raises bad_profile, provider_unreachable,
-        provider_refused, provider_answer_unusable, provider_auth, rate_limited, outcome_unknown, and the error codes
-        of faults of this program.
-        """
+        """Download the file that `event` announces, and return its content. Raises outcome_unknown if the address
+        can't be decrypted or the download was cut off; bad_profile if the address's host is not allowed;
+        provider_unreachable if nothing was sent; provider_auth (HTTP 401), rate_limited (429), provider_refused (403,
+        404, 410: the file is gone); provider_answer_unusable if the content can't be read; and a code of
+        OWN_FAULT_ERROR_CODES after a fault of this installation."""
         outcome = self.daily.fetch(self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin))
         if outcome.found is None:
             raise _make_download_error(outcome, event)

@@ -50,8 +50,8 @@ class HintHandler:
 
     def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
         """Check the source address and the form of the hint without reading the database. Return a function that
-        stores the hint. Raises NoticeRefused.
-        """
+        stores the hint. Raises NoticeRefused if another address sent it, if it is malformed, or if its time is in the
+        future."""
         if not self._is_from_provider(post.peer):
             raise NoticeRefused("wrong_source", f"{len(post.body)} bytes")
         try:

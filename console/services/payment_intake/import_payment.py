@@ -52,10 +52,11 @@ class PaymentImporter:
         """Ask the provider about the requested payment, insert it in the reported state, and return it. If our
         database already has the payment, only probe it.
 
-        Raises usage, invalid_amount, invalid_corporation_number, not_found (no such provider) and bad_profile (exit
-        status 2); not_allowed (3); outcome_unknown if the provider gave no usable answer (4); provider_refused if the
-        provider has no such payment, provider_auth and rate_limited (5); provider_unreachable if the question could
-        not be sent (6).
+        Raises not_found for an unknown provider, bad_profile if it is not configured, and the errors of
+        `_make_question` (exit status 2); not_allowed if the acting person has no right to import (3); outcome_unknown
+        if the provider gave no usable answer (4); provider_refused if the provider has no such payment, provider_auth
+        if it refused our credentials, rate_limited if it got too many calls (5); provider_unreachable if the question
+        could not be sent (6).
         """
         facts = {"provider": request.provider[:40], "number": request.merchant_payment_id[:64]}
         try:
@@ -71,8 +72,9 @@ class PaymentImporter:
 
     def _make_question(self, request: PaymentImport, reader: PaymentReader) -> tuple[PaymentQuestion, str | None]:
         """Return the question for the provider, and the corporation number of the request (normalised; None if the
-        request has none). Raises usage, invalid_amount and invalid_corporation_number.
-        """
+        request has none). Raises usage for a malformed payment number, or if the provider needs an amount and a day
+        and one of them is missing; invalid_amount for an amount that can't be read; invalid_corporation_number for an
+        invalid corporation number."""
         if not _is_payment_number(request.merchant_payment_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_MERCHANT_PAYMENT_ID})
         number = None

@@ -165,8 +165,7 @@ class NoticeReceiver:
 
     def count_refused(self) -> int:
         """Return the number of stored refused notices, at most MAX_COUNTED_NOTICES. Raises not_allowed if the acting
-        person may not read.
-        """
+        person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return min(

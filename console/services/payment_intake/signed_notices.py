@@ -84,8 +84,7 @@ class SignedNoticeHandler:
 
     def check_notice(self, post: PostedNotice) -> Callable[[], NoticeEffect]:
         """Check signature, time and form of the notice without reading the database. Return a function that stores
-        the notice and applies its report. Raises NoticeRefused.
-        """
+        the notice and applies its report. Raises NoticeRefused if one of these checks fails."""
         signature = self._verify_signature_header(post)
         notice = replace(parse_notice(normalize_source_name(post.source), post.body), signature=signature)
         common.refuse_future_time(notice.occurred_at, self._context.now(), notice.body, notice.order_no)
@@ -197,9 +196,9 @@ class SignedNoticeHandler:
         return notice
 
     def _verify_signature_header(self, post: PostedNotice) -> str:
-        """Return the signature header of a genuine and recent notice. Raises NoticeRefused. All checks (key,
-        signature, time) run before the refusal, so that the time until the refusal doesn't reveal its reason.
-        """
+        """Return the signature header of a genuine and recent notice. Raises NoticeRefused for any other notice. All
+        checks (key, signature, time) run before the refusal, so that the time until the refusal doesn't reveal its
+        reason."""
         key = (
             self._read_notice_key(normalize_source_name(post.source))
             if NOTICE_SOURCE_NAME_PATTERN.fullmatch(post.source)
