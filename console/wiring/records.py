@@ -149,7 +149,8 @@ class RecoveryService:
         return self._queues.list_unfinished_operations()
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
-        """Return the holders of leases, oldest first. Raises not_allowed if the acting person has no right to read."""
+        """Return the holders of all leases, the oldest lease first. Raises not_allowed if the acting person has no
+        right to read."""
         return self._queues.list_lease_holders()
 
     def list_takes(self) -> tuple[Take, ...]:

@@ -76,10 +76,10 @@ class IncidentService:
             ]
             incidents = self._read_incidents(conn, listed_alerts)
         open_incidents = [incident for incident in incidents if incident.state is not IncidentState.CLOSED]
-        closed_alerts = (
+        closed_incidents = (
             [incident for incident in incidents if incident.state is IncidentState.CLOSED] if include_closed else []
         )
-        return (*open_incidents, *reversed(closed_alerts))
+        return (*open_incidents, *reversed(closed_incidents))
 
     def read_incident(self, id: int) -> Incident:
         """Return the incident that has the alert with this id. Raises not_found if no alert has this id, not_allowed
@@ -134,14 +134,14 @@ class IncidentService:
             steps = incident_steps.find_by_incidents(
                 conn, {alert.id for _, alert_group in alert_groups for alert in alert_group}
             )
-            owned_incidents = [
+            groups_naming_person = [
                 alert_group
                 for _, alert_group in alert_groups
                 if _names_person(_list_steps_of_incident(alert_group, steps), person.name)
             ]
             incidents = (
-                self._read_incidents(conn, [alert for alert_group in owned_incidents for alert in alert_group])
-                if owned_incidents
+                self._read_incidents(conn, [alert for alert_group in groups_naming_person for alert in alert_group])
+                if groups_naming_person
                 else ()
             )
         return tuple(
@@ -307,9 +307,9 @@ class IncidentService:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": INCIDENT_KIND, "id": str(alert_id)})
         return incidents[0]
 
-    def _read_incidents(self, conn: Connection, some_alerts: Iterable[Alert]) -> tuple[Incident, ...]:
-        """Return the incidents to which `some_alerts` belong, the oldest first."""
-        alert_groups = _group_alerts_by_incident(conn, some_alerts)
+    def _read_incidents(self, conn: Connection, given_alerts: Iterable[Alert]) -> tuple[Incident, ...]:
+        """Return the incidents to which `given_alerts` belong, the oldest first."""
+        alert_groups = _group_alerts_by_incident(conn, given_alerts)
         steps = incident_steps.find_by_incidents(
             conn, {alert.id for _, alert_group in alert_groups for alert in alert_group}
         )
@@ -332,22 +332,26 @@ class IncidentService:
         records: tuple[AffectedRecord, ...],
     ) -> Incident:
         extent = measure_extent(alert_group, records)
-        own_steps = _list_steps_of_incident(alert_group, steps)
+        steps_of_incident = _list_steps_of_incident(alert_group, steps)
         has_open_alert = any(alert.resolved_at is None for alert in alert_group)
-        status = compute_incident_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
-        item = _choose_most_helpful_item([items[alert.id] for alert in alert_group if alert.id in items])
+        status = compute_incident_status(
+            steps_of_incident, extent, self._context.now(), has_open_alert=has_open_alert
+        )
+        most_helpful_item = _choose_most_helpful_item([items[alert.id] for alert in alert_group if alert.id in items])
         resolution_times = [alert.resolved_at for alert in alert_group if alert.resolved_at is not None]
         return Incident(
             id=alert_group[0].id,
             cause=cause,
             state=status.state,
             alerts=alert_group,
-            steps=own_steps,
+            steps=steps_of_incident,
             records=records[:MAX_LISTED_RECORDS_PER_INCIDENT],
             extent=extent,
-            number=item.number if item else None,
-            action=item.action if item else None,
-            action_record=(item.kind, item.id) if item and item.action else None,
+            number=most_helpful_item.number if most_helpful_item else None,
+            action=most_helpful_item.action if most_helpful_item else None,
+            action_record=(most_helpful_item.kind, most_helpful_item.id)
+            if most_helpful_item and most_helpful_item.action
+            else None,
             owner=status.owner,
             owner_since=status.owner_since,
             snoozed_until=status.snoozed_until,
@@ -358,20 +362,20 @@ class IncidentService:
 
 
 def _group_alerts_by_incident(
-    conn: Connection, some_alerts: Iterable[Alert]
+    conn: Connection, given_alerts: Iterable[Alert]
 ) -> list[tuple[Cause, tuple[Alert, ...]]]:
-    """Return, for each incident to which one of `some_alerts` belongs, its cause and the alerts of it that
+    """Return, for each incident to which one of `given_alerts` belongs, its cause and the alerts of it that
     `read_alerts_of_causes` finds."""
-    alerts_by_id = {alert.id: alert for alert in some_alerts}
+    alerts_by_id = {alert.id: alert for alert in given_alerts}
     causes = find_causes_of_alerts(conn, alerts_by_id.values())
     related_alerts = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | alerts_by_id
-    cause_of = find_causes_of_alerts(conn, related_alerts.values())
-    by_cause: dict[Cause, list[Alert]] = {}
+    cause_by_alert_id = find_causes_of_alerts(conn, related_alerts.values())
+    alerts_by_cause: dict[Cause, list[Alert]] = {}
     for alert in related_alerts.values():
-        by_cause.setdefault(cause_of[alert.id], []).append(alert)
+        alerts_by_cause.setdefault(cause_by_alert_id[alert.id], []).append(alert)
     return [
         (cause, alert_group)
-        for cause, cause_alerts in by_cause.items()
+        for cause, cause_alerts in alerts_by_cause.items()
         for alert_group in split_into_incidents(cause_alerts)
         if any(alert.id in alerts_by_id for alert in alert_group)
     ]
@@ -423,8 +427,8 @@ def _make_owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | N
             "since": incident.owner_since,
         }
         raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
-    changes = (owner is None) == (step.action is IncidentAction.TAKE)
-    return step if changes else None
+    changes_owner = (owner is None) == (step.action is IncidentAction.TAKE)
+    return step if changes_owner else None
 
 
 def _require_open(incident: Incident) -> None:

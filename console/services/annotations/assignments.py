@@ -42,12 +42,12 @@ class AssignmentService:
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
         name, until = context.make_holder().operator, now + context.scale.scale_delta(TAKE_DURATION)
-        earlier = takes.read_takes(tx.conn, kind, (record_id,), now).get(record_id)
+        earlier_take = takes.read_takes(tx.conn, kind, (record_id,), now).get(record_id)
         if not takes.take_record(tx.conn, kind, record_id, name, now, until):
             raise _make_record_taken_error(
                 kind, record_id, takes.read_takes(tx.conn, kind, (record_id,), now).get(record_id)
             )
-        if earlier is None:
+        if earlier_take is None:
             context.record_audit(tx, TAKE_ACTION, record_id, {"until": until}, kind=kind)
         return takes.read_takes(tx.conn, kind, (record_id,))[record_id]
 

@@ -25,7 +25,7 @@ def hand_over(
     def give_up_and_add_note(tx: Transaction) -> bool:
         is_released = assignment_service.give_up_in_transaction(tx, kind, record_id)
         if is_released:
-            note_service.add_note_in_transaction(tx, kind, record_id, text, mentions_by=MentionSource.HAND_OVER)
+            note_service.add_note_in_transaction(tx, kind, record_id, text, mention_source=MentionSource.HAND_OVER)
         return is_released
 
     with refusals.audit_refusals(context, assignments.TAKE_ACTION, record_id, kind=kind):

@@ -40,14 +40,16 @@ def audit_refusals(
             if refusal.exit_status == REFUSED_EXIT_STATUS and not refusal.is_audited:
                 refusal.is_audited = True
                 record = refusal.detail.get("record")
-                subject = record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
+                audited_subject_id = (
+                    record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
+                )
                 code, reason = refusal.code, refusal.detail.get("reason")
                 # Another program's text is left out: only reasons of a closed set have words.
                 entry_facts = {**(facts or {}), "refusal": reason.value} if isinstance(reason, Reason) else facts
                 with log_and_suppress("audit of a refusal"):
                     context.write(
                         lambda tx: context.record_audit(
-                            tx, action, subject, entry_facts, kind=kind, result="refused", reason=code
+                            tx, action, audited_subject_id, entry_facts, kind=kind, result="refused", reason=code
                         )
                     )
             raise
@@ -60,5 +62,7 @@ def make_holder_detail(holder: LeaseHolder | None) -> InProgressDetail:
     """
     if holder is None:
         return {"holder": None, "since": None}
-    person = LeaseHolderFacts(operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process)
-    return {"holder": person, "since": holder.since, "until": holder.until}
+    holder_facts = LeaseHolderFacts(
+        operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process
+    )
+    return {"holder": holder_facts, "since": holder.since, "until": holder.until}

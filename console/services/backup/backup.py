@@ -139,9 +139,9 @@ def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
     if archive.SPOOL_FILE in manifest.files:
         sqlite_copy.require_readable_database(folder / archive.SPOOL_FILE)
     for path in manifest.documents:
-        name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
-        if not is_path_of(path, manifest.files[name].sha256):
-            raise archive.make_bad_backup_error(BackupProblem.FILE_ALTERED, name)
+        archive_name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
+        if not is_path_of(path, manifest.files[archive_name].sha256):
+            raise archive.make_bad_backup_error(BackupProblem.FILE_ALTERED, archive_name)
 
 
 def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
@@ -177,8 +177,8 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         migrate.upgrade(database)
-    before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
-    return RestoreResult(backup, kept_path, spool_outcome, restored_documents, before)
+    schema_before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
+    return RestoreResult(backup, kept_path, spool_outcome, restored_documents, schema_before)
 
 
 def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreResult:
@@ -187,7 +187,7 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     any, guarded operations are refused until a person has acknowledged the alert about them. Return `result`, whose
     `missing` then has the operations that `RollbackFinding.make_refusal` lists.
     """
-    loss = database_rollback.find_rollback(context)
+    rollback = database_rollback.find_rollback(context)
 
     def write_epoch_and_audit_entry(tx: Transaction) -> None:
         idempotency.replace_epoch(tx, context.make_holder(), context.now())
@@ -195,7 +195,7 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
         context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
 
     context.write(write_epoch_and_audit_entry)
-    return replace(result, missing=() if loss is None else tuple(loss.make_refusal().detail["missing"]))
+    return replace(result, missing=() if rollback is None else tuple(rollback.make_refusal().detail["missing"]))
 
 
 def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
@@ -285,9 +285,9 @@ def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
     with database.read() as conn:
         table_names = server_dump.read_table_names(conn)
     own_tables = sorted(table_names & {*metadata.tables, *server_dump.SCHEMA_VERSION_TABLES})
-    tables = [name for name in own_tables if name not in server_dump.SCHEMA_VERSION_TABLES]
-    versions = [name for name in own_tables if name in server_dump.SCHEMA_VERSION_TABLES]
-    for file, names in ((archive.DUMP_FILE, tables), (archive.VERSION_DUMP_FILE, versions)):
+    data_tables = [name for name in own_tables if name not in server_dump.SCHEMA_VERSION_TABLES]
+    version_tables = [name for name in own_tables if name in server_dump.SCHEMA_VERSION_TABLES]
+    for file, names in ((archive.DUMP_FILE, data_tables), (archive.VERSION_DUMP_FILE, version_tables)):
         server_dump.dump_tables(database, names, writer.make_path(file))
         writer.add(file)
 
@@ -367,11 +367,11 @@ def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
     except ConsoleError:
         return "missing"
     if Cipher(key).fingerprint != manifest.store_key:
-        problem: BadProfileDetail = {
+        detail: BadProfileDetail = {
             "variable": "CONSOLE_SECRET_STORE_KEY",
             "problem": SettingProblem.OTHER_STORE_KEY,
         }
-        raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
+        raise ConsoleError(ErrorCode.BAD_PROFILE, detail)
     return "same"
 
 

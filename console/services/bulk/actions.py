@@ -92,18 +92,20 @@ class BulkActionRunner:
                 self._assignments.take_record_in_transaction(tx, row.kind, row.subject_id)
             else:
                 # A mention for each of thousands of records would bury the colleague's other mentions.
-                text = run.words or ""
-                self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, text, mentions_by=None)
+                note_text = run.words or ""
+                self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, note_text, mention_source=None)
         except ConsoleError as error:
             return convert_error_to_row_outcome(error)
         return RowOutcome(RowResult.DONE)
 
-    def _wait_for_call_start(self, provider: str | None, calls: int) -> None:
-        spacing = self.get_call_spacing_seconds(provider) * calls
-        if provider is None or spacing <= 0:
+    def _wait_for_call_start(self, provider: str | None, call_count: int) -> None:
+        spacing_seconds = self.get_call_spacing_seconds(provider) * call_count
+        if provider is None or spacing_seconds <= 0:
             return
-        wait = self._context.write(lambda tx: rate_gate.reserve_call_start(tx.conn, f"bulk_{provider}", spacing))
-        self._context.clock.sleep(wait)
+        wait_seconds = self._context.write(
+            lambda tx: rate_gate.reserve_call_start(tx.conn, f"bulk_{provider}", spacing_seconds)
+        )
+        self._context.clock.sleep(wait_seconds)
 
     def get_call_spacing_seconds(self, provider: str | None) -> float:
         """Return the minimum time between the starts of two calls to the provider, in seconds; 0 if `provider` is

@@ -57,12 +57,12 @@ class BulkRunService(BulkRunReader):
         self,
         context: ServiceContext,
         queues: QueueReader,
-        eligibility: BulkRowForecaster,
+        forecaster: BulkRowForecaster,
         actions: BulkActionRunner,
         executor: BulkExecutor,
         request_ids: RequestIdService,
     ) -> None:
-        super().__init__(context, eligibility, actions)
+        super().__init__(context, forecaster, actions)
         self._request_ids = request_ids
         self._queues, self._executor = queues, executor
 
@@ -95,19 +95,19 @@ class BulkRunService(BulkRunReader):
     def _freeze_selection(
         self, action: str, selection: Sequence[ChosenRecord] | str, note_text: str | None
     ) -> BulkRun:
-        act = _parse_bulk_action(action)
-        note_text = require_valid_note(note_text or "") if act is BulkAction.NOTE else None
+        bulk_action = _parse_bulk_action(action)
+        note_text = require_valid_note(note_text or "") if bulk_action is BulkAction.NOTE else None
         with refusals.audit_refusals(
-            self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=BULK_RUN_KIND
+            self._context, AuditAction.BULK_FROZEN, None, {"action": bulk_action.value}, kind=BULK_RUN_KIND
         ):
-            person = self._context.require_right(act.value).name
+            person = self._context.require_right(bulk_action.value).name
             rows = self._list_queue_rows(selection) if isinstance(selection, str) else _make_bulk_rows(selection)
             if not 0 < len(rows) <= MAX_ROWS_PER_BULK_RUN:
                 raise ConsoleError(
                     ErrorCode.USAGE,
                     {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS_PER_BULK_RUN},
                 )
-            run_id = self._context.write(lambda tx: self._freeze_rows(tx, act, rows, person, note_text))
+            run_id = self._context.write(lambda tx: self._freeze_rows(tx, bulk_action, rows, person, note_text))
         return self.read_run(run_id)
 
     def _list_queue_rows(self, queue: str) -> list[BulkRow]:

@@ -156,12 +156,12 @@ def _parse_authorisation_code(entered_text: str, state: str, *, needs_state: boo
     declined.
     """
     text = entered_text.strip()
-    fields = _parse_query(text)
-    if needs_state or "state" in fields:
-        _require_same_oauth_state(fields, state)
-    if fields.get("error"):
+    query_fields = _parse_query(text)
+    if needs_state or "state" in query_fields:
+        _require_same_oauth_state(query_fields, state)
+    if query_fields.get("error"):
         raise CredentialsRefused("authorisation_declined")
-    codes = fields.get("code", [] if fields or "://" in text else [text])
+    codes = query_fields.get("code", [] if query_fields or "://" in text else [text])
     if len(codes) != 1 or not _AUTHORISATION_CODE_PATTERN.fullmatch(codes[0]):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
     return codes[0]
@@ -178,14 +178,14 @@ def _parse_query(text: str) -> dict[str, list[str]]:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE}) from None
 
 
-def _require_same_oauth_state(fields: dict[str, list[str]], state: str) -> None:
-    """Raise not_allowed unless `fields`, the query parameters of the redirection's address, have exactly this
+def _require_same_oauth_state(query_fields: dict[str, list[str]], state: str) -> None:
+    """Raise not_allowed unless `query_fields`, the query parameters of the redirection's address, have exactly this
     state. Raise usage if they have neither `code` nor `error`, because the address is then no answer of the
     provider.
     """
-    if not fields.keys() & {"code", "error"}:
+    if not query_fields.keys() & {"code", "error"}:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
-    states = fields.get("state", [])
+    states = query_fields.get("state", [])
     if len(states) != 1 or not hmac.compare_digest(states[0].encode(), state.encode()):
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.STATE_DIFFERS})
 

@@ -75,12 +75,12 @@ class CreditCheckPurchaseService:
     def make_plan(self, number: str) -> PurchasePlan:
         """Return the facts that a person should read before buying a credit check of this corporation number. Writes
         nothing. Raises invalid_corporation_number as `parse_number` does."""
-        value = self.parse_number(number)
+        valid_number = self.parse_number(number)
         context = self._context
         with context.database.read() as conn:
-            records = credit_checks.find_by_number(conn, value, journal.list_lapsed_subjects(conn))
+            records = credit_checks.find_by_number(conn, valid_number, journal.list_lapsed_subjects(conn))
             holders = [check_records.find_purchase_holder(conn, record) for record in records]
-            facts = read_facts(context, conn, value)
+            corporation_facts = read_facts(context, conn, valid_number)
         live_records = tuple(record for record in records if record.is_live)
         past_records = [record for record in records if not record.is_live]
         renewable_records = [
@@ -89,14 +89,14 @@ class CreditCheckPurchaseService:
             if live_record.expired_at is not None and live_record.expired_at <= context.now()
         ]
         return PurchasePlan(
-            corporation_number=value,
+            corporation_number=valid_number,
             client_ids=tuple(sorted(context.settings.clients or (), key=int)),
             live=live_records,
             last=past_records[0] if past_records else None,
             running=next((holder for holder in holders if holder is not None), None),
             renewal=bool(renewable_records),
             read_at=context.now(),
-            corporation=facts,
+            corporation=corporation_facts,
         )
 
     def purchase(self, request: PurchaseRequest, progress: StepReporter | None = None) -> CreditCheck:
@@ -111,10 +111,12 @@ class CreditCheckPurchaseService:
         returns.
         """
         valid_request = self._validate_purchase_request(request)
-        report = progress or _ignore_step
+        report_step = progress or _ignore_step
         facts = {"client": valid_request.client_id, "number": valid_request.corporation_number}
-        attempt = _PurchaseAttempt(self._context, valid_request, self._adapter_source, self._refetch_service, report)
-        return self._purchases.perform(attempt, report, facts=facts)
+        attempt = _PurchaseAttempt(
+            self._context, valid_request, self._adapter_source, self._refetch_service, report_step
+        )
+        return self._purchases.perform(attempt, report_step, facts=facts)
 
     def refetch(
         self,
@@ -269,14 +271,14 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
-    def _refuse_live_check(self, live: CreditCheck) -> None:
-        if not self._request.renew or live.state.value != "success":
-            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live})
-        if not has_expired(live, self._context.now()):
+    def _refuse_live_check(self, live_check: CreditCheck) -> None:
+        if not self._request.renew or live_check.state.value != "success":
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
+        if not has_expired(live_check, self._context.now()):
             # A change after this request began means that another renewal was faster. This selects the error code
             # only.
-            was_overtaken = live.changed_at is not None and live.changed_at >= self._checked_at
-            facts: AlreadyPurchasedDetail = {"record": live, "expired_at": live.expired_at}
+            was_overtaken = live_check.changed_at is not None and live_check.changed_at >= self._checked_at
+            facts: AlreadyPurchasedDetail = {"record": live_check, "expired_at": live_check.expired_at}
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:

@@ -47,11 +47,14 @@ class PurchaseResolver:
     provider only to read, never to buy."""
 
     def __init__(
-        self, context: ServiceContext, open_reader: Callable[[], CreditCheckReader], purchases: OperationSettler
+        self,
+        context: ServiceContext,
+        open_reader: Callable[[], CreditCheckReader],
+        purchase_settler: OperationSettler,
     ) -> None:
         self._context = context
         self._open_reader = open_reader
-        self._purchases = purchases
+        self._purchase_settler = purchase_settler
 
     def resolve(
         self,
@@ -140,7 +143,7 @@ class PurchaseResolver:
                 },
             )
         if record.operation_id and record.work.reason == WorkReason.LAPSED:
-            self._purchases.record_lapse(record.operation_id)
+            self._purchase_settler.record_lapse(record.operation_id)
             record = check_records.read_current_credit_check(self._context, record_id)
         if record.certainty is not Certainty.UNKNOWN:
             raise make_undecidable_error(record)
@@ -274,19 +277,21 @@ def _get_operator_name(context: ServiceContext) -> str:
 
 
 def make_unconfirmed_error(
-    record: CreditCheck | Operation, outcome: Outcome[CheckReport], *, deciding: bool = True
+    record: CreditCheck | Operation, outcome: Outcome[CheckReport], *, is_decision: bool = True
 ) -> ConsoleError:
-    """Return the error after a read at the provider that did not show the outcome of a purchase. `deciding` is
+    """Return the error after a read at the provider that did not show the outcome of a purchase. `is_decision` is
     True if the read should have confirmed a person's decision, False for a probe.
 
-    If `deciding`, only provider_unreachable and the codes of OWN_FAULT_ERROR_CODES are kept, and other failures
+    If `is_decision`, only provider_unreachable and the codes of OWN_FAULT_ERROR_CODES are kept, and other failures
     become outcome_unknown. The answer "not found" always becomes evidence_mismatch.
     """
     detail: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return make_outcome_error(ErrorCode.EVIDENCE_MISMATCH, detail)
     code = find_part_error_code(outcome)
-    unchanged_codes = {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_ERROR_CODES} if deciding else NO_ANSWER_ERROR_CODES
+    unchanged_codes = (
+        {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_ERROR_CODES} if is_decision else NO_ANSWER_ERROR_CODES
+    )
     return make_outcome_error(code if code in unchanged_codes else ErrorCode.OUTCOME_UNKNOWN, detail)
 
 

@@ -51,20 +51,20 @@ class DailyCloseWriter:
         subject = make_close_subject(provider[:20], day)
         with refusals.audit_refusals(self._context, _DAILY_CLOSE_AUDIT_ACTION, subject, kind=DAILY_CLOSE_KIND):
             self._context.require_right("read")
-            close = self._read_close(provider, day)
-        document = self._make_document(close, language)
+            daily_close = self._read_close(provider, day)
+        document = self._make_document(daily_close, language)
         with open_new_file(path) as draft:
             if document_format is DocumentFormat.PDF:
                 write_pdf_document(draft.file, document)
             else:
                 write_document_workbook(draft.file, document)
-            size, digest = draft.compute_sha256()
+            size, sha256 = draft.compute_sha256()
             facts = {
-                **make_close_facts(close),
+                **make_close_facts(daily_close),
                 "provider": provider,
                 "day": day.isoformat(),
                 "format": document_format.value,
-                "sha256": digest,
+                "sha256": sha256,
             }
             self._context.write(
                 lambda tx: self._context.record_audit(
@@ -72,7 +72,7 @@ class DailyCloseWriter:
                 )
             )
             draft.publish()
-            return WrittenDailyClose(str(draft.final), size, digest, close)
+            return WrittenDailyClose(str(draft.final), size, sha256, daily_close)
 
 
 def _parse_document_format(path: Path) -> DocumentFormat:

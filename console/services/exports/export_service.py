@@ -66,7 +66,7 @@ class ExportService:
     ) -> WrittenExport:
         write_table = write_workbook if file_format is FileFormat.XLSX else write_csv_table
         write_table(draft.file, table, rows)
-        size, digest = draft.compute_sha256()
+        size, sha256 = draft.compute_sha256()
         facts = {
             "list": request.name.value,
             "subject": request.subject[:_LONGEST_AUDIT_SUBJECT_CHARACTERS],
@@ -74,7 +74,7 @@ class ExportService:
             "chosen": None if request.chosen is None else len(request.chosen),
             "format": file_format.value,
             "n": rows.count,
-            "sha256": digest,
+            "sha256": sha256,
         }
         self._context.write(
             lambda tx: self._context.record_audit(

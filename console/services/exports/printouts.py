@@ -80,8 +80,10 @@ class PrintoutService:
         Raises not_found without `sha256` for an unknown credit check."""
         with refusals.audit_refusals(self._context, AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id):
             self._context.require_right("read")
-            digest = sha256 or next((document.sha256 for document in self._list_documents(record_id)), None)
-        self._write_audit_entry(AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id, "credit-check", {"sha256": digest})
+            printed_sha256 = sha256 or next((document.sha256 for document in self._list_documents(record_id)), None)
+        self._write_audit_entry(
+            AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id, "credit-check", {"sha256": printed_sha256}
+        )
 
     def _write_audit_entry(
         self, action: AuditAction, subject: int | str, kind: str, facts: dict[str, object]

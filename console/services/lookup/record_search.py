@@ -60,36 +60,38 @@ class Lookup:
             invalid.detail["candidates"] = list(self._list_similar_numbers(invalid))
             raise
         self._context.ask_publisher(number.value)
-        name = self._context.reader_name
+        reader_name = self._context.reader_name
         try:
             with self._context.database.read() as conn:
-                reading = joined_reads.search_number(
-                    conn, number.value, name, admit_unlisted=self._context.admits_unlisted_names
+                joined_read = joined_reads.search_number(
+                    conn, number.value, reader_name, admit_unlisted=self._context.admits_unlisted_names
                 )
                 money_groups = (
-                    _find_money_records(conn, number.value) if reading.has_orders_or_payments else ((), (), ())
+                    _find_money_records(conn, number.value) if joined_read.has_orders_or_payments else ((), (), ())
                 )
                 checks, *money_groups_with_relations = self._add_relations_to_groups(
-                    conn, reading.credit_checks, *money_groups
+                    conn, joined_read.credit_checks, *money_groups
                 )
-                facts = self._read_registry_facts(conn, number.value)
-                totals = self._sum_money(conn, number.value) if reading.has_orders_or_payments else ()
+                corporation_facts = self._read_registry_facts(conn, number.value)
+                totals = self._sum_money(conn, number.value) if joined_read.has_orders_or_payments else ()
         except ConsoleError as refusal:
             # The database refused the read; `require_right` raises a more precise error.
             if refusal.detail.get("reason") == NotAllowedReason.NO_GRANT:
                 self._context.require_right("read")
             raise
-        if name is not None:
-            require_reader(name, reading.person)
-        orders, payments, refunds = (_add_registry_entry(group, facts) for group in money_groups_with_relations)
+        if reader_name is not None:
+            require_reader(reader_name, joined_read.person)
+        orders, payments, refunds = (
+            _add_registry_entry(group, corporation_facts) for group in money_groups_with_relations
+        )
         return LookupResult(
             number.value,
-            _add_registry_entry(checks, facts),
+            _add_registry_entry(checks, corporation_facts),
             number.stripped_prefix,
             orders,
             payments,
             refunds,
-            facts,
+            corporation_facts,
             totals,
         )
 
@@ -163,11 +165,11 @@ class Lookup:
         from console.store.records import any_record
 
         with self._context.database.read() as conn:
-            row = any_record.find(conn, kind, record.id, journal.list_lapsed_by_kind(conn))
-            if row is None or row.version != record.version:
+            stored_record = any_record.find(conn, kind, record.id, journal.list_lapsed_by_kind(conn))
+            if stored_record is None or stored_record.version != record.version:
                 return replace(record, relations=None)
-            ((completed,),) = self._add_relations_to_groups(conn, (row,))
-        return replace(record, relations=completed.relations)
+            ((completed_record,),) = self._add_relations_to_groups(conn, (stored_record,))
+        return replace(record, relations=completed_record.relations)
 
     def find_corporation(self, text: str) -> "CorporationFacts | None":
         """Return the corporation registry's facts about the corporation number in `text`; None if `text` is no
@@ -249,9 +251,16 @@ class Lookup:
             checks = _find_credit_checks(
                 conn, query, limit, lapsed_ids.get(credit_checks.CREDIT_CHECK_KIND, frozenset())
             )
-            money = beginnings.find_by_prefix(conn, query, limit, lapsed_ids)
-            kinds: tuple[Sequence[QueuedRecord], ...] = (checks, money.orders, money.payments, money.refunds)
-            interleaved_records = [record for group in zip_longest(*kinds) for record in group if record is not None]
+            money_matches = beginnings.find_by_prefix(conn, query, limit, lapsed_ids)
+            matches_by_kind: tuple[Sequence[QueuedRecord], ...] = (
+                checks,
+                money_matches.orders,
+                money_matches.payments,
+                money_matches.refunds,
+            )
+            interleaved_records = [
+                record for group in zip_longest(*matches_by_kind) for record in group if record is not None
+            ]
             matches = dict.fromkeys(
                 [
                     *(record for record in interleaved_records if beginnings.is_exact_match(record, query)),
@@ -314,7 +323,9 @@ def _find_credit_checks(
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed_ids)
     if digits and len(digits) < 10:
-        by_id = credit_checks.find(conn, int(digits), lapsed_ids)
-        by_provider = credit_checks.find_by_provider_id(conn, int(digits))
-        matches = tuple(dict.fromkeys([*([by_id] if by_id else []), *by_provider, *matches]))
+        check_with_id = credit_checks.find(conn, int(digits), lapsed_ids)
+        checks_with_provider_id = credit_checks.find_by_provider_id(conn, int(digits))
+        matches = tuple(
+            dict.fromkeys([*([check_with_id] if check_with_id else []), *checks_with_provider_id, *matches])
+        )
     return matches

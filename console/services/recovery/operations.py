@@ -222,7 +222,7 @@ class OperationRecovery:
         placeholder = _make_operation(entry)
         if report is None or outcome.kind is not OutcomeClass.SUCCEEDED:
             context.write(lambda tx: self._store_refused_reading(tx, intent, outcome, is_answered=False))
-            raise make_unconfirmed_error(placeholder, outcome, deciding=proof is not None)
+            raise make_unconfirmed_error(placeholder, outcome, is_decision=proof is not None)
         if report.corporation_number != intent.corporation_number:
             context.write(lambda tx: self._store_refused_reading(tx, intent, outcome))
             raise ConsoleError(
