@@ -171,7 +171,8 @@ class RecoveryService:
 
     def run_scheduled(self) -> tuple[TaskRun, ...]:
         """Run the tasks that are due and that no other process runs, and return the result of each run. A window
-        calls this each minute. If a worker acts for the person of this desk, run nothing and return ()."""
+        calls this each minute. If a worker acts for the person of this desk, run nothing and return an empty tuple.
+        """
         return () if self._context.asks_worker else self._services.scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
 
     def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:
@@ -181,41 +182,43 @@ class RecoveryService:
         return self._services.choices.read_choices(kind, _parse_record_id(kind, id))
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
-        """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises
-        in_progress if another person has taken it.
-        """
-        number, assignments = _parse_record_id(kind, id), self._services.assignments
+        """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises the
+        errors of `AssignmentService.take_record`."""
+        record_id, assignments = _parse_record_id(kind, id), self._services.assignments
         return self._request_ids.act_once(
-            "take", request_id, (kind, number), lambda: assignments.take_record(kind, number)
+            "take", request_id, (kind, record_id), lambda: assignments.take_record(kind, record_id)
         )
 
     def give_up(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
-        """End the acting person's take of the record. Return False if this person has not taken it."""
-        number, assignments = _parse_record_id(kind, id), self._services.assignments
+        """End the acting person's take of the record, and return True. Return False if this person has not taken it.
+        Raises the errors of `AssignmentService.give_up`."""
+        record_id, assignments = _parse_record_id(kind, id), self._services.assignments
         return self._request_ids.act_once(
-            "give up", request_id, (kind, number), lambda: assignments.give_up(kind, number)
+            "give up", request_id, (kind, record_id), lambda: assignments.give_up(kind, record_id)
         )
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record and leave a note for the next person. Return False, and write
         nothing, if this person has not taken it. Raises the errors of `annotations.hand_over.hand_over`."""
-        act, services = (_parse_record_id(kind, id), note_text), self._services
-        from_records = record_answers.make_hand_over_answer_finder(self._context, kind, *act)
+        arguments, services = (_parse_record_id(kind, id), note_text), self._services
+        find_answer = record_answers.make_hand_over_answer_finder(self._context, kind, *arguments)
         return self._request_ids.act_once(
             "hand over",
             request_id,
-            (kind, *act),
-            lambda: hand_over(self._context, services.assignments, services.notes, kind, *act),
-            from_records,
+            (kind, *arguments),
+            lambda: hand_over(self._context, services.assignments, services.notes, kind, *arguments),
+            find_answer,
         )
 
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
         """Add a note of the acting person to the record, and return the note. Raises the errors of
         `NoteService.add_note`."""
-        number, notes = _parse_record_id(kind, id), self._services.notes
-        from_records = record_answers.make_note_answer_finder(self._context, kind, number, note_text)
-        act = (kind, number, note_text)
-        return self._request_ids.act_once("note", request_id, act, lambda: notes.add_note(*act), from_records)
+        record_id, note_service = _parse_record_id(kind, id), self._services.notes
+        find_answer = record_answers.make_note_answer_finder(self._context, kind, record_id, note_text)
+        arguments = (kind, record_id, note_text)
+        return self._request_ids.act_once(
+            "note", request_id, arguments, lambda: note_service.add_note(*arguments), find_answer
+        )
 
     def read_record(self, kind: str, id: int | str) -> AnyRecordDetails:
         """Return one record with the data that its screen shows. Raises not_found if there is no such record,
@@ -240,9 +243,9 @@ class RecoveryService:
     ) -> TimelinePageWithText:
         """Return one page of the record's timeline, oldest first; `after` is the cursor of the next page, which the
         previous page contains. Raises the errors of `TimelineService.read_timeline`."""
-        chain = self._services.timelines.read_timeline(kind, id, limit, after)
+        page = self._services.timelines.read_timeline(kind, id, limit, after)
         return TimelinePageWithText(
-            chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden, chain.names
+            page.kind, page.id, page.events, page.next_cursor, page.facts, page.hidden, page.names
         )
 
     def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> "WrittenPack":
@@ -274,9 +277,9 @@ class RecoveryService:
         Raises the errors of the method `probe` of the service for this kind of record; for an order, those of
         `PaymentService.probe_order`.
         """
-        from_records = record_answers.make_probe_answer_finder(self._context, kind, id)
+        find_answer = record_answers.make_probe_answer_finder(self._context, kind, id)
         return self._request_ids.act_once(
-            "probe", request_id, (kind, str(id)), lambda: self._probe_record(kind, id), from_records
+            "probe", request_id, (kind, str(id)), lambda: self._probe_record(kind, id), find_answer
         )
 
     def _probe_record(self, kind: str, id: int | str) -> AnyRecord:

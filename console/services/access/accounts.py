@@ -103,7 +103,7 @@ class _AccountChange:
 
 
 class DatabaseAccountService:
-    """Writes the people of the file of `db accounts apply` to the table `operators` and, on a database server,
+    """Writes the people of the file of `db accounts apply` to the table `operators`. On a database server, also
     creates and changes their accounts. People who are not in the file stay unchanged."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:

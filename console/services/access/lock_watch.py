@@ -32,7 +32,8 @@ class LockWatch:
         ended sessions and rolled-back prepared transactions. Write an audit entry for each pair of an account and a
         reason for which its sessions were ended.
 
-        Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right.
+        Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right that it needs
+        to end sessions.
         """
         ended_sessions = [
             session for node in self._nodes for session in node.end_blocking_sessions(self._context.clock.monotonic())

@@ -71,9 +71,8 @@ class SignInService:
 
     def sign_out(self) -> bool:
         """Remove the password from the keyring and from this process. Return True if the audit entry about the
-        sign-out was written; the person is signed out even if the database is unreachable. Raises bad_profile
-        if the keyring can't be changed; then the person is still signed in.
-        """
+        sign-out was written; the person is signed out even if the database is unreachable. Raises bad_profile if the
+        keyring can't be changed; the person is still signed in then."""
         was_stored = self._sign_in.sign_out()
         try:
             self._context.write(

@@ -86,9 +86,8 @@ class AdoptionRun:
 
     def run(self) -> AdoptionResult:
         """Execute all steps that are not yet done, and return the result. Raises database_locked if the unique index
-        over claims could not be created MAX_INDEX_CREATION_ATTEMPTS times because new duplicates appeared, and the
-        errors of `adopt_table.apply_table_change`.
-        """
+        over claims could not be created in MAX_INDEX_CREATION_ATTEMPTS attempts because new duplicates appeared. Also
+        raises the errors of `adopt_table.apply_table_change`."""
         attempt_count = 0
         while not self._run_remaining_steps():
             attempt_count += 1

@@ -223,9 +223,8 @@ class IncidentService:
         self, tx: Transaction, action: IncidentAction, alert_id: int, person: str, arguments: tuple[object, ...]
     ) -> Incident:
         """Store the action of a person on an incident as a step if the incident's state admits it, and return the
-        incident. A take, release, waking or reopening that would change nothing stores no step. `arguments` are
-        those of the action, without the incident's id.
-        """
+        incident. An action that would change nothing (a take, release, end of a snooze or reopening) stores no step.
+        `arguments` are those of the action, without the incident's id."""
         context, now = self._context, self._context.now()
         incident = self._find_incident(tx.conn, alert_id)
         reopened_alert = (

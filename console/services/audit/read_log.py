@@ -23,7 +23,8 @@ class RecordOpeningLog:
 
     def record_opening(self, action: AuditAction, kind: str, subject_id: int | str | None) -> None:
         """Collect an audit entry: the acting person has opened a record, a PDF or an export. When
-        AUDIT_ENTRIES_PER_WRITE entries are collected, they are written together; `flush` writes the rest.
+        AUDIT_ENTRIES_PER_WRITE entries are collected, they are written together; `flush` writes the entries that
+        remain.
 
         If the person's previous entry is the same, no entry is collected, because a screen reads its record again
         after each change.

@@ -55,12 +55,11 @@ class VerifiedBackup:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """The result of a restore. `kept`: path of the database file that was there before, which stays under another
-    name; `spool`: `kept` (this desk had a spool already), `restored`, or `none` (the backup has none);
-    `documents`: number of documents that were restored; `schema_before`: version of the backup's schema if the
-    restore upgraded it; `missing`: facts of the operations that are in this desk's spool and not in the
-    restored database (see `database_rollback`).
-    """
+    """The result of a restore. `kept`: path, under its new name, of the database file that was at this place before
+    the restore; None if there was none; `spool`: `kept` (this desk had a spool already), `restored`, or `none` (the
+    backup has none); `documents`: number of documents that were restored; `schema_before`: version of the backup's
+    schema if the restore upgraded it; `missing`: facts of the operations that are in this desk's spool and not in the
+    restored database (see `database_rollback`)."""
 
     backup: VerifiedBackup
     kept: Path | None

@@ -67,11 +67,10 @@ class BulkActionRunner:
         return action in _MAX_PROVIDER_CALLS_PER_ROW
 
     def run_provider_action(self, run: BulkRun, row: BulkRow, provider: str | None, *, was_begun: bool) -> RowOutcome:
-        """Wait for the minimum time between calls to `provider`, and probe or re-fetch the row's record.
-        `was_begun` is True if an earlier process had started this row: the record may then have a newer
-        version. Raises the errors of OWN_FAULT_ERROR_CODES, which are faults of this installation, such as an
-        unreachable database, and not a result of the row.
-        """
+        """Wait until the next call to `provider` may start, probe or re-fetch the row's record, and return the
+        outcome of the row. `was_begun` is True if an earlier process had started this row: the record may then have a
+        newer version. Raises the errors of OWN_FAULT_ERROR_CODES, which are faults of this installation, such as an
+        unreachable database, and not a result of the row."""
         self._wait_for_call_start(provider, _MAX_PROVIDER_CALLS_PER_ROW[run.action])
         try:
             if run.action is BulkAction.PROBE:

@@ -83,7 +83,7 @@ class _ExecutedRun:
 
 
 class _LeaseLost(Exception):
-    """Raised inside this module to end the execution of a bulk run: another process has the lease of the run, or a
+    """Raised inside this module to end the execution of a bulk run, because another process has the run's lease or a
     person has stopped the run."""
 
 

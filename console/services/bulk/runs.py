@@ -301,7 +301,7 @@ def _make_bulk_rows(selection: Sequence[ChosenRecord]) -> list[BulkRow]:
 
 
 def _ignore_progress(_done: BulkProgress) -> None:
-    """Do nothing with the progress of a bulk run: used if the caller passes no callback."""
+    """Do nothing. Used as the progress callback of a bulk run if the caller passes none."""
 
 
 def _never_stop() -> bool:

@@ -241,10 +241,10 @@ class PurchaseSettler:
         """Settle a purchase with a provider's answer that its own second transaction (tx2) did not record. `key` is
         the answer key of the operation; the database accepts the answer only with this key.
 
-        Only a pending credit check is settled. A credit check that was decided meanwhile keeps its state: the
-        answer is stored as evidence (again by each repeated call), and an answer that contradicts the state opens a
-        case. If this answer has settled the operation before, nothing is written. Return False if the operation or
-        its credit check is missing.
+        Only a pending credit check is settled. A credit check that was decided meanwhile keeps its state: the answer
+        is stored as evidence (again by each repeated call), and an answer that contradicts the state opens a case. If
+        this answer has settled the operation before, nothing is written. Return False if the operation or its credit
+        check is missing, otherwise True.
         """
         operation = journal.find(tx.conn, operation_id)
         record = credit_checks.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -294,7 +294,7 @@ def _settle_by_answer(
     order, which the triggers of a database server require."""
     store_answer_evidence(context, tx, record, PURCHASE_CALL_NAME, outcome)
     journal.settle_operation(
-        tx.conn, operation_id, find_journal_state(outcome, effect=True), outcome, context.now(), key
+        tx.conn, operation_id, find_journal_state(outcome, has_effect=True), outcome, context.now(), key
     )
     context.record_audit(
         tx,

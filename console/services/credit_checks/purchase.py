@@ -51,7 +51,7 @@ _log = logging.getLogger("console.guard")
 
 
 def _ignore_step(_step: str) -> None:
-    """Do nothing with the name of a progress step: used if the caller passes no callback."""
+    """Do nothing. Used as the callback for progress steps if the caller passes none."""
 
 
 class CreditCheckPurchaseService:

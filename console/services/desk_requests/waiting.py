@@ -34,5 +34,6 @@ def report_request_state_to(request_wait: RequestWait) -> Iterator[None]:
 
 
 def get_current_wait() -> RequestWait | None:
-    """Return the RequestWait to which this thread writes the state of its desk requests; None if there is none."""
+    """Return the RequestWait to which this thread writes the state of its desk requests; None outside of a block of
+    `report_request_state_to`."""
     return _current_request_wait.get()

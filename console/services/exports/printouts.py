@@ -18,8 +18,8 @@ _EXPORT_AUDIT_SUBJECT_KIND = "export"
 
 @dataclass(frozen=True, slots=True)
 class PrintedList:
-    """A list to print, as text: its title, the titles of its columns, and the cells of its rows. `is_cut` is True
-    if the list has more rows than MAX_PRINTED_ROWS."""
+    """A list to print, as text: its title, the titles of its columns, and the cells of its rows. `is_cut` is True if
+    the list has more rows than MAX_PRINTED_ROWS."""
 
     title: str
     columns: tuple[str, ...]

@@ -175,13 +175,13 @@ class HealthCheckService:
         if problem in _SIGN_IN_PROBLEMS:
             error.detail["place"] = self._settings.sign_in.database_address
             verdict = name if name == "sign_in" else "unsigned"
-            is_unnamed = problem == SettingProblem.ACCOUNT_NAME_MISSING
-            return f"doctor.{verdict}.bad", "doctor.unnamed.next" if is_unnamed else "doctor.sign_in.next"
-        is_spool = Path(str(error.detail.get("file"))).name == FILE_NAME
-        next_step = "doctor.spool.next" if is_spool else f"doctor.{name}.next"
+            has_no_account_name = problem == SettingProblem.ACCOUNT_NAME_MISSING
+            return f"doctor.{verdict}.bad", "doctor.unnamed.next" if has_no_account_name else "doctor.sign_in.next"
+        is_about_spool = Path(str(error.detail.get("file"))).name == FILE_NAME
+        next_step = "doctor.spool.next" if is_about_spool else f"doctor.{name}.next"
         if error.code == ErrorCode.BAD_PROFILE and problem:
             return f"error.bad_profile.{problem}", next_step
-        if is_spool:
+        if is_about_spool:
             return "doctor.spool.bad", next_step
         if error.code in _DATABASE_ERROR_CODES and name != "database":
             return "doctor.unseen.bad", "doctor.unseen.next"
@@ -196,9 +196,14 @@ class HealthCheckService:
         folder = find_installed_folder()
         if folder is None:
             return {}
-        state = check_installed_files(folder)
-        facts = {"folder": str(folder), "files": state.files, "altered": state.altered, "missing": state.missing}
-        return {"ok": not state.damaged, "damaged": state.damaged, **facts}
+        comparison = check_installed_files(folder)
+        facts = {
+            "folder": str(folder),
+            "files": comparison.files,
+            "altered": comparison.altered,
+            "missing": comparison.missing,
+        }
+        return {"ok": not comparison.damaged, "damaged": comparison.damaged, **facts}
 
     def _check_home_folder(self) -> _CheckFacts:
         home = self._settings.home
@@ -208,9 +213,11 @@ class HealthCheckService:
         """Check that other users of this machine have no access to the home folder and the folder of the database
         file.
         """
-        home, file = self._settings.home, self._settings.database_path
-        database_files = [file] if file is not None and is_open_to_others(file.parent) else []
-        open_folders = [path for path in (home, *database_files) if is_open_to_others(path)]
+        home, database_file = self._settings.home, self._settings.database_path
+        exposed_database_files = (
+            [database_file] if database_file is not None and is_open_to_others(database_file.parent) else []
+        )
+        open_folders = [path for path in (home, *exposed_database_files) if is_open_to_others(path)]
         return {"ok": not open_folders, "folder": str(open_folders[0] if open_folders else home)}
 
     def _check_free_space(self) -> _CheckFacts:
@@ -369,8 +376,8 @@ class HealthCheckService:
             stored_tasks = []  # not every role may read them
         scale, now = TimeScale(self._settings.time_scale), self._clock.now()
         overdue_names = [task.name for task in stored_tasks if is_overdue(task, now, scale)]
-        late = ", ".join(overdue_names) or "-"  # for programs; the sentence has the words of the tasks
-        return {"ok": not overdue_names, "late": late, "tasks": overdue_names, "n": len(stored_tasks)}
+        joined_names = ", ".join(overdue_names) or "-"  # for programs; the sentence has the words of the tasks
+        return {"ok": not overdue_names, "late": joined_names, "tasks": overdue_names, "n": len(stored_tasks)}
 
     def _check_rollback(self) -> _CheckFacts:
         """Check that the database still has all audit entries that this desk knows, and that no open alert of the
@@ -381,14 +388,14 @@ class HealthCheckService:
         try:
             missing_count = database_rollback.count_missing_anchors(spool, self._database, database_id)
             with self._database.read() as conn:
-                stop = database_rollback.find_open_rollback(conn)
+                finding = database_rollback.find_open_rollback(conn)
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.NOT_ALLOWED:
                 raise
             return {"missed": 0, "alert": "-", "lost": 0, "operations": "-"}  # not every role may read them
         finally:
             spool.close()
-        loss_facts = stop.make_refusal().detail if stop else {}
+        loss_facts = finding.make_refusal().detail if finding else {}
         alert, operations = loss_facts.get("alert", "-"), loss_facts.get("operations") or "-"
         facts = {
             "missed": missing_count,
@@ -396,7 +403,7 @@ class HealthCheckService:
             "lost": loss_facts.get("count", 0),
             "operations": operations,
         }
-        return {"ok": stop is None and not missing_count, **facts}
+        return {"ok": finding is None and not missing_count, **facts}
 
     def _check_lease_clock(self) -> _CheckFacts:
         return {"uptime_s": boot_clock.read_uptime_ms() // 1000}
@@ -418,12 +425,12 @@ class HealthCheckService:
 
         self._settings.alerts.require_usable_publisher(self._settings.read_secret)
         with self._database.read() as conn:
-            counts, unpublished_counts = (
+            counts, open_alerts = (
                 outbox.count_unpublished(conn),
                 alerts.list_open_alerts_of_rule(conn, outbox.UNPUBLISHED_RULE, 1),
             )
         return {
-            "ok": not unpublished_counts,
+            "ok": not open_alerts,
             "way": self._settings.alerts.publisher_kind,
             "waiting": counts.unpublished_count,
             "since": counts.oldest_created_at,

@@ -65,12 +65,12 @@ def list_evidence_files(conn: Connection, provider: str, kind: str, subject_id: 
     """Return the provider's daily files that are stored as evidence of the record with the kind `kind` and the id
     `subject_id`; the oldest evidence first.
     """
-    items = [
+    evidence_items = [
         item
         for item in evidence.find_by_subject(conn, kind, subject_id)
         if item.source == make_evidence_source(provider)
     ]
-    return tuple(_parse_stored_file(item.body, item.sha256) for item in items)
+    return tuple(_parse_stored_file(item.body, item.sha256) for item in evidence_items)
 
 
 def find_merchant_id(context: ServiceContext, provider: str, files: DailyFiles[Any]) -> str:
@@ -155,8 +155,8 @@ class DailyFileStore:
         """
         stored_document = self._context.documents.store(content, "csv")
         day = date.fromisoformat(str(event.order_no))
-        counts = _count_rows(self.daily, content, self.merchant_id, day)
-        file = StoredDailyFile(day, stored_document.path, stored_document.sha256, stored_document.bytes, *counts)
+        figures = _count_rows(self.daily, content, self.merchant_id, day)
+        file = StoredDailyFile(day, stored_document.path, stored_document.sha256, stored_document.bytes, *figures)
         self._context.write(lambda tx: self.store_evidence(tx, NOTICE_KIND, event.id, file, stored_document))
         return file
 
@@ -172,8 +172,8 @@ class DailyFileStore:
         `subject_id`; with `stored_document`, also attach that document to the record. Return the id of the evidence.
         """
         context = self._context
-        counts = {name: getattr(file, name) for name in _DAILY_FILE_FIGURE_NAMES if getattr(file, name) is not None}
-        content = {"day": file.day.isoformat(), "document": file.document, **counts}
+        figures = {name: getattr(file, name) for name in _DAILY_FILE_FIGURE_NAMES if getattr(file, name) is not None}
+        content = {"day": file.day.isoformat(), "document": file.document, **figures}
         answer: Outcome[None] = Outcome(
             OutcomeClass.SUCCEEDED,
             "recon_file",
@@ -200,18 +200,18 @@ class DailyFileStore:
 
 def _parse_stored_file(body: str, sha256: str) -> StoredDailyFile:
     content = json.loads(body)
-    counts = {name: content[name] for name in _DAILY_FILE_FIGURE_NAMES if type(content.get(name)) is int}
-    return StoredDailyFile(date.fromisoformat(content["day"]), content["document"], sha256, **counts)
+    figures = {name: content[name] for name in _DAILY_FILE_FIGURE_NAMES if type(content.get(name)) is int}
+    return StoredDailyFile(date.fromisoformat(content["day"]), content["document"], sha256, **figures)
 
 
-def _count_rows(files: DailyFiles[Any], content: bytes, merchant: str, day: date) -> tuple[int, int, int]:
+def _count_rows(files: DailyFiles[Any], content: bytes, merchant_id: str, day: date) -> tuple[int, int, int]:
     """Return three figures about the daily file `content` of the day `day`: the number of its rows, the sum of its
-    successful payments, and the sum of its completed refunds. Both sums are in minor units. `merchant` is our
+    successful payments, and the sum of its completed refunds. Both sums are in minor units. `merchant_id` is our
     merchant id at the provider.
     """
     row_count = paid_minor = refunded_minor = 0
-    with closing(HistoryIndex()) as index:
-        for row in files.read_rows(io.BytesIO(content), merchant, day, index):
+    with closing(HistoryIndex()) as history_index:
+        for row in files.read_rows(io.BytesIO(content), merchant_id, day, history_index):
             row_count += 1
             if isinstance(row, HistoryRow) and row.refund is RefundState.COMPLETED:
                 refunded_minor += row.amount.minor

@@ -77,9 +77,9 @@ class PaymentImporter:
         invalid corporation number."""
         if not _is_payment_number(request.merchant_payment_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_MERCHANT_PAYMENT_ID})
-        number = None
+        corporation_number = None
         if request.corporation_number is not None:
-            number = parse_number(
+            corporation_number = parse_number(
                 request.corporation_number, allow_dummies=self._context.settings.allows_test_numbers
             ).value
         capabilities, amount = reader.capabilities, None
@@ -91,7 +91,7 @@ class PaymentImporter:
                 raise ConsoleError(ErrorCode.INVALID_AMOUNT, facts) from None
         if capabilities.asks_by_amount_and_day and (amount is None or request.day is None):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AMOUNT_AND_DAY_MISSING})
-        return PaymentQuestion(request.merchant_payment_id, amount=amount, day=request.day), number
+        return PaymentQuestion(request.merchant_payment_id, amount=amount, day=request.day), corporation_number
 
     def _import_payment(
         self, request: PaymentImport, reader: PaymentReader, question: PaymentQuestion, number: str | None
@@ -118,17 +118,17 @@ class PaymentImporter:
         with self._context.database.read() as conn:
             return payments.find_by_merchant_id(conn, request.provider, request.merchant_payment_id)
 
-    def _probe_existing(self, existing: Payment) -> Payment:
+    def _probe_existing(self, existing_payment: Payment) -> Payment:
         """Probe a payment that our database already has, and return it. If the probe fails, raise its error only if
         the payment's outcome is unknown.
         """
         try:
-            return self._payment_prober.probe(existing.id)
+            return self._payment_prober.probe(existing_payment.id)
         except ConsoleError as refusal:
-            current = self._payment_prober.read_payment(existing.id)
-            if current.certainty is Certainty.KNOWN:
-                return current
-            refusal.detail["record"] = current
+            probed_payment = self._payment_prober.read_payment(existing_payment.id)
+            if probed_payment.certainty is Certainty.KNOWN:
+                return probed_payment
+            refusal.detail["record"] = probed_payment
             raise
 
     def _require_report(self, outcome: Outcome[PaymentReport]) -> PaymentReport:

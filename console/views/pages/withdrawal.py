@@ -55,7 +55,7 @@ class WithdrawButton(KeyButton):
 
     @Slot()
     def _withdraw_request(self) -> None:
-        request = self._wait.request
+        request = self._wait.desk_request_id
         if request is None or self._wait.is_taken:
             return
         self._withdrawn_request = request
