@@ -81,9 +81,8 @@ class PaymentService:
         )
 
     def receive_notice(self, post: PostedNotice) -> NoticeResult:
-        """Check a provider's notice, store it, apply the state that it reports to the payment or refund, and return
-        the effect of the notice. Raises the errors of `NoticeReceiver.receive_notice`.
-        """
+        """Check a provider's notice, store it, apply its report to the payment, and return the result for the sender.
+        Raises the errors of `NoticeReceiver.receive_notice`."""
         return self._notice_receiver.receive_notice(post)
 
     def check_notice(self, post: PostedNotice) -> CheckedNotice:

@@ -114,7 +114,7 @@ class SenderAddressFinder:
         X-Forwarded-For."""
         peer_address = parse_ip_address(peer)
         return peer_address is not None and any(
-            peer_address in net for net in self._trusted_networks if net.version == peer_address.version
+            peer_address in network for network in self._trusted_networks if network.version == peer_address.version
         )
 
     def find_sender_address(self, peer: str | None, forwarded_values: Sequence[str]) -> str | None:

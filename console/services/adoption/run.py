@@ -166,12 +166,12 @@ class AdoptionRun:
         with self._database.read() as conn:
             return list(adopt_rows.list_id_ranges(conn, after_id, last_id, ids_per_range))
 
-    def _write_and_count(self, work: Callable[[Transaction], ChangeCounts]) -> None:
-        """Run `work` in a short transaction. After the COMMIT, add the counts that `work` returned to the totals
-        of the run."""
+    def _write_and_count(self, change_rows: Callable[[Transaction], ChangeCounts]) -> None:
+        """Run `change_rows` in a short transaction. After the COMMIT, add the counts that `change_rows` returned to
+        the totals of the run."""
         if self._lock is not None:
             self._lock.require_held()
-        self._counts.update(self._database.write(work))
+        self._counts.update(self._database.write(change_rows))
 
     def _adopt_remaining_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:
         return Counter(taken_in=adopt_rows.set_remaining_work_states(tx.conn, after_id, up_to_id, self._read_clock()))

@@ -427,7 +427,8 @@ def _has_reported_facts(row: WatchedCorporation | None, alert: Alert) -> bool:
 
 def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, alert: Alert) -> Alert | None:
     """Raise a new alert about the change that `alert` has reported, because a person reopens it, and return the new
-    alert. The resolved alert stays as it is. Return None if `find_acknowledged_changes` doesn't return it.
+    alert. The resolved alert stays as it is. If `find_acknowledged_changes` doesn't return `alert`, raise no alert
+    and return None.
 
     The corporation's row gets a new version. A worker that has read the row before this change can't write its
     result, and compares again. Raises RunAgain if a worker has changed the row meanwhile.

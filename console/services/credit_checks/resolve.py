@@ -282,8 +282,9 @@ def make_unconfirmed_error(
     """Return the error after a read at the provider that did not show the outcome of a purchase. `is_decision` is
     True if the read should have confirmed a person's decision, False for a probe.
 
-    If `is_decision`, only provider_unreachable and the codes of OWN_FAULT_ERROR_CODES are kept, and other failures
-    become outcome_unknown. The answer "not found" always becomes evidence_mismatch.
+    The error has the code of `find_part_error_code` if this code is provider_unreachable or one of
+    OWN_FAULT_ERROR_CODES or, for a probe, one of NO_ANSWER_ERROR_CODES; for any other code it is outcome_unknown. The
+    answer "not found" always becomes evidence_mismatch.
     """
     detail: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:

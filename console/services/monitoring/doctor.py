@@ -210,15 +210,13 @@ class HealthCheckService:
         return {"ok": os.access(_find_existing_folder(home), os.W_OK | os.X_OK), "folder": str(home)}
 
     def _check_folder_privacy(self) -> _CheckFacts:
-        """Check that other users of this machine have no access to the home folder and the folder of the database
-        file.
-        """
+        """Check that other users of this machine have no access to the home folder and to the database file."""
         home, database_file = self._settings.home, self._settings.database_path
         exposed_database_files = (
             [database_file] if database_file is not None and is_open_to_others(database_file.parent) else []
         )
-        open_folders = [path for path in (home, *exposed_database_files) if is_open_to_others(path)]
-        return {"ok": not open_folders, "folder": str(open_folders[0] if open_folders else home)}
+        open_paths = [path for path in (home, *exposed_database_files) if is_open_to_others(path)]
+        return {"ok": not open_paths, "folder": str(open_paths[0] if open_paths else home)}
 
     def _check_free_space(self) -> _CheckFacts:
         """Check the free space on the disks of the home folder, the database file and the documents, and report the
@@ -409,9 +407,8 @@ class HealthCheckService:
         return {"uptime_s": boot_clock.read_uptime_ms() // 1000}
 
     def _check_cache(self) -> _CheckFacts:
-        """Check that Redis answers. A failure is only advice: the program also works without Redis, and repeats no
-        operation.
-        """
+        """Check that Redis answers. A failure is only advice: the program also works without Redis, and still never
+        repeats an operation."""
         from console.store.operations.redis_client import is_usable
 
         url = self._settings.redis_url or ""

@@ -40,9 +40,9 @@ class Ratio:
 class MetricFigures:
     """The figures of the fifteen minutes before `read_at`, the time at which they were read from the database.
 
-    `payments_paid` is the part of the ended payments, among those that changed, that are paid. `calls_failed` is the
-    part of the calls to providers without a usable answer, `calls_answered` the part with any answer.
-    `notices_refused` is the part of the signed notices that were refused. `response_seconds` is the mean duration,
+    `payments_paid` counts the payments that have changed and ended: the paid ones of all. `calls_failed` counts the
+    calls to providers: those without a usable answer of all; `calls_answered` those with any answer of all.
+    `notices_refused` counts the signed notices: the refused ones of all. `response_seconds` is the mean duration,
     from start to end, of the operations with calls to providers, None if no such operation has ended. `queues` are
     the counts of the queues and `late_tasks` the names of overdue tasks, both at `read_at`.
     """

@@ -124,8 +124,8 @@ def find_stored_event(context: ServiceContext, source: str, event_id: str) -> Pa
 
 
 def find_stored_notice_effect(context: ServiceContext, source: str, event_id: str) -> NoticeEffect | None:
-    """Return an effect with the state `repeated` if the event with this id is already stored for the source; None
-    for a new event."""
+    """If the event with the id `event_id` of the source `source` is already stored, return an effect with the state
+    `repeated`; otherwise return None."""
     event = find_stored_event(context, source, event_id)
     return None if event is None else NoticeEffect(EVENT_REPEATED, event.payment_id)
 
