@@ -263,11 +263,11 @@ def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> De
     """Return the facts of a change of a limit: the limit with its present value, and the proposed value. The
     present value is included so that both people request the same change.
     """
-    name, currency, value = arguments
+    limit_name, currency, proposed_value = arguments
     with context.database.read() as conn:
-        present_value = limit_changes.find_limit_value(conn, name[:40], currency[:3])
+        present_value = limit_changes.find_limit_value(conn, limit_name[:40], currency[:3])
     return DeskRequestFacts(
-        LIMIT_KIND, make_limit_subject(name[:40], currency[:3], present_value), proposed=str(value)
+        LIMIT_KIND, make_limit_subject(limit_name[:40], currency[:3], present_value), proposed=str(proposed_value)
     )
 
 

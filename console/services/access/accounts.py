@@ -113,14 +113,15 @@ class DatabaseAccountService:
         self, content: str, passwords: PasswordReader, *, dry_run: bool = False, request_id: str | None = None
     ) -> AccountsApplied:
         """Create and change accounts, roles and rows of `operators` for the people of the file whose text is
-        `content`. `passwords` gets the name of an environment variable and returns the password in it. If a run
-        was interrupted, a repeated run completes it.
+        `content`. `passwords` gets the name of an environment variable and returns the password in it. Return the
+        result for each person, and the SQL statements with masked passwords. If a run was interrupted, a repeated run
+        completes it.
 
         Except for errors of the server during its statements, all errors are raised before anything is written.
         Raises `usage` for a mistake in the file; also if an entry without the keys `acts` and `asks` would change
         whether a person acts or a worker acts for the person (a dry run lists these people instead). Raises
-        `bad_profile` for a missing or unsuitable password, and `not_allowed` if the connected account may not
-        create accounts. A dry run writes nothing and ignores the request id.
+        `bad_profile` for a missing or unsuitable password, and `not_allowed` if the connected account may not create
+        accounts. A dry run writes nothing and ignores the request id.
         """
         return self._request_ids.act_once(
             "db accounts apply",

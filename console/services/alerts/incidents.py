@@ -200,10 +200,10 @@ class IncidentService:
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Open again the incident that has the alert `id`, if a person has resolved it. The change of a corporation
-        that a person has acknowledged is raised again as a new alert, whose incident is returned. Raises usage
-        (problem `note`) without a reason, already_decided if the incident is closed because its facts match again,
-        and the errors of every action (see the class)."""
+        """Open again the incident that has the alert `id`, if a person has resolved it, and return the incident. If a
+        person has acknowledged the change of a corporation, raise the change again as a new alert, and return the
+        incident of this alert. Raises usage (problem `note`) without a reason, already_decided if the incident is
+        closed because its facts match again, and the errors of every action (see the class)."""
         return self._act_once(IncidentAction.REOPEN, (id, reason), request_id)
 
     # Steps

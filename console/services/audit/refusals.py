@@ -24,11 +24,11 @@ def audit_refusals(
     *,
     kind: str = "credit-check",
 ) -> Iterator[None]:
-    """Context manager: if the `with` block raises a refusal (an error with exit status 3), write an audit entry
-    about it in a separate transaction and raise the refusal again. In nested blocks, only the innermost block
-    writes the entry. The entry has the error code as its reason. If `detail.reason` of the error is a reason of
-    this program, the entry also has it as the fact `refusal`. `facts` contain no text of a provider or of a person,
-    because payers aren't masked in the entry: the refused person perhaps may not read the record.
+    """Context manager: if the `with` block raises a refusal (an error with exit status 3), write an audit entry about
+    it in a separate transaction and raise the refusal again. In nested blocks, only the innermost block writes the
+    entry. The entry has the error code as its reason. If `detail.reason` of the error is a reason of this program,
+    the entry also has it as the fact `refusal`. `facts` contain no text of a provider or of a person, because payers
+    aren't masked in the entry: the refused person perhaps may not read the record.
 
     A signal of the operating system does not end the block: it only aborts a running call to a provider, and takes
     effect after the block.

@@ -224,12 +224,12 @@ class DatabaseTokenStore:
         inside it, as an earlier version of this program wrote it, is accepted without a comparison.
         """
         version_mark, separator, encrypted_text = encrypted_pair.rpartition(".")
-        access, refresh, *versions_inside = json.loads(self._cipher.decrypt(encrypted_text.encode()))
+        access_token, refresh_token, *versions_inside = json.loads(self._cipher.decrypt(encrypted_text.encode()))
         has_version = bool(separator or versions_inside)
         if has_version and (version_mark, versions_inside) != (f"v{stored_token.version}", [stored_token.version]):
             raise DecryptionFailed
         expires_at: datetime | None = stored_token.expires_at
-        return TokenPair(access, refresh, expires_at, stored_token.version)
+        return TokenPair(access_token, refresh_token, expires_at, stored_token.version)
 
     def _wait_for_refresh_lease(self) -> Lease:
         context = self._context

@@ -63,10 +63,11 @@ about a passed or failed check. Both are optional.
 
 class HealthCheckService:
     """Runs the health checks one after the other, and returns their results. A failed check raises nothing. The
-    service opens the spool itself.
+    service opens the spool itself. Each check method returns facts for its text; in them, `ok` False means that the
+    check has failed, and `verdict` selects the text. A ConsoleError of a check method also counts as a failure.
 
-    `open_database` opens the database and returns a context manager. When it ends, it closes the database, unless the
-    services of this process use the same database.
+    `open_database` opens the database and returns a context manager. At its end, this context manager closes the
+    database, unless the services of this process use the same database.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class HealthCheckService:
             *((("cache", self._check_cache),) if self._settings.redis_url else ()),
             *((("publishing", self._check_publishing),) if self._settings.alerts.publisher_kind else ()),
             *((("registry", self._check_registry),) if self._has_corporation_registry() else ()),
-            ("switches", self._check_read_only_switches),
+            ("switches", self._check_test_switches),
         )
         try:
             return (
@@ -453,7 +454,7 @@ class HealthCheckService:
             status = reader.status()
         return {"day": status.registry_date.isoformat(), "n": status.rows}
 
-    def _check_read_only_switches(self) -> _CheckFacts:
+    def _check_test_switches(self) -> _CheckFacts:
         """List the test switches that are on, and the names of all failpoints (points at which a test can stop a
         process). The check fails if a switch is on.
         """

@@ -40,11 +40,11 @@ class Ratio:
 class MetricFigures:
     """The figures of the fifteen minutes before `read_at`, the time at which they were read from the database.
 
-    `payments_paid` counts the payments that have changed and ended: the paid ones of all. `calls_failed` counts the
-    calls to providers: those without a usable answer of all; `calls_answered` those with any answer of all.
-    `notices_refused` counts the signed notices: the refused ones of all. `response_seconds` is the mean duration,
-    from start to end, of the operations with calls to providers, None if no such operation has ended. `queues` are
-    the counts of the queues and `late_tasks` the names of overdue tasks, both at `read_at`.
+    `payments_paid`: of the payments that have changed and ended, those that are paid. `calls_failed`: of the calls to
+    providers, those without a usable answer; `calls_answered`: of the same calls, those with any answer.
+    `notices_refused`: of the signed notices, those that were refused. `response_seconds` is the mean duration, from
+    start to end, of the operations with calls to providers, None if no such operation has ended. `queues` are the
+    counts of the queues and `late_tasks` the names of overdue tasks, both at `read_at`.
     """
 
     payments_paid: Ratio
