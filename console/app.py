@@ -220,7 +220,7 @@ class Console:
     def audit(self) -> "AuditService":
         from console.services.audit.trail import AuditService
 
-        return AuditService(self._context, self._readers.read_log, self.request_ids.act_once)
+        return AuditService(self._context, self._readers.opening_log, self.request_ids.act_once)
 
     @cached_property
     def exports(self) -> "ExportService":
@@ -465,7 +465,7 @@ class Console:
         """Write the collected audit entries about records that people opened, stop the background threads of the
         services, and close the answer cache, the registry, the spool and the database."""
         if "_readers" in self.__dict__:
-            self._readers.read_log.flush()
+            self._readers.opening_log.flush()
         if "_service_builder" in self.__dict__:
             self._service_builder.close()
         if "request_ids" in self.__dict__:

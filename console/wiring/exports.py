@@ -89,11 +89,12 @@ def make_export_table(
     context: TextContext,
     registry_date: date | None = None,
 ) -> ExportTable:
-    """Return the table of an export. The rows are read by the services that the screens use, so that the file has
-    the rows that the screen shows. `person` is the person who exports; `registry_date` is that of the desk's
-    corporation registry, None without one.
+    """Return the table of an export. The rows are read by the services that the screens use, so that the file has the
+    rows that the screen shows. `person` is the person who exports; `registry_date` is that of the desk's corporation
+    registry, None without one.
 
-    Raises ConsoleError `usage` for an unknown subject or part, and `not_found`.
+    Raises ConsoleError `usage` for an unknown subject or part, and `not_found` if the subject is the id of a run that
+    doesn't exist.
     """
     export_list = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
     title = format_list_title(request, context)
@@ -115,14 +116,14 @@ def _make_queue_list(services: ExportReadServices, request: ExportRequest, conte
 
 
 def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> RowPages:
-    def is_wanted(item: QueueItem) -> bool:
+    def is_exported(item: QueueItem) -> bool:
         is_chosen = request.chosen is None or (get_record_kind(item.record), item.record.id) in request.chosen
         return is_chosen and (request.matches is None or request.matches(item))
 
     after: str | None = None
     while True:
         page = services.recovery.read_queue(request.subject, _ROWS_PER_EXPORT_PAGE, after)
-        yield list(filter(is_wanted, page.items))
+        yield list(filter(is_exported, page.items))
         after = page.next_cursor
         if after is None:
             return
@@ -154,13 +155,13 @@ def _make_lookup_list(services: ExportReadServices, request: ExportRequest, cont
 
     def read_pages() -> RowPages:
         search_result = services.lookup.find_records(request.subject)
-        of_part = {
+        records_by_part = {
             "payments": search_result.payments,
             "refunds": search_result.refunds,
             "orders": search_result.orders,
             "checks": search_result.credit_checks,
         }
-        yield from of_part.values() if not request.part else (of_part[request.part],)
+        yield from records_by_part.values() if not request.part else (records_by_part[request.part],)
 
     return _ExportList(make_record_columns(context, lambda record: record), read_pages)
 

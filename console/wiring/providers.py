@@ -24,10 +24,10 @@ REGISTRY_CALL_SPACING_SECONDS = 1.0
 
 
 def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
-    """Create the program's HTTP client for AlarmBox from the settings and return it. Sends nothing. If a worker
-    acts for the person of this desk, the client can't call AlarmBox; it only returns its capabilities.
+    """Create the program's HTTP client for AlarmBox from the settings and return it. Sends nothing. If a worker acts
+    for the person of this desk, the client can't call AlarmBox; it only returns its capabilities.
 
-    Raises bad_profile, which names the missing variable.
+    Raises bad_profile if a needed setting is missing; the error names its variable.
     """
     if not context.asks_worker:
         return _make_acting_alarmbox(context)[0]
@@ -49,8 +49,7 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
 
 def open_alarmbox_authorisation(context: "ServiceContext") -> "tuple[AuthorisationCalls, AuthorisedTokenStore]":
     """Return the calls with which a person authorises this console at AlarmBox, and the store of the tokens that
-    result. Sends nothing. Raises bad_profile, which names the missing variable.
-    """
+    result. Sends nothing. Raises bad_profile if a needed setting is missing; the error names its variable."""
     adapter, tokens = _make_acting_alarmbox(context)
     return adapter.oauth_calls, tokens
 

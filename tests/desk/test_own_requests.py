@@ -183,7 +183,7 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
     person = sit()
     with asking(seats).idle_worker():
         purchase, button = waiting_purchase(person)
-        asked = button._wait.request
+        asked = button._wait.desk_request_id
         assert asked is not None
     person.until(lambda: purchase.windowTitle() == "Bought")
     spool = console._context.spool

@@ -130,7 +130,7 @@ def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox,
     record.tabs.show_tab("documents")
     table = record.tabs._document_table
     person.until(lambda: [row.pages for row in table.all_rows if isinstance(row, DocumentRow)] == [2, 2])
-    person.until(lambda: documents.new._child is None and documents.old._child is None)
+    person.until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
 
 
 def test_a_late_answer_of_a_closed_pdf_is_not_told(sit: Sit, console: Console, heard: list[Heard]) -> None:
@@ -208,7 +208,7 @@ def test_the_lock_keeps_a_comparison_open(seats: Seats, sit: Sit, console: Conso
     documents = page._documents
     assert documents is not None
     person.frame.show_route(HomeRoute())
-    person.until(lambda: documents.new._child is None and documents.old._child is None)
+    person.until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
 
 
 def test_a_page_left_while_its_pdf_opens_keeps_no_child(

@@ -64,9 +64,9 @@ class CheckedNotice:
         if effect is None or effect.event_to_confirm is None:
             raise ValueError("nothing to ask about")
         with self._act_as_worker(), log_and_suppress(f"asking about payment {effect.payment_id}"):
-            word = self.ask_about_event(effect.event_to_confirm)
+            event_state = self.ask_about_event(effect.event_to_confirm)
             if effect.event_state == common.EVENT_QUEUED:
-                return replace(effect.result, done=word)
+                return replace(effect.result, done=event_state)
         return effect.result
 
     @contextmanager

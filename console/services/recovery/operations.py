@@ -232,7 +232,7 @@ class OperationRecovery:
         lost_operation = _make_operation(entry)
         if report is None or outcome.kind is not OutcomeClass.SUCCEEDED:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome, has_report=False))
-            raise make_unconfirmed_error(lost_operation, outcome, deciding=proof is not None)
+            raise make_unconfirmed_error(lost_operation, outcome, is_decision=proof is not None)
         if report.corporation_number != intent.corporation_number:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome))
             raise ConsoleError(

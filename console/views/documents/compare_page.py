@@ -281,8 +281,8 @@ class PdfComparisonPage(Page):
         count = max(comparison.old_pages, comparison.new_pages)
         self.position.show_text(self.context.translate("pdf.page", page=index + 1, count=count))
         sides = (
-            (self.old_view, documents.old, comparison.old_pages, "old"),
-            (self.new_view, documents.new, comparison.new_pages, "new"),
+            (self.old_view, documents.old_pdf, comparison.old_pages, "old"),
+            (self.new_view, documents.new_pdf, comparison.new_pages, "new"),
         )
         for view, document, pages, side in sides:
             if index >= pages:

@@ -42,12 +42,12 @@ class WithdrawButton(KeyButton):
         wait, is_early = self._wait, self._context.monotonic() - self._began_at < _BUTTON_APPEARS_AFTER_SECONDS
         if wait.is_over:
             self._timer.stop()
-        is_shown = wait.request is not None and not wait.is_over and not is_early
+        is_shown = wait.desk_request_id is not None and not wait.is_over and not is_early
         if is_shown and wait.is_taken:
             self.show_text(self._context.translate("action.withdraw_request"))
             self.disable_with_reason(self._context.translate("reason.request_taken"))
             self.words.show_text(self.shown_reason)
-        elif is_shown and self._withdrawn_request != wait.request:
+        elif is_shown and self._withdrawn_request != wait.desk_request_id:
             self.enable_button()
             self.words.show_text(self._context.translate("request.waits"))
         self.setVisible(is_shown)
@@ -55,7 +55,7 @@ class WithdrawButton(KeyButton):
 
     @Slot()
     def _withdraw_request(self) -> None:
-        request = self._wait.request
+        request = self._wait.desk_request_id
         if request is None or self._wait.is_taken:
             return
         self._withdrawn_request = request
