@@ -240,11 +240,11 @@ def test_an_approval(person: CountingPerson) -> None:
     person.rest()
     person.press("Alt+4")
     page = person.page(ApprovalsPage)
-    person.until(lambda: page.shown_view is not None)
+    person.until(lambda: page.shown_details is not None)
     person.rest()
     place = next(at for at, refund in enumerate(page.inbox.to_decide) if refund.checkers_needed == 1)
     person.press("Down", place)
-    person.until(lambda: page.shown_view is not None)
+    person.until(lambda: page.shown_details is not None)
     page.probe_payment()  # a fresh answer, as the worker would have read it
     person.rest()
     person.press("Space")
