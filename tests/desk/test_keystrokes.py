@@ -334,7 +334,7 @@ def say_limit(person: CountingPerson, desk: Furnished, name: str, value: str) ->
     person.press("Alt+9")
     page = person.page(AdminPage)
     person.rest()
-    if page.stack.currentWidget() is not page.limit_table:  # the page keeps its tab
+    if page.content_stack.currentWidget() is not page.limit_table:  # the page keeps its tab
         person.press("Ctrl+Tab")
     person.until(lambda: page.limit_table.current_item is not None)
     limit = page.limit_table.current_item
