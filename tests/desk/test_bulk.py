@@ -52,7 +52,7 @@ def queue(person: Person, name: str = "incomplete") -> QueuesPage:
 def planned(person: Person, dialog: BulkDialog) -> BulkDialog:
     """Once its dry run is there."""
     person.until(
-        lambda: dialog.plan is not None and (dialog.act_button.isEnabled() or bool(dialog.act_button.reason))
+        lambda: dialog.plan_page is not None and (dialog.act_button.isEnabled() or bool(dialog.act_button.reason))
     )
     return dialog
 
@@ -61,10 +61,10 @@ def ended(person: Person, dialog: BulkDialog) -> None:
     """Once the run isn't running any more, and the dialog, which reads now and then, says so."""
 
     def told() -> bool:
-        run, outcome = dialog.run, dialog.outcome
+        run, outcome = dialog.run, dialog.progress_page
         if run is None or run.state == "running" or outcome is None:
             return False
-        return bool(outcome.tally.plain) and outcome.bar.accessibleName() not in RUNNING
+        return bool(outcome.result_counts_label.plain) and outcome.status_bar.accessibleName() not in RUNNING
 
     person.until(lambda: not dialog.is_running_here and told())
 
@@ -87,13 +87,16 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking
     person.press("Space")
     person.press("F")
     dialog = planned(person, person.dialog(BulkDialog))
-    assert dialog.plan is not None
-    assert dialog.plan.totals.plain == "3 to process, 0 to skip, 0 not allowed"
+    assert dialog.plan_page is not None
+    assert dialog.plan_page.totals_label.plain == "3 to process, 0 to skip, 0 not allowed"
     person.tab_to("Re-fetch 3")
     person.press("Return")
     ended(person, dialog)
-    assert dialog.outcome is not None
-    assert (dialog.outcome.progress.plain, dialog.outcome.tally.plain) == ("3 of 3", "3 fetched")
+    assert dialog.progress_page is not None
+    assert (dialog.progress_page.progress_label.plain, dialog.progress_page.result_counts_label.plain) == (
+        "3 of 3",
+        "3 fetched",
+    )
     assert pdfs(sandbox, lacking) == [1, 1, 1]
     person.press("Esc")
     person.no_dialog()
@@ -155,16 +158,20 @@ def test_what_changed_behind_ones_back_is_skipped(
     late = buy_without_pdf(console, sandbox, NUMBERS[3])
     page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
     dialog = planned(person, person.dialog(BulkDialog))
-    assert dialog.plan is not None
+    assert dialog.plan_page is not None
     told = {
-        one.row.subject_id: (one.verdict, one.reason, one.blocking_person) for one in dialog.plan.chosen_plan.rows
+        one.row.subject_id: (one.verdict, one.reason, one.blocking_person)
+        for one in dialog.plan_page.limited_plan.rows
     }
     assert told == {
         lacking[0].id: (ForecastKind.SKIP, "changed", None),
         lacking[1].id: (ForecastKind.SKIP, "taken", "lead-b"),
         lacking[2].id: (ForecastKind.WOULD_RUN, None, None),
     }
-    shown = {dialog.plan.table.rows.format_spoken_text(one) for one in dialog.plan.table.rows.iterate_loaded_rows()}
+    shown = {
+        dialog.plan_page.table.rows.format_spoken_text(one)
+        for one in dialog.plan_page.table.rows.iterate_loaded_rows()
+    }
     assert sum("skip, Taken by lead-b" in row for row in shown) == 1
     assert dialog.act_button.text() == "Re-fetch 1"
     person.until(dialog.act_button.isEnabled)
@@ -181,14 +188,14 @@ def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: li
     person.press("Ctrl+A")
     person.press("T")
     dialog = planned(person, person.dialog(BulkDialog))
-    assert dialog.plan is not None
-    dialog.plan.size_choice.setCurrentIndex(1)
+    assert dialog.plan_page is not None
+    dialog.plan_page.row_limit_list.setCurrentIndex(1)
     assert dialog.act_button.text() == "Take 1"
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     ended(person, dialog)
-    assert dialog.outcome is not None
-    assert dialog.outcome.bar.accessibleName() == "The first 1 is finished. Remaining: 2."
+    assert dialog.progress_page is not None
+    assert dialog.progress_page.status_bar.accessibleName() == "The first 1 is finished. Remaining: 2."
     person.until(dialog.act_button.isEnabled)
     assert dialog.act_button.text() == "Continue..."
     dialog.act_button.click()
@@ -241,12 +248,12 @@ def test_closed_found_again_and_stopped(
     sandbox.control.clear_faults()
     sandbox.control.release_calls()
     person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Continue...")
-    assert again.outcome is not None
+    assert again.progress_page is not None
     assert console.bulk.list_latest()[0].done == 1
-    again.outcome.discard_button.click()
+    again.progress_page.discard_button.click()
     person.until(lambda: console.bulk.list_latest()[0].state == "done")
     told = "The remaining records were discarded from this run. To act on them, select them again"
-    person.until(lambda: again.outcome.bar.accessibleName().startswith(told))  # type: ignore[union-attr]  # it is there
+    person.until(lambda: again.progress_page.status_bar.accessibleName().startswith(told))  # type: ignore[union-attr]  # it is there
 
 
 def test_a_window_that_closes_leaves_the_rest_to_the_program(
@@ -290,8 +297,8 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
     person.press("N")
     dialog = person.dialog(BulkDialog)
     assert dialog.hint.plain == "Write a note first."
-    assert dialog.words_field is not None
-    assert dialog.words_field.edit.hasFocus()
+    assert dialog.note_field is not None
+    assert dialog.note_field.edit.hasFocus()
     person.type_in("called AlarmBox")
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
@@ -378,9 +385,9 @@ def test_results_are_narrowed_and_taken_along(
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     ended(person, dialog)
-    assert dialog.outcome is not None
-    outcome = dialog.outcome
-    outcome.filter.setCurrentIndex(1)
+    assert dialog.progress_page is not None
+    outcome = dialog.progress_page
+    outcome.filter_list.setCurrentIndex(1)
     person.until(lambda: outcome.table.rows.is_complete and outcome.table.rows.row_count == 1)
     (row,) = outcome.table.rows.iterate_loaded_rows()
     assert "skipped, Incomplete, Taken by lead-b" in outcome.table.rows.format_spoken_text(row)

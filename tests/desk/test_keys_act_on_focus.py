@@ -263,7 +263,7 @@ def test_alerts(person: Person, desk: Furnished) -> None:
         person.press("Down")
         incident = page.current_incident
         assert incident is not None
-        if page.note_button.isVisible():
+        if page.acknowledge_with_note_button.isVisible():
             person.press("Shift+A")
             dialog = person.dialog(AcknowledgeAlertsDialog)
             assert dialog._alert.id in {alert.id for alert in incident.alerts}

@@ -665,9 +665,9 @@ def incident_give_back(stage: Stage) -> Press:
 def incident_hand_over(stage: Stage) -> Press:
     at_incident(stage)
     dialog = shown_dialog(stage, HandOverIncidentDialog, "H")
-    assert dialog.choice is not None
-    dialog.choice.setCurrentIndex(0)
-    fill(dialog.words_field, "please call the shop")
+    assert dialog.drop_down_list is not None
+    dialog.drop_down_list.setCurrentIndex(0)
+    fill(dialog.note_field, "please call the shop")
     return ready(stage, dialog, stays=False)
 
 
@@ -681,7 +681,7 @@ def incident_snooze(stage: Stage) -> Press:
 def incident_resolve(stage: Stage) -> Press:
     at_incident(stage)
     dialog = shown_dialog(stage, ResolveIncidentDialog, "E")
-    fill(dialog.words_field, "the shop has corrected it")
+    fill(dialog.note_field, "the shop has corrected it")
     return ready(stage, dialog, stays=False)
 
 
@@ -689,7 +689,7 @@ def incident_resolve(stage: Stage) -> Press:
 def incident_reopen(stage: Stage) -> Press:
     at_incident(stage, resolve_incident)
     dialog = shown_dialog(stage, ReopenIncidentDialog, "E")
-    fill(dialog.words_field, "it has not")
+    fill(dialog.note_field, "it has not")
     return ready(stage, dialog, stays=False)
 
 
@@ -701,7 +701,7 @@ def incident_reopen(stage: Stage) -> Press:
 def acknowledge_with_note(stage: Stage) -> Press:
     at_incident(stage)
     dialog = shown_dialog(stage, AcknowledgeAlertsDialog, "Shift+A")
-    fill(dialog.reason_field, "seen")
+    fill(dialog.note_field, "seen")
     return ready(stage, dialog, stays=False)
 
 
@@ -825,8 +825,8 @@ def bulk_dialog(stage: Stage) -> BulkDialog:
 @case("BulkRunDialog._discard_run", trail=("bulk.discarded",))
 def bulk_discard(stage: Stage) -> Press:
     dialog = bulk_dialog(stage)
-    assert dialog.outcome is not None
-    return page_press(stage, dialog.outcome.discard_button, "")
+    assert dialog.progress_page is not None
+    return page_press(stage, dialog.progress_page.discard_button, "")
 
 
 @case(
@@ -844,7 +844,7 @@ def bulk_run(stage: Stage) -> Press:
     """The run is resumed, looked through and confirmed."""
     dialog = bulk_dialog(stage)
     dialog.act_button.click()
-    stage.person.until(lambda: dialog.plan is not None)
+    stage.person.until(lambda: dialog.plan_page is not None)
     press = ready(stage, dialog)
     return replace(
         press, has_ended=lambda: dialog.run is not None and dialog.run.state == "done" and not dialog.is_running_here
@@ -859,10 +859,10 @@ def bulk_freeze(stage: Stage) -> Press:
     stage.person.press("Ctrl+A")
     page.queue_acts.begin_bulk_run(BulkAction.NOTE)
     dialog = stage.person.dialog(BulkDialog)
-    assert dialog.words_field is not None
-    fill(dialog.words_field, "seen")
+    assert dialog.note_field is not None
+    fill(dialog.note_field, "seen")
     press = ready(stage, dialog)
-    return replace(press, has_ended=lambda: dialog.plan is not None)
+    return replace(press, has_ended=lambda: dialog.plan_page is not None)
 
 
 @case("BulkDialog.reject", trail=("bulk.discarded",))
@@ -873,7 +873,7 @@ def bulk_leave(stage: Stage) -> Press:
     stage.person.press("Ctrl+A")
     page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
     dialog = stage.person.dialog(BulkDialog)
-    stage.person.until(lambda: dialog.plan is not None)
+    stage.person.until(lambda: dialog.plan_page is not None)
     return page_press(stage, dialog.cancel_button, "")
 
 

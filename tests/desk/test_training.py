@@ -114,7 +114,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     notices.table.setFocus()
     person.press("A")
     acknowledging = person.dialog(AcknowledgeAlertsDialog)
-    edit = acknowledging.reason_field.edit
+    edit = acknowledging.note_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("looks good")
     person.until(acknowledging.act_button.isEnabled)

@@ -67,7 +67,7 @@ def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> N
     page.table.setFocus()
     person.press("A")
     dialog = person.dialog(AcknowledgeAlertsDialog)
-    edit = dialog.reason_field.edit
+    edit = dialog.note_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("asked the bank")
     person.until(dialog.act_button.isEnabled)

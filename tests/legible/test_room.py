@@ -68,7 +68,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         stage.settle()
         alerts = stage.find(AlertsPage)
         check_room(alerts.table, "alerts")
-        assert alerts.one_line_words.accessibleName()
+        assert alerts.summary_label.accessibleName()
         assert alerts.card.isHidden()
         assert not alerts.table.rows.list_heading_rows()
         current_appearance().set_text_scale(1.0)

@@ -242,7 +242,7 @@ def alerts(stage: Stage) -> None:
     snooze.reject()
     page.open_acknowledge_dialog()
     dialog = stage.find(AcknowledgeAlertsDialog)
-    dialog.reason_field.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
+    dialog.note_field.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
     stage.shoot("dialog-acknowledge")
     dialog.reject()
 

@@ -115,11 +115,15 @@ def format_result_counts(counts: Mapping[str, int], action: BulkAction, context:
 
 
 def make_run_status(
-    item: BulkRunItem, context: WindowContext, counts: Mapping[str, int] | None = None, *, runs_here: bool = False
+    item: BulkRunItem,
+    context: WindowContext,
+    counts: Mapping[str, int] | None = None,
+    *,
+    is_running_here: bool = False,
 ) -> RunStatusContent:
     """Return the sentence and the icon for the state of a bulk run. `counts` are the numbers of rows by the name
-    of their result; None if they weren't read. `runs_here` is True if this window executes the run."""
-    if runs_here:
+    of their result; None if they weren't read. `is_running_here` is True if this window executes the run."""
+    if is_running_here:
         return RunStatusContent(context.translate("bulk.told.here"), "circle_arrow", "progress")
     sentence = _format_run_status(item, context)
     if not has_run_ended(item.run):

@@ -89,7 +89,7 @@ class QueuePageActions(QObject):
         from console.views.bulk.dialog import BulkDialog
 
         dialog = BulkDialog(self._context, self._page.window(), self._choice.make_bulk_request(action))
-        dialog.begun.connect(self._choice.clear_selection)
+        dialog.run_confirmed.connect(self._choice.clear_selection)
         dialog.open()
 
     def _begin_bulk_run_if_selected(self, action: BulkAction) -> bool:
@@ -110,7 +110,7 @@ class QueuePageActions(QObject):
         if name == "evidence_pack" and self._choice:
             request = self._choice.make_bulk_request(BulkAction.NOTE)  # the records are the same for each action
             self.evidence_bundle.choose_bundle_path(
-                partial(_list_refs_of_selection, request.source), request.record_count
+                partial(_list_refs_of_selection, request.list_records), request.record_count
             )
             return
         record = self._find_current_record()
