@@ -156,7 +156,7 @@ def test_what_changed_behind_ones_back_is_skipped(
         lead.recovery.take(KIND, lacking[1].id)
     before = pdfs(sandbox, lacking)
     late = buy_without_pdf(console, sandbox, NUMBERS[3])
-    page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
+    page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
     dialog = planned(person, person.dialog(BulkDialog))
     assert dialog.plan_page is not None
     told = {
@@ -239,7 +239,7 @@ def test_closed_found_again_and_stopped(
     person.no_dialog()
     unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("runs")
-    person.until(lambda: unfinished.runs.current_item is not None)
+    person.until(lambda: unfinished.runs_table.current_item is not None)
     person.press("Return")
     again = person.dialog(BulkDialog)
     person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Stop after this record")
@@ -312,7 +312,7 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
         ["called AlarmBox"]
     ] * 3
     assert not page.selection
-    page.queue_acts.run_action_on_selection("note")
+    page.queue_actions.run_action_on_selection("note")
     person.until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
 
 
@@ -326,12 +326,12 @@ def test_t_takes_the_current_row(sit: Sit, console: Console, lacking: list[Credi
     person.until(lambda: [take.subject_id for take in console.recovery.list_takes()] == [current.record.id])
     unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("held")
-    person.until(lambda: unfinished.holders.current_item is not None)
+    person.until(lambda: unfinished.leases_and_takes_table.current_item is not None)
     assert _spoken(unfinished).startswith(f"Credit check {current.record.id}, taken, op-a")
 
 
 def _spoken(dialog: UnfinishedWorkDialog) -> str:
-    return dialog.holders.rows.format_spoken_text(dialog.holders.current_item)
+    return dialog.leases_and_takes_table.rows.format_spoken_text(dialog.leases_and_takes_table.current_item)
 
 
 def test_what_can_not_be_done_is_greyed_with_its_reason(
@@ -365,7 +365,7 @@ def test_a_filter_narrows_what_all_means(sit: Sit, console: Console, lacking: li
     page.filter.changed.emit()
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     page.selection.select_all()
-    page.queue_acts.begin_bulk_run(BulkAction.TAKE)
+    page.queue_actions.begin_bulk_run(BulkAction.TAKE)
     dialog = planned(person, person.dialog(BulkDialog))
     assert dialog.run is not None
     assert [row.subject_id for row in console.bulk.list_rows(dialog.run.id)] == [lacking[1].id]

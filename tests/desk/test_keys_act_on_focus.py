@@ -116,10 +116,10 @@ def test_company(person: Person, desk: Furnished, acts: list[tuple[str, RecordRe
     """The row of the list, the open item, and the check of the panel, each while it has the focus."""
     sample = next(one for one in desk.of("incomplete") if one.values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
-    company = person.page(LookupPage).company
+    company = person.page(LookupPage).company_panel
     person.until(lambda: company.number == sample.number and company.is_showing_checks)
     person.rest()
-    for _ in company.records:
+    for _ in company.credit_checks:
         ref = focused_ref(company.table.current_item)
         acts.clear()
         person.press("P")
@@ -131,12 +131,12 @@ def test_company(person: Person, desk: Furnished, acts: list[tuple[str, RecordRe
         person.press("P")
         assert acts == [("probe", make_record_ref(company.open_items.find_record(stop)))]  # type: ignore[arg-type]  # a record
     assert company.open_items.focus_stops
-    for stop in company.panel.focus_stops:
+    for stop in company.live_check_panel.focus_stops:
         stop.setFocus()
         acts.clear()
         person.press("P")
-        assert acts == [("probe", ("credit-check", company.panel.find_check_id(stop)))]
-    assert company.panel.focus_stops
+        assert acts == [("probe", ("credit-check", company.live_check_panel.find_check_id(stop)))]
+    assert company.live_check_panel.focus_stops
 
 
 def test_a_payment_and_the_refunds_in_its_tab(

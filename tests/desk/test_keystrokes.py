@@ -95,9 +95,9 @@ def test_was_it_paid(person: CountingPerson, desk: Furnished) -> None:
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
     person.press("Ctrl+K")
-    person.until(lambda: finder.box.is_open)
+    person.until(lambda: finder.search_box.is_open)
     person.type_in(number)
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.rest()
     person.press("Enter")
     page = person.page(PaymentPage)
@@ -358,13 +358,13 @@ def test_a_newcomers_first_answer(person: CountingPerson, desk: Furnished) -> No
     """The first screen says the key of the search; then the pasted number and Enter: two, and the record answers."""
     payment = desk.paid("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
-    search = person.frame.top.search
+    search = person.frame.top_bar.search
     assert (search.isVisible(), search.key) == (True, "Ctrl+K")
     person.press("Ctrl+K")
     person.type_in(number)
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.rest()
     person.press("Enter")
     page = person.page(PaymentPage)
@@ -390,7 +390,7 @@ def test_an_evidence_pack(
     person.type_in(number)
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.rest()
     person.press("Enter")
     page = person.page(PaymentPage)

@@ -355,7 +355,7 @@ def purchase(stage: Stage) -> Press:
     stage.person.frame.show_route(LookupRoute(NUMBERS[stage.number]))
     stage.person.rest()
     dialog = shown_dialog(stage, PurchaseDialog, "B")
-    choice = dialog.form.client
+    choice = dialog.form.client_input
     assert isinstance(choice, DropDownList)
     choice.setCurrentText("2")
     return ready(stage, dialog)
@@ -604,7 +604,7 @@ def give_back_in_list(stage: Stage) -> Press:
     taken(stage)
     dialog = open_unfinished_work_dialog(stage.person.frame)
     dialog.show_tab("held")
-    return page_press(stage, dialog.own_takes.give_button, "")
+    return page_press(stage, dialog.own_takes.give_back_button, "")
 
 
 @case("MentionDoneButton._mark_done", trail=("mention.done",))
@@ -773,14 +773,14 @@ def at_saved_view(stage: Stage) -> QueuesPage:
     stage.person.until(lambda: any(one.view.id == view.id for one in stage.person.opening.context.saved_views))
     stage.person.frame.show_route(convert_link_to_route(Link("view", str(view.id))))
     page = stage.person.page(QueuesPage)
-    stage.person.until(lambda: page.shown_view.view is not None and page.shown_view.view.id == view.id)
+    stage.person.until(lambda: page.shown_saved_view.view is not None and page.shown_saved_view.view.id == view.id)
     stage.person.rest()
     return page
 
 
 @case("SaveViewDialog._send_form", dialog=RenameViewDialog, trail=("view.changed",))
 def rename_view(stage: Stage) -> Press:
-    at_saved_view(stage).shown_view.open_rename_dialog()
+    at_saved_view(stage).shown_saved_view.open_rename_dialog()
     dialog = stage.person.dialog(RenameViewDialog)
     fill(dialog.name_field, f"renamed {stage.number}")
     return ready(stage, dialog, stays=False)
@@ -791,20 +791,20 @@ def delete_view(stage: Stage) -> Press:
     """The menu's entry."""
     page = at_saved_view(stage)
     button = KeyButton("", parent=page)
-    button.clicked.connect(page.shown_view.delete_view)
+    button.clicked.connect(page.shown_saved_view.delete_view)
     return page_press(stage, button, "", lambda: "view" in page.list_bar_names())
 
 
 @case("ShownSavedView._restore_view", trail=("view.restored",))
 def restore_view(stage: Stage) -> Press:
     page = at_saved_view(stage)
-    page.shown_view.delete_view()
+    page.shown_saved_view.delete_view()
 
     def offers() -> list[KeyButton]:
         return [one for one in page.findChildren(KeyButton) if one.isVisible() and one.text() == "Restore"]
 
-    stage.person.until(lambda: page.shown_view.view is None and bool(offers()))
-    return page_press(stage, offers()[0], "", lambda: page.shown_view.view is not None)
+    stage.person.until(lambda: page.shown_saved_view.view is None and bool(offers()))
+    return page_press(stage, offers()[0], "", lambda: page.shown_saved_view.view is not None)
 
 
 def requests_of(stage: Stage) -> list[ChosenRecord]:
@@ -857,7 +857,7 @@ def bulk_freeze(stage: Stage) -> Press:
     requests_of(stage)
     page = at_queue(stage, "incomplete")
     stage.person.press("Ctrl+A")
-    page.queue_acts.begin_bulk_run(BulkAction.NOTE)
+    page.queue_actions.begin_bulk_run(BulkAction.NOTE)
     dialog = stage.person.dialog(BulkDialog)
     assert dialog.note_field is not None
     fill(dialog.note_field, "seen")
@@ -871,7 +871,7 @@ def bulk_leave(stage: Stage) -> Press:
     requests_of(stage)
     page = at_queue(stage, "incomplete")
     stage.person.press("Ctrl+A")
-    page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
+    page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
     dialog = stage.person.dialog(BulkDialog)
     stage.person.until(lambda: dialog.plan_page is not None)
     return page_press(stage, dialog.cancel_button, "")

@@ -42,18 +42,18 @@ def planning(stage: Stage) -> None:
         for id in others[1:4]:
             stage.desk.console.recovery.take(KIND, id)
     page.selection.select_all()
-    page.queue_acts.begin_bulk_run(BulkAction.PROBE)
+    page.queue_actions.begin_bulk_run(BulkAction.PROBE)
     dialog = _planned(stage)
     stage.shoot("bulk-plan")
     assert dialog.plan_page is not None
     dialog.plan_page.row_limit_list.setCurrentIndex(2)
     stage.shoot("bulk-plan-first")
     dialog.reject()
-    page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
+    page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
     _planned(stage)
     stage.shoot("bulk-plan-nothing")
     stage.find(BulkDialog).reject()
-    page.queue_acts.begin_bulk_run(BulkAction.NOTE)
+    page.queue_actions.begin_bulk_run(BulkAction.NOTE)
     dialog = stage.find(BulkDialog)
     stage.shoot("bulk-note")
     assert dialog.note_field is not None
@@ -70,7 +70,7 @@ def running(stage: Stage) -> None:
     """Under way, with a provider that hangs; its end; the rows that were not done; stopped, and paused."""
     page = _queue(stage, "unknown")
     page.selection.select_all()
-    page.queue_acts.begin_bulk_run(BulkAction.PROBE)
+    page.queue_actions.begin_bulk_run(BulkAction.PROBE)
     dialog = _planned(stage)
     assert dialog.plan_page is not None
     dialog.plan_page.row_limit_list.setCurrentIndex(3)

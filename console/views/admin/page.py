@@ -124,7 +124,7 @@ class AdminPage(Page):
         self.tabs.currentChanged.connect(self._show_tab)
         self.bind_shortcut("O", partial(self.press_button, self.switch_button))
         self.bind_shortcut("C", partial(self.press_button, self.limit_button))
-        set_tab_order(*self.head.stops, self.tabs, *self._table_by_tab_name.values(), *self._buttons)
+        set_tab_order(*self.head.focus_stops, self.tabs, *self._table_by_tab_name.values(), *self._buttons)
         self._show_tab()
 
     def _make_table(self, name: str, columns: Sequence[Column], key_of: Callable[[Any], Hashable]) -> StaticTable:
@@ -198,7 +198,7 @@ class AdminPage(Page):
         self.task_table.show_rows(contents.tasks or ())
         self._is_task_list_empty = contents.tasks == ()
         self.reason_table.show_rows(ALL_REFUND_REASONS)
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         set_switches = tuple(row.switch for row in contents.switch_rows if row.switch is not None)
         self.context.update_connection_state(read_only_switches=set_switches)
         self._show_tab()

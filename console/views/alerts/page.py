@@ -92,7 +92,7 @@ class AlertsPage(Page):
         )
         self.incident_list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_INCIDENT_ROWS))
         self.card = IncidentCard(context)
-        self.head.menu_parts.append(partial(add_hidden_buttons_to_menu, self.card))
+        self.head.menu_entry_adders.append(partial(add_hidden_buttons_to_menu, self.card))
         self._make_buttons()
         self.add_content(self.head)
         self.add_content(self.incident_list, 1)
@@ -103,7 +103,7 @@ class AlertsPage(Page):
         self.table.current_changed.connect(self._show_incident)
         self.table.rows.page_applied.connect(self._select_linked_or_first_incident)
         self.bind_shortcut("C", partial(self._press_button, self.closed_button))
-        set_tab_order(*self.head.stops, self.table, *self._buttons, self.button_row.more)
+        set_tab_order(*self.head.focus_stops, self.table, *self._buttons, self.button_row.more)
 
     def _make_buttons(self) -> None:
         self.action_button = KeyButton("", "Enter", "primary", binds=False)
@@ -239,7 +239,7 @@ class AlertsPage(Page):
             incident.state is IncidentState.OPEN and not incident.is_acknowledged for incident in sorted_incidents
         ]
         self.context.correct_alert_count(sum(is_waiting))
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_incident(self.table.current_item)
 
     def _make_row_group(self, incident: Incident) -> RowGroup:

@@ -33,8 +33,8 @@ class LastScreenStorage(QObject):
             self._store_screen()
             return
         self._is_restored = True
-        value = self._context.own_state.value(SCREEN_VALUE_NAME)
-        screen = value if isinstance(value, dict) else {}
+        stored_value = self._context.own_state.value(SCREEN_VALUE_NAME)
+        screen = stored_value if isinstance(stored_value, dict) else {}
         route = decode_route(screen.get("route"))
         if self._frame.current_route == HomeRoute() and route is not None and route != HomeRoute():
             state = screen.get("page")

@@ -213,7 +213,7 @@ class WindowOpener(QObject):
         if self.controller is None:
             self.controller = WindowController(self.frame)
             self.controller.sign_out_requested.connect(self.sign_out)
-            self.controller.links.open_link_at_start(self._link)
+            self.controller.link_handler.open_link_at_start(self._link)
             self._link = None
         account = self.settings.sign_in.find_readable_user() if self.settings.sign_in.is_server else None
         if account is not None:

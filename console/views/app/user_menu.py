@@ -45,7 +45,7 @@ class PersonMenu(QObject):
 
     @Slot()
     def open(self) -> None:
-        button = self._frame.top.operator
+        button = self._frame.top_bar.operator
         menu = self.build_menu()
         corner = button.mapToGlobal(QPoint(button.width(), button.height() + 2))
         menu.popup(QPoint(corner.x() - menu.sizeHint().width(), corner.y()))

@@ -170,7 +170,7 @@ class BulkProgressPage(QWidget):
             self._shown_status = status
             old_bar, self.status_bar = (
                 self.status_bar,
-                NotificationBar("", status.words, tone=status.tone, shape=status.shape),
+                NotificationBar("", status.sentence, tone=status.tone, shape=status.shape),
             )
             self._bar_layout.replaceWidget(old_bar, self.status_bar)
             old_bar.deleteLater()

@@ -71,8 +71,8 @@ class FirstTasksPanel(Surface):
         tasks = self._context.first_tasks
         for task, button in self.buttons.items():
             button.show_line(self._make_task_line(task))
-        until = datetime.fromtimestamp((tasks.first_start_time or 0) + MAX_FIRST_TASKS_SECONDS, UTC)
-        self.until_label.show_text(self._context.translate("first_tasks.until", at=until))
+        end_sentence = datetime.fromtimestamp((tasks.first_start_time or 0) + MAX_FIRST_TASKS_SECONDS, UTC)
+        self.until_label.show_text(self._context.translate("first_tasks.until", at=end_sentence))
         self.setVisible(tasks.is_running)
 
     def showEvent(self, event: QShowEvent) -> None:

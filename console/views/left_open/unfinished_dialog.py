@@ -30,7 +30,7 @@ from console.views.left_open.mention_rows import (
 from console.views.left_open.own_takes import OwnTakeButtons
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import bulk as bulk_words
-from console.views.presenters import credit_checks as words
+from console.views.presenters import credit_checks as record_words
 from console.views.presenters import own_requests as request_words
 from console.views.presenters import records as case_words
 from console.views.presenters.columns import measure_column_width
@@ -61,17 +61,17 @@ LeaseOrTake = LeaseHolder | Take
 
 
 class UnfinishedWorkLists(NamedTuple):
-    """The rows of the dialog's tabs: unfinished operations; bulk runs; leases and taken records; the acting
-    person's own unfinished work; the person's open mentions; the person's own desk requests. `numbers` has, for
-    each record of which these rows have only kind and id ("payment 17"), the number by which people know it."""
+    """The rows of the dialog's tabs: unfinished operations; bulk runs; leases and taken records; the acting person's
+    own unfinished work; the person's open mentions; the person's own desk requests. `number_by_record` has, for each
+    record of which these rows have only kind and id ("payment 17"), the number by which people know it."""
 
-    works: tuple[UnfinishedWork, ...]
+    operations: tuple[UnfinishedWork, ...]
     runs: tuple[BulkRunItem, ...]
-    holders: tuple[LeaseOrTake, ...]
+    leases_and_takes: tuple[LeaseOrTake, ...]
     own_items: tuple[LeftOpen, ...]
     mentions: tuple[Mention, ...]
-    requests: tuple[OwnRequest, ...]
-    numbers: Mapping[str, str]
+    own_requests: tuple[OwnRequest, ...]
+    number_by_record: Mapping[str, str]
 
 
 class UnfinishedWorkDialog(DialogFrame):
@@ -95,7 +95,7 @@ class UnfinishedWorkDialog(DialogFrame):
             parent=parent,
         )
         self._context, self._parent_window = context, parent
-        self._numbers: dict[str, str] = {}
+        self._number_by_record: dict[str, str] = {}
         self.leave_button: KeyButton | None = None
         self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         titles = (
@@ -109,26 +109,33 @@ class UnfinishedWorkDialog(DialogFrame):
         self.tabs = TabBar(translate("dialog.unfinished.title"), margin=12)
         for name, title in zip(self.TAB_NAMES, titles, strict=False):
             self.tabs.add_tab(title, data=name)
-        self.works = _make_work_table(
+        self.operations_table = _make_work_table(
             context, _make_operation_columns(context), lambda work: work.operation.id, titles[0]
         )
-        self.runs = _make_work_table(context, _make_run_columns(context), lambda item: item.run.id, titles[1])
-        self.holders = _make_work_table(
+        self.runs_table = _make_work_table(context, _make_run_columns(context), lambda item: item.run.id, titles[1])
+        self.leases_and_takes_table = _make_work_table(
             context, _make_lease_or_take_columns(context, self._name_record), _make_lease_or_take_key, titles[2]
         )
-        self.own_items = _make_work_table(
+        self.own_items_table = _make_work_table(
             context, make_left_open_columns(context, self._name_record), _make_left_open_key, titles[3]
         )
-        self.mentions = _make_work_table(
+        self.mentions_table = _make_work_table(
             context, make_mention_columns(context, self._name_record), lambda mention: mention.id, titles[4]
         )
-        self.requests: StaticTable | None = None
+        self.own_requests_table: StaticTable | None = None
         if context.asks_worker:
-            self.requests = _make_work_table(
+            self.own_requests_table = _make_work_table(
                 context, _make_request_columns(context, self._name_record), lambda request: request.id, titles[5]
             )
-        requests = (self.requests,) if self.requests else ()
-        self._tables = (self.works, self.runs, self.holders, self.own_items, self.mentions, *requests)
+        own_requests = (self.own_requests_table,) if self.own_requests_table else ()
+        self._tables = (
+            self.operations_table,
+            self.runs_table,
+            self.leases_and_takes_table,
+            self.own_items_table,
+            self.mentions_table,
+            *own_requests,
+        )
         self._build_content(translate)
         for table in self._tables:
             table.opened.connect(self._open_item)
@@ -149,37 +156,45 @@ class UnfinishedWorkDialog(DialogFrame):
             translate("dialog.unfinished.mentions_empty"),
             translate("dialog.unfinished.requests_empty"),
         )
-        self._lists = [
-            TableOrEmptyState(table, EmptyState(words))
-            for table, words in zip(self._tables, empty_texts, strict=False)
+        self._lists_by_tab = [
+            TableOrEmptyState(table, EmptyState(sentence))
+            for table, sentence in zip(self._tables, empty_texts, strict=False)
         ]
-        self._stack = QStackedWidget()
-        for table in self._lists:
-            table.setFixedHeight(self.works.compute_height_for_rows(_VISIBLE_WORK_ROWS))
-            self._stack.addWidget(table)
+        self._content_stack = QStackedWidget()
+        for table in self._lists_by_tab:
+            table.setFixedHeight(self.operations_table.compute_height_for_rows(_VISIBLE_WORK_ROWS))
+            self._content_stack.addWidget(table)
         self._bars = QVBoxLayout()
-        self.answer = TextLabel("", "small", wrap=True, selectable=True)
-        self.answer.setMinimumHeight(2 * current_appearance().line_height("small"))
-        self.answer.hide()
+        self.row_sentence_label = TextLabel("", "small", wrap=True, selectable=True)
+        self.row_sentence_label.setMinimumHeight(2 * current_appearance().line_height("small"))
+        self.row_sentence_label.hide()
         self.own_takes = OwnTakeButtons(self._context, self._show_refusal)
-        self.own_takes.ended.connect(self.read_lists)
+        self.own_takes.take_ended.connect(self.read_lists)
         self.own_takes.hide()
         self.mention_buttons = MentionDoneButton(self._context, self._show_refusal)
-        self.mention_buttons.ended.connect(self._read_lists_after_mention)
+        self.mention_buttons.mention_done.connect(self._read_lists_after_mention)
         self.mention_buttons.hide()
         content = QWidget()
         content.setLayout(
-            make_column(self._bars, self.tabs, self._stack, self.answer, self.own_takes, self.mention_buttons, gap=8)
+            make_column(
+                self._bars,
+                self.tabs,
+                self._content_stack,
+                self.row_sentence_label,
+                self.own_takes,
+                self.mention_buttons,
+                gap=8,
+            )
         )
         self.show_content(content)
         self.disable_act_button(translate("dialog.unfinished.open_off"))
         self.withdraw_button = KeyButton(translate("action.withdraw_request"))
-        self.withdraw_reason = TextLabel("", "small", "muted", wrap=True)
-        self.withdraw_button.reason_changed.connect(self.withdraw_reason.show_text)
+        self.withdraw_reason_label = TextLabel("", "small", "muted", wrap=True)
+        self.withdraw_button.reason_changed.connect(self.withdraw_reason_label.show_text)
         self.withdraw_button.clicked.connect(self._withdraw_selected_request)
         self.withdraw_button.hide()
-        self.withdraw_reason.hide()
-        self.show_in_footer(self.withdraw_button, self.withdraw_reason)
+        self.withdraw_reason_label.hide()
+        self.show_in_footer(self.withdraw_button, self.withdraw_reason_label)
         self._requests_timer = QTimer(self, interval=_REQUESTS_READ_INTERVAL_MS)
         self._requests_timer.timeout.connect(self._read_requests)
 
@@ -195,36 +210,40 @@ class UnfinishedWorkDialog(DialogFrame):
         drafts = self._context.own_state.list_drafts()
 
         def read_in_thread(services: "Console") -> UnfinishedWorkLists:
-            holders: tuple[LeaseOrTake, ...] = (
+            leases_and_takes: tuple[LeaseOrTake, ...] = (
                 *services.recovery.list_lease_holders(),
                 *services.recovery.list_takes(),
             )
             operations, runs = services.recovery.list_unfinished_operations(), services.bulk.list_overview()
             own_items = services.left_open.list_items(drafts)
             mentions = services.mentions.list_open()
-            requests = services.own_requests.list_recent()
-            numbers = services.lookup.find_numbers(_list_subjects_of_rows(holders, own_items, mentions, requests))
-            return UnfinishedWorkLists(operations, runs, holders, own_items, mentions, requests, numbers)
+            own_requests = services.own_requests.list_recent()
+            number_by_record = services.lookup.find_numbers(
+                _list_subjects_of_rows(leases_and_takes, own_items, mentions, own_requests)
+            )
+            return UnfinishedWorkLists(
+                operations, runs, leases_and_takes, own_items, mentions, own_requests, number_by_record
+            )
 
         self._context.run_read(read_in_thread, self._show_lists, self._show_refusal, owner=self, key=self)
 
     def _show_lists(self, work_lists: UnfinishedWorkLists) -> None:
         operator = self._context.operator or ""
-        self._numbers.update(work_lists.numbers)
-        sorted_works = sorted(work_lists.works, key=lambda work: work.operation.operator != operator)
+        self._number_by_record.update(work_lists.number_by_record)
+        sorted_works = sorted(work_lists.operations, key=lambda work: work.operation.operator != operator)
         runs = sorted(work_lists.runs, key=lambda item: (not item.is_open, item.run.made_by != operator))
-        read_lists = (sorted_works, runs, work_lists.holders, work_lists.own_items, work_lists.mentions)
-        for number, rows in enumerate[Sequence[Any]](read_lists):
-            self._lists[number].show_rows(rows, is_automatic=True)
-            self.tabs.set_count(number, str(len(rows)))
+        read_lists = (sorted_works, runs, work_lists.leases_and_takes, work_lists.own_items, work_lists.mentions)
+        for tab_index, rows in enumerate[Sequence[Any]](read_lists):
+            self._lists_by_tab[tab_index].show_rows(rows, is_automatic=True)
+            self.tabs.set_count(tab_index, str(len(rows)))
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
-        self._show_requests(work_lists.requests)
+        self._show_requests(work_lists.own_requests)
         self._update_buttons()
 
     def _name_record(self, kind: str, id: str) -> str:
         """Return the text that names a record in the tables: its kind with the number by which people know it, or
         with its id if it has no such number (an incident, an alert); "" for an unknown kind."""
-        number = self._numbers.get(f"{kind} {id}", shorten_identifier(id))
+        number = self._number_by_record.get(f"{kind} {id}", shorten_identifier(id))
         return audit_words.format_record_reference(kind, id, self._context.language, number)
 
     @Slot()
@@ -246,11 +265,14 @@ class UnfinishedWorkDialog(DialogFrame):
     def _show_requests(self, own_requests: tuple[OwnRequest, ...]) -> None:
         """Show the person's desk requests. Those that are open, or whose answer never reached this desk, come
         first and are counted in the tab's title. While one is open, read the list again every second."""
-        if self.requests is None:
+        if self.own_requests_table is None:
             return
-        number, is_done = self._tables.index(self.requests), lambda request: not _needs_attention(request)
-        self._lists[number].show_rows(sorted(own_requests, key=is_done), is_automatic=True)
-        self.tabs.set_count(number, str(sum(_needs_attention(request) for request in own_requests)))
+        tab_index, is_done = (
+            self._tables.index(self.own_requests_table),
+            lambda request: not _needs_attention(request),
+        )
+        self._lists_by_tab[tab_index].show_rows(sorted(own_requests, key=is_done), is_automatic=True)
+        self.tabs.set_count(tab_index, str(sum(_needs_attention(request) for request in own_requests)))
         if any(request.is_open for request in own_requests):
             self._requests_timer.start()
         else:
@@ -274,8 +296,8 @@ class UnfinishedWorkDialog(DialogFrame):
         self.tabs.setCurrentIndex(self.TAB_NAMES.index(name))
 
     @Slot(int)
-    def _show_tab_contents(self, number: int) -> None:
-        self._stack.setCurrentIndex(number)
+    def _show_tab_contents(self, tab_index: int) -> None:
+        self._content_stack.setCurrentIndex(tab_index)
         hints = (
             "dialog.unfinished.hint",
             "dialog.unfinished.runs_hint",
@@ -284,7 +306,7 @@ class UnfinishedWorkDialog(DialogFrame):
             "dialog.unfinished.mentions_hint",
             "dialog.unfinished.requests_hint",
         )
-        self.show_title(self._context.translate("dialog.unfinished.title"), self._context.translate(hints[number]))
+        self.show_title(self._context.translate("dialog.unfinished.title"), self._context.translate(hints[tab_index]))
         self._update_buttons()
         self._focus_tab_bar_if_hidden()
 
@@ -298,17 +320,17 @@ class UnfinishedWorkDialog(DialogFrame):
     def _update_buttons(self) -> None:
         """Enable the button "open" if the selected row of the visible table has a page or dialog to open;
         otherwise disable it with the reason. Update the other buttons and the sentence below the table, too."""
-        number = self.tabs.currentIndex()
-        table, translate = self._tables[number], self._context.translate
-        has_rows = self._lists[number].currentWidget() is table
+        tab_index = self.tabs.currentIndex()
+        table, translate = self._tables[tab_index], self._context.translate
+        has_rows = self._lists_by_tab[tab_index].currentWidget() is table
         item = table.current_item if has_rows else None
-        self.own_takes.setVisible(table in (self.holders, self.own_items))
+        self.own_takes.setVisible(table in (self.leases_and_takes_table, self.own_items_table))
         self.own_takes.enable_for_row(item)
-        self.mention_buttons.setVisible(table is self.mentions)
+        self.mention_buttons.setVisible(table is self.mentions_table)
         self.mention_buttons.enable_for_row(item)
         if item is None:
             self.disable_act_button(translate("dialog.unfinished.open_off"))
-        elif table is self.holders and not _is_take_of_record(item):
+        elif table is self.leases_and_takes_table and not _is_take_of_record(item):
             self.disable_act_button(translate("reason.lease_no_record"))
         elif not self._can_open_item(item):
             self.disable_act_button(translate("reason.request_no_record"))
@@ -324,21 +346,23 @@ class UnfinishedWorkDialog(DialogFrame):
         """
         sentence = ""
         if isinstance(item, UnfinishedWork):
-            sentence = words.format_next_step(item.next_step, self._context)
+            sentence = record_words.format_next_step(item.next_step, self._context)
         elif isinstance(item, BulkRunItem):
-            sentence = bulk_words.make_run_status(item, self._context).words
+            sentence = bulk_words.make_run_status(item, self._context).sentence
         elif isinstance(item, OwnRequest):
             sentence = request_words.format_worker_answer(item, self._context)
         elif isinstance(item, Mention):
             sentence = textwrap.shorten(format_note_in_one_line(item), _MAX_NOTE_CHARACTERS, placeholder="…")
-        self.answer.show_text(sentence)
-        self.answer.setVisible(self._tables[self.tabs.currentIndex()] not in (self.holders, self.own_items))
+        self.row_sentence_label.show_text(sentence)
+        self.row_sentence_label.setVisible(
+            self._tables[self.tabs.currentIndex()] not in (self.leases_and_takes_table, self.own_items_table)
+        )
 
     def _update_withdraw_button(self, request: OwnRequest | None) -> None:
         """On the tab of the desk requests, show the button that withdraws the selected request, or the reason why
         it can't be withdrawn. Hide the button on the other tabs."""
         is_shown, translate = self.tabs.currentIndex() == self.TAB_NAMES.index("requests"), self._context.translate
-        for widget in (self.withdraw_button, self.withdraw_reason):
+        for widget in (self.withdraw_button, self.withdraw_reason_label):
             widget.setVisible(is_shown)
         if request is None:
             self.withdraw_button.disable_with_reason(translate("reason.request_choose"))
@@ -353,11 +377,13 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot()
     def _withdraw_selected_request(self) -> None:
-        request = self.requests.current_item if self.requests is not None else None
+        request = self.own_requests_table.current_item if self.own_requests_table is not None else None
         if not isinstance(request, OwnRequest) or request.state is not OwnRequestState.WAITING:
             return
-        work = self._context.bind_services(lambda services: services.own_requests.withdraw(request.id))
-        self._context.runner.run(work, self._show_withdrawal, self._show_withdrawal_failure, owner=self)
+        withdraw_in_service = self._context.bind_services(lambda services: services.own_requests.withdraw(request.id))
+        self._context.runner.run(
+            withdraw_in_service, self._show_withdrawal, self._show_withdrawal_failure, owner=self
+        )
 
     def _show_withdrawal(self, is_withdrawn: bool) -> None:
         """Show a toast which says that the request is withdrawn, or that a worker had already taken it. Then read
@@ -419,7 +445,9 @@ class UnfinishedWorkDialog(DialogFrame):
 
     def _find_run(self, item: LeftOpen) -> BulkRunItem | None:
         is_run = item.reason is LeftReason.BULK_RUN
-        return next((run_item for run_item in self.runs.all_rows if is_run and str(run_item.run.id) == item.id), None)
+        return next(
+            (run_item for run_item in self.runs_table.all_rows if is_run and str(run_item.run.id) == item.id), None
+        )
 
     def _open_own_item(self, item: LeftOpen) -> None:
         """Open the page or dialog in which the acting person continues this unfinished work."""
@@ -433,8 +461,8 @@ class UnfinishedWorkDialog(DialogFrame):
             self.accept()
             self._context.navigate(route)
 
-    def offer_to_leave(self, words: str, leave_text: str, leave: Callable[[], object]) -> None:
-        """Show the tab with the person's own unfinished work, and above it a bar with the text `words` and a
+    def offer_to_leave(self, sentence: str, leave_text: str, leave: Callable[[], object]) -> None:
+        """Show the tab with the person's own unfinished work, and above it a bar with the text `sentence` and a
         button. The button closes this dialog and calls `leave`, without a change to the work."""
         self.show_tab("own")
 
@@ -444,7 +472,7 @@ class UnfinishedWorkDialog(DialogFrame):
 
         self.leave_button = KeyButton(leave_text, kind="inline")
         self.leave_button.clicked.connect(leave_now)
-        self._bars.addWidget(NotificationBar("", words, tone="care", shape="warning", button=self.leave_button))
+        self._bars.addWidget(NotificationBar("", sentence, tone="care", shape="warning", button=self.leave_button))
 
     def _open_request(self, request: OwnRequest) -> None:
         """Open the page of the record that the desk request is about. For a request about a bulk run, show the tab
@@ -505,7 +533,7 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
     def make_work_cell(work: UnfinishedWork) -> StateCell:
         state = WorkState.NEEDS_REVIEW.value
         key = case_words.get_work_badge_key(work.record, context.now()) if work.record else f"work.{state}"
-        return words.make_state_cell(key, context.language)
+        return record_words.make_state_cell(key, context.language)
 
     return [
         Column("since", translate("column.since"), 112, format_since, "data"),
@@ -513,7 +541,10 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
         Column("number", translate("column.number_short"), 128, format_number, "data"),
         Column("state", translate("column.state"), 104, make_state_cell, "state"),
         Column(
-            "who", translate("column.who"), 80, lambda work: words.get_actor_name(work.operation.operator, context)
+            "who",
+            translate("column.who"),
+            80,
+            lambda work: record_words.get_actor_name(work.operation.operator, context),
         ),
         Column("work", translate("column.work"), 160, make_work_cell, "state", is_stretched=True),
     ]
@@ -532,7 +563,7 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
         return translate("bulk.progress", done=item.run.done, of=item.run.size)
 
     def format_state(item: BulkRunItem) -> str:
-        return bulk_words.make_run_status(item, context).words
+        return bulk_words.make_run_status(item, context).sentence
 
     longest_state = max(
         (translate(f"bulk.state.{state}") for state in ("frozen", "running", "paused", "stopped", "done")), key=len
@@ -555,7 +586,9 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
             measure_column_width(translate("bulk.progress", done=10_000, of=10_000), 24),
             format_progress,
         ),
-        Column("who", translate("column.who"), 96, lambda item: words.get_actor_name(item.run.made_by, context)),
+        Column(
+            "who", translate("column.who"), 96, lambda item: record_words.get_actor_name(item.run.made_by, context)
+        ),
         Column("told", translate("bulk.column.standing"), 240, format_state, is_stretched=True),
     ]
 
@@ -565,17 +598,18 @@ def _make_lease_or_take_key(holder: LeaseOrTake) -> tuple[str, int]:
 
 
 def _list_subjects_of_rows(
-    holders: Sequence[LeaseOrTake],
+    leases_and_takes: Sequence[LeaseOrTake],
     own_items: Sequence[LeftOpen],
     mentions: Sequence[Mention],
-    requests: Sequence[OwnRequest],
+    own_requests: Sequence[OwnRequest],
 ) -> set[str]:
-    """Return kind and id ("payment 17") of each record of these rows. The leases among `holders` are left out."""
+    """Return kind and id ("payment 17") of each record of these rows. The leases among `leases_and_takes` are left
+    out."""
     return {
-        *(f"{holder.kind} {holder.subject_id}" for holder in holders if isinstance(holder, Take)),
+        *(f"{holder.kind} {holder.subject_id}" for holder in leases_and_takes if isinstance(holder, Take)),
         *(f"{item.kind} {item.id}" for item in own_items),
         *(f"{mention.note.kind} {mention.note.subject_id}" for mention in mentions),
-        *(f"{request.subject_kind} {request.subject_id}" for request in requests),
+        *(f"{request.subject_kind} {request.subject_id}" for request in own_requests),
     }
 
 
@@ -590,7 +624,7 @@ def _make_lease_or_take_columns(context: WindowContext, name_record: Callable[[s
         )
 
     def get_person_name(holder: LeaseOrTake) -> str:
-        return words.get_actor_name(holder.person if isinstance(holder, Take) else holder.operator, context)
+        return record_words.get_actor_name(holder.person if isinstance(holder, Take) else holder.operator, context)
 
     def get_desk_name(holder: LeaseOrTake) -> str:
         return (

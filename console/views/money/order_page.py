@@ -42,9 +42,9 @@ class OrderPage(MoneyPage[OrderDetails]):
     key_hints = make_record_key_hints()
 
     def __init__(self, context: WindowContext) -> None:
-        self.steps = StepList(context.translate("saga.steps"))
-        self.steps.hide()
-        super().__init__(context, self.steps)
+        self.saga_step_list = StepList(context.translate("saga.steps"))
+        self.saga_step_list.hide()
+        super().__init__(context, self.saga_step_list)
 
     def read_view(self, services: "Console", id: int) -> OrderDetails:
         return services.payments.read_order(id)
@@ -78,7 +78,7 @@ class OrderPage(MoneyPage[OrderDetails]):
         newest one. Hide the widget if there is no saga."""
         unfinished_sagas = [saga for saga in sagas if saga.record.ended_at is None]
         visible_sagas = (unfinished_sagas or list(sagas))[-1:]
-        self.steps.setVisible(bool(visible_sagas))
+        self.saga_step_list.setVisible(bool(visible_sagas))
         if visible_sagas:
             language = self.context.language
             state_text = (
@@ -86,15 +86,15 @@ class OrderPage(MoneyPage[OrderDetails]):
                 saga_wording.format_saga_time(visible_sagas[0], language),
             )
             lines = [make_saga_step_line(step, language) for step in visible_sagas[0].steps]
-            self.steps.show_steps(saga_wording.get_saga_title(language), " · ".join(state_text), lines)
+            self.saga_step_list.show_steps(saga_wording.get_saga_title(language), " · ".join(state_text), lines)
 
     def list_helpful_actions(self, view: OrderDetails) -> tuple[str, ...]:
         return ("open_payment",) if view.payments else ()
 
     def run_kind_action(self, name: str, view: OrderDetails) -> None:
         if name == "open_payment" and view.payments:
-            newest = max(payment.id for payment in view.payments)
-            payment_id = view.alert.id if view.alert is not None and view.alert.kind == "payment" else newest
+            newest_payment = max(payment.id for payment in view.payments)
+            payment_id = view.alert.id if view.alert is not None and view.alert.kind == "payment" else newest_payment
             self.context.navigate(PaymentRoute(payment_id, (), self.sidebar_key))
 
 

@@ -39,9 +39,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self._reference = self.make_copyable_id(translate("money.reference"), role="small", tone="muted")
-        self._probe = KeyButton(translate("action.probe"), "P", "inline", binds=False)
-        self._probe.clicked.connect(self._probe_payment)
+        self._number_label = self.make_copyable_id(translate("money.reference"), role="small", tone="muted")
+        self._probe_button = KeyButton(translate("action.probe"), "P", "inline", binds=False)
+        self._probe_button.clicked.connect(self._probe_payment)
         self._order_link = LinkButton(translate("action.open_order"), chevron=True, role="small")
         self._order_link.clicked.connect(self._open_order)
         self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[OPEN_ORDER_ACTION], self._open_refund_or_order)
@@ -63,7 +63,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         provider = case_words.get_provider_name(record.provider, context)
         badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(record.corporation_number or "", "", provider, badges)
-        self.show_money_panels(view, record.provider, self._reference, self.answers, self._probe)
+        self.show_money_panels(view, record.provider, self._number_label, self.answers, self._probe_button)
         self._show_side_links(view)
         self.tabs.show_view(view, refunds=view.refunds)
         self._fill_aside_panel(view)
@@ -99,13 +99,13 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         if self._order_link.parent() is None:
             self.sides_strip.panels[money_facts.ORDER_SIDE_INDEX].add_tool(self._order_link)
         number = view.record.provider_payment_id
-        self._reference.setVisible(number is not None)
-        self._reference.show_id(
+        self._number_label.setVisible(number is not None)
+        self._number_label.show_id(
             self.context.translate("money.side.reference", number=_shorten_provider_number(number)), number or ""
         )
         has_answer = view.sides[money_facts.GATEWAY_SIDE_INDEX].asked is not None
         self.answers.setVisible(has_answer)
-        self._probe.setVisible(not has_answer)
+        self._probe_button.setVisible(not has_answer)
         self._order_link.setVisible(view.order is not None)
 
     def _fill_aside_panel(self, view: PaymentDetails) -> None:

@@ -38,8 +38,8 @@ class CorporationNumberField(QWidget):
         self.edit.returnPressed.connect(self._request_lookup)
         self._label = TextLabel(context.translate("lookup.neighbours"), "small", "muted")
         self._suggestion_buttons = [LinkButton("", role="body") for _ in range(_MAX_SUGGESTIONS)]
-        for offer in self._suggestion_buttons:
-            offer.clicked.connect(self._insert_suggestion)
+        for suggestion_button in self._suggestion_buttons:
+            suggestion_button.clicked.connect(self._insert_suggestion)
         line = make_row(self.field, gap=8)
         self._button_box = make_column(self.button, None, gap=0)
         line.addLayout(self._button_box)
@@ -142,19 +142,19 @@ class CorporationNumberField(QWidget):
 
     def _show_suggestions(self, numbers: tuple[str, ...]) -> None:
         self._label.setVisible(bool(numbers))
-        for place, offer in enumerate(self._suggestion_buttons):
+        for place, suggestion_button in enumerate(self._suggestion_buttons):
             is_offered = place < len(numbers)
-            offer.setVisible(is_offered)
+            suggestion_button.setVisible(is_offered)
             if is_offered:
-                offer.setText(wording.format_corporation_number(numbers[place]))
-                offer.setAccessibleName(wording.format_corporation_number(numbers[place]))
-                offer.updateGeometry()
+                suggestion_button.setText(wording.format_corporation_number(numbers[place]))
+                suggestion_button.setAccessibleName(wording.format_corporation_number(numbers[place]))
+                suggestion_button.updateGeometry()
 
     @Slot()
     def _insert_suggestion(self) -> None:
-        offer = self.sender()
-        if isinstance(offer, LinkButton):
-            self.edit.setText(offer.text())
+        suggestion_button = self.sender()
+        if isinstance(suggestion_button, LinkButton):
+            self.edit.setText(suggestion_button.text())
             self._request_lookup()
 
     @Slot()

@@ -15,8 +15,8 @@ def make_badge_row(context: WindowContext, record: ShownRecord, *, awaiting: boo
     badge says that a second person must confirm a proposed outcome; the record itself doesn't contain the
     proposal.
     """
-    holder = QWidget()
+    badge_row = QWidget()
     *keys, work_key = get_badge_keys(record, context.now(), is_derived=not isinstance(record, CreditCheck))
     keys.append(f"work.{WAITING_FOR_APPROVAL_BADGE_KEY}" if awaiting else work_key)
-    holder.setLayout(make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None))
-    return holder
+    badge_row.setLayout(make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None))
+    return badge_row

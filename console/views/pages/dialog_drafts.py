@@ -43,16 +43,16 @@ class DialogDraft(QObject):
         super().__init__(dialog)
         self._context, self._inputs = context, inputs
         self._kind, self._subject, self._title = kind, subject, title
-        self._name, self._stage, self._is_open = make_draft_name(kind, subject), FORM_STAGE, True
+        self._name, self._stage, self._is_storing = make_draft_name(kind, subject), FORM_STAGE, True
         self._initial_values = read_inputs(inputs())
         draft = context.own_state.find_draft(self._name)
         self.bar: NotificationBar | None = None
         if draft is not None:
             fill_inputs(inputs(), draft.inputs)
-            start_over_button = KeyButton(context.translate("draft.start_over"), kind="inline")
-            start_over_button.clicked.connect(self._clear_inputs)
+            clear_button = KeyButton(context.translate("draft.start_over"), kind="inline")
+            clear_button.clicked.connect(self._clear_inputs)
             words = context.translate("draft.filled", at=draft.at)
-            self.bar = NotificationBar("", words, tone="progress", shape="clock", button=start_over_button)
+            self.bar = NotificationBar("", words, tone="progress", shape="clock", button=clear_button)
         for widget in inputs().values():
             _get_change_signal(widget).connect(self.store)
 
@@ -64,7 +64,7 @@ class DialogDraft(QObject):
     def store(self) -> None:
         """Store the present inputs as the draft, or delete the draft if they equal those of a newly opened dialog.
         Each change of an input calls this."""
-        if not self._is_open:
+        if not self._is_storing:
             return
         values = read_inputs(self._inputs())
         is_untouched = values == {name: self._initial_values.get(name, "") for name in values}
@@ -85,13 +85,13 @@ class DialogDraft(QObject):
 
     def delete(self) -> None:
         """Delete the draft, because the service has executed the person's request."""
-        self._is_open = False
+        self._is_storing = False
         self._context.own_state.store(self._name, None)
 
     def stop_storing(self) -> None:
         """Stop storing changes of the inputs, because the dialog is about to delete its input widgets. The stored
         draft stays."""
-        self._is_open = False
+        self._is_storing = False
 
     @Slot()
     def _clear_inputs(self) -> None:

@@ -53,10 +53,10 @@ _ICON_AND_TONE_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
 
 
 class RunStatusContent(NamedTuple):
-    """The state of a bulk run as the window shows it: a sentence (`words`), and the shape and colour tone of the
+    """The state of a bulk run as the window shows it: a sentence (`sentence`), and the shape and colour tone of the
     icon."""
 
-    words: str
+    sentence: str
     shape: str
     tone: Tone
 
@@ -107,11 +107,11 @@ def format_result_counts(counts: Mapping[str, int], action: BulkAction, context:
     """Return the text with the number of rows for each result of a bulk run. `counts` are the numbers by the name
     of the result; a result without rows is left out."""
     named_counts = ((name, counts[name]) for name in BULK_ROW_RESULT_NAMES if counts.get(name))
-    words = [
+    phrases = [
         context.translate("bulk.tally", word=get_row_outcome_word(name, action, context), n=n)
         for name, n in named_counts
     ]
-    return context.translate("list.separator").join(words)
+    return context.translate("list.separator").join(phrases)
 
 
 def make_run_status(

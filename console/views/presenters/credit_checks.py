@@ -83,6 +83,8 @@ _ICON_AND_TONE_BY_AUDIT_ACTION: Mapping[str, tuple[str, Tone]] = {
 
 
 def make_state_cell(key: str, language: Language, extra: str = "") -> StateCell:
+    """Return the table cell for the badge with this key, such as `payment.completed`: its word, icon and tone.
+    `extra` is a text that the cell shows after the word."""
     return StateCell.from_badge_key(key, language, extra)
 
 

@@ -96,11 +96,11 @@ def get_subject_kind_and_id(record: ShownRecord | Operation) -> tuple[str, int |
 
 
 def make_record_route(
-    record: ShownRecord, trail: tuple[int | RecordRef, ...] = (), place: str = "lookup"
+    record: ShownRecord, trail: tuple[int | RecordRef, ...] = (), sidebar_key: str = "lookup"
 ) -> RecordPageRoute:
     """Return the route to the page of a record. `trail` are the records of the list from which the page is opened,
-    so that the page can step through them; `place` is the key of the sidebar entry to highlight."""
-    return make_route_to_record(get_record_kind(record), record.id, trail, place)
+    so that the page can step through them; `sidebar_key` is the key of the sidebar entry to highlight."""
+    return make_route_to_record(get_record_kind(record), record.id, trail, sidebar_key)
 
 
 def get_verdict_icon_and_tone(explanation: Explanation) -> tuple[str, Tone]:

@@ -48,8 +48,8 @@ class PurchaseDialog(DialogFrame):
         number = plan.corporation_number
         self._draft = DialogDraft(context, self, "purchase", number, number, self.form.get_draft_inputs)
         content = QWidget()
-        above = [self._draft.bar] if self._draft.bar is not None else []
-        content.setLayout(make_column(*above, self.form, gap=12))
+        widgets_above = [self._draft.bar] if self._draft.bar is not None else []
+        content.setLayout(make_column(*widgets_above, self.form, gap=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._buy_check)
         self._cancel_timer = CancelEnablingTimer(self, context)
@@ -125,8 +125,10 @@ class PurchaseDialog(DialogFrame):
         translate = self._context.translate
         self._cancel_timer.stop()
         self._record = record
-        act = translate("action.open_record") if record is not None else ""
-        self.show_outcome(title, self._format_subtitle(), content, close=translate("action.close"), act=act)
+        open_button_text = translate("action.open_record") if record is not None else ""
+        self.show_outcome(
+            title, self._format_subtitle(), content, close=translate("action.close"), act=open_button_text
+        )
         if record is not None:
             self.act_button.clicked.connect(self._open_record)
             self.act_button.setFocus()

@@ -79,9 +79,11 @@ class ChangedCompaniesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.action_handlers = RecordActionHandlers(context, self)
-        self._shows_acknowledged = self._lists_acknowledged = False  # the person's choice, and what was last read
+        self._is_acknowledged_requested = self._has_listed_acknowledged = (
+            False  # the person's choice, and what was last read
+        )
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
-        self.head.other_sentences = list_queue_sentences(context)
+        self.head.alternative_sentences = list_queue_sentences(context)
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
@@ -94,31 +96,37 @@ class ChangedCompaniesPage(Page):
         )
         ColumnWidthStorage(context, self.table, "queues.companies")
         empty_state = EmptyState(translate("queue.companies.empty"), translate("queue.companies.empty_hint"))
-        self.list = TableOrEmptyState(self.table, empty_state)
-        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
+        self.table_or_empty_state = TableOrEmptyState(self.table, empty_state)
+        self.table_or_empty_state.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
         self.add_content(self.head)
         self.add_content(tab_line)
-        self.add_content(self.list, 1)
+        self.add_content(self.table_or_empty_state, 1)
         self.add_content(self._make_footer())
         self.add_key_hints()
         self._connect_signals()
-        set_tab_order(*self.head.stops, self.tabs, self.table, *self._buttons)
+        set_tab_order(*self.head.focus_stops, self.tabs, self.table, *self._buttons)
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate
-        self.why_words = TextLabel("", "body", wrap=True, selectable=True)
-        self.action_words = TextLabel("", "body", wrap=True)
-        self.source_words = TextLabel("", "small", "muted", wrap=True)
+        self.explanation_label = TextLabel("", "body", wrap=True, selectable=True)
+        self.next_step_label = TextLabel("", "body", wrap=True)
+        self.source_label = TextLabel("", "small", "muted", wrap=True)
         self.open_button = KeyButton(translate("alerts_screen.action.look_up"), "Enter", "primary", binds=False)
         self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds=False)
-        acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
-        self.acknowledge_button = bind_button_to_right(self.context, acknowledge, "note")
+        button = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
+        self.acknowledge_button = bind_button_to_right(self.context, button, "note")
         self.renew_button = bind_button_to_worker(
             self.context, KeyButton(translate("action.renew"), "B", binds=False)
         )
         self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)
         reasons = DisabledReasonsLabel(self.renew_button, self.acknowledge_button)
-        parts = (self.why_words, self.action_words, make_row(*self._buttons, None, gap=8), reasons, self.source_words)
+        parts = (
+            self.explanation_label,
+            self.next_step_label,
+            make_row(*self._buttons, None, gap=8),
+            reasons,
+            self.source_label,
+        )
         self.footer = Surface(is_raised=True, edge="top")
         self.footer.setLayout(make_column(*parts, gap=6, margins=(24, 10, 24, 10)))
         return self.footer
@@ -153,7 +161,7 @@ class ChangedCompaniesPage(Page):
         return any(kind == "alert" for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
-        shows_acknowledged = self._shows_acknowledged
+        shows_acknowledged = self._is_acknowledged_requested
 
         def read_items(services: "Console") -> tuple[ChangedCompanyItem, ...]:
             queue = services.alerts.read_company_queue(_MAX_READ_CHANGES, with_related=False)
@@ -171,14 +179,14 @@ class ChangedCompaniesPage(Page):
         self, items: Sequence[ChangedCompanyItem], *, lists_acknowledged: bool, is_automatic: bool = False
     ) -> None:
         self.hide_reading_failure()
-        if lists_acknowledged != self._lists_acknowledged:
-            self._lists_acknowledged = lists_acknowledged
+        if lists_acknowledged != self._has_listed_acknowledged:
+            self._has_listed_acknowledged = lists_acknowledged
             words = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"
             self.context.show_toast(self.context.translate(f"queue.companies.{words}"))
-        self.list.show_rows(items, is_automatic=is_automatic)
+        self.table_or_empty_state.show_rows(items, is_automatic=is_automatic)
         if not lists_acknowledged and len(items) < _MAX_READ_CHANGES:
             self.context.correct_queue_count(COMPANY_QUEUE, len(items))
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_change(self.table.current_item)
 
     # -- current row
@@ -202,9 +210,9 @@ class ChangedCompaniesPage(Page):
         if not isinstance(item, ChangedCompanyItem):
             return
         translate, explanation = self.context.translate, item.explanation
-        self.why_words.show_text(translate(explanation.why, **explanation.facts))
+        self.explanation_label.show_text(translate(explanation.why, **explanation.facts))
         alert = item.alert
-        self.action_words.show_text(
+        self.next_step_label.show_text(
             translate("queue.companies.acknowledged", who=alert.acknowledged_by, at=alert.acknowledged_at)
             if item.is_acknowledged
             else translate(explanation.next_step.code, **explanation.next_step.facts)
@@ -212,7 +220,7 @@ class ChangedCompaniesPage(Page):
         self.acknowledge_button.show_text(
             translate("incident.action.reopen" if item.is_acknowledged else "alerts_screen.acknowledge")
         )
-        self.source_words.show_text(format_registry_source(item.change.registry_date, translate))
+        self.source_label.show_text(format_registry_source(item.change.registry_date, translate))
         self.successor_button.setVisible(item.change.after.successor is not None)
         self._update_renew_button()
 
@@ -256,11 +264,11 @@ class ChangedCompaniesPage(Page):
 
     @Slot()
     def _toggle_acknowledged(self) -> None:
-        self._shows_acknowledged = not self._shows_acknowledged
+        self._is_acknowledged_requested = not self._is_acknowledged_requested
         translate = self.context.translate
-        name = "hide_acknowledged" if self._shows_acknowledged else "show_acknowledged"
+        name = "hide_acknowledged" if self._is_acknowledged_requested else "show_acknowledged"
         self.acknowledged_button.show_text(translate(f"queue.companies.{name}"))
-        hints = {"key.acknowledged": "queue.companies.hide_acknowledged"} if self._shows_acknowledged else {}
+        hints = {"key.acknowledged": "queue.companies.hide_acknowledged"} if self._is_acknowledged_requested else {}
         self.hint_bar.show_key_hints([(keys, translate(hints.get(words, words))) for keys, words in self.key_hints])
         self.refresh("asked")
 

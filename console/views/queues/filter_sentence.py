@@ -67,11 +67,11 @@ class OperatorChip(FilterChip):
         self.blockSignals(True)
         while self.count() > self._offered_count:
             self.removeItem(self._offered_count)
-        place = self.findData(operator)
-        if place < 0:
+        entry_index = self.findData(operator)
+        if entry_index < 0:
             self.addItem(words or operator, operator)
-            place = self.count() - 1
-        self.setCurrentIndex(place)
+            entry_index = self.count() - 1
+        self.setCurrentIndex(entry_index)
         self.blockSignals(False)
         self.updateGeometry()
 
@@ -99,26 +99,26 @@ class FilterSentence(Surface):
         self.edit = LineEdit()
         self.edit.setAccessibleName(translate("field.filter"))
         self.edit.setPlaceholderText(translate("queue.filter_prompt"))
-        self.match_count = TextLabel("", "small", "muted")
+        self.match_count_label = TextLabel("", "small", "muted")
         self.chips = {
             name: OperatorChip(translate(f"queue.filter.{name}"), list(self._list_offered_operators(name)))
             for name in _FILTER_CHIP_NAMES
         }
-        self._sentence = list(self._make_sentence_parts())
-        self._requested_lists: set[str] = set()
+        self._sentence_flow = list(self._make_sentence_parts())
+        self._requested_list_names: set[str] = set()
         offered_names = [name for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES if self._has_operators(name)]
         words = translate("queue.filter.further")
-        self.further = OperatorChip(
+        self.further_lists = OperatorChip(
             words, [("", words), *((name, translate(f"queue.filter.{name}")) for name in offered_names)]
         )
-        self.further.activated.connect(self._add_filter_list)
+        self.further_lists.activated.connect(self._add_filter_list)
         self._is_compact = False
         parts: list[QWidget] = [
             ShapeIcon("filter", "muted"),
             self.edit,
-            *self._sentence,
-            self.further,
-            self.match_count,
+            *self._sentence_flow,
+            self.further_lists,
+            self.match_count_label,
         ]
         self._layout = make_column(make_flow_widget(*parts, gap=6, line_gap=6))
         self.setLayout(self._layout)
@@ -138,8 +138,8 @@ class FilterSentence(Surface):
         sentence = self._context.translate(
             "queue.filter_sentence", **{name: f"{{{name}}}" for name in _FILTER_CHIP_NAMES_IN_SENTENCE}
         )
-        for place, part in enumerate(_PLACEHOLDER_PATTERN.split(sentence)):
-            if place % 2:
+        for entry_index, part in enumerate(_PLACEHOLDER_PATTERN.split(sentence)):
+            if entry_index % 2:
                 yield self.chips[part]
                 if part == filter_lists.USUAL_FILTER_LIST_NAMES[-1]:
                     yield from (self.chips[name] for name in filter_lists.OPTIONAL_FILTER_LIST_NAMES)
@@ -153,13 +153,13 @@ class FilterSentence(Surface):
     def _add_filter_list(self, entry_index: int) -> None:
         """Show a hidden drop-down list in the sentence and give it the focus. `entry_index` is the index of the entry
         that the person has selected in the list of further conditions."""
-        name = str(self.further.itemData(entry_index) or "")
-        self.further.select_operator("")
+        name = str(self.further_lists.itemData(entry_index) or "")
+        self.further_lists.select_operator("")
         if name:
             self._show_filter_list(name)
 
     def _show_filter_list(self, name: str) -> None:
-        self._requested_lists.add(name)
+        self._requested_list_names.add(name)
         self._show_needed_lists()
         self.chips[name].setFocus(Qt.FocusReason.OtherFocusReason)
         if name == "cause":
@@ -179,14 +179,14 @@ class FilterSentence(Surface):
         any_cause = "", self._context.translate("queue.filter.cause.any")
         self.chips["cause"].offer_operators([any_cause, *filter_lists.list_cause_operators(groups, self._context)])
 
-    def _list_offered_operators(self, name: str) -> Iterator[tuple[str, str]]:
-        """Yield the entries of the list `name` as pairs of an operator and its text; the first entry has no
+    def _list_offered_operators(self, list_name: str) -> Iterator[tuple[str, str]]:
+        """Yield the entries of the list `list_name` as pairs of an operator and its text; the first entry has no
         condition. The entries of the list "sort" are sort orders in place of operators."""
-        if name == "sort":
+        if list_name == "sort":
             yield from ((order, self._format_order(order)) for order in _OFFERED_SORT_ORDERS)
         else:
-            yield "", self._context.translate(f"queue.filter.{name}.any")
-            yield from filter_lists.list_offered_operators(name, self._context)
+            yield "", self._context.translate(f"queue.filter.{list_name}.any")
+            yield from filter_lists.list_offered_operators(list_name, self._context)
 
     def _format_order(self, order: str) -> str:
         name = f"{order.removeprefix('-')}_down" if order.startswith("-") else order
@@ -248,7 +248,7 @@ class FilterSentence(Surface):
     @Slot()
     def clear_filter(self) -> None:
         """Remove every condition and the typed text, and emit `changed`. The order stays."""
-        self._requested_lists.clear()
+        self._requested_list_names.clear()
         self.show_filter("", self.chips["sort"].operator)
         self.changed.emit()
 
@@ -265,11 +265,11 @@ class FilterSentence(Surface):
 
     def _show_needed_lists(self) -> None:
         names: dict[QWidget, str] = {chip: name for name, chip in self.chips.items()}
-        for part in self._sentence:
+        for part in self._sentence_flow:
             is_chosen = isinstance(part, OperatorChip) and bool(part.operator)
             is_usual = names.get(part) not in filter_lists.OPTIONAL_FILTER_LIST_NAMES and not self._is_compact
-            part.setVisible(is_chosen or is_usual or names.get(part) in self._requested_lists)
-        self.further.setVisible(not self._is_compact)
+            part.setVisible(is_chosen or is_usual or names.get(part) in self._requested_list_names)
+        self.further_lists.setVisible(not self._is_compact)
 
     def _fit_width(self) -> None:
         self.edit.setFixedWidth(round(_FILTER_FIELD_WIDTH_PX * current_appearance().scale))
@@ -281,7 +281,7 @@ class FilterSentence(Surface):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        return self.edit, *self.chips.values(), self.further
+        return self.edit, *self.chips.values(), self.further_lists
 
     @Slot()
     def focus_text_field(self) -> None:

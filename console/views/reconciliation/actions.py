@@ -46,7 +46,7 @@ class ReconciliationActions(QObject):
         from console.views.reconciliation.dialog import ReconcileDialog
 
         dialog = ReconcileDialog(self._context, providers, provider, self._page.window())
-        dialog.ended.connect(self._page.read_data_again)
+        dialog.run_ended.connect(self._page.read_data_again)
         dialog.open()
 
     def resume_run(self, item: ReconciliationRunItem) -> None:

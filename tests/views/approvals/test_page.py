@@ -163,4 +163,4 @@ def test_set_asides_offer_their_refund(the_look: object) -> None:
     page = SetAsidesPage(window_context())
     page._show_set_asides(())
     assert page.request_button.isHidden()
-    assert page.list.currentWidget() is page.list.empty_state
+    assert page.table_or_empty_state.currentWidget() is page.table_or_empty_state.empty_state

@@ -95,10 +95,10 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
     asked: list[bool] = []
     sentence.causes_requested.connect(lambda: asked.append(True))
     for name in ("status", "cause"):
-        place = sentence.further.findData(name)
-        sentence.further.activated.emit(place)
+        place = sentence.further_lists.findData(name)
+        sentence.further_lists.activated.emit(place)
         assert not sentence.chips[name].isHidden()
-        assert sentence.further.currentIndex() == 0
+        assert sentence.further_lists.currentIndex() == 0
     assert asked == [True]
     sentence.offer_causes([CauseGroup("timeout", 12), CauseGroup(None, 3), CauseGroup("<b>odd", 1)])
     words = [sentence.chips["cause"].itemText(place) for place in range(4)]
