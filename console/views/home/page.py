@@ -328,7 +328,7 @@ class HomePage(Page):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "recent"):
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "recent_panel"):
             self._set_min_table_height()
             self._fit_panels_to_width()
 
