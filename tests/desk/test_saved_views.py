@@ -63,7 +63,7 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     page.filter.clear_filter()
     person.frame.show_route(convert_link_to_route(Link("view", str(view.id))))
     person.until(lambda: page.queue == "unknown" and listed(page) == ids[::-1])
-    assert page.filter.chips["provider"].operator == "provider:alarmbox"
+    assert page.filter.chip_by_list_name["provider"].operator == "provider:alarmbox"
     assert find_link_to_route(person.frame.current_route) == Link("view", str(view.id))
 
     page.shown_saved_view.open_rename_dialog()

@@ -112,8 +112,12 @@ class AdminPage(Page):
             translate("admin.tasks_none"), translate("admin.tasks_none.detail"), shape="clock"
         )
         self.content_stack = QStackedWidget()
-        for part in (*self._table_by_tab_name.values(), *self._refusal_by_tab_name.values(), self.no_tasks_state):
-            self.content_stack.addWidget(part)
+        for tab_content in (
+            *self._table_by_tab_name.values(),
+            *self._refusal_by_tab_name.values(),
+            self.no_tasks_state,
+        ):
+            self.content_stack.addWidget(tab_content)
         self._refused_tab_names: frozenset[str] = frozenset()
         self._is_task_list_empty = False
         self.add_content(self.head)

@@ -228,9 +228,9 @@ class CommandPalette(QObject):
         if not self._is_searching:
             return True
         self._stop_search()
-        words = self._context.translate("search.ended")
-        self.search_box.footer.status_label.show_text(words)
-        announce(self.search_box.input, words)
+        sentence = self._context.translate("search.ended")
+        self.search_box.footer.status_label.show_text(sentence)
+        announce(self.search_box.input, sentence)
         return False
 
     @property
@@ -409,7 +409,9 @@ class CommandPalette(QObject):
         """Return the group of commands whose title matches the text in Japanese or English. The commands that the
         person has used most recently come first."""
         typed_words = split_into_folded_words(self._typed_text)
-        position_by_recent_name = {name: place for place, name in enumerate(list_recent_commands(self._context))}
+        position_by_recent_name = {
+            name: position for position, name in enumerate(list_recent_commands(self._context))
+        }
         commands = [command for command in self._commands.values() if command.matches(typed_words)]
         commands.sort(key=lambda command: position_by_recent_name.get(command.name, len(position_by_recent_name)))
         entries = tuple(self._make_command_entry(command) for command in commands[:_MAX_ENTRIES_PER_GROUP])
@@ -429,7 +431,9 @@ class CommandPalette(QObject):
         """Return the search result entry of a record: its title, amount and state, and how long it has been in
         this state."""
         context = self._context
-        state = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
+        state_cell = words.make_state_cell(
+            case_words.get_most_specific_badge_key(record, context.now()), context.language
+        )
         since = record.state_since or case_words.get_creation_time(record)
         age, spoken_age = (context.format_age(since) if since else ""), words.format_spoken_age(since, context)
         if isinstance(record, CreditCheck):
@@ -442,7 +446,7 @@ class CommandPalette(QObject):
                 "document",
                 title,
                 name,
-                state=state,
+                state=state_cell,
                 right_text=age,
                 right_spoken=spoken_age,
             )
@@ -452,7 +456,7 @@ class CommandPalette(QObject):
             case_words.format_record_title(record, context),
             amount=case_words.format_record_amount(record),
             provider=case_words.get_record_provider_name(record, context),
-            state=state,
+            state=state_cell,
             right_text=age,
             right_spoken=spoken_age,
         )
@@ -482,9 +486,9 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
     payments = sum(isinstance(record, Payment) for record in records)
     counts = [("search.payments", payments), ("search.checks", checks)]
     count = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
-    number = wording.format_corporation_number(company.number)
+    number_text = wording.format_corporation_number(company.number)
     right_text = company.closure or count or company.ours or company.place
-    return ResultEntry(LookupRoute(number), "building", company.name, number, right_text=right_text)
+    return ResultEntry(LookupRoute(number_text), "building", company.name, number_text, right_text=right_text)
 
 
 def _find_corporation_number(text: str) -> str | None:

@@ -237,7 +237,7 @@ class WindowController(QObject):
             owner.stays_open_words = self.context.translate("dialog.stays_open")
             owner.too_early_words = self.context.translate("dialog.too_early")
             button = WithdrawButton(self.context, wait)
-            owner.show_in_footer(button, button.words)
+            owner.show_in_footer(button, button.wait_label)
 
     @Slot(str)
     def _run_command(self, name: str) -> None:
@@ -376,11 +376,11 @@ class WindowController(QObject):
 
     def _show_recovery_toast(self) -> None:
         """Show a toast if the database answers again, or if a worker is present again."""
-        state = self.context.connection_state
+        connection_state = self.context.connection_state
         was_connection_lost, was_worker_away = self._was_connection_lost, self._was_worker_away
         self._was_connection_lost, self._was_worker_away = (
-            state.lost_since is not None,
-            state.worker_away_since is not None,
+            connection_state.lost_since is not None,
+            connection_state.worker_away_since is not None,
         )
         if was_connection_lost and not self._was_connection_lost:
             self.context.show_toast(self.context.translate("status.connected_again", at=self.context.now()))
@@ -405,22 +405,22 @@ class WindowController(QObject):
         """Show the bar about credentials that this desk no longer needs. Remove it if there are none, or if the
         person has closed it."""
         leftovers = self.context.connection_state.leftovers
-        names = (
+        credential_names = (
             (*leftovers.entries, *leftovers.variables)
             if leftovers is not None and not self._is_leftovers_bar_closed
             else ()
         )
-        if self._shown_connection_state == names:
+        if self._shown_connection_state == credential_names:
             return
-        self._rollback_bar, self._shown_connection_state = None, names
-        if not names:
+        self._rollback_bar, self._shown_connection_state = None, credential_names
+        if not credential_names:
             self.frame.show_bar(None)
             return
         details_button = KeyButton(self.context.translate("screen.leftovers.act"), kind="inline")
         details_button.clicked.connect(self._open_leftovers_dialog)
         close_button = KeyButton(self.context.translate("action.close"), kind="inline")
         close_button.clicked.connect(self._hide_leftovers_bar)
-        sentence = self.context.translate("screen.leftovers.words", count=len(names))
+        sentence = self.context.translate("screen.leftovers.words", count=len(credential_names))
         self.frame.show_bar(
             NotificationBar(
                 self.context.translate("screen.leftovers"),

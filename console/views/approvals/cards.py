@@ -41,8 +41,8 @@ class ApprovalCard:
     tone: Tone = "muted"
 
     def format_spoken_text(self) -> str:
-        parts = (self.name, self.title, self.amount, self.detail, self.age, self.remark)
-        return ", ".join(part for part in dict.fromkeys(parts) if part)
+        texts = (self.name, self.title, self.amount, self.detail, self.age, self.remark)
+        return ", ".join(text for text in dict.fromkeys(texts) if text)
 
 
 def make_refund_card(

@@ -202,11 +202,11 @@ class RefundRequestPanel(QScrollArea):
         is_same_refund = self.details is not None and self.details.record.id == details.record.id
         scroll_position = self.verticalScrollBar().value() if is_same_refund else 0
         self.details = details
-        content, had_focus = QWidget(), any(part.hasFocus() for part in self.findChildren(QWidget))
+        content, had_focus = QWidget(), any(child_widget.hasFocus() for child_widget in self.findChildren(QWidget))
         if had_focus:  # the focused widget goes with the old content
             self.setFocus(Qt.FocusReason.OtherFocusReason)
         is_waiting, self._end_panel = details.record.state in _REFUND_STATES_BEFORE_SENDING, None
-        parts = [
+        panels = [
             *([] if is_waiting else [self._make_result_panel(details)]),
             self._make_reasons_against_panel(details),
             self._make_request_and_comparison_panel(details),
@@ -216,7 +216,9 @@ class RefundRequestPanel(QScrollArea):
             self._make_earlier_refunds_panel(details.earlier),
             *([self._make_after_approval_panel(details)] if is_waiting else []),
         ]
-        content.setLayout(make_column(*parts, None, gap=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16)))
+        content.setLayout(
+            make_column(*panels, None, gap=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16))
+        )
         self.setWidget(content)
         self._fit_money_strip()
         self.setAccessibleName(format_approval_title(details, self._context))

@@ -203,7 +203,7 @@ class ApprovalsPage(Page):
             buttons = {"A": self.approve_button, "D": self.reject_button, "W": self.withdraw_button}
             hidden_keys = {key for key, button in buttons.items() if button.isHidden()}
             hints = tuple(hint for hint in hints if not hidden_keys.intersection(hint[0]))
-        self.hint_bar.show_key_hints([(keys, self.context.translate(words)) for keys, words in hints])
+        self.hint_bar.show_key_hints([(keys, self.context.translate(words_key)) for keys, words_key in hints])
 
     @property
     def lower_bars(self) -> list[QWidget]:
@@ -421,9 +421,9 @@ class ApprovalsPage(Page):
     def _update_buttons(self) -> None:
         details = self.shown_details
         if details is None:  # no button acts on the previous request
-            reason = "screen.reading" if self.proposal is None else "approvals.proposal_hint"
+            reason_key = "screen.reading" if self.proposal is None else "approvals.proposal_hint"
             for button in (self.reject_button, self.approve_button, self.withdraw_button):
-                button.disable_with_reason(self.context.translate(reason))
+                button.disable_with_reason(self.context.translate(reason_key))
             return
         is_own = self.is_own_request(details)
         is_undecided = details.record.state is RefundState.REQUESTED

@@ -40,8 +40,8 @@ _ICON_AND_TONE_BY_AUDIT_RESULT = {
 
 
 class AuditPage(Page):
-    """The page with the list of audit entries, newest first. An operator sees only the own entries, an auditor sees
-    the entries of all people. Nobody can change an entry."""
+    """The page with the list of audit entries, newest first. An operator sees only the entries about their own
+    actions, an auditor sees all entries. Nobody can change an entry."""
 
     sidebar_key = "audit"
     help_key = "help.audit"

@@ -160,25 +160,25 @@ class BulkRunDialog(DialogFrame):
         one, no button after the end. Do nothing if the button for this state is already shown. `is_running` is
         True if a process executes the run.
         """
-        state = "running" if is_running else run.state
-        if state == self._shown_run_state or self.progress_page is None:
+        run_state = "running" if is_running else run.state
+        if run_state == self._shown_run_state or self.progress_page is None:
             return
-        self._shown_run_state = state
+        self._shown_run_state = run_state
         translate = self._context.translate
-        self._show_discard_button(run, state)
+        self._show_discard_button(run, run_state)
         disabled_reason = self._context.find_lost_connection_reason() or self._context.find_missing_right_reason(
             run.action.value
         )
-        if state == "done":
+        if run_state == "done":
             self.act_button.hide()
             self.cancel_button.setFocus()
-        elif state == "running":
+        elif run_state == "running":
             self._disabled_reason = disabled_reason
             self.set_act_button(translate("bulk.stop"), self._stop_run)
         else:
             self._disabled_reason = disabled_reason or self._find_resume_disabled_reason(run)
             self.set_act_button(translate("bulk.go_on"), self._resume_run)
-        if self._disabled_reason and state != "done":
+        if self._disabled_reason and run_state != "done":
             self.disable_act_button(self._disabled_reason)
 
     def _show_discard_button(self, run: BulkRun, state: str) -> None:

@@ -79,9 +79,11 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
             {_PROVIDER_SIDE_INDEX: (self._provider_id, self.answers)},
         )
         self.answers.setVisible(bool(view.evidence))
-        number = record.credit_check_id
-        self._provider_id.setVisible(number is not None)
-        self._provider_id.show_id(context.translate("record.side.number", credit_check_id=number), str(number or ""))
+        provider_id = record.credit_check_id
+        self._provider_id.setVisible(provider_id is not None)
+        self._provider_id.show_id(
+            context.translate("record.side.number", credit_check_id=provider_id), str(provider_id or "")
+        )
         self.document_panels.show_documents(facts.make_document_summaries(view, context))
         self.tabs.show_view(view)
         # One button for one action: the line "you can" has it, if the PDF is what helps now.

@@ -150,7 +150,8 @@ class CreditCheckTabs(RecordTabs):
             self._counting_task = None
 
     def _forget_failed_count(self, record_id: int) -> None:
-        """Let the pages be counted again when the record is read again."""
+        """Forget that the pages of this record's PDFs were counted, because the counting has failed: they are counted
+        again when the record is read again. Do nothing if the tabs show another record by now."""
         if record_id == self._record_id:
             self._requested_sha256s = set()
 

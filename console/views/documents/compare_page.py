@@ -91,9 +91,9 @@ class PdfComparisonPage(Page):
         line = make_column(first_line, self.summary_label, gap=4, margins=(margin, 12, margin, 12))
         head.setLayout(line)
         version_panels = QSplitter(Qt.Orientation.Horizontal)
-        for words, view in ((self.old_version_label, self.old_view), (self.new_version_label, self.new_view)):
+        for version_label, view in ((self.old_version_label, self.old_view), (self.new_version_label, self.new_view)):
             side = QWidget()
-            side_layout = make_column(make_row(words, margins=(margin, 4, 8, 4)), gap=0)
+            side_layout = make_column(make_row(version_label, margins=(margin, 4, 8, 4)), gap=0)
             side_layout.addWidget(view, 1)
             side.setLayout(side_layout)
             version_panels.addWidget(side)
@@ -159,10 +159,15 @@ class PdfComparisonPage(Page):
         self._close_documents()
         self.hide_reading_failure()
         self._pdf_pair, self.page_index = pdf_pair, 0
-        new = next((version for version in versions if version.sha256 == route.new), versions[0])
-        older = versions[versions.index(new) + 1 :]
-        old = next((version for version in versions if version.sha256 == route.old), older[0] if older else new)
-        for label, key, version in ((self.old_version_label, "old", old), (self.new_version_label, "new", new)):
+        new_version = next((version for version in versions if version.sha256 == route.new), versions[0])
+        older = versions[versions.index(new_version) + 1 :]
+        old_version = next(
+            (version for version in versions if version.sha256 == route.old), older[0] if older else new_version
+        )
+        for label, key, version in (
+            (self.old_version_label, "old", old_version),
+            (self.new_version_label, "new", new_version),
+        ):
             facts = {"at": version.fetched_at, "sha256": wording.shorten_id(version.sha256)}
             label.show_text(self.context.translate(f"compare.{key}.version", **facts))
         self._compare_versions(pdf_pair)
@@ -215,13 +220,13 @@ class PdfComparisonPage(Page):
             self._show_unreadable_pdfs(failure)
 
     def _show_unreadable_pdfs(self, failure: Failure) -> None:
-        words = self.context.translate("pdf.unreadable", reason=failure.detail.get("reason"))
+        message = self.context.translate("pdf.unreadable", reason=failure.detail.get("reason"))
         if failure.code != ErrorCode.PROVIDER_ANSWER_UNUSABLE:
-            words = self.context.format_failure(failure)
+            message = self.context.format_failure(failure)
         for view in (self.old_view, self.new_view):
-            view.show_message(words)
-        self.summary_label.show_text(words)
-        announce(self, words, shape="cross", tone="bad")
+            view.show_message(message)
+        self.summary_label.show_text(message)
+        announce(self, message, shape="cross", tone="bad")
 
     def leave(self) -> None:
         self._has_left_page = True

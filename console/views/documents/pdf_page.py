@@ -249,9 +249,9 @@ class PdfPage(Page):
 
     def _show_unreadable_pdf(self, failure: Failure) -> None:
         reason = failure.detail.get("reason")
-        words = self.context.translate("pdf.unreadable", reason=reason)
+        message = self.context.translate("pdf.unreadable", reason=reason)
         self.page_view.show_message(
-            words if failure.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE else self.context.format_failure(failure)
+            message if failure.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE else self.context.format_failure(failure)
         )
         self.page_position_label.show_text("")
         self.text_field.show_message(self.page_view.message_text)
@@ -354,8 +354,8 @@ class PdfPage(Page):
         )
 
     def _compute_shown_width_px(self) -> int:
-        """Return the width of the page on the screen in px: by the selected zoom, or by the size of the view if
-        the page is fitted to its width or height."""
+        """Return the width of the page on the screen in px. It is computed from the selected zoom or, if the page is
+        fitted to the view, from the view's width, or width and height."""
         view = self.page_view.viewport()
         available_width_px = self.page_view.width() - _PAGE_FIT_MARGIN_PX
         if self._page_fit == _FIT_TO_PAGE:
@@ -413,7 +413,9 @@ class PdfPage(Page):
         page was fitted to the view, use the nearest zoom in this direction."""
         if self._page_fit:
             percent = 100 * self._compute_shown_width_px() / _FULL_SIZE_PAGE_WIDTH_PX
-            zoom_indexes = [place for place, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
+            zoom_indexes = [
+                zoom_index for zoom_index, zoom in enumerate(_PAGE_ZOOMS_PERCENT) if (zoom - percent) * step > 0
+            ]
             self._zoom_index = (
                 (zoom_indexes[0] if step > 0 else zoom_indexes[-1]) if zoom_indexes else self._zoom_index
             )
@@ -442,8 +444,8 @@ class PdfPage(Page):
         self.quarter_turns = (self.quarter_turns + 1) % 4
         self._page_aspect_ratio = 1 / self._page_aspect_ratio
         self._render_page()
-        words = self.context.translate("pdf.rotated", degrees=90 * self.quarter_turns)
-        announce(self.page_view, words, is_stored=False)
+        sentence = self.context.translate("pdf.rotated", degrees=90 * self.quarter_turns)
+        announce(self.page_view, sentence, is_stored=False)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -461,30 +463,30 @@ class PdfPage(Page):
     def _search_text(self) -> None:
         """Search the PDF for the text that the person has typed and show the first match. If it is the same text
         as in the last search, show the next match."""
-        words, pdf_document = self.search_field.text().strip(), self._pdf_document
-        if not words or pdf_document is None:
+        search_text, pdf_document = self.search_field.text().strip(), self._pdf_document
+        if not search_text or pdf_document is None:
             return
         if self.shows_text:
-            self._search_in_text(words)
+            self._search_in_text(search_text)
             return
-        if self._image_matches and words == self._searched_text:
+        if self._image_matches and search_text == self._searched_text:
             self._show_match(self._match_index + 1)
             return
-        self._searched_text = words
+        self._searched_text = search_text
         self.context.runner.run(
-            lambda: pdf_document.search(words),
+            lambda: pdf_document.search(search_text),
             self._make_call_if_shown(pdf_document, self._show_matches),
             self._make_call_if_shown(pdf_document, self._show_unreadable_pdf),
             owner=self,
             cancellable=True,
         )
 
-    def _search_in_text(self, words: str) -> None:
-        """Search the PDF's text for `words` and select the first match, or the next match if `words` are those of
-        the last search."""
-        if words != self._searched_text:
-            self._searched_text, self._match_index = words, -1
-            self._text_matches = find_text_matches(self.text_field.toPlainText(), words)
+    def _search_in_text(self, search_text: str) -> None:
+        """Search the PDF's text for `search_text` and select the first match, or the next match if the last search
+        was for the same text."""
+        if search_text != self._searched_text:
+            self._searched_text, self._match_index = search_text, -1
+            self._text_matches = find_text_matches(self.text_field.toPlainText(), search_text)
         if not self._text_matches:
             self._show_match_position(self.context.translate("pdf.none_found"))
             return
@@ -497,11 +499,11 @@ class PdfPage(Page):
     def _format_match_position(self, total: int) -> str:
         return self.context.translate("queue.position", position=self._match_index + 1, total=total)
 
-    def _show_match_position(self, words: str, line: str = "") -> None:
-        """Show `words`, which say the number of the current match, and announce them to the screen reader together
-        with the line of text that contains the match."""
-        self.match_position_label.show_text(words)
-        announce(self.match_position_label, join_spoken_text(words, line), is_stored=False)
+    def _show_match_position(self, position_text: str, line: str = "") -> None:
+        """Show `position_text`, which contains the number of the current match or says that there is none, and
+        announce it to the screen reader together with `line`, the line of text that contains the match."""
+        self.match_position_label.show_text(position_text)
+        announce(self.match_position_label, join_spoken_text(position_text, line), is_stored=False)
 
     def _show_matches(self, image_matches: tuple[PageHit, ...]) -> None:
         self._image_matches = image_matches
@@ -533,8 +535,8 @@ class PdfPage(Page):
 
     def _open_comparison(self, route: PdfRoute, versions: tuple[Document, ...]) -> None:
         if len(versions) < 2:
-            words = self.context.translate("compare.one_version")
-            self.context.show_toast(words, "", "square_bang", "muted")
+            sentence = self.context.translate("compare.one_version")
+            self.context.show_toast(sentence, "", "square_bang", "muted")
             return
         older_version = None if route.sha256 in (None, versions[0].sha256) else route.sha256
         self.context.navigate(PdfComparisonRoute(route.record, older_version))
@@ -575,8 +577,8 @@ class PdfPage(Page):
         )
 
     def _show_saved_toast(self, saved_pdf: "SavedPdf") -> None:
-        words = self.context.translate("pdf.saved", file=Path(saved_pdf.file).name, size=saved_pdf.bytes)
-        self.context.toast_requested.emit(Toast(words, saved_pdf.file, path=saved_pdf.file))
+        sentence = self.context.translate("pdf.saved", file=Path(saved_pdf.file).name, size=saved_pdf.bytes)
+        self.context.toast_requested.emit(Toast(sentence, saved_pdf.file, path=saved_pdf.file))
 
     def _show_save_failure(self, failure: Failure) -> None:
         message = self.context.format_failure(failure)

@@ -33,10 +33,10 @@ class PdfTextField(QPlainTextEdit):
         self.setPlainText("".join(parts).rstrip())
         self.go_to_page(0)
 
-    def show_message(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         """Show a message in place of the PDF's text, for example while the text is being read."""
         self._page_start_positions = []
-        self.setPlainText(words)
+        self.setPlainText(message)
 
     def go_to_page(self, index: int) -> None:
         """Put the cursor on the heading of the page with this index (from 0) and scroll the heading to the top."""
@@ -71,12 +71,14 @@ def clean_pdf_text(text: str) -> str:
     return "\n".join(line.rstrip() for line in lines.split("\n")).strip()
 
 
-def find_text_matches(text: str, words: str) -> list[tuple[int, int]]:
-    """Return all matches of `words` in `text` as (start, end), in characters. The comparison ignores character
+def find_text_matches(text: str, search_text: str) -> list[tuple[int, int]]:
+    """Return all matches of `search_text` in `text` as (start, end), in characters. The comparison ignores character
     width, case and white space, as the search on the page images does."""
-    letters = [(form, place) for place, letter in enumerate(text) for form in _normalize_letter(letter)]
+    letters = [
+        (form, letter_position) for letter_position, letter in enumerate(text) for form in _normalize_letter(letter)
+    ]
     folded_text = "".join(form for form, _ in letters)
-    searched_text = "".join(form for letter in words for form in _normalize_letter(letter))
+    searched_text = "".join(form for letter in search_text for form in _normalize_letter(letter))
     matches: list[tuple[int, int]] = []
     letter_index = folded_text.find(searched_text) if searched_text else -1
     while letter_index >= 0:

@@ -93,11 +93,11 @@ class PdfPageView(QScrollArea):
     def marks(self) -> Sequence[PdfPageMark]:
         return self._sheet.marks
 
-    def show_message(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         """Show a message in place of the PDF page, while the page is being read or because the program can't read
         it."""
-        self._sheet.show_message(words)
-        self.setAccessibleDescription(words)
+        self._sheet.show_message(message)
+        self.setAccessibleDescription(message)
 
     def scroll_to_top(self) -> None:
         self.verticalScrollBar().setValue(0)
@@ -143,8 +143,8 @@ class _PdfPageSheet(QWidget):
         self.resize(width + 2 * _PAGE_MARGIN_PX, height + 2 * _PAGE_MARGIN_PX)
         self.update()
 
-    def show_message(self, words: str) -> None:
-        self.image, self.message_text, self.marks = None, words, ()
+    def show_message(self, message: str) -> None:
+        self.image, self.message_text, self.marks = None, message, ()
         self.resize(QSize(720, 160))
         self.update()
 

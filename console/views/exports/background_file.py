@@ -76,7 +76,7 @@ class BackgroundFileWriter(QObject):
         names the file if it was already complete."""
         self._cancelled.set()
 
-    def show_progress_text(self, words: str) -> None:
+    def show_progress_text(self, progress_text: str) -> None:
         """Show the text of the progress in a bar of the page; a dialog has no such bar."""
         if not isinstance(self._parent, Page):
             return
@@ -84,10 +84,10 @@ class BackgroundFileWriter(QObject):
             cancel_button = KeyButton(self._context.translate("action.cancel"))
             cancel_button.clicked.connect(self.cancel)
             self._bar = NotificationBar(
-                "", words, tone="progress", shape="circle_arrow", button=cancel_button, is_announced=False
+                "", progress_text, tone="progress", shape="circle_arrow", button=cancel_button, is_announced=False
             )
             self._parent.show_bar(self._name, self._bar)
-        self._bar.show_text("", words)
+        self._bar.show_text("", progress_text)
 
     def _show_progress(self, progress_values: tuple[object, ...]) -> None:
         self.show_progress_text(self._format_progress(*progress_values))

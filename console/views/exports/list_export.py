@@ -102,8 +102,8 @@ class ListExporter(QObject):
             return services.exports.write(request, Path(path), language, report)
 
         def make_toast(written_export: WrittenExport) -> Toast:
-            words = translate("export.written", rows=written_export.rows, file=Path(written_export.file).name)
-            return Toast(words, written_export.file, path=written_export.file)
+            sentence = translate("export.written", rows=written_export.rows, file=Path(written_export.file).name)
+            return Toast(sentence, written_export.file, path=written_export.file)
 
         def format_progress(rows: int) -> str:
             return translate("progress.export", rows=rows)

@@ -303,7 +303,8 @@ class WindowFrame(CoveredWindow):
             self._mark_sidebar_entry(self.current_page)
 
     def _mark_sidebar_entry(self, page: Page) -> None:
-        """Mark the sidebar entry of `page`. A saved view without an entry marks the entry of the queues."""
+        """Mark the sidebar entry of `page`. If the page shows a saved view that has no entry, mark the entry of the
+        queues."""
         is_view_without_entry = parse_saved_view_key(page.sidebar_key) and not self.sidebar.has_entry(
             page.sidebar_key
         )
@@ -386,10 +387,10 @@ class WindowFrame(CoveredWindow):
         self.sidebar.set_count("alerts", wording.format_count(alert_count) if alert_count else "")
         mention_count = len(self.context.work_counts.mentions)
         mentions = wording.format_count(mention_count, is_capped=mention_count >= MAX_LISTED_MENTIONS)
-        place = SidebarEntry(
+        mentions_entry = SidebarEntry(
             _MENTIONS_ENTRY_KEY, "person", self.context.translate("screen.mentions"), "", mentions, is_nested=True
         )
-        self.sidebar.show_nested("home", [place] if mention_count else [])
+        self.sidebar.show_nested("home", [mentions_entry] if mention_count else [])
 
     @Slot()
     def _show_sidebar_views(self) -> None:

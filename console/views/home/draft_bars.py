@@ -28,8 +28,8 @@ class DraftBarList(QObject):
         sentence_by_draft_name = {draft.name: format_draft_sentence(draft, self._context) for draft in drafts}
         for name in set(self._shown_sentence_by_draft_name) - {
             name
-            for name, words in sentence_by_draft_name.items()
-            if self._shown_sentence_by_draft_name.get(name) == words
+            for name, sentence in sentence_by_draft_name.items()
+            if self._shown_sentence_by_draft_name.get(name) == sentence
         }:
             self._page.hide_bar(name)
             del self._shown_sentence_by_draft_name[name]

@@ -61,10 +61,10 @@ class FirstTasksPanel(Surface):
 
     def _make_task_line(self, task: FirstTask) -> CountLine:
         is_done = self._context.first_tasks.is_done(task)
-        state = self._context.translate("first_tasks.done" if is_done else "first_tasks.not_done")
+        state_text = self._context.translate("first_tasks.done" if is_done else "first_tasks.not_done")
         word = self._context.translate(f"first_tasks.{task}")
         shape, tone = ("ring_check", "good") if is_done else ("ring", "text")
-        return CountLine(task, shape, tone, word, state, _SHORTCUT_BY_FIRST_TASK[task])  # type: ignore[arg-type]  # a tone
+        return CountLine(task, shape, tone, word, state_text, _SHORTCUT_BY_FIRST_TASK[task])  # type: ignore[arg-type]  # a tone
 
     @Slot()
     def _show_tasks(self) -> None:

@@ -126,13 +126,13 @@ class HomePage(Page):
         column.setStretch(1, 1)
         provider_parts = self.provider_panel, self.first_tasks_panel, self.views_panel
         provider_column.setLayout(column := make_column(*provider_parts, gap=16))
-        for place in (0, 2):
-            column.setStretch(place, 1)
+        for column_index in (0, 2):
+            column.setStretch(column_index, 1)
         panel_row = self._count_panel_row = make_row(
             own_column, self.team_panel, provider_column, gap=16, margins=(margin, 0, margin, 20)
         )
-        for place in range(3):
-            panel_row.setStretch(place, 1)
+        for column_index in range(3):
+            panel_row.setStretch(column_index, 1)
         return panel_row
 
     def _make_table_and_recent_panel(self) -> QWidget:
@@ -183,8 +183,8 @@ class HomePage(Page):
     def _set_min_table_height(self) -> None:
         """Make the table as high as its rows, at least four, so that only the page scrolls if the window is too low
         for it."""
-        look, rows = current_appearance(), max(_MIN_TABLE_ROWS, self.rows.rowCount())
-        self.table_stack.setMinimumHeight(look.row_height("header") + rows * look.row_height())
+        appearance, rows = current_appearance(), max(_MIN_TABLE_ROWS, self.rows.rowCount())
+        self.table_stack.setMinimumHeight(appearance.row_height("header") + rows * appearance.row_height())
 
     def _make_empty_state(self) -> QWidget:
         """Return the widget that replaces the table if no record needs a review."""

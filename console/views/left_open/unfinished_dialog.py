@@ -243,8 +243,8 @@ class UnfinishedWorkDialog(DialogFrame):
     def _name_record(self, kind: str, id: str) -> str:
         """Return the text that names a record in the tables: its kind with the number by which people know it, or
         with its id if it has no such number (an incident, an alert); "" for an unknown kind."""
-        number = self._number_by_record.get(f"{kind} {id}", shorten_identifier(id))
-        return audit_words.format_record_reference(kind, id, self._context.language, number)
+        known_number = self._number_by_record.get(f"{kind} {id}", shorten_identifier(id))
+        return audit_words.format_record_reference(kind, id, self._context.language, known_number)
 
     @Slot()
     def _read_lists_after_mention(self) -> None:
@@ -593,8 +593,12 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def _make_lease_or_take_key(holder: LeaseOrTake) -> tuple[str, int]:
-    return (holder.kind, holder.subject_id) if isinstance(holder, Take) else (holder.name, -1)
+def _make_lease_or_take_key(lease_or_take: LeaseOrTake) -> tuple[str, int]:
+    return (
+        (lease_or_take.kind, lease_or_take.subject_id)
+        if isinstance(lease_or_take, Take)
+        else (lease_or_take.name, -1)
+    )
 
 
 def _list_subjects_of_rows(
@@ -606,7 +610,11 @@ def _list_subjects_of_rows(
     """Return kind and id ("payment 17") of each record of these rows. The leases among `leases_and_takes` are left
     out."""
     return {
-        *(f"{holder.kind} {holder.subject_id}" for holder in leases_and_takes if isinstance(holder, Take)),
+        *(
+            f"{lease_or_take.kind} {lease_or_take.subject_id}"
+            for lease_or_take in leases_and_takes
+            if isinstance(lease_or_take, Take)
+        ),
         *(f"{item.kind} {item.id}" for item in own_items),
         *(f"{mention.note.kind} {mention.note.subject_id}" for mention in mentions),
         *(f"{request.subject_kind} {request.subject_id}" for request in own_requests),
@@ -616,25 +624,29 @@ def _list_subjects_of_rows(
 def _make_lease_or_take_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
     translate = context.translate
 
-    def format_lease(holder: LeaseOrTake) -> str:
+    def format_lease(lease_or_take: LeaseOrTake) -> str:
         return (
-            translate("dialog.holders.take", record=name_record(holder.kind, str(holder.subject_id)))
-            if isinstance(holder, Take)
-            else holder.name
+            translate("dialog.holders.take", record=name_record(lease_or_take.kind, str(lease_or_take.subject_id)))
+            if isinstance(lease_or_take, Take)
+            else lease_or_take.name
         )
 
-    def get_person_name(holder: LeaseOrTake) -> str:
-        return record_words.get_actor_name(holder.person if isinstance(holder, Take) else holder.operator, context)
+    def get_person_name(lease_or_take: LeaseOrTake) -> str:
+        return record_words.get_actor_name(
+            lease_or_take.person if isinstance(lease_or_take, Take) else lease_or_take.operator, context
+        )
 
-    def get_desk_name(holder: LeaseOrTake) -> str:
+    def get_desk_name(lease_or_take: LeaseOrTake) -> str:
         return (
             ""
-            if isinstance(holder, Take)
-            else translate("dialog.holders.at", host=holder.host, process=holder.process)
+            if isinstance(lease_or_take, Take)
+            else translate("dialog.holders.at", host=lease_or_take.host, process=lease_or_take.process)
         )
 
-    def format_since(holder: LeaseOrTake) -> str:
-        return wording.format_instant(holder.taken_at if isinstance(holder, Take) else holder.since, "clock")
+    def format_since(lease_or_take: LeaseOrTake) -> str:
+        return wording.format_instant(
+            lease_or_take.taken_at if isinstance(lease_or_take, Take) else lease_or_take.since, "clock"
+        )
 
     return [
         Column("lease", translate("column.lease"), 280, format_lease),
@@ -645,7 +657,7 @@ def _make_lease_or_take_columns(context: WindowContext, name_record: Callable[[s
             "until",
             translate("column.until"),
             96,
-            lambda holder: wording.format_instant(holder.until, "clock"),
+            lambda lease_or_take: wording.format_instant(lease_or_take.until, "clock"),
             "data",
         ),
     ]

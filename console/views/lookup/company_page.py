@@ -195,9 +195,9 @@ class CompanyPanel(QWidget):
             context.translate(facts_key, n=len(self.credit_checks), clients=clients) if clients else ""
         )
         lists = {"payments": result.payments, "refunds": result.refunds, "orders": result.orders}
-        for place, (name, records) in enumerate(lists.items()):
+        for tab_index, (name, records) in enumerate(lists.items()):
             self.money_list_by_name[name].show_rows(records, is_automatic=is_automatic)
-            self.tabs.set_count(place, wording.format_count(len(records)))
+            self.tabs.set_count(tab_index, wording.format_count(len(records)))
         self.tabs.set_count(len(lists), wording.format_count(len(self.credit_checks)))
         self.read_time_label.show_text(context.translate("screen.last_read", at=context.now()))
         self.open_items.show_records([record for record in self.all_records if case_words.is_record_open(record)])
@@ -263,8 +263,8 @@ class CompanyPanel(QWidget):
         its record."""
         table = self._get_visible_table()
         position, total = table.current_row + 1, wording.format_count(len(table.all_rows))
-        words = self._context.translate("queue.position", position=position, total=total) if position else ""
-        self.position_changed.emit(words)
+        position_text = self._context.translate("queue.position", position=position, total=total) if position else ""
+        self.position_changed.emit(position_text)
         record = table.current_item
         if isinstance(record, CreditCheck | Order | Payment | Refund):
             self._action_handlers.set_current_record(case_words.make_record_ref(record))
@@ -486,9 +486,13 @@ COLUMN_NAMES_BY_MONEY_LIST: Mapping[str, tuple[str, ...]] = {
 
 
 def make_money_table(context: WindowContext, name: str) -> StaticTable:
-    """Return the table for the records of one kind; `name_label` is "payments", "refunds" or "orders"."""
-    kinds = {"payments": ("payment", "waiting", "business"), "refunds": ("refund",), "orders": ("order",)}[name]
-    columns = make_record_columns(context, COLUMN_NAMES_BY_MONEY_LIST[name], return_record, kinds=kinds)
+    """Return the table for the records of one kind; `name` is "payments", "refunds" or "orders"."""
+    badge_kinds_by_list = {
+        "payments": ("payment", "waiting", "business"),
+        "refunds": ("refund",),
+        "orders": ("order",),
+    }[name]
+    columns = make_record_columns(context, COLUMN_NAMES_BY_MONEY_LIST[name], return_record, kinds=badge_kinds_by_list)
     table = StaticTable(
         context,
         columns,

@@ -38,8 +38,8 @@ class OpenRecordList(QWidget):
         self._lines.setContentsMargins(1, 1, 1, 1)
         self._lines.setSpacing(0)
         margin = tokens().px("spacing", "page_margin")
-        holder = Surface(edge="bottom")
-        holder.setLayout(
+        list_area = Surface(edge="bottom")
+        list_area.setLayout(
             make_column(
                 make_row(self._title_label, self._count_label, None),
                 self._line_surface,
@@ -47,7 +47,7 @@ class OpenRecordList(QWidget):
                 margins=(margin, 12, margin, 16),
             )
         )
-        self.setLayout(make_column(holder))
+        self.setLayout(make_column(list_area))
 
     def show_records(self, records: Sequence[ShownRecord]) -> None:
         while item := self._lines.takeAt(0):
@@ -95,10 +95,10 @@ class OpenRecordList(QWidget):
         name = TextLabel(case_words.format_short_title(record, context))
         name.setMinimumWidth(64)
         amount = TextLabel(case_words.format_amount_with_difference_mark(record, self._context))
-        text = TextLabel(context.translate("lookup.matter", verdict=verdict, next=next_text), wrap=True)
+        step_label = TextLabel(context.translate("lookup.matter", verdict=verdict, next=next_text), wrap=True)
         sign = ShapeIcon(badge.shape, badge.tone, 14)
-        box = make_row(sign, word, 8, name, 8, amount, 8, text, 8, button, gap=5, margins=(14, 5, 10, 5))
-        box.setStretchFactor(text, 1)
+        box = make_row(sign, word, 8, name, 8, amount, 8, step_label, 8, button, gap=5, margins=(14, 5, 10, 5))
+        box.setStretchFactor(step_label, 1)
         line.setLayout(box)
         return line
 

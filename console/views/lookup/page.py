@@ -274,8 +274,8 @@ class LookupPage(Page):
         if result.exact is not None and not problems:
             self.context.replacement_requested.emit(_make_subject_route(result.exact))
         elif len(companies) == 1 and not result.query.has_conditions and not problems:
-            number = wording.format_corporation_number(companies[0].number)
-            self.context.replacement_requested.emit(LookupRoute(number))
+            number_text = wording.format_corporation_number(companies[0].number)
+            self.context.replacement_requested.emit(LookupRoute(number_text))
         elif records:
             self._show_found_records(result, companies if not result.query.has_conditions else ())
         elif companies and not result.query.has_conditions:
@@ -348,12 +348,12 @@ def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[R
         return list(
             map(case_words.make_record_ref, services.lookup.search(request.subject, _MAX_SEARCH_LIMIT).records)
         )
-    result = services.lookup.find_records(request.subject)
+    lookup_result = services.lookup.find_records(request.subject)
     records_of_tab: Mapping[str, Sequence[ShownRecord]] = {
-        "payments": result.payments,
-        "refunds": result.refunds,
-        "orders": result.orders,
-        "checks": result.credit_checks,
+        "payments": lookup_result.payments,
+        "refunds": lookup_result.refunds,
+        "orders": lookup_result.orders,
+        "checks": lookup_result.credit_checks,
     }
     lists = [records_of_tab[request.part]] if request.part in records_of_tab else records_of_tab.values()
     return [case_words.make_record_ref(record) for records in lists for record in records]

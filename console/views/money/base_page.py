@@ -65,8 +65,8 @@ class MoneyPage(RecordPage[MoneyView]):
         self.show_sides(sides, {money_facts.GATEWAY_SIDE_INDEX: tools})
         payment = view.record if isinstance(view, PaymentDetails) else view.payment
         reversed_minor = compute_reversed_minor(payment)
-        parts = money_facts.make_money_parts(view.money, context, reversed_minor=reversed_minor)
-        self.money_panel.show_money_parts(*parts)
+        money_parts = money_facts.make_money_parts(view.money, context, reversed_minor=reversed_minor)
+        self.money_panel.show_money_parts(*money_parts)
 
     def list_printed_lines(self, view: MoneyView) -> list[str]:
         amounts = [self.money_panel.accessibleName()] if self.shows_sides_and_amounts else []

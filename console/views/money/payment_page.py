@@ -81,9 +81,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         button = KeyButton(context.translate("action.open_refund"), kind="inline")
         button.setProperty("refund", unknown_refund.id)
         button.clicked.connect(self._open_unknown_refund)
-        words = context.translate("money.refund_unknown", id=unknown_refund.id, next=next_step)
+        sentence = context.translate("money.refund_unknown", id=unknown_refund.id, next=next_step)
         bar = NotificationBar(
-            context.translate("money.blocked_refund"), words, tone="unknown", shape="lock", button=button
+            context.translate("money.blocked_refund"), sentence, tone="unknown", shape="lock", button=button
         )
         self.show_state_bar("refund", bar, above=True)
 
@@ -98,10 +98,11 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         """
         if self._order_link.parent() is None:
             self.sides_strip.panels[money_facts.ORDER_SIDE_INDEX].add_tool(self._order_link)
-        number = view.record.provider_payment_id
-        self._number_label.setVisible(number is not None)
+        provider_number = view.record.provider_payment_id
+        self._number_label.setVisible(provider_number is not None)
         self._number_label.show_id(
-            self.context.translate("money.side.reference", number=_shorten_provider_number(number)), number or ""
+            self.context.translate("money.side.reference", number=_shorten_provider_number(provider_number)),
+            provider_number or "",
         )
         has_answer = view.sides[money_facts.GATEWAY_SIDE_INDEX].asked is not None
         self.answers.setVisible(has_answer)
@@ -147,8 +148,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             return (advised_action,)
         other_actions = ("resolve",) if view.record.certainty is Certainty.UNKNOWN else ()
         refund_action = ("refund",) if view.record.state in PAID_STATES else ()
-        names = (advised_action, "probe", *other_actions, *refund_action)
-        return tuple(dict.fromkeys(name for name in names if name is not None))
+        action_names = (advised_action, "probe", *other_actions, *refund_action)
+        return tuple(dict.fromkeys(name for name in action_names if name is not None))
 
     # -- actions
 

@@ -84,8 +84,8 @@ class RefundPage(MoneyPage[RefundDetails]):
         if not record.sent_count or record.last_sent_at is None:
             return None
         key = "case.sent_once" if record.sent_count == 1 else "case.sent_again"
-        at = wording.format_instant(record.last_sent_at)
-        return self.context.translate(key, at=at, n=record.sent_count)
+        sending_time = wording.format_instant(record.last_sent_at)
+        return self.context.translate(key, at=sending_time, n=record.sent_count)
 
     def list_helpful_actions(self, view: RefundDetails) -> tuple[str, ...]:
         """Return the names of the offered actions: withdraw or decide for a refund that isn't sent yet, otherwise
@@ -94,8 +94,8 @@ class RefundPage(MoneyPage[RefundDetails]):
         if record.state in (RefundState.REQUESTED, RefundState.APPROVED) and record.certainty is Certainty.KNOWN:
             is_own = is_same_person(record.maker, self.context.operator or "")
             return ("withdraw",) if is_own else ("open_approval",)
-        names = (advised, "probe", "resolve" if advised == "probe" else None, "open_payment")
-        return tuple(dict.fromkeys(name for name in names if name is not None))
+        action_names = (advised, "probe", "resolve" if advised == "probe" else None, "open_payment")
+        return tuple(dict.fromkeys(name for name in action_names if name is not None))
 
     # -- actions
 

@@ -38,9 +38,9 @@ class NotificationsDialog(DialogFrame):
             lines.addWidget(box)
         place_key = "desktop" if has_desktop else "window"
         self.place_label = TextLabel(translate(f"dialog.notifications.{place_key}"), "small", "muted", wrap=True)
-        form = QWidget()
-        form.setLayout(make_column(lines, self.place_label, gap=12))
-        self.show_content(form)
+        content = QWidget()
+        content.setLayout(make_column(lines, self.place_label, gap=12))
+        self.show_content(content)
 
     def find_first_focus(self) -> QWidget:
         return self.check_box_by_kind[PersonalEventKind.APPROVAL]

@@ -64,8 +64,8 @@ class NotificationWatcher(QObject):
         if not self.desktop.is_available or (self._frame.window.isActiveWindow() and not is_covered):
             return
         translate = self._context.translate
-        words, detail = format_events_title_and_detail(events, self._context)
-        text = translate("notification.covered") if is_covered else "\n".join(filter(None, (words, detail)))
+        title, detail = format_events_title_and_detail(events, self._context)
+        text = translate("notification.covered") if is_covered else "\n".join(filter(None, (title, detail)))
         self.desktop.show_message(translate("app.name"), text, events[0].link if len(events) == 1 else None)
 
     def _show_toasts(self, events: tuple[PersonalEvent, ...]) -> None:

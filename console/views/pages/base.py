@@ -70,9 +70,9 @@ class KeyHintPanel(Surface):
         for hint in self._hints:
             hint.hide()
             hint.deleteLater()
-        self._hints = [_make_key_hint(keys, words) for keys, words in hints]
-        for place, hint in enumerate(self._hints):
-            self._box.insertWidget(place, hint)
+        self._hints = [_make_key_hint(keys, action_name) for keys, action_name in hints]
+        for hint_index, hint in enumerate(self._hints):
+            self._box.insertWidget(hint_index, hint)
         self._fit_key_hints()
 
     def minimumSizeHint(self) -> QSize:
@@ -103,9 +103,9 @@ class KeyHintPanel(Surface):
             self.setFixedHeight(current_appearance().frame_height("hint_bar"))
 
 
-def _make_key_hint(keys: Sequence[str], words: str) -> QWidget:
+def _make_key_hint(keys: Sequence[str], action_name: str) -> QWidget:
     hint = QWidget()
-    hint.setLayout(make_row(*(KeyCap(key) for key in keys), TextLabel(words, "small", "muted"), gap=6))
+    hint.setLayout(make_row(*(KeyCap(key) for key in keys), TextLabel(action_name, "small", "muted"), gap=6))
     return hint
 
 
@@ -292,7 +292,7 @@ class Page(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
         self._bars_above, self.bars_below = BarContainer(), BarContainer()
-        self.hint_bar = KeyHintPanel([(keys, context.translate(words)) for keys, words in self.key_hints])
+        self.hint_bar = KeyHintPanel([(keys, context.translate(words_key)) for keys, words_key in self.key_hints])
         context.changed.connect(self._refresh_on_changes)
         context.services_opened.connect(self._refresh_when_opened)
         context.person_changed.connect(self._refresh_for_person)
@@ -327,7 +327,11 @@ class Page(QWidget):
         """Show the page's shortcuts in the line at the bottom, except those of actions that the page doesn't offer
         now; `hidden_hint_keys` has the wording keys of their hints."""
         self.hint_bar.show_key_hints(
-            [(keys, self.context.translate(words)) for keys, words in self.key_hints if words not in hidden_hint_keys]
+            [
+                (keys, self.context.translate(words_key))
+                for keys, words_key in self.key_hints
+                if words_key not in hidden_hint_keys
+            ]
         )
 
     def add_key_hints(self) -> None:
@@ -535,8 +539,8 @@ class Page(QWidget):
         """Remove the notification bar with this name; do nothing if there is none."""
         bar = self._bar_by_name.pop(name, None)
         if bar is not None:
-            for place in (self._bars_above, self.bars_below):
-                place.remove_bar(bar)
+            for bar_container in (self._bars_above, self.bars_below):
+                bar_container.remove_bar(bar)
 
     def list_bar_names(self) -> tuple[str, ...]:
         return tuple(self._bar_by_name)
@@ -547,11 +551,15 @@ class Page(QWidget):
         earlier stays on the page."""
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.read_data_again)
-        words = self.context.format_failure(failure)
+        failure_text = self.context.format_failure(failure)
         self.show_bar(
             "failed",
             NotificationBar(
-                self.context.translate("screen.not_read"), words, tone="bad", shape="cross", button=retry_button
+                self.context.translate("screen.not_read"),
+                failure_text,
+                tone="bad",
+                shape="cross",
+                button=retry_button,
             ),
         )
 

@@ -100,8 +100,8 @@ def make_step_lines(
     has_ended: bool = False,
     failed_codes: Collection[str] = (),
 ) -> list[TimelineLine]:
-    """Return a timeline line for each step, the oldest first. The last step is shown as in progress unless the
-    call has `has_ended`; a step with one of `failed_codes` as failed; the other steps as complete."""
+    """Return a timeline line for each step, the oldest first. A step whose code is in `failed_codes` is shown as
+    failed; the last step as in progress, unless the call has ended (`has_ended`); any other step as complete."""
     lines = []
     for number, step in enumerate(steps):
         key, shape, tone = f"progress.{step.code}", "circle_arrow", "progress"
@@ -112,6 +112,6 @@ def make_step_lines(
             key, shape, tone = done_key if wording.has_sentence(done_key) else key, "check", "good"
         time = wording.format_instant(step.at, "clock")
         full_time = wording.format_instant(step.at)
-        words = context.translate(key)
-        lines.append(TimelineLine(time, full_time, shape, tone, "", words))  # type: ignore[arg-type]  # a tone
+        sentence = context.translate(key)
+        lines.append(TimelineLine(time, full_time, shape, tone, "", sentence))  # type: ignore[arg-type]  # a tone
     return lines

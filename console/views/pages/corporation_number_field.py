@@ -36,7 +36,7 @@ class CorporationNumberField(QWidget):
         self.button.clicked.connect(self._request_lookup)
         self.edit.textChanged.connect(self._check_text)
         self.edit.returnPressed.connect(self._request_lookup)
-        self._label = TextLabel(context.translate("lookup.neighbours"), "small", "muted")
+        self._suggestions_label = TextLabel(context.translate("lookup.neighbours"), "small", "muted")
         self._suggestion_buttons = [LinkButton("", role="body") for _ in range(_MAX_SUGGESTIONS)]
         for suggestion_button in self._suggestion_buttons:
             suggestion_button.clicked.connect(self._insert_suggestion)
@@ -50,7 +50,10 @@ class CorporationNumberField(QWidget):
         self.field.message_row.setParent(None)
         self.setLayout(
             make_column(
-                line, self.field.message_row, make_row(self._label, *self._suggestion_buttons, None, gap=12), gap=4
+                line,
+                self.field.message_row,
+                make_row(self._suggestions_label, *self._suggestion_buttons, None, gap=12),
+                gap=4,
             )
         )
         self._timer = QTimer(self, singleShot=True, interval=_SUGGESTION_DELAY_MS)
@@ -91,13 +94,13 @@ class CorporationNumberField(QWidget):
         self._timer.stop()
         self._show_suggestions(())
         try:
-            number = parse_number(self.text, allow_dummies=True)
+            parsed_number = parse_number(self.text, allow_dummies=True)
         except InvalidCorporationNumber as invalid:
             self._show_number_problem(invalid)
         else:
             self.field.show_error("")
             hint = translate("lookup.well_formed")
-            if number.stripped_prefix:
+            if parsed_number.stripped_prefix:
                 hint = translate("lookup.prefix_stripped")
             self.field.show_hint(hint)
             self.field.show_text_inside(translate("lookup.digit"))
@@ -121,11 +124,11 @@ class CorporationNumberField(QWidget):
         else:
             self.field.show_hint(translate("lookup.prompt"))
 
-    def show_search_problem(self, words: str) -> None:
+    def show_search_problem(self, problem_text: str) -> None:
         """Show an error message below the field, about the words of a search text that the search doesn't
         understand; do nothing for ""."""
-        if words:
-            self.field.show_error(words)
+        if problem_text:
+            self.field.show_error(problem_text)
 
     # -- numbers that differ from the typed one by a single typing error
 
@@ -141,13 +144,13 @@ class CorporationNumberField(QWidget):
             )
 
     def _show_suggestions(self, numbers: tuple[str, ...]) -> None:
-        self._label.setVisible(bool(numbers))
-        for place, suggestion_button in enumerate(self._suggestion_buttons):
-            is_offered = place < len(numbers)
+        self._suggestions_label.setVisible(bool(numbers))
+        for suggestion_index, suggestion_button in enumerate(self._suggestion_buttons):
+            is_offered = suggestion_index < len(numbers)
             suggestion_button.setVisible(is_offered)
             if is_offered:
-                suggestion_button.setText(wording.format_corporation_number(numbers[place]))
-                suggestion_button.setAccessibleName(wording.format_corporation_number(numbers[place]))
+                suggestion_button.setText(wording.format_corporation_number(numbers[suggestion_index]))
+                suggestion_button.setAccessibleName(wording.format_corporation_number(numbers[suggestion_index]))
                 suggestion_button.updateGeometry()
 
     @Slot()

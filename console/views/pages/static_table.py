@@ -68,7 +68,7 @@ class StaticTable(FittedTable):
         """Return True if the new rows would move a row at or above the mouse pointer."""
         if self.hover_row < 0:
             return False
-        row_count = sum(self.rows.row_at(place) is not None for place in range(self.hover_row + 1))
+        row_count = sum(self.rows.row_at(row_index) is not None for row_index in range(self.hover_row + 1))
         # If the pointer is on a heading, the row below it counts too.
         compared_count = row_count + (self.rows.row_at(self.hover_row) is None)
         key_of = self.rows.key_of

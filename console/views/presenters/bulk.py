@@ -53,8 +53,8 @@ _ICON_AND_TONE_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
 
 
 class RunStatusContent(NamedTuple):
-    """The state of a bulk run as the window shows it: a sentence (`sentence`), and the shape and colour tone of the
-    icon."""
+    """The state of a bulk run as the window shows it: a sentence, and the shape and colour tone of the icon before
+    it."""
 
     sentence: str
     shape: str

@@ -85,17 +85,19 @@ def _make_own_side(view: CreditCheckDetails, context: WindowContext) -> RecordSi
 
 
 def _make_provider_side(view: CreditCheckDetails, context: WindowContext) -> RecordSide:
-    record, answer = view.record, find_last_answer(view)
-    word, shape, tone = _make_answer_word_icon_and_tone(record, answer, context)
-    if answer is None and view.explanation.verdict == "verdict.pending":  # the call is under way
+    record, last_answer = view.record, find_last_answer(view)
+    word, shape, tone = _make_answer_word_icon_and_tone(record, last_answer, context)
+    if last_answer is None and view.explanation.verdict == "verdict.pending":  # the call is under way
         word, shape, tone = context.translate("record.side.waiting"), "half_disc", "progress"
     is_contradicted = record.work.reason == WorkReason.CONTRADICTED
     # the result on record is what the provider said earlier, and not its contradicting answer
     own_word = _format_check_result(record, context) if record.credit_check_id and not is_contradicted else ""
     fact = ""
-    if answer is not None:
+    if last_answer is not None:
         fact = context.translate(
-            "record.side.asked_age", at=format_time_in_sentence(answer.at, context), age=context.format_age(answer.at)
+            "record.side.asked_age",
+            at=format_time_in_sentence(last_answer.at, context),
+            age=context.format_age(last_answer.at),
         )
     return RecordSide(
         context.translate("record.side.provider"),
@@ -150,7 +152,7 @@ def make_document_summaries(view: CreditCheckDetails, context: WindowContext) ->
     """Return the summaries of the four parts of a credit check (detail, result, dates, PDF) for its page: each
     part is stored, missing or not yet expected."""
     if view.record.state is not CheckState.SUCCESS:
-        names = ("detail", "result", "dates", "pdf")
+        part_names = ("detail", "result", "dates", "pdf")
         return [
             DocumentSummary(
                 context.translate(f"record.document.{name}"),
@@ -158,7 +160,7 @@ def make_document_summaries(view: CreditCheckDetails, context: WindowContext) ->
                 "muted",
                 context.translate("record.document.not_yet"),
             )
-            for name in names
+            for name in part_names
         ]
     return [
         _make_detail_summary(view, context),

@@ -31,16 +31,18 @@ def make_shown_sides(
     """
     kind = "refund" if isinstance(record, Refund) else "payment"
     kinds = (kind, kind, "order")
-    names = (
+    side_names = (
         context.translate("record.side.ours"),
         context.translate("money.side.gateway", provider=case_words.get_provider_name(provider, context)),
         context.translate("record.side.order"),
     )
     return [
-        _make_unanswered_side(names[place], context, record)
-        if place == GATEWAY_SIDE_INDEX and side.asked is None
-        else _make_shown_side(side, names[place], kinds[place], context, is_gateway=place == GATEWAY_SIDE_INDEX)
-        for place, side in enumerate(money_sides)
+        _make_unanswered_side(side_names[side_index], context, record)
+        if side_index == GATEWAY_SIDE_INDEX and side.asked is None
+        else _make_shown_side(
+            side, side_names[side_index], kinds[side_index], context, is_gateway=side_index == GATEWAY_SIDE_INDEX
+        )
+        for side_index, side in enumerate(money_sides)
     ]
 
 
@@ -101,13 +103,15 @@ def _format_sending_age(record: Payment | Refund, context: WindowContext) -> str
     the payment (its call was sent later), and its age; "" if this instant isn't stored, or if the console did not
     start the payment."""
     if isinstance(record, Refund):
-        key, at = "money.side.sent_age", record.last_sent_at
+        key, sending_time = "money.side.sent_age", record.last_sent_at
     else:
         # a payment from a notice or an import has no operation
-        key, at = "money.side.started_age", record.begun_at if record.operation_id is not None else None
-    if at is None:
+        key, sending_time = "money.side.started_age", record.begun_at if record.operation_id is not None else None
+    if sending_time is None:
         return ""
-    return context.translate(key, at=format_time_in_sentence(at, context), age=context.format_age(at))
+    return context.translate(
+        key, at=format_time_in_sentence(sending_time, context), age=context.format_age(sending_time)
+    )
 
 
 def _format_marked_amount(side: ComparedSide, context: WindowContext) -> str:
@@ -122,11 +126,11 @@ def _format_amount(side: ComparedSide) -> str:
 def _format_side_time(side: ComparedSide, context: WindowContext, *, is_gateway: bool) -> str:
     """Return the text with an instant and its age. For the provider's panel (`is_gateway`), this is the instant of
     the last answer; for the panels of our record and of the order, the instant since which the state holds."""
-    at = side.asked if is_gateway or side.since is None else side.since
-    if at is None:
+    time = side.asked if is_gateway or side.since is None else side.since
+    if time is None:
         return ""
     key = "record.side.asked_age" if is_gateway else "record.side.since_age"
-    time_text = context.translate(key, at=format_time_in_sentence(at, context), age=context.format_age(at))
+    time_text = context.translate(key, at=format_time_in_sentence(time, context), age=context.format_age(time))
     return context.translate("money.side.old", fact=time_text) if side.old else time_text
 
 

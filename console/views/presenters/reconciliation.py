@@ -75,12 +75,12 @@ def make_verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell
 def make_cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the reason why a person must look at the difference, or with the text that no
     person must look at it."""
-    words = texts.format_difference_cause(item, context)
+    cause_text = texts.format_difference_cause(item, context)
     if item.found.verdict is ReconciliationVerdict.REFUSED or item.case is not None:
-        return StateCell(words, "square_bang", "care")
+        return StateCell(cause_text, "square_bang", "care")
     if item.found.verdict is not ReconciliationVerdict.IMPORTED and not item.found.case_opened:
-        return StateCell(words, "hourglass", "muted")
-    return StateCell(words, "check", "muted")
+        return StateCell(cause_text, "hourglass", "muted")
+    return StateCell(cause_text, "check", "muted")
 
 
 def format_difference_advice(item: DifferenceItem, context: WindowContext) -> str:
@@ -112,24 +112,24 @@ def _format_advice(item: DifferenceItem, context: WindowContext) -> str:
 def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> str:
     """Return one line about a file of the provider that a run has read: day, number of rows, amounts and size in
     bytes. A value that isn't known (None) is left out."""
-    parts = [context.translate("reconcile.file.day", day=read_file.day)]
+    texts = [context.translate("reconcile.file.day", day=read_file.day)]
     if read_file.rows is not None:
-        parts.append(context.translate("reconcile.file.rows", n=read_file.rows))
+        texts.append(context.translate("reconcile.file.rows", n=read_file.rows))
     if read_file.paid_minor is not None:
-        parts.append(
+        texts.append(
             context.translate("reconcile.file.paid", amount=wording.format_amount(read_file.paid_minor, "JPY"))
         )
     if read_file.refunded_minor:
-        parts.append(
+        texts.append(
             context.translate(
                 "reconcile.file.refunded", amount=wording.format_amount(-read_file.refunded_minor, "JPY")
             )
         )
     if read_file.bytes is not None:
-        parts.append(wording.format_bytes(read_file.bytes))
+        texts.append(wording.format_bytes(read_file.bytes))
     if read_file.before:
-        parts.append(context.translate("reconcile.file.before", run=read_file.before[-1]))
-    return " · ".join(parts)
+        texts.append(context.translate("reconcile.file.before", run=read_file.before[-1]))
+    return " · ".join(texts)
 
 
 def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:

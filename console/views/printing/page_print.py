@@ -128,7 +128,9 @@ class PagePrinter(QObject):
             pages = services.pdfs.open_pages(record_id, sha256)
             try:
                 services.printouts.audit_pdf_printout(record_id, sha256)
-                return [pages.page_image(place, _PAGE_IMAGE_WIDTH_PX) for place in range(pages.page_count())]
+                return [
+                    pages.page_image(page_index, _PAGE_IMAGE_WIDTH_PX) for page_index in range(pages.page_count())
+                ]
             finally:
                 pages.close()
 

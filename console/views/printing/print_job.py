@@ -74,21 +74,24 @@ def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
 
 
 def _remove_empty_columns(sheet: PrintedSheet) -> PrintedSheet:
-    has_value = [any(row[place] not in ("", NO_VALUE) for row in sheet.rows) for place in range(len(sheet.columns))]
+    has_value = [
+        any(row[column_index] not in ("", NO_VALUE) for row in sheet.rows)
+        for column_index in range(len(sheet.columns))
+    ]
     rows = [tuple(compress(row, has_value)) for row in sheet.rows]
     return replace(sheet, columns=tuple(compress(sheet.columns, has_value)), rows=rows) if sheet.rows else sheet
 
 
 def make_html(sheet: PrintedSheet) -> str:
     """Return the sheet as HTML. All texts are escaped, because some come from providers and people."""
-    parts = [f"<h2>{escape(sheet.title)}</h2>", f"<p>{escape(sheet.printed_by)}</p>"]
-    parts += [f"<p>{escape(text)}</p>" for text in sheet.paragraphs]
+    html_parts = [f"<h2>{escape(sheet.title)}</h2>", f"<p>{escape(sheet.printed_by)}</p>"]
+    html_parts += [f"<p>{escape(text)}</p>" for text in sheet.paragraphs]
     if sheet.columns:
         head = "".join(f'<th align="left">{escape(title)}</th>' for title in sheet.columns)
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in sheet.rows)
         table = '<table border="1" cellspacing="0" cellpadding="2" width="100%"'
-        parts.append(f'{table} style="border-collapse:collapse"><thead><tr>{head}</tr></thead>{body}</table>')
-    return "".join(parts)
+        html_parts.append(f'{table} style="border-collapse:collapse"><thead><tr>{head}</tr></thead>{body}</table>')
+    return "".join(html_parts)
 
 
 def print_images(images: Sequence[PageImage], footer_text: str, printer: QPrinter) -> None:

@@ -27,7 +27,7 @@ _PURCHASE_PURPOSE_CODES = (4, 1, 2, 3, 9)
 
 
 class PurchaseForm(QWidget):
-    """The form with the inputs of a purchase. `client_input` is the id of the client to select at first; None selects
+    """The form with the inputs of a purchase. `client` is the id of the client to select at first; None selects
     the only client, if there is only one.
 
     Signals:
@@ -117,19 +117,19 @@ class PurchaseForm(QWidget):
         if successor is not None:
             link = LinkButton(translate("corporation.open_successor"))
             link.clicked.connect(partial(self.number_requested.emit, successor.number))
-        words = format_purchase_warning(facts, translate)
+        warning = format_purchase_warning(facts, translate)
         bar = NotificationBar(
             format_corporation_closure_heading(facts, translate),
-            words,
+            warning,
             tone="care",
             shape="ring_slash",
             narrow=True,
             second=link,
         )
-        holder = QWidget()
+        closure_panel = QWidget()
         source = TextLabel(format_registry_source(facts.registry_date, translate), "small", "muted", wrap=True)
-        holder.setLayout(make_column(bar, source, gap=4))
-        return holder
+        closure_panel.setLayout(make_column(bar, source, gap=4))
+        return closure_panel
 
     def _make_existing_records(self) -> FactList:
         """Return the list with the existing credit checks of this corporation, and with a purchase that is running
@@ -141,12 +141,12 @@ class PurchaseForm(QWidget):
         facts.add_fact(translate("dialog.purchase.live"), live_panel)
         facts.add_fact(translate("dialog.purchase.last"), TextLabel(_format_last_purchase(self._context, plan)))
         running_purchase = plan.running
-        words = (
+        sentence = (
             translate("dialog.purchase.running_now", holder=running_purchase, since=running_purchase.since)
             if running_purchase
             else translate("dialog.purchase.none_read", at=plan.read_at)
         )
-        facts.add_fact(translate("dialog.purchase.running"), TextLabel(words))
+        facts.add_fact(translate("dialog.purchase.running"), TextLabel(sentence))
         return facts
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
@@ -199,8 +199,10 @@ class PurchaseForm(QWidget):
         ]
         deal = self.deal_list.currentData() if self.deal_list.currentIndex() >= 0 else None
         comment = self.comment_field.text().strip() or None
-        number = self._plan.corporation_number
-        return PurchaseRequest(number, self.client_id, deal, tuple(chosen_clients), comment, self.is_renewal)
+        corporation_number = self._plan.corporation_number
+        return PurchaseRequest(
+            corporation_number, self.client_id, deal, tuple(chosen_clients), comment, self.is_renewal
+        )
 
     @Slot()
     def _show_live_record(self) -> None:
@@ -208,8 +210,8 @@ class PurchaseForm(QWidget):
         if live_check is None:
             client_ids = sorted({record.client_id for record in self._plan.live}, key=int)
             others_key = "dialog.purchase.live_other" if len(client_ids) == 1 else "dialog.purchase.live_others"
-            words = translate(others_key, clients=client_ids) if client_ids else translate("dialog.purchase.none")
-            self._live_check_label.show_text(words)
+            sentence = translate(others_key, clients=client_ids) if client_ids else translate("dialog.purchase.none")
+            self._live_check_label.show_text(sentence)
         elif self.is_renewal:
             self._live_check_label.show_text(
                 translate("dialog.purchase.last_renewal", expired_at=live_check.expired_at)
@@ -238,6 +240,6 @@ def add_label(text: str, control: QWidget) -> QWidget:
     """Return a widget that contains `control` below a label with `text`."""
     label = TextLabel(text, "small", "muted")
     label.setBuddy(control)
-    holder = QWidget()
-    holder.setLayout(make_column(label, control, gap=4))
-    return holder
+    labelled_control = QWidget()
+    labelled_control.setLayout(make_column(label, control, gap=4))
+    return labelled_control

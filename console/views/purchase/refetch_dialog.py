@@ -69,16 +69,16 @@ class RefetchDialog(DialogFrame):
             )
         if record.pdf_file_path:  # without a stored copy there is none to keep
             facts.add_fact(translate("dialog.refetch.kept_label"), TextLabel(translate("dialog.refetch.old_copy")))
-        form = QWidget()
+        form_widget = QWidget()
         free_of_charge_bar = NotificationBar(
             translate("dialog.refetch.free_lead"), translate("dialog.refetch.free"), tone="good", shape="check"
         )
-        form.setLayout(
+        form_widget.setLayout(
             make_column(
                 free_of_charge_bar, facts, make_row(self.detail_box, self.pdf_box, None, gap=24), None, gap=14
             )
         )
-        return form
+        return form_widget
 
     @Slot()
     def _update_act_button(self) -> None:
@@ -203,6 +203,6 @@ def _make_text_line(text: str) -> TextLabel:
 
 
 def _stack_widgets(*widgets: QWidget) -> QWidget:
-    holder = QWidget()
-    holder.setLayout(make_column(*widgets, None, gap=10))
-    return holder
+    column_widget = QWidget()
+    column_widget.setLayout(make_column(*widgets, None, gap=10))
+    return column_widget

@@ -193,7 +193,7 @@ class GroupTable(FittedTable):
 
     def _go_to_heading_row(self) -> None:
         """Make the heading row of the current record's group the current row."""
-        for number in range(self.current_row, -1, -1):
-            if isinstance(self.rows.row_at(number), CauseRow):
-                self.go_to_row(number)
+        for row_index in range(self.current_row, -1, -1):
+            if isinstance(self.rows.row_at(row_index), CauseRow):
+                self.go_to_row(row_index)
                 return

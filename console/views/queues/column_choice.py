@@ -114,7 +114,7 @@ class ColumnChoice(QObject):
 
     def _store_dragged_column_order(self, table: RecordTable, *_places: int) -> None:
         header, columns = table.horizontalHeader(), table.rows.columns
-        order = [columns[header.logicalIndex(place)] for place in range(header.count())]
+        order = [columns[header.logicalIndex(visual_index)] for visual_index in range(header.count())]
         keys = [column.key for column in order if column.kind != "check"]
         # The header must end the drag before its table is built again.
         QTimer.singleShot(0, self, lambda: self.choose_columns(self._queue(), keys))
@@ -211,10 +211,10 @@ class ColumnsDialog(DialogFrame):
             QShortcut(QKeySequence(key), self).activated.connect(partial(self.move_column, step))
         reset_button = KeyButton(translate("view.usual_columns"))
         reset_button.clicked.connect(self._show_default_columns)
-        note = TextLabel(translate("dialog.columns.note"), "small", "muted", wrap=True)
+        note_label = TextLabel(translate("dialog.columns.note"), "small", "muted", wrap=True)
         form = QWidget()
         form.setLayout(
-            make_column(note, self._lines, make_row(up_button, down_button, None, reset_button, gap=8), gap=12)
+            make_column(note_label, self._lines, make_row(up_button, down_button, None, reset_button, gap=8), gap=12)
         )
         self.show_content(form)
         self.act_button.clicked.connect(self._emit_chosen_columns)
@@ -232,16 +232,18 @@ class ColumnsDialog(DialogFrame):
         """Move the column that has the focus one line up (`step` -1) or down (1), and announce its new position to
         a screen reader."""
         order = self.ordered_keys
-        place = next((number for number, key in enumerate(order) if self.boxes[key].hasFocus()), None)
-        if place is None or not 0 <= place + step < len(order):
+        old_index = next((number for number, key in enumerate(order) if self.boxes[key].hasFocus()), None)
+        if old_index is None or not 0 <= old_index + step < len(order):
             return
-        box = self.boxes[order[place]]
+        box = self.boxes[order[old_index]]
         self._lines.removeWidget(box)
-        self._lines.insertWidget(place + step, box)
+        self._lines.insertWidget(old_index + step, box)
         self._order_boxes()
         box.setFocus(Qt.FocusReason.OtherFocusReason)
-        words = self._context.translate("dialog.columns.place", name=box.text(), n=place + step + 1, of=len(order))
-        announce(self, words)
+        sentence = self._context.translate(
+            "dialog.columns.place", name=box.text(), n=old_index + step + 1, of=len(order)
+        )
+        announce(self, sentence)
 
     def _order_boxes(self) -> None:
         boxes = [self.boxes[key] for key in self.ordered_keys]

@@ -120,7 +120,7 @@ class ChangedCompaniesPage(Page):
         )
         self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)
         reasons = DisabledReasonsLabel(self.renew_button, self.acknowledge_button)
-        parts = (
+        footer_widgets = (
             self.explanation_label,
             self.next_step_label,
             make_row(*self._buttons, None, gap=8),
@@ -128,7 +128,7 @@ class ChangedCompaniesPage(Page):
             self.source_label,
         )
         self.footer = Surface(is_raised=True, edge="top")
-        self.footer.setLayout(make_column(*parts, gap=6, margins=(24, 10, 24, 10)))
+        self.footer.setLayout(make_column(*footer_widgets, gap=6, margins=(24, 10, 24, 10)))
         return self.footer
 
     def _connect_signals(self) -> None:
@@ -181,8 +181,8 @@ class ChangedCompaniesPage(Page):
         self.hide_reading_failure()
         if lists_acknowledged != self._has_listed_acknowledged:
             self._has_listed_acknowledged = lists_acknowledged
-            words = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"
-            self.context.show_toast(self.context.translate(f"queue.companies.{words}"))
+            sentence_key = "acknowledged_shown" if lists_acknowledged else "acknowledged_hidden"
+            self.context.show_toast(self.context.translate(f"queue.companies.{sentence_key}"))
         self.table_or_empty_state.show_rows(items, is_automatic=is_automatic)
         if not lists_acknowledged and len(items) < _MAX_READ_CHANGES:
             self.context.correct_queue_count(COMPANY_QUEUE, len(items))
@@ -269,7 +269,9 @@ class ChangedCompaniesPage(Page):
         name = "hide_acknowledged" if self._is_acknowledged_requested else "show_acknowledged"
         self.acknowledged_button.show_text(translate(f"queue.companies.{name}"))
         hints = {"key.acknowledged": "queue.companies.hide_acknowledged"} if self._is_acknowledged_requested else {}
-        self.hint_bar.show_key_hints([(keys, translate(hints.get(words, words))) for keys, words in self.key_hints])
+        self.hint_bar.show_key_hints(
+            [(keys, translate(hints.get(words_key, words_key))) for keys, words_key in self.key_hints]
+        )
         self.refresh("asked")
 
     @Slot()
@@ -304,9 +306,9 @@ class ChangedCompaniesPage(Page):
         if self.current_change is None:
             self.show_key_refusal(self.context.translate("act.none_selected"))
         else:
-            number = self.current_change.change.number
-            QGuiApplication.clipboard().setText(number)
-            self.context.show_toast(self.context.translate("action.copied", text=number))
+            corporation_number = self.current_change.change.number
+            QGuiApplication.clipboard().setText(corporation_number)
+            self.context.show_toast(self.context.translate("action.copied", text=corporation_number))
 
 
 def _get_alert_id(item: ChangedCompanyItem) -> int:

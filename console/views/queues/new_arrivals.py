@@ -65,11 +65,11 @@ class QueueArrivals(QObject):
     def _show_changes(self, items: Iterable[QueueItem], table: FittedTable) -> None:
         items = list(items)
         for item in items:
-            place = table.rows.find_row(make_record_ref(item.record))
-            if place is None:
+            row_index = table.rows.find_row(make_record_ref(item.record))
+            if row_index is None:
                 self._new_refs.add(make_record_ref(item.record))
             else:
-                self._update_row(table, place, item)
+                self._update_row(table, row_index, item)
         if len(items) < MAX_COMPARED_QUEUE_ITEMS:
             _mark_removed_rows(table, {make_record_ref(item.record) for item in items})
         self.rows_updated.emit()

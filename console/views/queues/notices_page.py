@@ -240,12 +240,12 @@ class UnmatchedNoticesPage(Page):
             AcknowledgeAlertsDialog(self.context, subject, self.window(), other_cases).open()
 
     def _copy_number(self) -> None:
-        number = self.current_notice.notice.order_no if self.current_notice is not None else None
-        if number is None:
+        order_number = self.current_notice.notice.order_no if self.current_notice is not None else None
+        if order_number is None:
             self.show_key_refusal(self.context.translate("act.none_selected"))
         else:
-            QGuiApplication.clipboard().setText(number)
-            self.context.show_toast(self.context.translate("action.copied", text=number))
+            QGuiApplication.clipboard().setText(order_number)
+            self.context.show_toast(self.context.translate("action.copied", text=order_number))
 
 
 def _make_candidate_route(candidate: NoticeCandidate) -> RecordPageRoute:
@@ -268,8 +268,8 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
         return StateCell(translate(f"notice.proof.{item.notice.proof}"), shape, tone)
 
     def format_occurred(item: UnmatchedNoticeItem) -> str:
-        at = item.notice.occurred_at
-        return wording.format_instant(at, "short") if at else wording.NO_VALUE
+        occurred_at = item.notice.occurred_at
+        return wording.format_instant(occurred_at, "short") if occurred_at else wording.NO_VALUE
 
     def format_type(item: UnmatchedNoticeItem) -> str:
         return notice_words.format_notice_type(item.notice.source, item.notice.type, context.language)

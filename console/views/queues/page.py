@@ -247,9 +247,9 @@ class QueuesPage(Page):
         parsed_view = parse_view(view.content, self.context.operator)
         is_known = view.content.queue in QUEUE_NAMES
         problems = set(parsed_view.problems)
-        parts = [part for part in view.content.filter.split() if part not in problems]
+        known_terms = [term for term in view.content.filter.split() if term not in problems]
         sort = "" if parsed_view.order == DEFAULT_ORDER else format_order(parsed_view.order)
-        self.filter.show_filter(" ".join([*parts, parsed_view.filter.words]).strip(), sort)
+        self.filter.show_filter(" ".join([*known_terms, parsed_view.filter.words]).strip(), sort)
         if is_known:
             self.tabs.show_queue(view.content.queue)
             self.queue = view.content.queue
@@ -273,10 +273,10 @@ class QueuesPage(Page):
 
     def _show_head_sentence(self) -> None:
         view, translate = self.shown_saved_view.view, self.context.translate
-        words = translate(f"queue.{self.queue}.hint")
+        sentence = translate(f"queue.{self.queue}.hint")
         if view is not None:
-            words = translate("view.shown_team" if view.is_team else "view.shown", name=view.name)
-        self.head.sentence_label.show_text(words)
+            sentence = translate("view.shown_team" if view.is_team else "view.shown", name=view.name)
+        self.head.sentence_label.show_text(sentence)
         self.head.fit_sentence()
 
     def _make_export_request(self) -> ExportRequest:
@@ -556,8 +556,8 @@ class QueuesPage(Page):
         )
         capped = not self.row_model.is_complete and queue_count is not None and queue_count.capped
         total = wording.format_count(row_count, is_capped=capped)
-        words = self.context.translate("queue.position", position=position, total=total) if position else ""
-        self.hint_bar.status_label.show_text(words)
+        position_text = self.context.translate("queue.position", position=position, total=total) if position else ""
+        self.hint_bar.status_label.show_text(position_text)
 
     @Slot()
     def _repaint_ages(self) -> None:
@@ -586,8 +586,8 @@ class QueuesPage(Page):
         order."""
         self.set_grouping(by_cause=not self.by_cause)
         self._show_list()
-        words = self.context.translate("queue.grouped" if self.by_cause else "queue.not_grouped")
-        announce(self, words)
+        sentence = self.context.translate("queue.grouped" if self.by_cause else "queue.not_grouped")
+        announce(self, sentence)
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_grouping(self, *, by_cause: bool) -> None:

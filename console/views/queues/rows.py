@@ -102,28 +102,61 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
 
 def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
     if queue == "incomplete":  # contains credit checks only
-        names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
-        return make_credit_check_columns(context, names, _get_credit_check, lambda row: row.item.since)
+        column_names = [
+            "age",
+            "corporation",
+            "number",
+            "client",
+            "provider",
+            "state",
+            "certainty",
+            "work",
+            "cause",
+            "next",
+        ]
+        return make_credit_check_columns(context, column_names, _get_credit_check, lambda row: row.item.since)
     if queue == "refunds":
-        names = ["age", "company", "name", "people", "provider", "amount", "state", "certainty", "work", "cause"]
-        names.append("next")
-        return make_record_columns(context, names, get_row_record, lambda row: row.item.since, ("refund",))
+        column_names = [
+            "age",
+            "company",
+            "name",
+            "people",
+            "provider",
+            "amount",
+            "state",
+            "certainty",
+            "work",
+            "cause",
+        ]
+        column_names.append("next")
+        return make_record_columns(context, column_names, get_row_record, lambda row: row.item.since, ("refund",))
     if queue == DISAGREEMENT_QUEUE:
-        names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty", "work"]
+        column_names = [
+            "age",
+            "company",
+            "number",
+            "kind",
+            "name",
+            "provider",
+            "amount",
+            "state",
+            "certainty",
+            "work",
+        ]
         return [
-            *make_record_columns(context, names, get_row_record, lambda row: row.item.since),
+            *make_record_columns(context, column_names, get_row_record, lambda row: row.item.since),
             _make_difference_column(context),
         ]
-    names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
+    column_names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
     if not is_grouped:
-        names.append("work")
-    names += ["cause", "next"]
+        column_names.append("work")
+    column_names += ["cause", "next"]
     has_waiting = queue in (
         "pending",
         "unknown",
     )  # only these queues contain payments that wait for the payer, whose state word is long
     kinds = [kind for kind in ALL_RECORD_KINDS if has_waiting or kind != "waiting"]
-    return make_record_columns(context, names, get_row_record, lambda row: row.item.since, kinds)
+    return make_record_columns(context, column_names, get_row_record, lambda row: row.item.since, kinds)
 
 
 def _make_difference_column(context: WindowContext) -> Column:
@@ -157,10 +190,12 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
     state."""
 
     def make_group(row: QueueRow) -> RowGroup:
-        state = row.item.record.work.state.value
-        look = tokens().badges[f"work.{state}"]
+        work_state = row.item.record.work.state.value
+        badge = tokens().badges[f"work.{work_state}"]
         count = wording.format_count(row.group_size) if row.group_size is not None else ""
-        return RowGroup(state, format_operator_value("work", state, context), look.shape, look.tone, count)
+        return RowGroup(
+            work_state, format_operator_value("work", work_state, context), badge.shape, badge.tone, count
+        )
 
     return make_group
 
@@ -228,8 +263,8 @@ def _read_matches(
 def _does_item_match_text(item: QueueItem, filter_text: str) -> bool:
     record = item.record
     digits = filter_text.replace(" ", "").replace("-", "")
-    number = case_words.get_corporation_number(record)
-    if digits.isdecimal() and (number.startswith(digits) or str(record.id) == digits):
+    corporation_number = case_words.get_corporation_number(record)
+    if digits.isdecimal() and (corporation_number.startswith(digits) or str(record.id) == digits):
         return True
     entry = record.registry_entry
     official_name = entry.corporation.name if entry is not None else ""
@@ -267,8 +302,8 @@ def _fold_text(text: str) -> str:
 
 
 def _make_rows_with_group_sizes(items: Sequence[QueueItem], *, complete: bool) -> list[QueueRow]:
-    totals: dict[object, int] = {}
+    count_by_work_state: dict[object, int] = {}
     for item in items:
-        state = item.record.work.state
-        totals[state] = totals.get(state, 0) + 1
-    return [QueueRow(item, totals[item.record.work.state] if complete else None) for item in items]
+        work_state = item.record.work.state
+        count_by_work_state[work_state] = count_by_work_state.get(work_state, 0) + 1
+    return [QueueRow(item, count_by_work_state[item.record.work.state] if complete else None) for item in items]

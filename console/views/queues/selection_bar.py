@@ -277,12 +277,12 @@ class QueueSelection(QObject):
         if not self:
             return
         total_text = self._count_matching_records()[1]
-        words = (
+        count_text = (
             translate("bulk.bar.all_chosen", of=total_text)
             if self.has_all_selected
             else translate("bulk.bar.chosen", n=self._count_selected_records(), of=total_text)
         )
-        bar.count_label.show_text(words)
+        bar.count_label.show_text(count_text)
         bar.select_all_button.show_text(translate("bulk.bar.all", of=total_text))
         bar.select_all_button.setVisible(not self.has_all_selected)
         for action, button in bar.buttons.items():

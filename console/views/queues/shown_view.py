@@ -85,10 +85,10 @@ class ShownSavedView(QObject):
     def show_problems(self, problems: tuple[str, ...]) -> None:
         """Show a bar that names the parts of the view which the page can't use; do nothing if `problems` is empty."""
         if problems:
-            words = self._context.translate("queue.filter_problem", names=problems)
+            sentence = self._context.translate("queue.filter_problem", names=problems)
             self._page.show_bar(
                 _SAVED_VIEW_BAR_NAME,
-                NotificationBar(self._context.translate("view.problems"), words, tone="care", shape="square_bang"),
+                NotificationBar(self._context.translate("view.problems"), sentence, tone="care", shape="square_bang"),
             )
 
     @Slot()
@@ -122,8 +122,8 @@ class ShownSavedView(QObject):
             ("view.delete", "", self.delete_view, True),
         ):
             if not needs_view or self.view is not None:
-                words = translate(key) if not reason else f"{translate(key)} ({reason})"
-                entry = menu.addAction(f"{words}\t{keys}" if keys else words)
+                entry_text = translate(key) if not reason else f"{translate(key)} ({reason})"
+                entry = menu.addAction(f"{entry_text}\t{keys}" if keys else entry_text)
                 entry.setEnabled(not reason)
                 entry.triggered.connect(act)
         menu.addSeparator()

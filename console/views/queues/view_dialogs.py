@@ -68,9 +68,9 @@ class SaveViewDialog(DialogFrame):
         return self.team_box, self.replace_box
 
     def _show_form(self, *widgets_above: QWidget) -> None:
-        note = TextLabel(self._context.translate(f"dialog.{self.name}.effect"), "small", "muted", wrap=True)
+        effect_label = TextLabel(self._context.translate(f"dialog.{self.name}.effect"), "small", "muted", wrap=True)
         form = QWidget()
-        form.setLayout(make_column(*widgets_above, self.name_field, *self._list_check_boxes(), note, gap=10))
+        form.setLayout(make_column(*widgets_above, self.name_field, *self._list_check_boxes(), effect_label, gap=10))
         self.show_content(form)
 
     @Slot()
@@ -119,12 +119,12 @@ class SaveViewDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         self.allow_acting_again(self._context.translate("action.cancel"))
         self.act_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
-        words, problem = self._context.format_failure(failure), failure.detail.get("problem")
+        failure_text, problem = self._context.format_failure(failure), failure.detail.get("problem")
         is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
-        self._show_form(*([] if is_named else [NotificationBar("", words, tone="bad", shape="square_bang")]))
+        self._show_form(*([] if is_named else [NotificationBar("", failure_text, tone="bad", shape="square_bang")]))
         self._update_act_button()
         if is_named:
-            self.name_field.show_error(words)
+            self.name_field.show_error(failure_text)
             self.replace_box.setVisible(problem == UsageProblem.VIEW_NAME_TAKEN)
             self.name_field.edit.setFocus()
 

@@ -207,7 +207,7 @@ class ReconcileDialog(DialogFrame):
 
     def _show_report(self, report: ReconcileReport) -> None:
         self._cancel_timer.stop()
-        context, note = self._context, make_run_toast(self._context, report)
+        context, toast = self._context, make_run_toast(self._context, report)
         counts = FactList(
             [
                 (context.translate(f"reconcile.count.{name}"), wording.format_count(getattr(report, name)))
@@ -217,7 +217,7 @@ class ReconcileDialog(DialogFrame):
         is_dry_run = report.run_id is None
         sentence = context.translate("dialog.reconcile.was_dry" if is_dry_run else "dialog.reconcile.where_settled")
         content = QWidget()
-        bar = NotificationBar(note.words, note.detail, tone=note.tone, shape=note.shape, narrow=True)
+        bar = NotificationBar(toast.words, toast.detail, tone=toast.tone, shape=toast.shape, narrow=True)
         content.setLayout(make_column(bar, counts, TextLabel(sentence, wrap=True), gap=12))
         lead = "" if is_dry_run else context.translate("dialog.reconcile.show")
         title = context.translate("dialog.reconcile.dry_done" if is_dry_run else "dialog.reconcile.done")

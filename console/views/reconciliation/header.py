@@ -137,9 +137,9 @@ class RunHeader(Surface):
 
 def make_row_widget(*widgets: QWidget) -> QWidget:
     """Return a widget that contains these widgets side by side."""
-    holder = QWidget()
-    holder.setLayout(make_row(*widgets, gap=6))
-    return holder
+    row_widget = QWidget()
+    row_widget.setLayout(make_row(*widgets, gap=6))
+    return row_widget
 
 
 def can_resume(run_details: ReconciliationRunDetails | None) -> bool:
@@ -152,13 +152,13 @@ def make_run_state_bar(run_details: ReconciliationRunDetails, context: WindowCon
     some rows of the provider. Return None for any other run."""
     item, translate = run_details.item, context.translate
     if item.state is not RunState.DONE:
-        key, look = f"reconcile.bar.{item.state}", words.make_run_state_cell(item, context)
+        key, state_cell = f"reconcile.bar.{item.state}", words.make_run_state_cell(item, context)
         starter = run_details.holder.operator if run_details.holder else item.asked_by
         return NotificationBar(
             translate(key),
             translate(f"{key}_words", who=starter, cause=item.reason),
-            tone=look.tone,
-            shape=look.shape,
+            tone=state_cell.tone,
+            shape=state_cell.shape,
         )
     if run_details.refused:
         lead, sentence = (

@@ -85,8 +85,8 @@ class ReconcilePage(Page):
         self._build_run_buttons()
         self.run_header = RunHeader(context)
         self.tabs = TabBar(translate("reconcile.parts"))
-        for part in VERDICTS_OF_PART:
-            self.tabs.add_tab(translate(f"reconcile.tab.{part}"), data=part)
+        for tab_name in VERDICTS_OF_PART:
+            self.tabs.add_tab(translate(f"reconcile.tab.{tab_name}"), data=tab_name)
         self._build_list()
         self.footer = DifferenceFooter(context)
         self._build_layout()
@@ -129,8 +129,8 @@ class ReconcilePage(Page):
         self.table_stack.addWidget(self.empty_state)
 
     def _build_layout(self) -> None:
-        for part in (self.head, self.run_toolbar):
-            self.add_content(part)
+        for widget in (self.head, self.run_toolbar):
+            self.add_content(widget)
         self.add_bar_container()
         self.add_content(self.run_header)
         self.tab_bar = Surface(edge="bottom")
@@ -225,8 +225,8 @@ class ReconcilePage(Page):
             return  # an answer for the previous run
         self.run_details = run_details
         self.run_header.show_run(run_details)
-        for number, part in enumerate(VERDICTS_OF_PART):
-            self.tabs.set_count(number, wording.format_count(run_details.count_differences(part)))
+        for tab_index, tab_name in enumerate(VERDICTS_OF_PART):
+            self.tabs.set_count(tab_index, wording.format_count(run_details.count_differences(tab_name)))
         self._show_run_widgets(is_visible=True)
         self.show_state_bar("run", make_run_state_bar(run_details, self.context), above=True)
         self._read_rows(run_details)
@@ -235,8 +235,8 @@ class ReconcilePage(Page):
     def _show_run_widgets(self, *, is_visible: bool) -> None:
         """Show or hide the header and the tabs of the run, and show the buttons that are possible in its state."""
         run_details = self.run_details
-        for part in (self.run_header, self.tab_bar):
-            part.setVisible(is_visible)
+        for widget in (self.run_header, self.tab_bar):
+            widget.setVisible(is_visible)
         self.resume_button.setVisible(is_visible and can_resume(run_details))
         self.newer_button.setVisible(run_details is not None and run_details.newer is not None)
         self.older_button.setVisible(run_details is not None and run_details.older is not None)

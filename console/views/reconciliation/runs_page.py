@@ -75,7 +75,7 @@ class ReconcileRunsPage(Page):
         line = Surface(edge="bottom")
         label = TextLabel(self.context.translate("column.provider"), "body", "muted")
         label.setBuddy(self.provider_list)
-        parts = (
+        line_widgets = (
             ShapeIcon("filter", "muted"),
             label,
             self.provider_list,
@@ -84,7 +84,7 @@ class ReconcileRunsPage(Page):
             ReasonLabel(self.begin_button),
             None,
         )
-        line.setLayout(make_row(*parts, gap=8, margins=(margin, 8, margin, 8)))
+        line.setLayout(make_row(*line_widgets, gap=8, margins=(margin, 8, margin, 8)))
         self.add_content(self.head)
         self.add_content(line)
         self.add_content(self.table_stack, 1)
