@@ -60,34 +60,34 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def format_reading_title(self, id: int) -> str:
         return self.context.translate("record.title", id=id)
 
-    def get_clipboard_text(self, view: CreditCheckDetails) -> str:
-        return view.record.corporation_number
+    def get_clipboard_text(self, details: CreditCheckDetails) -> str:
+        return details.record.corporation_number
 
     def find_button(self, name: str) -> KeyButton | None:
         return self.pdf_button if name == "open_pdf" else super().find_button(name)
 
     # -- display
 
-    def fill_header(self, view: CreditCheckDetails) -> None:
-        context, record = self.context, view.record
+    def fill_header(self, details: CreditCheckDetails) -> None:
+        context, record = self.context, details.record
         company = case_words.get_record_company_name(record, context) or context.translate("record.no_name")
         client = context.translate("record.client", client=record.client_id)
-        badges = case_words.get_page_badge_keys(view)
+        badges = case_words.get_page_badge_keys(details)
         self.head.show_identity(record.corporation_number, company, client, badges)
         self.show_sides(
-            facts.make_compared_sides(view, context),
+            facts.make_compared_sides(details, context),
             {_PROVIDER_SIDE_INDEX: (self._provider_id, self.answers)},
         )
-        self.answers.setVisible(bool(view.evidence))
+        self.answers.setVisible(bool(details.evidence))
         provider_id = record.credit_check_id
         self._provider_id.setVisible(provider_id is not None)
         self._provider_id.show_id(
             context.translate("record.side.number", credit_check_id=provider_id), str(provider_id or "")
         )
-        self.document_panels.show_documents(facts.make_document_summaries(view, context))
-        self.tabs.show_view(view)
+        self.document_panels.show_documents(facts.make_document_summaries(details, context))
+        self.tabs.show_view(details)
         # One button for one action: the line "you can" has it, if the PDF is what helps now.
-        self.document_panels.set_right_widget_visible(is_visible="open_pdf" not in self.list_helpful_actions(view))
+        self.document_panels.set_right_widget_visible(is_visible="open_pdf" not in self.list_helpful_actions(details))
         if record.pdf_file_path:
             self.pdf_button.enable_button()
         else:
@@ -101,23 +101,23 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def list_focus_stops_below(self) -> tuple[QWidget, ...]:
         return (self.pdf_button,)
 
-    def list_helpful_actions(self, view: CreditCheckDetails) -> tuple[str, ...]:
-        return facts.list_offered_actions(view)
+    def list_helpful_actions(self, details: CreditCheckDetails) -> tuple[str, ...]:
+        return facts.list_offered_actions(details)
 
     # -- changes by other people
 
-    def has_changed(self, before: CreditCheckDetails, view: CreditCheckDetails) -> bool:
-        return before.record.version != view.record.version
+    def has_changed(self, before: CreditCheckDetails, details: CreditCheckDetails) -> bool:
+        return before.record.version != details.record.version
 
     def is_record_opened_entry(self, entry: TimelineEntry) -> bool:
         return words.is_record_opened_entry(entry)
 
-    def show_change(self, before: CreditCheckDetails, view: CreditCheckDetails, last_entry: TimelineEntry) -> None:
+    def show_change(self, before: CreditCheckDetails, details: CreditCheckDetails, last_entry: TimelineEntry) -> None:
         """Show a bar which says that another person has changed the record, with the names of the changed fields.
         A button in the bar shows their old and new values. `last_entry` is the newest entry of the timeline."""
-        context, changed_names = self.context, facts.find_changed_fields(before.record, view.record)
+        context, changed_names = self.context, facts.find_changed_fields(before.record, details.record)
         fields = context.translate("record.changed_fields", fields=list(changed_names))
-        self._difference_sentence = facts.format_differences(before.record, view.record, context)
+        self._difference_sentence = facts.format_differences(before.record, details.record, context)
         button = KeyButton(context.translate("action.show_difference"), kind="inline")
         button.clicked.connect(self._show_difference_in_bar)
         actor_name = words.get_actor_name(last_entry.actor, context)
@@ -142,15 +142,15 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         else:
             super()._run_action_by_shortcut(name)
 
-    def run_kind_action(self, name: str, view: CreditCheckDetails) -> None:
-        record = view.record
+    def run_kind_action(self, name: str, details: CreditCheckDetails) -> None:
+        record = details.record
         match name:
             case "probe":
                 self.action_handlers.probe(record)
             case "refetch":
                 self.action_handlers.refetch(record)
             case "resolve":
-                self.action_handlers.resolve(record, self.action_bar.find_proposer(view))
+                self.action_handlers.resolve(record, self.action_bar.find_proposer(details))
             case "renew" | "purchase":
                 self.action_handlers.purchase(record.corporation_number, record.client_id)
             case "open_pdf":

@@ -98,24 +98,24 @@ class CreditCheckTabs(RecordTabs):
         self.tabs.currentChanged.connect(self._read_page_counts)
         self._earlier_check_table.opened.connect(self.related_record_requested)
 
-    def show_view(self, view: CreditCheckDetails) -> None:
-        """Replace the contents of all tabs with those of `view`; the visible tab stays the same."""
-        entries = [entry for entry in reversed(view.timeline) if not words.is_record_opened_entry(entry)]
-        next_lines = make_planned_lines(view.record, self._context)
-        if self._record_id != view.record.id:
+    def show_view(self, details: CreditCheckDetails) -> None:
+        """Replace the contents of all tabs with those of `details`; the visible tab stays the same."""
+        entries = [entry for entry in reversed(details.timeline) if not words.is_record_opened_entry(entry)]
+        next_lines = make_planned_lines(details.record, self._context)
+        if self._record_id != details.record.id:
             self._cancel_counting()
-        self._record_id, self._document_rows = view.record.id, _make_document_rows(view, self._context)
+        self._record_id, self._document_rows = details.record.id, _make_document_rows(details, self._context)
         rows = self._show_document_rows()
         self._document_table.setFixedHeight(self._document_table.compute_height_for_rows(min(len(rows), 4)))
-        self._compare_button.setVisible(len(view.documents) > 1)
+        self._compare_button.setVisible(len(details.documents) > 1)
         attempts = [entry for entry in entries if entry.what in _DOCUMENT_FETCH_AUDIT_ACTIONS]
         self._attempt_list.show_lines(
             [*next_lines, *(words.make_entry_timeline_line(entry, self._context) for entry in attempts)]
         )
-        history = [record for record in view.history if record.id != view.record.id]
+        history = [record for record in details.history if record.id != details.record.id]
         self._earlier_check_list.show_rows(history)
         lines = [*next_lines, *(words.make_entry_timeline_line(entry, self._context) for entry in entries)]
-        self.show_record(view, lines, [len(view.documents), len(history)])
+        self.show_record(details, lines, [len(details.documents), len(history)])
         self._read_page_counts()
 
     def _show_document_rows(self) -> list[DocumentRow]:
@@ -175,16 +175,16 @@ class CreditCheckTabs(RecordTabs):
             self.pdf_requested.emit(row.document.sha256)
 
 
-def _make_document_rows(view: CreditCheckDetails, context: WindowContext) -> list[DocumentRow]:
-    record, language = view.record, context.language
+def _make_document_rows(details: CreditCheckDetails, context: WindowContext) -> list[DocumentRow]:
+    record, language = details.record, context.language
     name = context.translate("record.paper.pdf")
     current_state = StateCell(context.translate("record.document.current"), "check", "good")
     older_state = StateCell(context.translate("record.document.older"), "two_sheets", "muted")
     rows = [
         DocumentRow(document.sha256, name, current_state if document.current else older_state, document)
-        for document in view.documents
+        for document in details.documents
     ]
-    if not any(document.current for document in view.documents):
+    if not any(document.current for document in details.documents):
         missing_state = StateCell(context.translate("record.document.missing_word"), "cross", "bad")
         state_without_pdf = (
             words.make_state_cell(f"work.{WorkState.NONE.value}", language)

@@ -298,11 +298,11 @@ class HomePage(Page):
     # -- navigation
 
     @Slot(object)
-    def _open_queue_item(self, item: QueueItem) -> None:
+    def _open_queue_item(self, queue_item: QueueItem) -> None:
         trail = tuple(
             _make_queue_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL)
         )
-        self.context.navigate(case_words.make_record_route(item.record, trail, "queues"))
+        self.context.navigate(case_words.make_record_route(queue_item.record, trail, "queues"))
 
     @Slot()
     def _open_unfinished_operation(self) -> None:
@@ -349,16 +349,16 @@ def _read_oldest_reviews(services: "Console", _cursor: object, limit: int) -> Ro
     return Rows(services.recovery.read_queue("review", min(limit, _MAX_TABLE_ROWS)).items, None)
 
 
-def _make_queue_item_ref(item: QueueItem) -> RecordRef:
-    return case_words.make_record_ref(item.record)
+def _make_queue_item_ref(queue_item: QueueItem) -> RecordRef:
+    return case_words.make_record_ref(queue_item.record)
 
 
-def _get_queue_item_record(item: QueueItem) -> ShownRecord:
-    return item.record
+def _get_queue_item_record(queue_item: QueueItem) -> ShownRecord:
+    return queue_item.record
 
 
-def _get_waiting_start(item: QueueItem) -> datetime | None:
-    return item.since
+def _get_waiting_start(queue_item: QueueItem) -> datetime | None:
+    return queue_item.since
 
 
 def _format_today(context: WindowContext) -> str:

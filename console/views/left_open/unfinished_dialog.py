@@ -339,20 +339,20 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_withdraw_button(item if isinstance(item, OwnRequest) else None)
         self._show_row_sentence(item)
 
-    def _show_row_sentence(self, item: object) -> None:
+    def _show_row_sentence(self, row: object) -> None:
         """Show a sentence about the selected row below the table: the next step of an operation, the result of a
         run, the answer to a request, or the text of a note. The table doesn't contain it, because many rows
         have the same long sentence.
         """
         sentence = ""
-        if isinstance(item, UnfinishedWork):
-            sentence = record_words.format_next_step(item.next_step, self._context)
-        elif isinstance(item, BulkRunItem):
-            sentence = bulk_words.make_run_status(item, self._context).sentence
-        elif isinstance(item, OwnRequest):
-            sentence = request_words.format_worker_answer(item, self._context)
-        elif isinstance(item, Mention):
-            sentence = textwrap.shorten(format_note_in_one_line(item), _MAX_NOTE_CHARACTERS, placeholder="…")
+        if isinstance(row, UnfinishedWork):
+            sentence = record_words.format_next_step(row.next_step, self._context)
+        elif isinstance(row, BulkRunItem):
+            sentence = bulk_words.make_run_status(row, self._context).sentence
+        elif isinstance(row, OwnRequest):
+            sentence = request_words.format_worker_answer(row, self._context)
+        elif isinstance(row, Mention):
+            sentence = textwrap.shorten(format_note_in_one_line(row), _MAX_NOTE_CHARACTERS, placeholder="…")
         self.row_sentence_label.show_text(sentence)
         self.row_sentence_label.setVisible(
             self._tables[self.tabs.currentIndex()] not in (self.leases_and_takes_table, self.own_items_table)
@@ -409,49 +409,50 @@ class UnfinishedWorkDialog(DialogFrame):
         self._open_item(self._tables[self.tabs.currentIndex()].current_item)
 
     @Slot(object)
-    def _open_item(self, item: object) -> None:
-        if isinstance(item, UnfinishedWork):
+    def _open_item(self, row: object) -> None:
+        if isinstance(row, UnfinishedWork):
             self.accept()
-            record, operation = item.record, OperationRoute(item.operation.id)
+            record, operation = row.record, OperationRoute(row.operation.id)
             self._context.navigate(case_words.make_record_route(record) if record is not None else operation)
-        elif isinstance(item, BulkRunItem):
+        elif isinstance(row, BulkRunItem):
             from console.views.bulk.dialog import BulkDialog
 
             self.accept()
-            BulkDialog(self._context, self._parent_window, item.run).open()
-        elif isinstance(item, LeftOpen):
-            self._open_own_item(item)
-        elif isinstance(item, OwnRequest):
-            self._open_request(item)
-        elif isinstance(item, Mention):
+            BulkDialog(self._context, self._parent_window, row.run).open()
+        elif isinstance(row, LeftOpen):
+            self._open_own_item(row)
+        elif isinstance(row, OwnRequest):
+            self._open_request(row)
+        elif isinstance(row, Mention):
             self.accept()
-            self._context.navigate(make_mention_route(item))
-        elif isinstance(item, Take) and _is_take_of_record(item):
+            self._context.navigate(make_mention_route(row))
+        elif isinstance(row, Take) and _is_take_of_record(row):
             self.accept()
-            self._context.navigate(make_route_to_record(item.kind, item.subject_id))
+            self._context.navigate(make_route_to_record(row.kind, row.subject_id))
 
-    def _can_open_item(self, item: object) -> bool:
+    def _can_open_item(self, row: object) -> bool:
         """Return True if there is a page or dialog to open for this row. A desk request or own work without a
         record has none."""
-        if isinstance(item, LeftOpen):
+        if isinstance(row, LeftOpen):
             return any(
                 target is not None
-                for target in (find_left_open_route(item), self._find_draft(item), self._find_run(item))
+                for target in (find_left_open_route(row), self._find_draft(row), self._find_run(row))
             )
-        return not isinstance(item, OwnRequest) or _can_open_request(item)
+        return not isinstance(row, OwnRequest) or _can_open_request(row)
 
-    def _find_draft(self, item: LeftOpen) -> Draft | None:
-        return self._context.own_state.find_draft(item.name) if item.reason is LeftReason.DRAFT else None
+    def _find_draft(self, own_item: LeftOpen) -> Draft | None:
+        return self._context.own_state.find_draft(own_item.name) if own_item.reason is LeftReason.DRAFT else None
 
-    def _find_run(self, item: LeftOpen) -> BulkRunItem | None:
-        is_run = item.reason is LeftReason.BULK_RUN
+    def _find_run(self, own_item: LeftOpen) -> BulkRunItem | None:
+        is_run = own_item.reason is LeftReason.BULK_RUN
         return next(
-            (run_item for run_item in self.runs_table.all_rows if is_run and str(run_item.run.id) == item.id), None
+            (run_item for run_item in self.runs_table.all_rows if is_run and str(run_item.run.id) == own_item.id),
+            None,
         )
 
-    def _open_own_item(self, item: LeftOpen) -> None:
+    def _open_own_item(self, own_item: LeftOpen) -> None:
         """Open the page or dialog in which the acting person continues this unfinished work."""
-        route, draft, run = find_left_open_route(item), self._find_draft(item), self._find_run(item)
+        route, draft, run = find_left_open_route(own_item), self._find_draft(own_item), self._find_run(own_item)
         if run is not None:
             self._open_item(run)
         elif draft is not None:
@@ -490,8 +491,8 @@ def _needs_attention(request: OwnRequest) -> bool:
     return request.is_open or request.is_unanswered
 
 
-def _is_take_of_record(item: object) -> bool:
-    return isinstance(item, Take) and item.kind in ("credit-check", "payment", "order", "refund")
+def _is_take_of_record(row: object) -> bool:
+    return isinstance(row, Take) and row.kind in ("credit-check", "payment", "order", "refund")
 
 
 def _can_open_request(request: OwnRequest) -> bool:
@@ -505,8 +506,8 @@ def open_unfinished_work_dialog(frame: WindowFrame) -> UnfinishedWorkDialog:
     return dialog
 
 
-def _make_left_open_key(item: LeftOpen) -> tuple[str, str, str, str]:
-    return item.reason.value, item.kind, item.id, item.name
+def _make_left_open_key(own_item: LeftOpen) -> tuple[str, str, str, str]:
+    return own_item.reason.value, own_item.kind, own_item.id, own_item.name
 
 
 def _make_operation_columns(context: WindowContext) -> list[Column]:
@@ -553,17 +554,17 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
 def _make_run_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_creation_time(item: BulkRunItem) -> str:
-        return wording.format_short_instant(item.run.made_at, context.now())
+    def format_creation_time(run_item: BulkRunItem) -> str:
+        return wording.format_short_instant(run_item.run.made_at, context.now())
 
-    def format_action(item: BulkRunItem) -> str:
-        return translate(f"bulk.action.{item.run.action.value}")
+    def format_action(run_item: BulkRunItem) -> str:
+        return translate(f"bulk.action.{run_item.run.action.value}")
 
-    def format_progress(item: BulkRunItem) -> str:
-        return translate("bulk.progress", done=item.run.done, of=item.run.size)
+    def format_progress(run_item: BulkRunItem) -> str:
+        return translate("bulk.progress", done=run_item.run.done, of=run_item.run.size)
 
-    def format_state(item: BulkRunItem) -> str:
-        return bulk_words.make_run_status(item, context).sentence
+    def format_state(run_item: BulkRunItem) -> str:
+        return bulk_words.make_run_status(run_item, context).sentence
 
     longest_state = max(
         (translate(f"bulk.state.{state}") for state in ("frozen", "running", "paused", "stopped", "done")), key=len

@@ -53,7 +53,7 @@ class MoneyPage(RecordPage[MoneyView]):
 
     def show_money_panels(
         self,
-        view: PaymentDetails | RefundDetails,
+        details: PaymentDetails | RefundDetails,
         provider: str,
         *tools: QWidget,
     ) -> None:
@@ -61,16 +61,16 @@ class MoneyPage(RecordPage[MoneyView]):
         parts of the payment's amount. `tools` are links and buttons for the provider's panel.
         """
         context = self.context
-        sides = money_facts.make_shown_sides(view.sides, context, provider=provider, record=view.record)
+        sides = money_facts.make_shown_sides(details.sides, context, provider=provider, record=details.record)
         self.show_sides(sides, {money_facts.GATEWAY_SIDE_INDEX: tools})
-        payment = view.record if isinstance(view, PaymentDetails) else view.payment
+        payment = details.record if isinstance(details, PaymentDetails) else details.payment
         reversed_minor = compute_reversed_minor(payment)
-        money_parts = money_facts.make_money_parts(view.money, context, reversed_minor=reversed_minor)
+        money_parts = money_facts.make_money_parts(details.money, context, reversed_minor=reversed_minor)
         self.money_panel.show_money_parts(*money_parts)
 
-    def list_printed_lines(self, view: MoneyView) -> list[str]:
+    def list_printed_lines(self, details: MoneyView) -> list[str]:
         amounts = [self.money_panel.accessibleName()] if self.shows_sides_and_amounts else []
-        return [*super().list_printed_lines(view), *amounts]
+        return [*super().list_printed_lines(details), *amounts]
 
     def show_aside_panel(self, title: str, facts: FactList) -> None:
         """Show the labels and values in `facts`, under a title, in the panel beside the tabs."""

@@ -136,9 +136,9 @@ class SetAsidesPage(Page):
         return selected_row if isinstance(selected_row, SetAsideItem) else None
 
     @Slot(object)
-    def _update_buttons(self, item: object) -> None:
-        has_refund = isinstance(item, SetAsideItem) and item.record.refund_id is not None
-        self.request_button.setVisible(isinstance(item, SetAsideItem) and item.record.state is SetAsideState.OPEN)
+    def _update_buttons(self, row: object) -> None:
+        has_refund = isinstance(row, SetAsideItem) and row.record.refund_id is not None
+        self.request_button.setVisible(isinstance(row, SetAsideItem) and row.record.state is SetAsideState.OPEN)
         self.open_refund_button.setVisible(has_refund)
 
     def _press_request_button(self) -> None:
@@ -152,8 +152,8 @@ class SetAsidesPage(Page):
             self.action_handlers.refund(item.payment.id, item.record)
 
     @Slot(object)
-    def _open_payment(self, item: SetAsideItem) -> None:
-        self.context.navigate(PaymentRoute(item.payment.id, (), self.sidebar_key))
+    def _open_payment(self, set_aside_item: SetAsideItem) -> None:
+        self.context.navigate(PaymentRoute(set_aside_item.payment.id, (), self.sidebar_key))
 
     @Slot()
     def _open_refund(self) -> None:
@@ -162,21 +162,22 @@ class SetAsidesPage(Page):
             self.context.navigate(RefundRoute(item.record.refund_id, (), self.sidebar_key))
 
 
-def _get_set_aside_id(item: SetAsideItem) -> int:
-    return item.record.id
+def _get_set_aside_id(set_aside_item: SetAsideItem) -> int:
+    return set_aside_item.record.id
 
 
 def _make_set_aside_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def make_state_cell(item: SetAsideItem) -> StateCell:
+    def make_state_cell(set_aside_item: SetAsideItem) -> StateCell:
         return StateCell(
-            translate(f"state.set_aside.{item.record.state}"), *_ICON_AND_TONE_BY_SET_ASIDE_STATE[item.record.state]
+            translate(f"state.set_aside.{set_aside_item.record.state}"),
+            *_ICON_AND_TONE_BY_SET_ASIDE_STATE[set_aside_item.record.state],
         )
 
     def make_money_column(name: str, title: str, amount_minor: Callable[[SetAsideItem], int]) -> Column:
-        def format_text(item: SetAsideItem) -> str:
-            return wording.format_amount(amount_minor(item), item.record.currency)
+        def format_text(set_aside_item: SetAsideItem) -> str:
+            return wording.format_amount(amount_minor(set_aside_item), set_aside_item.record.currency)
 
         return Column(name, title, measure_column_width("¥12,345,678", 16), format_text, "amount")
 

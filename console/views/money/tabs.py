@@ -51,25 +51,25 @@ class MoneyTabs(RecordTabs):
         return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{name}"), shape="dash"))
 
     def show_view(
-        self, view: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]
+        self, details: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]
     ) -> None:
-        """Replace the contents of all tabs with those of `view`; the visible tab stays the same. `records_by_tab` are
-        the related records by the name of their tab."""
-        context, timeline_page = self._context, view.newest_events
+        """Replace the contents of all tabs with those of `details`; the visible tab stays the same. `records_by_tab`
+        are the related records by the name of their tab."""
+        context, timeline_page = self._context, details.newest_events
         event_lines = (
             words.make_event_timeline_line(event, timeline_page, context) for event in reversed(timeline_page.events)
         )
-        lines = [*make_planned_lines(view.record, context), *event_lines]
+        lines = [*make_planned_lines(details.record, context), *event_lines]
         attempts = [
             words.make_entry_timeline_line(entry, context)
-            for entry in reversed(view.timeline)
+            for entry in reversed(details.timeline)
             if is_provider_call_entry(entry)
         ]
         self._attempt_list.show_lines(attempts)
         for name, table in self._list_by_tab_name.items():
             table.show_rows(list(records_by_tab[name]))
         self.show_record(
-            view, lines, [len(attempts), *(len(records_by_tab[name]) for name in self._list_by_tab_name)]
+            details, lines, [len(attempts), *(len(records_by_tab[name]) for name in self._list_by_tab_name)]
         )
 
 

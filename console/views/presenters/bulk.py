@@ -115,7 +115,7 @@ def format_result_counts(counts: Mapping[str, int], action: BulkAction, context:
 
 
 def make_run_status(
-    item: BulkRunItem,
+    run_item: BulkRunItem,
     context: WindowContext,
     counts: Mapping[str, int] | None = None,
     *,
@@ -125,9 +125,9 @@ def make_run_status(
     of their result; None if they weren't read. `is_running_here` is True if this window executes the run."""
     if is_running_here:
         return RunStatusContent(context.translate("bulk.told.here"), "circle_arrow", "progress")
-    sentence = _format_run_status(item, context)
-    if not has_run_ended(item.run):
-        shape, tone = _ICON_AND_TONE_BY_RUN_STATE.get(item.run.state, ("dash", "muted"))
+    sentence = _format_run_status(run_item, context)
+    if not has_run_ended(run_item.run):
+        shape, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run_item.run.state, ("dash", "muted"))
         return RunStatusContent(sentence, shape, tone)
     return RunStatusContent(sentence, *get_ended_run_icon_and_tone(counts))
 
@@ -151,12 +151,12 @@ def has_run_ended(run: BulkRun) -> bool:
     return run.state == "done" or (run.state == "stopped" and run.reason == _ROW_LIMIT_REACHED_REASON_CODE)
 
 
-def _format_run_status(item: BulkRunItem, context: WindowContext) -> str:
-    run = item.run
+def _format_run_status(run_item: BulkRunItem, context: WindowContext) -> str:
+    run = run_item.run
     code, actor = split_reason_and_person(run.reason)
-    if run.state == "running" and item.holder is not None:
-        holder_name = record_words.get_actor_name(item.holder.operator, context)
-        return context.translate("bulk.told.there", who=holder_name, host=item.holder.host)
+    if run.state == "running" and run_item.holder is not None:
+        holder_name = record_words.get_actor_name(run_item.holder.operator, context)
+        return context.translate("bulk.told.there", who=holder_name, host=run_item.holder.host)
     if run.state == "running":
         return context.translate("bulk.told.nobody")
     if run.state == "paused" and code == "maker":

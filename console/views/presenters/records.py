@@ -127,11 +127,11 @@ def get_badge_keys(record: ShownRecord, now: datetime, *, is_derived: bool = Tru
     )
 
 
-def get_page_badge_keys(view: RecordView) -> tuple[str, str, str]:
+def get_page_badge_keys(details: RecordView) -> tuple[str, str, str]:
     """Return the keys of the three badges (state, certainty, work) for the page of a record. For a credit check,
     the badge of the state shows the stored state, because the page lists missing parts separately."""
-    explanation = view.explanation
-    state_key = get_state_badge_key(view.record, is_derived=not isinstance(view, CreditCheckDetails))
+    explanation = details.explanation
+    state_key = get_state_badge_key(details.record, is_derived=not isinstance(details, CreditCheckDetails))
     return state_key, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 

@@ -203,25 +203,25 @@ class ChangedCompaniesPage(Page):
         self._show_change(self.table.current_item)
 
     @Slot(object)
-    def _show_change(self, item: object) -> None:
+    def _show_change(self, row: object) -> None:
         """Show below the list the changed facts of the current company, the next step for a person, and the source
-        of the facts. If `item` isn't a ChangedCompanyItem, hide this area."""
-        self.footer.setVisible(isinstance(item, ChangedCompanyItem))
-        if not isinstance(item, ChangedCompanyItem):
+        of the facts. If `row` isn't a ChangedCompanyItem, hide this area."""
+        self.footer.setVisible(isinstance(row, ChangedCompanyItem))
+        if not isinstance(row, ChangedCompanyItem):
             return
-        translate, explanation = self.context.translate, item.explanation
+        translate, explanation = self.context.translate, row.explanation
         self.explanation_label.show_text(translate(explanation.why, **explanation.facts))
-        alert = item.alert
+        alert = row.alert
         self.next_step_label.show_text(
             translate("queue.companies.acknowledged", who=alert.acknowledged_by, at=alert.acknowledged_at)
-            if item.is_acknowledged
+            if row.is_acknowledged
             else translate(explanation.next_step.code, **explanation.next_step.facts)
         )
         self.acknowledge_button.show_text(
-            translate("incident.action.reopen" if item.is_acknowledged else "alerts_screen.acknowledge")
+            translate("incident.action.reopen" if row.is_acknowledged else "alerts_screen.acknowledge")
         )
-        self.source_label.show_text(format_registry_source(item.change.registry_date, translate))
-        self.successor_button.setVisible(item.change.after.successor is not None)
+        self.source_label.show_text(format_registry_source(row.change.registry_date, translate))
+        self.successor_button.setVisible(row.change.after.successor is not None)
         self._update_renew_button()
 
     @Slot()
@@ -246,8 +246,8 @@ class ChangedCompaniesPage(Page):
             self._open_company(self.current_change)
 
     @Slot(object)
-    def _open_company(self, item: ChangedCompanyItem) -> None:
-        self.context.navigate(LookupRoute(item.change.number))
+    def _open_company(self, changed_company: ChangedCompanyItem) -> None:
+        self.context.navigate(LookupRoute(changed_company.change.number))
 
     @Slot()
     def _open_successor(self) -> None:
@@ -311,24 +311,26 @@ class ChangedCompaniesPage(Page):
             self.context.show_toast(self.context.translate("action.copied", text=corporation_number))
 
 
-def _get_alert_id(item: ChangedCompanyItem) -> int:
-    return item.alert.id
+def _get_alert_id(changed_company: ChangedCompanyItem) -> int:
+    return changed_company.alert.id
 
 
 def _make_change_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_name(item: ChangedCompanyItem) -> str:
-        return item.change.after.name or translate("corporation.name_is_image")
+    def format_name(changed_company: ChangedCompanyItem) -> str:
+        return changed_company.change.after.name or translate("corporation.name_is_image")
 
-    def format_observed(item: ChangedCompanyItem) -> str:
-        return wording.format_finding(item.alert.observed, context.language)
+    def format_observed(changed_company: ChangedCompanyItem) -> str:
+        return wording.format_finding(changed_company.alert.observed, context.language)
 
-    def make_change_cell(item: ChangedCompanyItem) -> StateCell:
-        if item.is_acknowledged:
+    def make_change_cell(changed_company: ChangedCompanyItem) -> StateCell:
+        if changed_company.is_acknowledged:
             return StateCell(translate("queue.companies.is_acknowledged"), "ring_check", "muted")
-        fact = next((fact for fact in _SHAPE_BY_CHANGED_FACT if fact in item.change.changed), ChangedFact.NAME)
-        is_void = fact is ChangedFact.SUCCESSOR and item.change.after.successor is None
+        fact = next(
+            (fact for fact in _SHAPE_BY_CHANGED_FACT if fact in changed_company.change.changed), ChangedFact.NAME
+        )
+        is_void = fact is ChangedFact.SUCCESSOR and changed_company.change.after.successor is None
         word = translate(f"queue.companies.change.{'merger_void' if is_void else fact.value}")
         return StateCell(word, _SHAPE_BY_CHANGED_FACT[fact], "care")
 

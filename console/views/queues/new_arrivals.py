@@ -84,10 +84,10 @@ class QueueArrivals(QObject):
             announce(self.button, button_text, tone="progress")
 
     @staticmethod
-    def _update_row(table: FittedTable, row_number: int, item: QueueItem) -> None:
+    def _update_row(table: FittedTable, row_number: int, queue_item: QueueItem) -> None:
         row = table.rows.row_at(row_number)
-        if isinstance(row, QueueRow) and row.item != item:
-            table.rows.replace_row(QueueRow(item, row.group_size))
+        if isinstance(row, QueueRow) and row.item != queue_item:
+            table.rows.replace_row(QueueRow(queue_item, row.group_size))
 
 
 def _mark_removed_rows(table: FittedTable, present_refs: set[RecordRef]) -> None:

@@ -165,23 +165,23 @@ class UnmatchedNoticesPage(Page):
         self._show_notice(self.table.current_item)
 
     @Slot(object)
-    def _show_notice(self, item: object) -> None:
-        """Show below the list why the notice `item` belongs to no record, the next step, and its number and time;
-        then read the similar records. If `item` isn't an UnmatchedNoticeItem, hide this area."""
+    def _show_notice(self, row: object) -> None:
+        """Show below the list why the notice `row` belongs to no record, the next step, and its number and time;
+        then read the similar records. If `row` isn't an UnmatchedNoticeItem, hide this area."""
         self.candidates = None
-        self.footer.setVisible(isinstance(item, UnmatchedNoticeItem))
-        if not isinstance(item, UnmatchedNoticeItem):
+        self.footer.setVisible(isinstance(row, UnmatchedNoticeItem))
+        if not isinstance(row, UnmatchedNoticeItem):
             return
-        translate, explanation = self.context.translate, item.explanation
+        translate, explanation = self.context.translate, row.explanation
         self.explanation_label.show_text(translate(explanation.why, **explanation.facts))
         self.next_step_label.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
-        notice = item.notice
+        notice = row.notice
         self.fact_label.show_text(
             translate("notice.event", id=notice.event_id, type=notice.type, at=notice.received_at)
         )
         self._show_similar_links(())
         self.context.run_read(
-            lambda services: services.notices.read_item(item.cases[0].id),
+            lambda services: services.notices.read_item(row.cases[0].id),
             self._show_candidates,
             lambda failure: None,  # the notice has left the queue; the next reading of the list shows this
             owner=self,
@@ -253,29 +253,29 @@ def _make_candidate_route(candidate: NoticeCandidate) -> RecordPageRoute:
     return make_route_to_record(kind, candidate.record.id, (), "queues")
 
 
-def _get_case_id(item: UnmatchedNoticeItem) -> int:
-    return item.cases[0].id
+def _get_case_id(notice_item: UnmatchedNoticeItem) -> int:
+    return notice_item.cases[0].id
 
 
 def _make_notice_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_source(item: UnmatchedNoticeItem) -> str:
-        return wording.get_provider_name(item.notice.source, context.language)
+    def format_source(notice_item: UnmatchedNoticeItem) -> str:
+        return wording.get_provider_name(notice_item.notice.source, context.language)
 
-    def make_proof_cell(item: UnmatchedNoticeItem) -> StateCell:
-        shape, tone = _ICON_AND_TONE_BY_NOTICE_PROOF[item.notice.proof]
-        return StateCell(translate(f"notice.proof.{item.notice.proof}"), shape, tone)
+    def make_proof_cell(notice_item: UnmatchedNoticeItem) -> StateCell:
+        shape, tone = _ICON_AND_TONE_BY_NOTICE_PROOF[notice_item.notice.proof]
+        return StateCell(translate(f"notice.proof.{notice_item.notice.proof}"), shape, tone)
 
-    def format_occurred(item: UnmatchedNoticeItem) -> str:
-        occurred_at = item.notice.occurred_at
+    def format_occurred(notice_item: UnmatchedNoticeItem) -> str:
+        occurred_at = notice_item.notice.occurred_at
         return wording.format_instant(occurred_at, "short") if occurred_at else wording.NO_VALUE
 
-    def format_type(item: UnmatchedNoticeItem) -> str:
-        return notice_words.format_notice_type(item.notice.source, item.notice.type, context.language)
+    def format_type(notice_item: UnmatchedNoticeItem) -> str:
+        return notice_words.format_notice_type(notice_item.notice.source, notice_item.notice.type, context.language)
 
-    def format_why(item: UnmatchedNoticeItem) -> str:
-        return translate(item.explanation.why, **item.explanation.facts)
+    def format_why(notice_item: UnmatchedNoticeItem) -> str:
+        return translate(notice_item.explanation.why, **notice_item.explanation.facts)
 
     longest_proof = max((translate(f"notice.proof.{proof}") for proof in NoticeProof), key=len)
     return [

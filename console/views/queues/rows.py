@@ -173,10 +173,14 @@ def _make_difference_column(context: WindowContext) -> Column:
     return Column("cause", context.translate("column.difference"), 240, format_difference, is_stretched=True)
 
 
-def format_item_difference(item: QueueItem, context: WindowContext) -> str:
+def format_item_difference(queue_item: QueueItem, context: WindowContext) -> str:
     """Return the states or amounts in which the sides of a queue's item differ; "" if the queue doesn't compare
     them."""
-    return format_disagreement(item.record, item.disagreement, context.language) if item.disagreement else ""
+    return (
+        format_disagreement(queue_item.record, queue_item.disagreement, context.language)
+        if queue_item.disagreement
+        else ""
+    )
 
 
 def _get_credit_check(row: QueueRow) -> CreditCheck:
@@ -260,8 +264,8 @@ def _read_matches(
     return Rows(_make_rows_with_group_sizes(items, complete=is_first_page and after is None), after)
 
 
-def _does_item_match_text(item: QueueItem, filter_text: str) -> bool:
-    record = item.record
+def _does_item_match_text(queue_item: QueueItem, filter_text: str) -> bool:
+    record = queue_item.record
     digits = filter_text.replace(" ", "").replace("-", "")
     corporation_number = case_words.get_corporation_number(record)
     if digits.isdecimal() and (corporation_number.startswith(digits) or str(record.id) == digits):
@@ -288,9 +292,9 @@ def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueIte
     computed for the instant `now`. Return None if the query has no condition."""
     filter_text = _fold_text(query.words)
 
-    def is_listed(item: QueueItem) -> bool:
-        has_words = not filter_text or _does_item_match_text(item, filter_text)
-        return has_words and matches_filter(item.record, query.record_filter, now, item.owner)
+    def is_listed(queue_item: QueueItem) -> bool:
+        has_words = not filter_text or _does_item_match_text(queue_item, filter_text)
+        return has_words and matches_filter(queue_item.record, query.record_filter, now, queue_item.owner)
 
     return None if query.is_whole else is_listed
 

@@ -191,11 +191,11 @@ class DifferenceFooter(Surface):
         )
         self.hide()
 
-    def show_difference(self, item: DifferenceItem | None) -> None:
+    def show_difference(self, difference: DifferenceItem | None) -> None:
         """Show the advice and the possible actions for a difference. With None, hide the footer."""
-        self.setVisible(item is not None)
-        if item is not None:
-            self.advice_label.show_text(words.format_difference_advice(item, self._context))
-            self.probe_button.setVisible(item.action == "probe")
+        self.setVisible(difference is not None)
+        if difference is not None:
+            self.advice_label.show_text(words.format_difference_advice(difference, self._context))
+            self.probe_button.setVisible(difference.action == "probe")
             for button in (self.open_button, self.note_button):
-                button.setVisible(item.payment is not None)
+                button.setVisible(difference.payment is not None)

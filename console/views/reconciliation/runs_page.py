@@ -155,9 +155,9 @@ class ReconcileRunsPage(Page):
         self.restore_focus()
 
     @Slot(object)
-    def _open_run(self, item: object) -> None:
-        if isinstance(item, ReconciliationRunItem):
-            self.context.navigate(ReconcileRoute(item.id))
+    def _open_run(self, row: object) -> None:
+        if isinstance(row, ReconciliationRunItem):
+            self.context.navigate(ReconcileRoute(row.id))
 
     @Slot()
     def _focus_filter(self) -> None:
