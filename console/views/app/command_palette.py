@@ -482,12 +482,12 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
     word for its closure, the numbers of its found payments and credit checks, the word for its records in this
     database, its prefecture and city.
     """
-    checks = sum(isinstance(record, CreditCheck) for record in records)
-    payments = sum(isinstance(record, Payment) for record in records)
-    counts = [("search.payments", payments), ("search.checks", checks)]
-    count = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
+    check_count = sum(isinstance(record, CreditCheck) for record in records)
+    payment_count = sum(isinstance(record, Payment) for record in records)
+    counts = [("search.payments", payment_count), ("search.checks", check_count)]
+    counts_text = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
     number_text = wording.format_corporation_number(company.number)
-    right_text = company.closure or count or company.ours or company.place
+    right_text = company.closure or counts_text or company.ours or company.place
     return ResultEntry(LookupRoute(number_text), "building", company.name, number_text, right_text=right_text)
 
 

@@ -93,8 +93,8 @@ def list_recent_commands(context: WindowContext) -> list[str]:
 
 def store_recent_command(context: WindowContext, name: str) -> None:
     """Store that the person has just used the command `name`."""
-    earlier = [command_name for command_name in list_recent_commands(context) if command_name != name]
-    context.own_state.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier][:MAX_RECENT_COMMANDS])
+    earlier_names = [command_name for command_name in list_recent_commands(context) if command_name != name]
+    context.own_state.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier_names][:MAX_RECENT_COMMANDS])
 
 
 def _make_title_function(key: str, **placeholder_values: object) -> Callable[[Language], str]:

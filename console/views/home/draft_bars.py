@@ -36,7 +36,9 @@ class DraftBarList(QObject):
         for draft in drafts:
             if draft.name not in self._shown_sentence_by_draft_name:
                 self._page.show_bar(
-                    draft.name, self._make_draft_bar(draft, sentence_by_draft_name[draft.name]), above=True
+                    draft.name,
+                    self._make_draft_bar(draft, sentence_by_draft_name[draft.name]),
+                    is_above_contents=True,
                 )
                 self._shown_sentence_by_draft_name[draft.name] = sentence_by_draft_name[draft.name]
 

@@ -276,24 +276,24 @@ class HomePage(Page):
         """Show a bar about the acting person's oldest unfinished operation among those whose record is known. If
         there is none, hide the bar."""
         stopped_works = [
-            work
-            for work in _list_own_work(self.context, self.context.work_counts.unfinished)
-            if work.record is not None
+            oldest_work
+            for oldest_work in _list_own_work(self.context, self.context.work_counts.unfinished)
+            if oldest_work.record is not None
         ]
         if not stopped_works:
             self.hide_bar("unfinished")
             return
-        work = min(stopped_works, key=lambda item: item.operation.started_at)
-        sentence = _describe_unfinished_work(self.context, work)
+        oldest_work = min(stopped_works, key=lambda item: item.operation.started_at)
+        sentence = _describe_unfinished_work(self.context, oldest_work)
         if "unfinished" in self.list_bar_names() and sentence == self._shown_bar_sentence:
             return
-        self._shown_bar_sentence, self._shown_work = sentence, work
+        self._shown_bar_sentence, self._shown_work = sentence, oldest_work
         button = KeyButton(self.context.translate("action.open"), kind="inline")
         button.clicked.connect(self._open_unfinished_operation)
         bar = NotificationBar(
             self.context.translate("home.unfinished"), sentence, tone="progress", shape="clock", button=button
         )
-        self.show_bar("unfinished", bar, above=True)
+        self.show_bar("unfinished", bar, is_above_contents=True)
 
     # -- navigation
 

@@ -72,7 +72,7 @@ class CompanyPanel(QWidget):
         self._context, self._action_handlers = context, action_handlers
         self.number = ""
         self._has_room_for_panel = True
-        self.result: LookupResult | None = None
+        self.lookup_result: LookupResult | None = None
         self.credit_checks: tuple[CreditCheck, ...] = ()
         self.all_records: tuple[ShownRecord, ...] = ()
         self.open_items = OpenRecordList(context)
@@ -87,7 +87,6 @@ class CompanyPanel(QWidget):
         self.money_list_by_name = {name: self._make_money_list(name) for name in COLUMN_NAMES_BY_MONEY_LIST}
         self.tabs = TabBar(context.translate("record.tabs"))
         self.live_check_panel = LiveCheckPanel(context)
-        self._empty_stack = QStackedWidget()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -178,7 +177,7 @@ class CompanyPanel(QWidget):
         """Show the records of a corporation number. `is_automatic` is True if the program has read them again
         without a request of the person; then no row may move while the mouse pointer is over the list."""
         context, is_other_number = self._context, result.corporation_number != self.number
-        self.result = result
+        self.lookup_result = result
         self.number, self.credit_checks = result.corporation_number, result.credit_checks
         self.all_records = (*result.payments, *result.refunds, *result.orders, *result.credit_checks)
         self._show_company_names(result)
@@ -425,12 +424,12 @@ class CompanyPanel(QWidget):
     def copy_summary(self) -> None:
         """Copy a summary of the company, without personal data, to the clipboard, so that the person can paste it
         into a support ticket."""
-        if self.result is None:
+        if self.lookup_result is None:
             return
         context = self._context
         open_records = [record for record in self.all_records if case_words.is_record_open(record)]
         text = format_company_summary(
-            self.result, self.name_label.plain, open_records, context.now(), context.language
+            self.lookup_result, self.name_label.plain, open_records, context.now(), context.language
         )
         QGuiApplication.clipboard().setText(text)
         context.show_toast(context.translate("company_page.summary_copied"), text.partition("\n")[0], "copy")

@@ -85,7 +85,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         bar = NotificationBar(
             context.translate("money.blocked_refund"), sentence, tone="unknown", shape="lock", button=button
         )
-        self.show_state_bar("refund", bar, above=True)
+        self.show_state_bar("refund", bar, is_above_contents=True)
 
     @Slot()
     def _open_unknown_refund(self) -> None:

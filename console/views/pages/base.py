@@ -516,24 +516,25 @@ class Page(QWidget):
 
     # -- bars
 
-    def show_bar(self, name: str, bar: NotificationBar, *, above: bool = False) -> None:
+    def show_bar(self, name: str, bar: NotificationBar, *, is_above_contents: bool = False) -> None:
         """Show a notification bar on the page; a screen reader speaks it. It replaces the bar with the same name. The
         bar is below the contents, which become lower, so that no row or button moves under the mouse pointer. If
-        `above` is True, the bar is above the contents; use this for a bar that appears together with them.
+        `is_above_contents` is True, the bar is above the contents; use this for a bar that appears together with
+        them.
         """
         self.hide_bar(name)
         self._bar_by_name[name] = bar
-        (self._bars_above if above else self.bars_below).add_bar(bar)
+        (self._bars_above if is_above_contents else self.bars_below).add_bar(bar)
 
-    def show_state_bar(self, name: str, bar: NotificationBar | None, *, above: bool = False) -> None:
+    def show_state_bar(self, name: str, bar: NotificationBar | None, *, is_above_contents: bool = False) -> None:
         """Show a notification bar about the state of the contents; None removes it. If the shown bar of this name
         has the same sentence, keep it, so that a screen reader doesn't speak it again each time the contents are
-        read. `above` is True if the bar stands above the contents, not below them."""
+        read. `is_above_contents` is True if the bar stands above the contents, not below them."""
         shown_bar = self._bar_by_name.get(name)
         if bar is None:
             self.hide_bar(name)
         elif shown_bar is None or shown_bar.sentence != bar.sentence:
-            self.show_bar(name, bar, above=above)
+            self.show_bar(name, bar, is_above_contents=is_above_contents)
 
     def hide_bar(self, name: str) -> None:
         """Remove the notification bar with this name; do nothing if there is none."""

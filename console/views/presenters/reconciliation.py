@@ -146,14 +146,14 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
         provider=case_words.get_provider_name(report.provider, context),
         days=format_period(report.from_day, report.to_day),
     )
-    counts = context.translate(
+    counts_text = context.translate(
         "reconcile.counted_dry" if is_dry_run else "reconcile.counted",
         n=_count_compared_rows(report),
         differ=difference_count,
         imported=report.imported,
     )
     is_equal = difference_count == 0 and report.refused == 0
-    return Toast(lead, counts, "check" if is_equal else "not_equal", "good" if is_equal else "care")
+    return Toast(lead, counts_text, "check" if is_equal else "not_equal", "good" if is_equal else "care")
 
 
 def _count_compared_rows(report: ReconcileReport) -> int:

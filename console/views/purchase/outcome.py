@@ -101,10 +101,10 @@ def make_refusal_content(context: WindowContext, record: CreditCheck | Operation
     """Return the content of the dialog after a purchase that was refused or wasn't sent: the failure, and the badges
     of the credit check if there is one. If the exit status of the failure is 5 or 6, the content also says that
     nothing was charged."""
-    provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
-    lead = context.translate("dialog.purchase.not_charged") if provider_answered else ""
+    has_provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
+    lead = context.translate("dialog.purchase.not_charged") if has_provider_answered else ""
     bar = NotificationBar(
-        lead, context.format_failure(failure), tone="bad", shape="cross" if provider_answered else "square_bang"
+        lead, context.format_failure(failure), tone="bad", shape="cross" if has_provider_answered else "square_bang"
     )
     content_widgets: list[QWidget] = [bar]
     if isinstance(record, CreditCheck):

@@ -90,7 +90,7 @@ class QueuesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.queue = "review"
-        self._row_to_find: tuple[object, ...] | None = None
+        self._row_key_to_find: tuple[object, ...] | None = None
         self.by_cause = False
         self._opened_causes: set[str] = set()
         self.selection = QueueSelection(context, self)
@@ -223,7 +223,7 @@ class QueuesPage(Page):
         has_filter = self.by_cause or (isinstance(text, str) and bool(text)) or order != DEFAULT_ORDER
         if has_filter:
             self.filter.show_filter(str(text or ""), "" if order == DEFAULT_ORDER else format_order(order))
-        self._row_to_find = tuple(ref) if isinstance(ref, list) else None
+        self._row_key_to_find = tuple(ref) if isinstance(ref, list) else None
         if queue in QUEUE_NAMES and queue != self.queue:
             self.tabs.show_queue(str(queue))
             self._show_queue(str(queue))
@@ -256,9 +256,9 @@ class QueuesPage(Page):
         self.set_grouping(by_cause=view.content.by_cause)
         self.columns.show_view_columns(view.content.columns)
         self._show_list()
-        unknown = self.columns.find_unknown_column_keys(self.queue, view.content.columns)
+        unknown_column_keys = self.columns.find_unknown_column_keys(self.queue, view.content.columns)
         self.shown_saved_view.show_problems(
-            (*parsed_view.problems, *unknown, *(() if is_known else (view.content.queue,)))
+            (*parsed_view.problems, *unknown_column_keys, *(() if is_known else (view.content.queue,)))
         )
 
     @Slot()
@@ -463,7 +463,7 @@ class QueuesPage(Page):
         table = self.table
         if self.query.is_whole and not self.by_cause and self.row_model.has_read_all_rows:
             self.context.correct_queue_count(self.queue, self.row_model.row_count)
-        if table.current_item is None or self._row_to_find is not None:
+        if table.current_item is None or self._row_key_to_find is not None:
             self._go_to_row_to_find()
         self._show_current_record(table.current_item)
         if self.row_model.is_complete and self.row_model.row_count == 0:
@@ -473,11 +473,11 @@ class QueuesPage(Page):
         self.filter.match_count_label.show_text(self._format_match_count())
 
     def _go_to_row_to_find(self) -> None:
-        """Make a row of the loaded rows current: the row with the key `_row_to_find` (the current row of the last
+        """Make a row of the loaded rows current: the row with the key `_row_key_to_find` (the current row of the last
         session, or the row of a group that was opened or closed). If this row isn't loaded and no row is current,
         use the first row."""
-        row_to_find, self._row_to_find = self._row_to_find, None
-        if row_to_find is not None and self.table.go_to_item(lambda row: _get_row_key(row) == row_to_find):
+        row_key_to_find, self._row_key_to_find = self._row_key_to_find, None
+        if row_key_to_find is not None and self.table.go_to_item(lambda row: _get_row_key(row) == row_key_to_find):
             return
         if self.table.current_item is None:
             self.table.go_to_first()
@@ -600,7 +600,7 @@ class QueuesPage(Page):
     def _toggle_group(self, row: CauseRow) -> None:
         """Open or close the group of this heading row, and keep the row as the current one."""
         self._opened_causes ^= {row.cause}
-        self._row_to_find = row.key
+        self._row_key_to_find = row.key
         self._read_list()
 
     # -- size

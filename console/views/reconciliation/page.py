@@ -228,7 +228,7 @@ class ReconcilePage(Page):
         for tab_index, tab_name in enumerate(VERDICTS_OF_PART):
             self.tabs.set_count(tab_index, wording.format_count(run_details.count_differences(tab_name)))
         self._show_run_widgets(is_visible=True)
-        self.show_state_bar("run", make_run_state_bar(run_details, self.context), above=True)
+        self.show_state_bar("run", make_run_state_bar(run_details, self.context), is_above_contents=True)
         self._read_rows(run_details)
         self._set_tab_order()
 
