@@ -135,8 +135,10 @@ class PdfPage(Page):
             )
         )
         head = Surface()
-        self.form_label = TextLabel(translate("pdf.safe"), "body", "muted", wrap=True)
-        head_row = make_row(self.title, 8, self.form_label, self.back_button, gap=4, margins=(margin, 12, margin, 12))
+        self.view_description_label = TextLabel(translate("pdf.safe"), "body", "muted", wrap=True)
+        head_row = make_row(
+            self.title, 8, self.view_description_label, self.back_button, gap=4, margins=(margin, 12, margin, 12)
+        )
         head_row.setStretch(2, 1)
         head.setLayout(head_row)
         toolbar = Surface(is_raised=True, edge="bottom")
@@ -280,8 +282,8 @@ class PdfPage(Page):
         translate = self.context.translate
         self._view_stack.setCurrentWidget(self.text_field if self.shows_text else self.page_view)
         self.text_button.show_text(translate("action.pdf_pages" if self.shows_text else "action.pdf_text"))
-        self.form_label.show_text(translate("pdf.text_words" if self.shows_text else "pdf.safe"))
-        announce(self.form_label, self.form_label.plain, is_stored=False)
+        self.view_description_label.show_text(translate("pdf.text_words" if self.shows_text else "pdf.safe"))
+        announce(self.view_description_label, self.view_description_label.plain, is_stored=False)
         for tool in (
             self.zoom_out_button,
             self.zoom_label,

@@ -275,15 +275,15 @@ class HomePage(Page):
     def _show_unfinished_operation_bar(self) -> None:
         """Show a bar about the acting person's oldest unfinished operation among those whose record is known. If
         there is none, hide the bar."""
-        stopped_works = [
+        stopped_operations = [
             oldest_work
             for oldest_work in _list_own_work(self.context, self.context.work_counts.unfinished)
             if oldest_work.record is not None
         ]
-        if not stopped_works:
+        if not stopped_operations:
             self.hide_bar("unfinished")
             return
-        oldest_work = min(stopped_works, key=lambda item: item.operation.started_at)
+        oldest_work = min(stopped_operations, key=lambda item: item.operation.started_at)
         sentence = _describe_unfinished_work(self.context, oldest_work)
         if "unfinished" in self.list_bar_names() and sentence == self._shown_bar_sentence:
             return
@@ -388,27 +388,33 @@ def _make_saved_view_line(context: WindowContext, view: ViewCount) -> CountLine:
 
 
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:
-    own_works = _list_own_work(context, context.work_counts.unfinished)
-    calling_works = [work for work in own_works if work.operation.state == "calling"]
-    unknown_works = [work for work in own_works if work.operation.state != "calling"]
-    scheduled_works = [work for work in unknown_works if work.record is not None and work.record.work.at is not None]
-    person_works = [work for work in unknown_works if work not in scheduled_works]
+    own_operations = _list_own_work(context, context.work_counts.unfinished)
+    running_operations = [work for work in own_operations if work.operation.state == "calling"]
+    unknown_operations = [work for work in own_operations if work.operation.state != "calling"]
+    scheduled_operations = [
+        work for work in unknown_operations if work.record is not None and work.record.work.at is not None
+    ]
+    operations_for_person = [work for work in unknown_operations if work not in scheduled_operations]
     return [
-        _make_unfinished_work_line(context, "pending", "half_disc", "progress", "home.running", calling_works),
-        _make_unfinished_work_line(context, "unknown", "question", "unknown", "home.to_settle", person_works),
-        _make_unfinished_work_line(context, "unknown", "circle_arrow", "progress", "home.by_itself", scheduled_works),
+        _make_unfinished_work_line(context, "pending", "half_disc", "progress", "home.running", running_operations),
+        _make_unfinished_work_line(
+            context, "unknown", "question", "unknown", "home.to_settle", operations_for_person
+        ),
+        _make_unfinished_work_line(
+            context, "unknown", "circle_arrow", "progress", "home.by_itself", scheduled_operations
+        ),
     ]
 
 
 def _make_unfinished_work_line(
-    context: WindowContext, queue: str, shape: str, tone: str, key: str, works: Sequence[UnfinishedWork]
+    context: WindowContext, queue: str, shape: str, tone: str, key: str, operations: Sequence[UnfinishedWork]
 ) -> CountLine:
     word = context.translate(key)
-    if not works:
+    if not operations:
         return CountLine(queue, shape, "muted", word, "", "0")
-    oldest = min(work.operation.started_at for work in works)
+    oldest = min(work.operation.started_at for work in operations)
     detail = context.translate("queue.oldest", age=context.format_age(oldest))
-    return CountLine(queue, shape, tone, word, detail, str(len(works)))  # type: ignore[arg-type]  # a tone
+    return CountLine(queue, shape, tone, word, detail, str(len(operations)))  # type: ignore[arg-type]  # a tone
 
 
 def _make_provider_lines(context: WindowContext) -> list[CountLine]:
@@ -417,8 +423,8 @@ def _make_provider_lines(context: WindowContext) -> list[CountLine]:
     return [CountLine("", "", "text", cell.name, "", cell.words, cell.shape, cell.tone) for cell in cells]
 
 
-def _list_own_work(context: WindowContext, works: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
-    return [work for work in works if work.operation.operator == context.operator]
+def _list_own_work(context: WindowContext, operations: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
+    return [work for work in operations if work.operation.operator == context.operator]
 
 
 def _describe_unfinished_work(context: WindowContext, work: UnfinishedWork) -> str:

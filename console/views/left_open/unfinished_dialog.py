@@ -230,9 +230,9 @@ class UnfinishedWorkDialog(DialogFrame):
     def _show_lists(self, work_lists: UnfinishedWorkLists) -> None:
         operator = self._context.operator or ""
         self._number_by_record.update(work_lists.number_by_record)
-        sorted_works = sorted(work_lists.operations, key=lambda work: work.operation.operator != operator)
+        sorted_operations = sorted(work_lists.operations, key=lambda work: work.operation.operator != operator)
         runs = sorted(work_lists.runs, key=lambda item: (not item.is_open, item.run.made_by != operator))
-        read_lists = (sorted_works, runs, work_lists.leases_and_takes, work_lists.own_items, work_lists.mentions)
+        read_lists = (sorted_operations, runs, work_lists.leases_and_takes, work_lists.own_items, work_lists.mentions)
         for tab_index, rows in enumerate[Sequence[Any]](read_lists):
             self._lists_by_tab[tab_index].show_rows(rows, is_automatic=True)
             self.tabs.set_count(tab_index, str(len(rows)))

@@ -95,8 +95,8 @@ class CorporationNumberField(QWidget):
         self._show_suggestions(())
         try:
             parsed_number = parse_number(self.text, allow_dummies=True)
-        except InvalidCorporationNumber as invalid:
-            self._show_number_problem(invalid)
+        except InvalidCorporationNumber as error:
+            self._show_number_problem(error)
         else:
             self.field.show_error("")
             hint = translate("lookup.well_formed")
@@ -105,19 +105,19 @@ class CorporationNumberField(QWidget):
             self.field.show_hint(hint)
             self.field.show_text_inside(translate("lookup.digit"))
 
-    def _show_number_problem(self, invalid: InvalidCorporationNumber) -> None:
-        translate, digit_count = self._context.translate, len(invalid.normalized or "")
+    def _show_number_problem(self, error: InvalidCorporationNumber) -> None:
+        translate, digit_count = self._context.translate, len(error.normalized or "")
         self.field.show_text_inside("")
         self.field.show_error("")
-        if invalid.reason == "CHECK_DIGIT":
+        if error.reason == "CHECK_DIGIT":
             self.field.show_error(translate("lookup.wrong_digit"))
             self._timer.start()
-        elif invalid.reason == "CHARACTER":
+        elif error.reason == "CHARACTER":
             self.field.show_hint(translate("lookup.text_search"))
-        elif invalid.reason == "LENGTH" and digit_count > DIGIT_COUNT:
+        elif error.reason == "LENGTH" and digit_count > DIGIT_COUNT:
             self.field.show_error(translate("lookup.too_long", n=digit_count))
             self._timer.start()
-        elif invalid.reason == "LENGTH":
+        elif error.reason == "LENGTH":
             self.field.show_hint(translate("lookup.typed", n=digit_count))
             if digit_count == DIGIT_COUNT - 1:
                 self._timer.start()

@@ -102,9 +102,9 @@ class StaticTable(FittedTable):
     def all_rows(self) -> Sequence[Any]:
         return self._rows
 
-    def compute_height_for_rows(self, rows: int) -> int:
-        """Return the height of the header and `rows` rows, in px."""
-        return current_appearance().row_height("header") + rows * current_appearance().row_height() + 2
+    def compute_height_for_rows(self, row_count: int) -> int:
+        """Return the height of the header and `row_count` rows, in px."""
+        return current_appearance().row_height("header") + row_count * current_appearance().row_height() + 2
 
 
 class TableOrEmptyState(QStackedWidget):

@@ -94,10 +94,12 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
     """Return the columns of a queue's table. With `is_grouped`, its rows are grouped by work state, and the table has
     no column for that state. None means True for the queues in QUEUES_GROUPED_BY_WORK_STATE, False for others."""
     has_groups = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
-    owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
-    columns = [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=has_groups), owner]
-    certainty = {"certainty"} if queue in _QUEUES_NAMED_AFTER_CERTAINTY else set()
-    return [replace(column, is_optional=column.key in _OPTIONAL_COLUMN_KEYS | certainty) for column in columns]
+    owner_column = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
+    columns = [make_check_box_column(), *_make_record_columns(context, queue, is_grouped=has_groups), owner_column]
+    certainty_column_keys = {"certainty"} if queue in _QUEUES_NAMED_AFTER_CERTAINTY else set()
+    return [
+        replace(column, is_optional=column.key in _OPTIONAL_COLUMN_KEYS | certainty_column_keys) for column in columns
+    ]
 
 
 def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
