@@ -41,7 +41,7 @@ def type_refund(person: Person, payment: Payment) -> RefundDialog:
 def home_bars(person: Person) -> list[NotificationBar]:
     person.frame.show_route(HomeRoute())
     page = person.page(HomePage)
-    return [page._named_bars[name] for name in page.list_bar_names() if name.startswith("draft.")]
+    return [page._bar_by_name[name] for name in page.list_bar_names() if name.startswith("draft.")]
 
 
 def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment) -> None:

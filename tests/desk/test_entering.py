@@ -148,7 +148,7 @@ def test_from_nothing_to_the_first_page(arrive: Arrive, place: Place) -> None:
     person.sign_in(user, password)
     person.at_home()
     assert person.opening.context.operator == user
-    assert person.frame.top.operator.text() == user
+    assert person.frame.top_bar.operator.text() == user
     assert password in keyring.kept.values()
     person.until(lambda: trail(place) == [(user, "session_missing"), (user, "session_created")])
     again = arrive(keyring)
@@ -180,7 +180,7 @@ def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> N
     person.at_home()
     person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
-    person.until(page.number.edit.hasFocus)
+    person.until(page.number_field.edit.hasFocus)
     person.type_in("118")
     person.press("Ctrl+L")
     person.lock_form()
@@ -192,7 +192,7 @@ def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> N
     person.type_in(account(place)[1])
     person.press("Return")
     person.until(lambda: not person.frame.window_cover.is_covered)
-    assert page.number.edit.text().replace(" ", "") == "118"
+    assert page.number_field.edit.text().replace(" ", "") == "118"
 
 
 def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> None:

@@ -95,9 +95,9 @@ def test_was_it_paid(person: CountingPerson, desk: Furnished) -> None:
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
     person.press("Ctrl+K")
-    person.until(lambda: finder.box.is_open)
+    person.until(lambda: finder.search_box.is_open)
     person.type_in(number)
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.rest()
     person.press("Enter")
     page = person.page(PaymentPage)
@@ -240,11 +240,11 @@ def test_an_approval(person: CountingPerson) -> None:
     person.rest()
     person.press("Alt+4")
     page = person.page(ApprovalsPage)
-    person.until(lambda: page.shown_view is not None)
+    person.until(lambda: page.shown_details is not None)
     person.rest()
     place = next(at for at, refund in enumerate(page.inbox.to_decide) if refund.checkers_needed == 1)
     person.press("Down", place)
-    person.until(lambda: page.shown_view is not None)
+    person.until(lambda: page.shown_details is not None)
     page.probe_payment()  # a fresh answer, as the worker would have read it
     person.rest()
     person.press("Space")
@@ -334,7 +334,7 @@ def say_limit(person: CountingPerson, desk: Furnished, name: str, value: str) ->
     person.press("Alt+9")
     page = person.page(AdminPage)
     person.rest()
-    if page.stack.currentWidget() is not page.limit_table:  # the page keeps its tab
+    if page.content_stack.currentWidget() is not page.limit_table:  # the page keeps its tab
         person.press("Ctrl+Tab")
     person.until(lambda: page.limit_table.current_item is not None)
     limit = page.limit_table.current_item
@@ -358,13 +358,13 @@ def test_a_newcomers_first_answer(person: CountingPerson, desk: Furnished) -> No
     """The first screen says the key of the search; then the pasted number and Enter: two, and the record answers."""
     payment = desk.paid("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
-    search = person.frame.top.search
+    search = person.frame.top_bar.search
     assert (search.isVisible(), search.key) == (True, "Ctrl+K")
     person.press("Ctrl+K")
     person.type_in(number)
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.rest()
     person.press("Enter")
     page = person.page(PaymentPage)
@@ -390,7 +390,7 @@ def test_an_evidence_pack(
     person.type_in(number)
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.rest()
     person.press("Enter")
     page = person.page(PaymentPage)

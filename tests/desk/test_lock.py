@@ -184,12 +184,12 @@ def test_a_draft_in_a_field_survives(seats: Seats, sit: Sit) -> None:
     person = sit()
     person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
-    person.until(page.number.edit.hasFocus)
+    person.until(page.number_field.edit.hasFocus)
     person.type_in("11803")
     person.press("Ctrl+L")
     locked(person)
     unlock(seats, person)
-    edit = page.number.edit
+    edit = page.number_field.edit
     assert isinstance(edit, QLineEdit)
     assert edit.text().replace(" ", "") == "11803"
     person.until(edit.hasFocus)
@@ -208,7 +208,7 @@ def test_the_lock_speaks_the_other_language_and_has_names(seats: Seats, sit: Sit
     assert form.accessibleName() == "ロック中"
     assert nameless(person.window) == []
     unlock(seats, person)
-    assert person.frame.side.accessibleName() == "画面"
+    assert person.frame.sidebar.accessibleName() == "画面"
 
 
 @pytest.mark.embedded("an account of a server is unlocked with its own password, not by choosing a name")
@@ -220,4 +220,4 @@ def test_where_things_are_tried_out_another_person_may_come_back(seats: Seats, s
     form.person.setCurrentIndex(form.person.findData("lead-b"))
     unlock(seats, person)
     assert person.opening.context.operator == "lead-b"
-    assert person.frame.top.operator.text() == "lead-b"
+    assert person.frame.top_bar.operator.text() == "lead-b"

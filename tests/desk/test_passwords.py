@@ -57,7 +57,7 @@ def decline(checker: Person, refund: Refund) -> RejectDialog:
     """As far as the person comes without a password."""
     page = at_approvals(checker, refund)
     read_to_the_end(checker, page)
-    checker.until(page.decline_button.isEnabled)
+    checker.until(page.reject_button.isEnabled)
     checker.press("D")
     dialog = checker.dialog(RejectDialog)
     dialog.words.edit.setPlainText("ordered once")  # type: ignore[union-attr]  # an area
@@ -119,9 +119,11 @@ def test_decisions_need_the_password(
         refund = ask(people[0], payment)
         checker.window.activateWindow()
         page = checker.page(ApprovalsPage)
-        checker.until(lambda: ("refund", refund.id) in [card.ref for card in page.list.cards])
-        assert page.view.view is not None
-        assert page.view.view.record.id != refund.id, "the decided request stays until the person moves on"
+        checker.until(lambda: ("refund", refund.id) in [card.ref for card in page.list_panel.cards])
+        assert page.request_panel.details is not None
+        assert page.request_panel.details.record.id != refund.id, (
+            "the decided request stays until the person moves on"
+        )
         checker.press("Down")
         page = at_approvals(checker, refund)
         read_to_the_end(checker, page)

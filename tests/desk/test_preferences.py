@@ -124,7 +124,7 @@ def test_a_dragged_column_keeps_its_width(sit: Sit) -> None:
     again.opening.context.navigate(QueuesRoute("review"))
     page = again.page(QueuesPage)
     again.rest()
-    assert page._lists["review"].preferred_widths == {key: width}
+    assert page._table_by_key["review"].preferred_widths == {key: width}
     assert page.table.columnWidth(number) in (width, 0), "a narrow window may hide the column"
 
 

@@ -181,9 +181,9 @@ def test_who_has_no_right_sees_why(seats: Seats, sit: Sit, console: Console, san
 
     person.frame.show_route(LookupRoute(NUMBER))
     lookup = person.page(LookupPage)
-    person.until(lambda: lookup.company.current_record is not None)
-    assert not lookup.company.buy_button.isEnabled()
-    assert "operator" in lookup.company.buy_button.reason
+    person.until(lambda: lookup.company_panel.current_record is not None)
+    assert not lookup.company_panel.buy_button.isEnabled()
+    assert "operator" in lookup.company_panel.buy_button.reason
     with pytest.raises(ConsoleError, match="not_allowed"), seats.acting("aud-e") as auditor:
         auditor.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
 
@@ -280,8 +280,8 @@ def test_single_letters_are_letters_in_a_field(sit: Sit, console: Console) -> No
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
     page = person.page(LookupPage)
-    person.until(lambda: page.company.current_record is not None)
+    person.until(lambda: page.company_panel.current_record is not None)
     person.press("Ctrl+F")
     person.type_in("bpf")
-    assert page.number.text == "bpf"
+    assert page.number_field.text == "bpf"
     assert not person.window.findChildren(ResolveDialog)

@@ -69,17 +69,17 @@ def dialog_refund(person: Person, payment: Payment) -> Refund | None:
 
 def read_to_the_end(person: Person, page: ApprovalsPage) -> None:
     """All of it was shown."""
-    bar, content = page.view.verticalScrollBar(), page.view.widget()
+    bar, content = page.request_panel.verticalScrollBar(), page.request_panel.widget()
     assert content is not None
     person.until(lambda: content.height() > 100)
     bar.setValue(bar.maximum())
-    person.until(lambda: page.view.is_read)
+    person.until(lambda: page.request_panel.is_read)
 
 
 def at_approvals(person: Person, refund: Refund) -> ApprovalsPage:
     person.press("Alt+4")
     page = person.page(ApprovalsPage)
-    person.until(lambda: page.view.view is not None and page.view.view.record.id == refund.id)
+    person.until(lambda: page.request_panel.details is not None and page.request_panel.details.record.id == refund.id)
     person.rest()
     return page
 
@@ -115,10 +115,10 @@ def test_one_asks_another_approves_and_it_is_refunded(
     checker.press("Esc")
     checker.no_dialog()
     checker.rest()
-    assert page.shown_view is not None, "the result stays, and nothing else comes in its place"
-    assert (page.shown_view.record.id, page.list.current_ref) == (refund.id, ("refund", refund.id))
+    assert page.shown_details is not None, "the result stays, and nothing else comes in its place"
+    assert (page.shown_details.record.id, page.list_panel.current_ref) == (refund.id, ("refund", refund.id))
     checker.until(lambda: page.footer.isHidden())
-    assert checker.window.focusWidget() is page.list.requests
+    assert checker.window.focusWidget() is page.list_panel.card_list
     ended(checker, console, refund)
     assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
     assert maker.opening.context.operator == "op-a"
@@ -130,10 +130,10 @@ def test_ones_own_request_has_no_buttons(seats: Seats, sit: Sit, console: Consol
     person = seats.become(person, "lead-b")
     refund = ask(person, payment)
     page = at_approvals(person, refund)
-    assert page.list.cards[0].ref == ("refund", refund.id)
+    assert page.list_panel.cards[0].ref == ("refund", refund.id)
     assert not page.inbox.to_decide
     assert page.approve_button.isHidden()
-    assert page.decline_button.isHidden()
+    assert page.reject_button.isHidden()
     person.press("W")
     dialog = person.dialog(WithdrawDialog)
     person.until(dialog.act_button.isEnabled)
@@ -150,7 +150,7 @@ def test_declining_needs_words_and_the_maker_reads_them(
     refund = ask(person, payment)
     person = seats.become(person, "lead-b")
     page = at_approvals(person, refund)
-    person.until(page.decline_button.isEnabled)
+    person.until(page.reject_button.isEnabled)
     person.press("D")
     dialog = person.dialog(RejectDialog)
     assert not dialog.act_button.isEnabled()
@@ -175,12 +175,12 @@ def test_approving_is_off_until_read_and_fresh(seats: Seats, sit: Sit, console: 
     person = seats.become(person, "lead-b")
     person.window.resize(1280, 800)
     page = at_approvals(person, refund)
-    page.view.view = None  # as if nothing had been shown yet
-    page.view._read_versions.clear()
+    page.request_panel.details = None  # as if nothing had been shown yet
+    page.request_panel._read_versions.clear()
     page.show_refund(refund.id)
     person.rest()
-    person.until(lambda: page.view.view is not None)
-    if not page.view.is_read:
+    person.until(lambda: page.request_panel.details is not None)
+    if not page.request_panel.is_read:
         assert not page.approve_button.isEnabled()
         assert page.disabled_reason_label.plain == "Read to the end first."
     read_to_the_end(person, page)
@@ -244,10 +244,10 @@ def test_search_finds_a_payment_by_its_numbers(
     for number, whose in wanted:
         person.frame.show_route(HomeRoute())
         person.press("Ctrl+K")
-        person.until(lambda: finder.box.is_open)
-        finder.box.input.setText("")
-        finder.box.input.insert(number)
-        person.until(lambda: any(not isinstance(one, CreditCheck) for one in finder._matches))
+        person.until(lambda: finder.search_box.is_open)
+        finder.search_box.input.setText("")
+        finder.search_box.input.insert(number)
+        person.until(lambda: any(not isinstance(one, CreditCheck) for one in finder._found_records))
         person.rest()
         person.press("Return")
         page = person.page(PaymentPage)

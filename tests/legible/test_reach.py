@@ -53,12 +53,15 @@ def routes_of(stage: LegibleStage) -> tuple[Route, ...]:
 def menus(stage: LegibleStage) -> Iterator[QMenu]:
     """The menus of the visible buttons into which other controls go."""
     for part in stage.window.findChildren(QWidget):
-        if isinstance(part, ActionRow | PageHead) and part.more.isVisible():
+        if not isinstance(part, ActionRow | PageHead):
+            continue
+        menu_button = part.more if isinstance(part, ActionRow) else part.menu_button
+        if menu_button.isVisible():
             menu = part.build_menu()
             assert menu.accessibleName()
             yield menu
-    if stage.frame.top.page_menu.isVisible():
-        yield stage.frame.side.build_menu()
+    if stage.frame.top_bar.page_menu.isVisible():
+        yield stage.frame.sidebar.build_menu()
 
 
 def entries_of(menu: QMenu) -> Iterator[str]:

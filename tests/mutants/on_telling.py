@@ -239,8 +239,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a key acts on the request that was shown before",
         "console/views/approvals/page.py",
-        "        return view if view is not None and view.record.id == self.refund_id else None\n",
-        "        return view\n",
+        "        return details if details is not None and details.record.id == self.refund_id else None\n",
+        "        return details\n",
         ("tests/desk/test_keys_act_on_focus.py",),
     ),
     _mutant(

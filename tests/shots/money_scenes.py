@@ -174,11 +174,11 @@ def approvals(stage: Stage) -> None:
     stage.shoot("approvals")
     page.probe_payment()
     stage.settle()
-    bar = page.view.verticalScrollBar()
+    bar = page.request_panel.verticalScrollBar()
     bar.setValue(bar.maximum())
     stage.shoot("approvals-end")
     for kind, act in (("approve", page.action_handlers.approve), ("decline", page.action_handlers.reject)):
-        view = page.view.view
+        view = page.request_panel.details
         assert isinstance(view, RefundDetails)
         act(view)
         dialog = stage.find(ApproveDialog if kind == "approve" else RejectDialog)
@@ -205,9 +205,9 @@ def proposals(stage: Stage) -> None:
     stage.opening.context.change_operator("lead-b")
     stage.go(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
-    page.list.select_card(next(card.ref for card in page.list.cards if card.ref[0] == PROPOSAL_KIND))
+    page.list_panel.select_card(next(card.ref for card in page.list_panel.cards if card.ref[0] == PROPOSAL_KIND))
     stage.shoot("approvals-proposal")
-    QTest.keyClick(page.list.requests, Qt.Key.Key_Return)
+    QTest.keyClick(page.list_panel.card_list, Qt.Key.Key_Return)
     stage.shoot("approvals-proposal-record")
     stage.opening.context.change_operator("op-a")
     stage.settle()
@@ -242,7 +242,7 @@ def alerts(stage: Stage) -> None:
     snooze.reject()
     page.open_acknowledge_dialog()
     dialog = stage.find(AcknowledgeAlertsDialog)
-    dialog.reason_field.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
+    dialog.note_field.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
     stage.shoot("dialog-acknowledge")
     dialog.reject()
 

@@ -84,8 +84,8 @@ def company(stage: Stage) -> None:
     stage.shoot("company-none")
     page = stage.find(LookupPage)
     known = stage.desk.of("complete")[0].number
-    page.number.edit.selectAll()
-    page.number.edit.insert(known[:5] + str((int(known[5]) + 1) % 10) + known[6:])
+    page.number_field.edit.selectAll()
+    page.number_field.edit.insert(known[:5] + str((int(known[5]) + 1) % 10) + known[6:])
     stage.shoot("lookup-wrong-digit")
 
 
@@ -134,9 +134,9 @@ def proving(stage: Stage) -> None:
 def pdf(stage: Stage) -> None:
     stage.go(PdfRoute(stage.desk.of("complete")[0].id))
     page = stage.find(PdfPage)
-    stage.until(lambda: page.canvas.has_page)
-    page.search.setText("credit check")
-    QTest.keyClick(page.search, Qt.Key.Key_Return)
+    stage.until(lambda: page.page_view.has_page)
+    page.search_field.setText("credit check")
+    QTest.keyClick(page.search_field, Qt.Key.Key_Return)
     stage.settle()
     stage.shoot("pdf")
 
@@ -145,7 +145,7 @@ def compare(stage: Stage) -> None:
     """Two versions of a PDF side by side, and a difference on their second page."""
     stage.go(PdfComparisonRoute(stage.desk.of("two_reports")[0].id))
     page = stage.find(PdfComparisonPage)
-    stage.until(lambda: len(page.list.all_rows) > 1 and bool(page.new_view.marks))
+    stage.until(lambda: len(page.difference_table.all_rows) > 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare")
     page.select_difference_by_step(1)
     stage.until(lambda: page.page_index == 1 and bool(page.new_view.marks))
@@ -189,7 +189,7 @@ def search(stage: Stage) -> None:
     stage.go(QueuesRoute("unknown"))
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()
-    box = stage.opening.controller.command_palette.box
+    box = stage.opening.controller.command_palette.search_box
     number = stage.desk.of("several_clients")[0].number
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in number)
     box.input.insert(f"{wide[:5]}-{wide[5:9]}-{wide[9:]}")
@@ -284,10 +284,10 @@ def purchase(stage: Stage) -> None:
         dialog = stage.find(PurchaseDialog)
         if name == "bought":
             stage.shoot("dialog-purchase-choose")
-        choice = dialog.form.client
+        choice = dialog.form.client_input
         assert isinstance(choice, DropDownList)
         choice.setCurrentIndex(1)
-        dialog.form.purposes[0].setChecked(True)
+        dialog.form.purpose_boxes[0].setChecked(True)
         stage.until(dialog.act_button.isEnabled)
         if name == "bought":
             stage.shoot("dialog-purchase")
@@ -301,7 +301,9 @@ def purchase(stage: Stage) -> None:
             control.release_calls()
         stage.until(lambda dialog=dialog: not dialog.is_busy)  # type: ignore[misc]  # of this turn
         if name != "asking":
-            stage.until(lambda: bool(stage.find(LookupPage).company.records))  # the page behind has read it too
+            stage.until(
+                lambda: bool(stage.find(LookupPage).company_panel.credit_checks)
+            )  # the page behind has read it too
             stage.shoot(f"dialog-purchase-{name}")
         dialog.cancel_button.click()
         stage.settle()

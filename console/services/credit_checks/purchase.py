@@ -79,7 +79,7 @@ class CreditCheckPurchaseService:
         context = self._context
         with context.database.read() as conn:
             records = credit_checks.find_by_number(conn, valid_number, journal.list_lapsed_subjects(conn))
-            denied_checks = credit_checks.find_denied_but_bought(conn, value)
+            denied_checks = credit_checks.find_denied_but_bought(conn, valid_number)
             holders = [check_records.find_purchase_holder(conn, record) for record in records]
             corporation_facts = read_facts(context, conn, valid_number)
         live_records = tuple(record for record in records if record.is_live)
@@ -275,9 +275,9 @@ class _PurchaseAttempt:
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
     def _refuse_live_check(self, live_check: CreditCheck) -> None:
-        if is_denied_but_bought(live):
+        if is_denied_but_bought(live_check):
             reason = AlreadyPurchasedReason.DENIED_BUT_BOUGHT
-            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live, "reason": reason})
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check, "reason": reason})
         if not self._request.renew or live_check.state.value != "success":
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
         if not has_expired(live_check, self._context.now()):

@@ -33,12 +33,12 @@ class LastScreenStorage(QObject):
             self._store_screen()
             return
         self._is_restored = True
-        value = self._context.own_state.value(SCREEN_VALUE_NAME)
-        screen = value if isinstance(value, dict) else {}
+        stored_value = self._context.own_state.value(SCREEN_VALUE_NAME)
+        screen = stored_value if isinstance(stored_value, dict) else {}
         route = decode_route(screen.get("route"))
         if self._frame.current_route == HomeRoute() and route is not None and route != HomeRoute():
-            state = screen.get("page")
-            self._frame.show_route(route, state if isinstance(state, dict) else {})
+            page_state = screen.get("page")
+            self._frame.show_route(route, page_state if isinstance(page_state, dict) else {})
             drafts = len(self._context.own_state.list_drafts())
             if drafts:
                 self._context.show_toast(self._context.translate("draft.waiting", n=drafts), "", "clock", "progress")

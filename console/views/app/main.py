@@ -213,7 +213,7 @@ class WindowOpener(QObject):
         if self.controller is None:
             self.controller = WindowController(self.frame)
             self.controller.sign_out_requested.connect(self.sign_out)
-            self.controller.links.open_link_at_start(self._link)
+            self.controller.link_handler.open_link_at_start(self._link)
             self._link = None
         account = self.settings.sign_in.find_readable_user() if self.settings.sign_in.is_server else None
         if account is not None:
@@ -234,21 +234,21 @@ class WindowOpener(QObject):
         if self.settings.sign_in.is_server and needs_sign_in(failure):
             self._show_sign_in_form(failure)
             return
-        words = self.context.format_failure(failure)
-        if words != self._failure_text:
-            self._show_opening_failure_bar(words)
+        failure_text = self.context.format_failure(failure)
+        if failure_text != self._failure_text:
+            self._show_opening_failure_bar(failure_text)
         if failure.code == ErrorCode.DATABASE_UNREACHABLE:
             self._retry_timer.start()
 
-    def _show_opening_failure_bar(self, words: str) -> None:
+    def _show_opening_failure_bar(self, failure_text: str) -> None:
         from console.views.widgets.buttons import KeyButton
         from console.views.widgets.notification_bars import NotificationBar
 
-        self._failure_text = words
+        self._failure_text = failure_text
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.open_services)
         bar = NotificationBar(
-            self.context.translate("screen.not_open"), words, tone="bad", shape="cross", button=retry_button
+            self.context.translate("screen.not_open"), failure_text, tone="bad", shape="cross", button=retry_button
         )
         self.frame.show_bar(bar)
         retry_button.setFocus()

@@ -70,18 +70,18 @@ class FormDialog(DialogFrame):
         """Return the toast about `answer`, the value that the call has returned. The subclass implements it."""
         raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
-    def show_form(self, *above: QWidget) -> None:
-        """Show the form as the content of the dialog, below the widgets `above`."""
+    def show_form(self, *widgets_above: QWidget) -> None:
+        """Show the form as the content of the dialog, below the widgets `widgets_above`."""
         content = QWidget()
-        content.setLayout(make_column(*above, *self.list_inputs(), gap=self.gap_px))
+        content.setLayout(make_column(*widgets_above, *self.list_inputs(), gap=self.gap_px))
         self.show_content(content)
 
     @Slot()
     def update_submit_button(self) -> None:
         """Enable the main button if the form is complete; otherwise disable it and show the reason."""
-        key = self.find_form_problem()
-        if key:
-            self.disable_act_button(self.context.translate(key))
+        problem_key = self.find_form_problem()
+        if problem_key:
+            self.disable_act_button(self.context.translate(problem_key))
         else:
             self.enable_act_button(self.context.translate("dialog.enter_cancels"))
 

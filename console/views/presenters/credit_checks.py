@@ -83,6 +83,8 @@ _ICON_AND_TONE_BY_AUDIT_ACTION: Mapping[str, tuple[str, Tone]] = {
 
 
 def make_state_cell(key: str, language: Language, extra: str = "") -> StateCell:
+    """Return the table cell for the badge with this key, such as `payment.completed`: its word, icon and tone.
+    `extra` is a text that the cell shows after the word."""
     return StateCell.from_badge_key(key, language, extra)
 
 
@@ -155,9 +157,9 @@ def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> Ti
     """Return the line that the timeline on screen shows for an audit entry."""
     shape, tone = get_entry_icon_and_tone(entry)
     time = wording.format_short_instant(entry.at, context.now())
-    words = wording.format_audit_entry(entry, context.language)
+    sentence = wording.format_audit_entry(entry, context.language)
     return TimelineLine(
-        time, wording.format_instant(entry.at), shape, tone, get_actor_name(entry.actor, context), words
+        time, wording.format_instant(entry.at), shape, tone, get_actor_name(entry.actor, context), sentence
     )
 
 

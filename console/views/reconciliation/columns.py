@@ -95,8 +95,8 @@ def make_run_columns(context: WindowContext) -> list[Column]:
             "amount",
         )
 
-    def make_state_cell(item: ReconciliationRunItem) -> StateCell:
-        return words.make_run_state_cell(item, context)
+    def make_state_cell(run_item: ReconciliationRunItem) -> StateCell:
+        return words.make_run_state_cell(run_item, context)
 
     return [
         Column("days", translate("reconcile.column.days"), measure_column_width("2026-11-19", 24),

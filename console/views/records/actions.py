@@ -83,7 +83,7 @@ class RecordActionHandlers(QObject):
             tone="progress",
             shape="circle_arrow",
             button=withdraw,
-            second=withdraw.words,
+            second=withdraw.wait_label,
         )
         self._page.show_bar("act", bar)
         context.run_acting_call(

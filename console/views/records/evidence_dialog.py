@@ -87,7 +87,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         `is_first` False below them. For a record without badges, such as an operation, the widget contains only
         `part`. With `is_awaiting`, the badges show that a second person must confirm the outcome."""
         badges_shown = (
-            [make_badge_row(self._context, record, awaiting=is_awaiting)]
+            [make_badge_row(self._context, record, is_second_person_awaited=is_awaiting)]
             if isinstance(record, CreditCheck | Payment | Refund)
             else []
         )

@@ -117,7 +117,9 @@ class OperationPage(Page):
         )
         if operation.source == "desk":
             lead, text = context.translate("record.blocked"), context.translate("record.blocked_until")
-            self.show_state_bar("blocked", NotificationBar(lead, text, tone="unknown", shape="lock"), above=True)
+            self.show_state_bar(
+                "blocked", NotificationBar(lead, text, tone="unknown", shape="lock"), is_above_contents=True
+            )
 
     def _show_badges(self, view: OperationDetails) -> None:
         while item := self.badges.takeAt(0):

@@ -88,7 +88,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.evidence = evidence_actions.EvidenceExportActions(
             context, self.action_handlers, self._run_action_by_shortcut
         )
-        self.printing = PagePrinter(context, self)
+        self.page_printer = PagePrinter(context, self)
         self.collaboration = collaboration_actions.CollaborationActions(
             context, self.action_handlers, self._run_action_by_shortcut
         )
@@ -447,7 +447,7 @@ class RecordPage(Page, Generic[ViewT]):
         if self.view is None:
             return
         if name == "print":
-            self.printing.print_record(
+            self.page_printer.print_record(
                 self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.view)
             )
         elif not any(actions.run_action_if_supported(name, self.kind, self.id) for actions in shared_actions):

@@ -69,7 +69,7 @@ class TrainingPage(Page):
         for button, act in self._button_actions:
             button.clicked.connect(act)
             self.add_button_shortcut(button)
-        set_tab_order(*self.head.stops, self.table, *(button for button, _ in self._button_actions))
+        set_tab_order(*self.head.focus_stops, self.table, *(button for button, _ in self._button_actions))
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate
@@ -126,7 +126,7 @@ class TrainingPage(Page):
         else:
             self.check_button.disable_with_reason(self.context.translate("training.none_open"))
         self.footer.setVisible(view is not None)
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if view is not None:
             self.score.show_text(words.format_training_score(view.score, self.context.language))
         self._show_incident(self.table.current_item)

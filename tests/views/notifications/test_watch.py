@@ -57,13 +57,13 @@ class Desk(CoveredWindow):
         self.window_cover = WindowCover(self.window)
         self.watch = NotificationWatcher(self)
         self.desktop = Recorded(self)
-        self.desktop.opened.connect(self.watch._emit_clicked_link)
+        self.desktop.message_clicked.connect(self.watch._emit_clicked_link)
         self.watch.desktop = self.desktop
         self.toasts: list[Toast] = []
         self.opened: list[object] = []
         self.context.toast_requested.connect(self.toasts.append)
         self.watch.link_opened.connect(self.opened.append)
-        self.watch.runs_opened.connect(lambda: self.opened.append("messages"))
+        self.watch.message_without_link_clicked.connect(lambda: self.opened.append("messages"))
 
     def read(self, *events: PersonalEvent, person: str = "op-a") -> None:
         waiting = (refund(),) if ARRIVED in events else ()
@@ -139,15 +139,17 @@ def test_the_window_in_front_needs_no_desktop(desk: Desk, monkeypatch: pytest.Mo
 def test_each_kind_has_a_switch(desk: Desk) -> None:
     """It is the person's own and stored at once; what came while it was off isn't shown later."""
     dialog = NotificationsDialog(desk.context, desk.window, has_desktop=True)
-    assert list(dialog.boxes) == list(PersonalEventKind)
-    dialog.boxes[PersonalEventKind.MENTION].setChecked(False)
+    assert list(dialog.check_box_by_kind) == list(PersonalEventKind)
+    dialog.check_box_by_kind[PersonalEventKind.MENTION].setChecked(False)
     assert desk.context.preferences.value("notify.mention") is False
     desk.read(MENTIONED, HANDED)
     assert [toast.words for toast in desk.toasts] == ["Payment 6 was handed over to you."]
     again = NotificationsDialog(desk.context, desk.window, has_desktop=False)
-    assert [kind for kind, box in again.boxes.items() if not box.isChecked()] == [PersonalEventKind.MENTION]
-    assert again.place.plain != dialog.place.plain, "without a tray it says so"
-    again.boxes[PersonalEventKind.MENTION].setChecked(True)
+    assert [kind for kind, box in again.check_box_by_kind.items() if not box.isChecked()] == [
+        PersonalEventKind.MENTION
+    ]
+    assert again.place_label.plain != dialog.place_label.plain, "without a tray it says so"
+    again.check_box_by_kind[PersonalEventKind.MENTION].setChecked(True)
     desk.read(MENTIONED, HANDED)
     assert len(desk.toasts) == 1
 

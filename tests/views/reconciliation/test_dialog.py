@@ -47,7 +47,7 @@ def test_nothing_is_assumed_where_there_are_several(opened: Open) -> None:
     """Off with the reason until a provider is chosen; the only one needs no choosing."""
     dialog, _, _ = opened("")
     assert dialog._disabled_reason == "Select a provider."
-    dialog.provider.setCurrentIndex(0)
+    dialog.provider_list.setCurrentIndex(0)
     assert dialog.act_button.isEnabled()
     dialog.reject()
     dialog, _, _ = opened("", providers=("atom",))

@@ -346,9 +346,9 @@ def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Se
 
         def click() -> None:
             dialog = make(at.context, incident, *args, at.parent)
-            dialog.words_field.edit.setPlainText("words")  # type: ignore[union-attr]  # an area
-            if dialog.choice is not None:
-                dialog.choice.setCurrentIndex(dialog.choice.count() - 1)
+            dialog.note_field.edit.setPlainText("words")  # type: ignore[union-attr]  # an area
+            if dialog.drop_down_list is not None:
+                dialog.drop_down_list.setCurrentIndex(dialog.drop_down_list.count() - 1)
             dialog.submit_form()
 
         return click
@@ -372,7 +372,7 @@ def acknowledge(at: Seat) -> Click:
         dialog = AcknowledgeAlertsDialog(
             at.context, AlertItem(raised, None, raised.subject_kind, raised.subject_id), at.parent
         )
-        dialog.reason_field.edit.setPlainText("seen")  # type: ignore[union-attr]  # an area
+        dialog.note_field.edit.setPlainText("seen")  # type: ignore[union-attr]  # an area
         dialog._acknowledge_alerts()
 
     return click
