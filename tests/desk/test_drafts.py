@@ -31,8 +31,8 @@ def type_refund(person: Person, payment: Payment) -> RefundDialog:
     person.press("R")
     dialog = person.dialog(RefundDialog)
     dialog.form.amount_edit.setText("8500")
-    dialog.form.reason.setCurrentIndex(0)
-    dialog.form.words_edit.setText("ordered twice")
+    dialog.form.reason_list.setCurrentIndex(0)
+    dialog.form.explanation_edit.setText("ordered twice")
     dialog.form.ticket_edit.setText("T-7")
     person.until(dialog.act_button.isEnabled)
     return dialog
@@ -61,7 +61,7 @@ def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment
     dialog = again.dialog(RefundDialog)
     form = dialog.form
     assert (form.amount_edit.text(), form.reason_code) == ("8500", "ordered_twice")
-    assert (form.words_edit.text(), form.ticket_edit.text()) == ("ordered twice", "T-7")
+    assert (form.explanation_edit.text(), form.ticket_edit.text()) == ("ordered twice", "T-7")
     assert dialog.review is None, "a draft only fills the form"
     again.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
@@ -115,7 +115,7 @@ def test_a_draft_is_discarded(sit: Sit, payment: Payment) -> None:
     at_payment(person, payment)
     person.press("R")
     dialog = person.dialog(RefundDialog)
-    assert dialog.form.words_edit.text() == ""
+    assert dialog.form.explanation_edit.text() == ""
     assert dialog._draft is not None
     assert dialog._draft.bar is None
 
@@ -125,8 +125,8 @@ def test_an_untouched_dialog_leaves_no_draft(sit: Sit, payment: Payment) -> None
     dialog = type_refund(person, payment)
     form = dialog.form
     form.full_amount_box.setChecked(True)
-    form.reason.setCurrentIndex(-1)
-    form.words_edit.clear()
+    form.reason_list.setCurrentIndex(-1)
+    form.explanation_edit.clear()
     form.ticket_edit.clear()
     dialog.reject()
     assert home_bars(person) == []
@@ -141,7 +141,7 @@ def test_review_goes_back_to_the_form(sit: Sit, payment: Payment) -> None:
     person.press("Alt+Left")
     assert dialog.act_button.text() == "Review..." or not dialog.review
     assert dialog.form.isVisible()
-    assert dialog.form.words_edit.text() == "ordered twice"
+    assert dialog.form.explanation_edit.text() == "ordered twice"
     assert dialog.form.amount_edit.hasFocus()
     dialog.form.amount_edit.setText("7500")
     person.until(dialog.act_button.isEnabled)

@@ -68,7 +68,7 @@ class Newcomer(Person):
         def found() -> QWidget | None:
             cover = self.frame.window_cover.cover
             panel = cover.panel if isinstance(cover, PrivacyCover) else None
-            return panel if isinstance(panel, kind) and panel.button.isEnabled() else None
+            return panel if isinstance(panel, kind) and panel.submit_button.isEnabled() else None
 
         self.until(lambda: found() is not None)
         panel = found()
@@ -80,7 +80,7 @@ class Newcomer(Person):
         form = self.form()
         self.active()
         self.until(lambda: QApplication.focusWidget() is not None)
-        if not form.user.text():
+        if not form.user_field.text():
             self.type_in(user)
             self.press("Tab")
         self.type_in(password)
@@ -160,11 +160,11 @@ def test_without_a_keyring_it_works_and_is_asked_each_time(arrive: Arrive, place
     """The password lives in the process alone, and the form says so."""
     user, password = account(place)
     person = arrive(None)
-    assert "no keyring" in person.form().keep_box.accessibleDescription()
+    assert "no keyring" in person.form().storage_box.accessibleDescription()
     person.sign_in(user, password)
     person.at_home()
     assert not person.frame.toasts.visible_toasts  # nobody had asked to keep it
-    assert arrive(None).form().user.text() == ""
+    assert arrive(None).form().user_field.text() == ""
 
 
 def test_an_address_that_says_it_all_asks_nobody(arrive: Arrive, place: Place) -> None:
@@ -210,7 +210,7 @@ def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> No
     person.until(lambda: person.opening.window is not before and not shiboken6.isValid(before))
     form = person.form()
     assert set(keyring.kept) == {"DRAFT_KEY"}, "the account is forgotten; drafts stay encrypted on this desk"
-    assert (form.user.text(), form.password.text()) == ("", "")
+    assert (form.user_field.text(), form.password_field.text()) == ("", "")
     person.sign_in(*second)
     person.at_home()
     assert person.opening.context.operator == second[0]
@@ -235,8 +235,8 @@ def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(arrive: Arriv
         assert open_ones
         server.sql(*(f"KILL {id}" for (id,) in open_ones))
         form = person.form()
-        assert form.user.edit.isReadOnly()
-        assert form.user.text() == user
+        assert form.user_field.edit.isReadOnly()
+        assert form.user_field.text() == user
         person.type_in("the-next-one")
         person.press("Return")
         person.until(lambda: not person.frame.window_cover.is_covered)

@@ -331,7 +331,7 @@ class QueuesPage(Page):
         columns = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
         if self.by_cause:
             columns = make_grouped_table_columns(context, columns)
-        model = PagedModel(columns, _get_row_key, context.runner, group_of=group, parent=self)
+        model = PagedModel(columns, _get_row_key, context.runner, get_group=group, parent=self)
         kind = GroupTable if self.by_cause else FittedTable
         table = kind(
             model,

@@ -152,7 +152,7 @@ class QueueSelection(QObject):
         if rows is not self._rows:
             return
         if self.has_all_selected:
-            rows.select_only(map(rows.key_of, rows.iterate_loaded_rows()))
+            rows.select_only(map(rows.get_key, rows.iterate_loaded_rows()))
         self.update_bar()
 
     @Slot()
@@ -160,7 +160,7 @@ class QueueSelection(QObject):
         """Select all matching records, including those whose rows are not read yet."""
         if self._rows is not None and self._rows.row_count:
             self.has_all_selected = True
-            self._rows.select_only(map(self._rows.key_of, self._rows.iterate_loaded_rows()))
+            self._rows.select_only(map(self._rows.get_key, self._rows.iterate_loaded_rows()))
             self.update_bar()
 
     @Slot()
@@ -324,8 +324,8 @@ class _MatchingRecordLister:
         read_rows = queue_rows.make_row_reader(self.query)
         page = read_rows(services, None, _ROWS_PER_READ_PAGE)
         records = [_make_chosen_record(row) for row in page.rows]
-        while page.next is not None and len(records) < _MAX_SELECTED_RECORDS:
-            page = read_rows(services, page.next, _ROWS_PER_READ_PAGE)
+        while page.next_cursor is not None and len(records) < _MAX_SELECTED_RECORDS:
+            page = read_rows(services, page.next_cursor, _ROWS_PER_READ_PAGE)
             records += [_make_chosen_record(row) for row in page.rows]
         return records
 

@@ -111,8 +111,8 @@ class CollaborationActions(QObject):
         if own_take is None or not is_same_person(own_take.person, self._context.operator or ""):
             self._action_handlers.page.show_key_refusal(self._context.translate("reason.not_your_take"))
         elif not self._action_handlers.refuse_if_right_missing("take"):
-            act = self.hand_over if name == "hand_over" else self.give_back
-            act(own_take.kind, own_take.subject_id)
+            run_action = self.hand_over if name == "hand_over" else self.give_back
+            run_action(own_take.kind, own_take.subject_id)
 
     def open_note_dialog(self, kind: str, id: int) -> None:
         from console.views.records.note_dialog import NoteDialog
@@ -133,14 +133,16 @@ class CollaborationActions(QObject):
             return
         is_own = is_same_person(take.person, context.operator or "")
         key = "record.taken_by_you" if is_own else "record.taken_by"
-        words = context.translate(key, who=record_words.get_actor_name(take.person, context), until=take.until)
+        text = context.translate(key, who=record_words.get_actor_name(take.person, context), until=take.until)
         buttons: list[KeyButton | None] = [None, None]
         if is_own:  # the page binds the keys, so that it can show a refusal while nothing is taken
-            for place, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
-                button = buttons[place] = KeyButton(context.translate(f"action.{name}"), key, "inline", binds=False)
+            for position, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
+                button = buttons[position] = KeyButton(
+                    context.translate(f"action.{name}"), key, "inline", binds=False
+                )
                 button.clicked.connect(partial(self.run_action_on_own_take, name, take))
         bar = NotificationBar(
-            "", words, tone="progress", shape="person", button=buttons[0], second=buttons[1], is_announced=not is_own
+            "", text, tone="progress", shape="person", button=buttons[0], second=buttons[1], is_announced=not is_own
         )  # a toast announces the own take
         page.show_state_bar(_TAKE_BAR_NAME, bar)
 
@@ -151,7 +153,12 @@ def make_note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[Tim
 
 
 def _make_note_line(note: Note, context: WindowContext) -> TimelineLine:
-    at, author_name = note.at, record_words.get_actor_name(note.person, context)
+    written_at, author_name = note.at, record_words.get_actor_name(note.person, context)
     return TimelineLine(
-        format_time_in_column(at, context), wording.format_instant(at), "person", "muted", author_name, note.words
+        format_time_in_column(written_at, context),
+        wording.format_instant(written_at),
+        "person",
+        "muted",
+        author_name,
+        note.words,
     )

@@ -161,10 +161,10 @@ class CheckBoxDelegate(CellDelegate):
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, row: int) -> None:
         side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
         is_row_selected = self._table.rows.is_row_selected(row)
-        image = get_check_box_pixmap(
+        check_box = get_check_box_pixmap(
             current_appearance().theme, side, painter.device().devicePixelRatio(), is_row_selected
         )
-        painter.drawPixmap(QPoint(box.left, box.top + (box.height - side) // 2), image)
+        painter.drawPixmap(QPoint(box.left, box.top + (box.height - side) // 2), check_box)
 
     def measure_cell_width(self, _cell: Cell) -> float:
         return current_appearance().icon_px(tokens().px("control_heights", "check_box")) + CELL_PADDING_PX
