@@ -259,9 +259,9 @@ def test_an_administrator_and_an_auditor_come_in(
             person.page(kind)
             person.opening.controller.background_refresh.run_due_tasks()  # type: ignore[union-attr]  # it is open
             person.rest()
-            assert person.opening.context.due_at is None
+            assert person.opening.context.last_due_tasks_at is None
             assert person.opening.context.connection_state.lost_since is None
-            person.until(lambda seat=person.opening.context: seat.connection_state.service_seconds is not None)  # type: ignore[misc]  # of this turn
+            person.until(lambda seat=person.opening.context: seat.connection_state.database_seconds is not None)  # type: ignore[misc]  # of this turn
             person.frame.show_route(AuditRoute())
             person.page(AuditPage if who == "aud-e" else NoRightPage)
             person.rest()

@@ -291,10 +291,10 @@ def play(stage: Stage, one: Case, way: str) -> None:
     assert charges - money[0] == one.trail.count("credit-check.bought")
     assert refunds - money[1] == one.trail.count("refund.submit.started")
     if press.dialog is not None:  # a page's key may come after the first answer, and has an answer of its own then
-        assert len({toast.words for toast in stage.toasts}) <= 1, [toast.words for toast in stage.toasts]
+        assert len({toast.message for toast in stage.toasts}) <= 1, [toast.message for toast in stage.toasts]
     answers = [toast for toast in stage.toasts if "a note mentions you" not in toast.detail]  # that one is told anew
     assert by_keys or len(answers) <= 1, "two presses in one turn of the event loop have one answer"
-    bad_toasts = [toast.words for toast in stage.toasts if toast.tone in ("bad", "care")]
+    bad_toasts = [toast.message for toast in stage.toasts if toast.tone in ("bad", "care")]
     bad_bars = [
         bar.accessibleName()
         for bar in person.window.findChildren(NotificationBar)

@@ -56,7 +56,7 @@ def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: 
 
 def asked_providers(person: Person) -> list[str]:
     """The payment providers of which the window says when one of its calls heard them last."""
-    return [one.name for one in person.opening.context.connection_state.gateways if one.at is not None]
+    return [one.name for one in person.opening.context.connection_state.gateways if one.answered_at is not None]
 
 
 @pytest.mark.parametrize("place", ["queue", "tab", "page"])

@@ -364,8 +364,8 @@ def test_the_counts_agree_with_the_rows_just_read(
     refresh.stop_timers()
     monkeypatch.setattr(refresh, "_handle_work_counts", lambda _counts: None)  # they arrive later
     old = context.work_counts
-    outdated = tuple(replace(one, count=one.count + 5) for one in old.counts)
-    context.store_work_counts(replace(old, counts=outdated, alert_count=old.alert_count + 5))
+    outdated = tuple(replace(one, count=one.count + 5) for one in old.queue_counts)
+    context.store_work_counts(replace(old, queue_counts=outdated, alert_count=old.alert_count + 5))
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.has_read_all_rows)

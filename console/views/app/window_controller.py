@@ -399,7 +399,7 @@ class WindowController(QObject):
     def _show_leftovers_bar(self) -> None:
         """Show the bar about credentials that this desk no longer needs. Remove it if there are none, or if the
         person has closed it."""
-        leftovers = self.context.connection_state.leftovers
+        leftovers = self.context.connection_state.leftover_credentials
         names = (
             (*leftovers.entries, *leftovers.variables) if leftovers is not None and not self._hides_leftovers else ()
         )
@@ -424,8 +424,10 @@ class WindowController(QObject):
     def _open_leftovers_dialog(self) -> None:
         from console.views.app.leftovers_dialog import LeftoverCredentialsDialog
 
-        if self.context.connection_state.leftovers is not None:
-            LeftoverCredentialsDialog(self.context, self.context.connection_state.leftovers, self.frame.window).open()
+        if self.context.connection_state.leftover_credentials is not None:
+            LeftoverCredentialsDialog(
+                self.context, self.context.connection_state.leftover_credentials, self.frame.window
+            ).open()
 
     @Slot()
     def _hide_leftovers_bar(self) -> None:

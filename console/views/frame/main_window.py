@@ -404,7 +404,7 @@ class WindowFrame(CoveredWindow):
             return
         translate = self.context.translate
         frame = ToastFrame(
-            toast.words,
+            toast.message,
             toast.detail,
             shape=toast.shape,
             tone=toast.tone,

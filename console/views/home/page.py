@@ -244,8 +244,8 @@ class HomePage(Page):
         )
         self.my_panel.show_lines(_make_own_work_lines(context), context.translate("home.my_work_foot"))
         due = (
-            context.translate("home.providers_foot", at=context.due_at)
-            if context.due_at
+            context.translate("home.providers_foot", at=context.last_due_tasks_at)
+            if context.last_due_tasks_at
             else context.translate("home.providers_foot_none")
         )
         self.provider_panel.show_lines(_make_provider_lines(context), due)
@@ -273,7 +273,7 @@ class HomePage(Page):
         there is none, hide the bar."""
         stopped_works = [
             work
-            for work in _list_own_work(self.context, self.context.work_counts.unfinished)
+            for work in _list_own_work(self.context, self.context.work_counts.unfinished_operations)
             if work.record is not None
         ]
         if not stopped_works:
@@ -384,7 +384,7 @@ def _make_saved_view_line(context: WindowContext, view: ViewCount) -> CountLine:
 
 
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:
-    own_works = _list_own_work(context, context.work_counts.unfinished)
+    own_works = _list_own_work(context, context.work_counts.unfinished_operations)
     calling_works = [work for work in own_works if work.operation.state == "calling"]
     unknown_works = [work for work in own_works if work.operation.state != "calling"]
     scheduled_works = [work for work in unknown_works if work.record is not None and work.record.work.at is not None]

@@ -619,7 +619,7 @@ class QueuesPage(Page):
 
     @property
     def _is_preview_open(self) -> bool:
-        return self.context.preferences.text(_PREVIEW_OPEN_PREFERENCE, ("open", "closed")) != "closed"
+        return self.context.preferences.get_text(_PREVIEW_OPEN_PREFERENCE, ("open", "closed")) != "closed"
 
     def _has_preview(self) -> bool:
         return self._is_preview_open and self.window().width() >= tokens().px("layout", "preview_hidden_below_width")

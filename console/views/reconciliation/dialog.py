@@ -213,7 +213,7 @@ class ReconcileDialog(DialogFrame):
         is_dry_run = report.run_id is None
         words = context.translate("dialog.reconcile.was_dry" if is_dry_run else "dialog.reconcile.where_settled")
         content = QWidget()
-        bar = NotificationBar(note.words, note.detail, tone=note.tone, shape=note.shape, narrow=True)
+        bar = NotificationBar(note.message, note.detail, tone=note.tone, shape=note.shape, narrow=True)
         content.setLayout(make_column(bar, counts, TextLabel(words, wrap=True), gap=12))
         lead = "" if is_dry_run else context.translate("dialog.reconcile.show")
         title = context.translate("dialog.reconcile.dry_done" if is_dry_run else "dialog.reconcile.done")

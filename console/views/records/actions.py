@@ -99,7 +99,7 @@ class RecordActionHandlers(QObject):
             attempt=("probe", kind, id),
             key=record_ref,
             provider=provider_name,
-            wait=request_wait,
+            request_wait=request_wait,
         )
 
     def _show_probe_result(
@@ -110,7 +110,7 @@ class RecordActionHandlers(QObject):
         toast = make_probe_toast(self._context, record_before, record_after)
         if self._is_probe_shown_in_bar:
             result_bar = NotificationBar(
-                toast.words, toast.detail, tone=toast.tone, shape=toast.shape, button=self._make_close_button()
+                toast.message, toast.detail, tone=toast.tone, shape=toast.shape, button=self._make_close_button()
             )
             self._page.show_bar("act", result_bar)
         else:

@@ -148,7 +148,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         toast = _make_decision_toast(self._context, result)
         bar = NotificationBar("", toast.detail, tone=toast.tone, shape=toast.shape)
         self._show_final_content(
-            toast.words,
+            toast.message,
             self._make_content_with_badges(result.record, bar, awaits_second_person=result.awaiting is not None),
         )
 

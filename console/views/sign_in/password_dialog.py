@@ -42,7 +42,7 @@ class PasswordDialog(DialogFrame):
         self.act_button.clicked.connect(self._submit_password)
         self.rejected.connect(self._cancel_request)
         self._update_act_button()
-        if request.is_wrong:
+        if request.was_password_wrong:
             self.password_field.show_error(translate("password.wrong"))
 
     def showEvent(self, event: QShowEvent) -> None:
