@@ -67,8 +67,8 @@ def test_a_draft_that_is_started_over_leaves_no_choice(sit: Sit, console: Consol
     assert hint
     assert form.outcome == "error"
     dialog.press_act_button()
-    assert dialog.hint.plain == dialog.too_early_words or dialog._ready
-    person.until(lambda: dialog._ready)
+    assert dialog.hint.plain == dialog.too_early_text or dialog._is_acting_delay_over
+    person.until(lambda: dialog._is_acting_delay_over)
     assert dialog.hint.plain == hint
     assert dialog._draft.bar is not None
     assert dialog._draft.bar.button is not None

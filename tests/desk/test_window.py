@@ -142,7 +142,7 @@ def test_another_language_at_once(sit: Sit, console: Console) -> None:
     person.opening.context.change_language("ja")
     person.until(lambda: person.page(CreditCheckPage).view is not None)
     assert person.page(CreditCheckPage).head.title.accessibleName().startswith(f"与信チェック {record.id}, 購入済")
-    assert person.frame.side.get_entry_at(0).word == "ホーム"
+    assert person.frame.side.get_entry_at(0).name == "ホーム"
     person.press("Esc")
     lookup = person.page(LookupPage)
     person.until(lambda: lookup.company.number == NUMBER)

@@ -53,7 +53,9 @@ def routes_of(stage: LegibleStage) -> tuple[Route, ...]:
 def menus(stage: LegibleStage) -> Iterator[QMenu]:
     """The menus of the visible buttons into which other controls go."""
     for part in stage.window.findChildren(QWidget):
-        if isinstance(part, ActionRow | PageHead) and part.more.isVisible():
+        is_row_with_menu = isinstance(part, ActionRow) and part.menu_button.isVisible()
+        is_head_with_menu = isinstance(part, PageHead) and part.more.isVisible()
+        if (is_row_with_menu or is_head_with_menu) and isinstance(part, ActionRow | PageHead):
             menu = part.build_menu()
             assert menu.accessibleName()
             yield menu

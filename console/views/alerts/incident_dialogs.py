@@ -37,7 +37,7 @@ class IncidentDialog(FormDialog):
             act_text=translate(f"dialog.incident_{self.name}.act"),
         )
         self.incident = incident
-        self.words_field = Field(translate(f"dialog.incident_{self.name}.words"), area=True)
+        self.words_field = Field(translate(f"dialog.incident_{self.name}.words"), is_multi_line=True)
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.textChanged.connect(self.update_submit_button)
         self.choice = self.make_drop_down_list()
@@ -109,7 +109,7 @@ class HandOverIncidentDialog(IncidentDialog):
     def make_drop_down_list(self) -> DropDownList:
         translate = self.context.translate
         choice = DropDownList(
-            translate("dialog.incident_hand_over.choice"), empty=translate("dialog.incident_hand_over.empty")
+            translate("dialog.incident_hand_over.choice"), placeholder=translate("dialog.incident_hand_over.empty")
         )
         choice.addItems(self._owners)
         choice.setCurrentIndex(-1)

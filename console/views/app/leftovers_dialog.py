@@ -85,7 +85,7 @@ class LeftoverCredentialsDialog(DialogFrame):
             self._context.translate("act.refused"),
             "",
             self._make_content(bar),
-            close=self._context.translate("action.close"),
+            close_text=self._context.translate("action.close"),
         )
 
 

@@ -121,7 +121,7 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
         if place.key not in ROUTE_BY_SIDEBAR_KEY:  # a saved view
             continue
         yield make_go_command(
-            f"go.{place.key}", f"screen.{place.key}", ROUTE_BY_SIDEBAR_KEY[place.key], place.icon, place.keys
+            f"go.{place.key}", f"screen.{place.key}", ROUTE_BY_SIDEBAR_KEY[place.key], place.icon, place.shortcut
         )
     yield make_go_command("go.reconcile_runs", "search.page.reconcile_runs", ReconcileRunsRoute(), "swap")
     yield make_go_command("go.set_asides", "search.page.set_asides", SetAsidesRoute(), "card")

@@ -234,8 +234,8 @@ class WindowController(QObject):
         if isinstance(owner, DialogFrame):
             from console.views.pages.withdrawal import WithdrawButton
 
-            owner.stays_open_words = self.context.translate("dialog.stays_open")
-            owner.too_early_words = self.context.translate("dialog.too_early")
+            owner.stays_open_text = self.context.translate("dialog.stays_open")
+            owner.too_early_text = self.context.translate("dialog.too_early")
             button = WithdrawButton(self.context, wait)
             owner.show_in_footer(button, button.words)
 
@@ -416,7 +416,11 @@ class WindowController(QObject):
         words = self.context.translate("screen.leftovers.words", count=len(names))
         self.frame.show_bar(
             NotificationBar(
-                self.context.translate("screen.leftovers"), words, shape="lock", button=details_button, second=close
+                self.context.translate("screen.leftovers"),
+                words,
+                shape="lock",
+                button=details_button,
+                second_button=close,
             )
         )
 

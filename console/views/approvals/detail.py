@@ -281,7 +281,7 @@ class ApprovalView(QScrollArea):
         if answer:
             texts.append(TextLabel(answer, "body", "muted", wrap=True, selectable=True))
         box = make_row(gap=12, margins=(14, 8, 12, 8))
-        box.addWidget(ShapeIcon(shape, "care", line="body"), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(ShapeIcon(shape, "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(*texts, gap=0), 1)
         if hit is not None and hit.kind is not None and hit.id is not None:
             button = KeyButton(self._context.translate("approvals.open_hit"), kind="inline")
@@ -299,7 +299,7 @@ class ApprovalView(QScrollArea):
         button.clicked.connect(self.probed)
         hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wrap=True)
         box = make_row(gap=12, margins=(14, 8, 12, 8))
-        box.addWidget(ShapeIcon("clock", "care", line="body"), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(ShapeIcon("clock", "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(TextLabel(words, wrap=True), hint, gap=0), 1)
         box.addWidget(button)
         line.setLayout(box)
@@ -473,7 +473,7 @@ class ApprovalView(QScrollArea):
         lines = [TextLabel(verdict, "body", tone, bold=True, wrap=True)]
         lines += [TextLabel(sentence, wrap=True) for sentence in further_sentences if sentence]
         panel, box = ToneBox(tone), make_row(gap=12, margins=(14, 10, 12, 10))
-        box.addWidget(ShapeIcon(shape, tone, line="body"), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(ShapeIcon(shape, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(*lines, gap=2), 1)
         panel.setLayout(box)
         return panel

@@ -408,7 +408,7 @@ class WindowFrame(CoveredWindow):
             toast.detail,
             shape=toast.shape,
             tone=toast.tone,
-            close=translate("action.close"),
+            close_name=translate("action.close"),
             route=toast.route,
         )
         if toast.path:

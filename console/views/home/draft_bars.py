@@ -44,7 +44,7 @@ class DraftBarList(QObject):
             button.setProperty("draft", draft.name)
             button.clicked.connect(act)
         return NotificationBar(
-            translate("home.unfinished"), words, tone="progress", shape="clock", button=go_on, second=discard
+            translate("home.unfinished"), words, tone="progress", shape="clock", button=go_on, second_button=discard
         )
 
     @Slot()

@@ -410,7 +410,7 @@ def _make_unfinished_work_line(
 def _make_provider_lines(context: WindowContext) -> list[CountLine]:
     gateways = (make_gateway_cell(context, gateway) for gateway in context.connection_state.gateways)
     cells = (make_database_cell(context), *gateways, make_alarmbox_cell(context))
-    return [CountLine("", "", "text", cell.name, "", cell.words, cell.shape, cell.tone) for cell in cells]
+    return [CountLine("", "", "text", cell.name, "", cell.text, cell.shape, cell.tone) for cell in cells]
 
 
 def _list_own_work(context: WindowContext, works: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:

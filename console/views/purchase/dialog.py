@@ -126,7 +126,7 @@ class PurchaseDialog(DialogFrame):
         self._cancel_timer.stop()
         self._record = record
         act = translate("action.open_record") if record is not None else ""
-        self.show_outcome(title, self._format_subtitle(), content, close=translate("action.close"), act=act)
+        self.show_outcome(title, self._format_subtitle(), content, close_text=translate("action.close"), act_text=act)
         if record is not None:
             self.act_button.clicked.connect(self._open_record)
             self.act_button.setFocus()

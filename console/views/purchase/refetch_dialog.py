@@ -145,7 +145,11 @@ class RefetchDialog(DialogFrame):
         self._cancel_timer.stop()
         act = translate("action.open_pdf") if offer_pdf else ""
         self.show_outcome(
-            title, translate("record.title", id=self._record.id), content, close=translate("action.close"), act=act
+            title,
+            translate("record.title", id=self._record.id),
+            content,
+            close_text=translate("action.close"),
+            act_text=act,
         )
         if offer_pdf:
             self.act_button.clicked.connect(self._open_pdf)

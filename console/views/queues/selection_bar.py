@@ -79,8 +79,8 @@ class SelectionBar(Surface):
             [self.select_all_button, *bar_buttons],
             (),
             (),
-            more=translate("action.more"),
-            explain=lambda action, reason: translate("act.about", title=action, message=reason),
+            menu_button_text=translate("action.more"),
+            format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
         )
         line = make_row(self.count_label, self.row, gap=16, margins=(24, 8, 24, 8))
         line.setStretch(1, 1)
@@ -95,7 +95,7 @@ class SelectionBar(Surface):
             *self.buttons.values(),
             self.give_back,
             self.packs,
-            self.row.more,
+            self.row.menu_button,
         )
 
 

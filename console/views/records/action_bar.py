@@ -64,8 +64,8 @@ class ActionButtons(QObject):
             left_buttons,
             right_buttons,
             menu_buttons,
-            more=context.translate("action.more"),
-            explain=lambda action, reason: context.translate("act.about", title=action, message=reason),
+            menu_button_text=context.translate("action.more"),
+            format_menu_text=lambda action, reason: context.translate("act.about", title=action, message=reason),
         )
         self.bar.setLayout(make_column(self.button_row, margins=(24, 8, 24, 8)))
         self.setParent(self.bar)

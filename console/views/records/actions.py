@@ -86,7 +86,7 @@ class RecordActionHandlers(QObject):
             tone="progress",
             shape="circle_arrow",
             button=withdraw_button,
-            second=withdraw_button.words,
+            second_button=withdraw_button.words,
         )
         self._page.show_bar("act", busy_bar)
         context.run_acting_call(

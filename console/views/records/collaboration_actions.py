@@ -142,7 +142,13 @@ class CollaborationActions(QObject):
                 )
                 button.clicked.connect(partial(self.run_action_on_own_take, name, take))
         bar = NotificationBar(
-            "", text, tone="progress", shape="person", button=buttons[0], second=buttons[1], is_announced=not is_own
+            "",
+            text,
+            tone="progress",
+            shape="person",
+            button=buttons[0],
+            second_button=buttons[1],
+            is_announced=not is_own,
         )  # a toast announces the own take
         page.show_state_bar(_TAKE_BAR_NAME, bar)
 

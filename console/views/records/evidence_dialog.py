@@ -70,7 +70,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         self.show_content(self._make_content_with_badges(record, body, is_body_first=False))
         self.act_button.clicked.connect(self._send_decision)
         self.act_button.show_key("Ctrl+Enter")
-        self.too_early_words = translate("dialog.too_early")
+        self.too_early_text = translate("dialog.too_early")
         self._update_act_button()
         if not isinstance(record, Operation):
             read_choices(context, self.form, *case_words.make_record_ref(record))

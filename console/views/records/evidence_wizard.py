@@ -52,9 +52,9 @@ class EvidenceForm(QWidget):
         self.number_field, self.kind_buttons, self.outcome_buttons = number_field, kind_buttons, outcome_buttons
         self.file_field = Field(context.translate("field.evidence_file"))
         self.choose_button = KeyButton(context.translate("action.choose_file"), kind="tool")
-        self.text_field = Field(context.translate("field.evidence_text"), area=True)
+        self.text_field = Field(context.translate("field.evidence_text"), is_multi_line=True)
         self.reason_list = DropDownList(
-            context.translate("field.reason"), empty=context.translate("dialog.refund.choose_reason")
+            context.translate("field.reason"), placeholder=context.translate("dialog.refund.choose_reason")
         )
         self.reason_text_field = Field(context.translate("dialog.resolve.reason_words"))
         self._proposal_note = TextLabel(

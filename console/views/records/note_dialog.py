@@ -32,7 +32,7 @@ class NoteDialog(FormDialog):
             act_text=translate(f"dialog.{self.name}.act"),
         )
         self._kind, self._id = kind, id
-        self.words_field = Field(translate("dialog.note.words"), area=True)
+        self.words_field = Field(translate("dialog.note.words"), is_multi_line=True)
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.textChanged.connect(self.update_submit_button)
             self.mention_completion = MentionCompletion(context, self.words_field)

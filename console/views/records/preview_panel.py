@@ -175,7 +175,7 @@ class RecordPreview(Surface):
         sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
         fact_list = FactList()
         for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
-            icon = ShapeIcon(side.shape, side.tone, _ICON_SIDE_PX, line="body")
+            icon = ShapeIcon(side.shape, side.tone, _ICON_SIDE_PX, line_role="body")
             if side.is_different:
                 icon.show_shape("not_equal", "bad")
             state_label = TextLabel(side.word, "body", "bad" if side.is_different else "text", wrap=True)
@@ -223,7 +223,7 @@ class RecordPreview(Surface):
             event_widget = QWidget()
             event_row = make_row(gap=8)
             event_row.addWidget(
-                ShapeIcon(line.shape, line.tone, _ICON_SIDE_PX, line="small"), 0, Qt.AlignmentFlag.AlignTop
+                ShapeIcon(line.shape, line.tone, _ICON_SIDE_PX, line_role="small"), 0, Qt.AlignmentFlag.AlignTop
             )
             event_row.addWidget(label, 1)
             event_widget.setLayout(event_row)

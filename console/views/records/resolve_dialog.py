@@ -178,7 +178,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
         close_text, act_text = self._context.translate("action.close"), self._context.translate("action.open_record")
-        self.show_outcome(title, self._subtitle_text, content, close=close_text, act=act_text)
+        self.show_outcome(title, self._subtitle_text, content, close_text=close_text, act_text=act_text)
         self.act_button.clicked.connect(self._open_record)
 
     @Slot()

@@ -142,7 +142,7 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
         return "dialog.resolve.nothing_yet"
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
-        self.show_outcome(title, self._record_title, content, close=self._context.translate("action.close"))
+        self.show_outcome(title, self._record_title, content, close_text=self._context.translate("action.close"))
 
 
 def _format_dialog_title(context: WindowContext, record: MoneyRecord) -> str:

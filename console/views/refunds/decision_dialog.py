@@ -147,8 +147,8 @@ class _DecisionDialog(DialogFrame):
             title,
             format_dialog_subtitle(self._context, self._view),
             content,
-            close=translate("action.close"),
-            act=act_text,
+            close_text=translate("action.close"),
+            act_text=act_text,
         )
         self.act_button.clicked.connect(self._open_refund)
 
@@ -290,7 +290,7 @@ class RejectDialog(_DecisionDialog):
 
     def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._view.record
-        self.reason_field = Field(translate("dialog.reject.words"), area=True)
+        self.reason_field = Field(translate("dialog.reject.words"), is_multi_line=True)
         self.reason_field.show_hint(translate("dialog.reject.reads", maker=record.maker))
         if not isinstance(self.reason_field.edit, LineEdit):
             self.reason_field.edit.textChanged.connect(self._update_act_button)

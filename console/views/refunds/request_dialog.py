@@ -66,7 +66,7 @@ class RefundDialog(DialogFrame):
         self.show_content(self._form_holder)
         self.act_button.clicked.connect(self._show_review_or_send_request)
         self.act_button.show_key("Ctrl+Enter")
-        self.too_early_words = context.translate("dialog.too_early")
+        self.too_early_text = context.translate("dialog.too_early")
         self._cancel_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
         self._cancel_timer.timeout.connect(self._allow_closing)
         self._update_act_button()
@@ -317,8 +317,8 @@ class RefundDialog(DialogFrame):
             title,
             subtitle,
             content,
-            close=translate("action.close"),
-            act=translate("action.open_refund") if act else "",
+            close_text=translate("action.close"),
+            act_text=translate("action.open_refund") if act else "",
         )
 
     @Slot()

@@ -77,7 +77,7 @@ class RefundForm(QWidget):
     def _make_inputs(self) -> None:
         translate, currency = self._context.translate, self.plan.payment.currency
         amount_label = translate("dialog.refund.amount", currency=translate(f"currency.{currency}"))
-        self.amount_field = Field(amount_label, role="figure", right=True)
+        self.amount_field = Field(amount_label, role="figure", is_right_aligned=True)
         self.full_amount_box = RadioButton(
             translate("dialog.refund.all_left", amount=self._format_amount(self.largest_requestable_minor))
         )
@@ -87,7 +87,9 @@ class RefundForm(QWidget):
         amount_buttons.addButton(self.part_amount_box)
         self.full_amount_box.setChecked(True)
         self.remainder_label = TextLabel("", "small", "muted")
-        self.reason_list = DropDownList(translate("field.reason"), empty=translate("dialog.refund.choose_reason"))
+        self.reason_list = DropDownList(
+            translate("field.reason"), placeholder=translate("dialog.refund.choose_reason")
+        )
         for code in RefundReason:
             self.reason_list.addItem(translate(f"refund_reason.{code}"), code)
         self.reason_list.setCurrentIndex(list(RefundReason).index(RefundReason.SET_ASIDE) if self._set_aside else -1)

@@ -22,7 +22,7 @@ class FormNoticeArea(QVBoxLayout):
             if old_bar := item.widget():
                 old_bar.hide()
                 old_bar.deleteLater()
-        bar = NotificationBar(bold_text, sentence, tone=tone, shape=shape, narrow=True)
+        bar = NotificationBar(bold_text, sentence, tone=tone, shape=shape, is_narrow=True)
         self.addWidget(bar)
         bar.show()
 

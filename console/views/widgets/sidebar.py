@@ -29,14 +29,14 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class SidebarEntry:
-    """One entry of the sidebar, which opens a page or the list of mentions: its key, icon, name (`word`), shortcut
-    (`keys`) and count as text ("" for none). A nested entry, such as a saved view, belongs to the nearest entry above
-    it that isn't nested."""
+    """One entry of the sidebar, which opens a page or the list of mentions: its key, icon, name (`name`), shortcut
+    (`shortcut`) and count as text ("" for none). A nested entry, such as a saved view, belongs to the nearest entry
+    above it that isn't nested."""
 
     key: str
     icon: str
-    word: str
-    keys: str = ""
+    name: str
+    shortcut: str = ""
     count: str = ""
     is_nested: bool = False
 
@@ -52,11 +52,11 @@ class _SidebarModel(QAbstractListModel):
     def data(self, index: ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         entry = self.entries[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return entry.word
+            return entry.name
         if role == Qt.ItemDataRole.ToolTipRole and entry.is_nested:
-            return format_tooltip(entry.word)
+            return format_tooltip(entry.name)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return ", ".join(part for part in (entry.word, entry.count, entry.keys) if part)
+            return ", ".join(part for part in (entry.name, entry.count, entry.shortcut) if part)
         return None
 
 
@@ -90,8 +90,8 @@ class SideBar(RememberedCurrentItem, QListView):
             self._bind_entry_shortcut(entry, parent)
 
     def _bind_entry_shortcut(self, entry: SidebarEntry, parent: QWidget) -> None:
-        if entry.keys:
-            shortcut = QShortcut(QKeySequence(entry.keys), parent)
+        if entry.shortcut:
+            shortcut = QShortcut(QKeySequence(entry.shortcut), parent)
             shortcut.activated.connect(partial(self.open_entry, entry.key))
 
     def add_entry(self, entry: SidebarEntry, parent: QWidget) -> None:
@@ -108,9 +108,9 @@ class SideBar(RememberedCurrentItem, QListView):
         menu.setAccessibleName(self.accessibleName())
         menu.aboutToHide.connect(menu.deleteLater)
         for row, entry in enumerate(self._entries.entries):
-            words = " ".join(part for part in (entry.word.replace("&", "&&"), entry.count) if part)
+            words = " ".join(part for part in (entry.name.replace("&", "&&"), entry.count) if part)
             # The text names the shortcut; setting it on the action would register it a second time.
-            action = menu.addAction(f"{words}\t{entry.keys}" if entry.keys else words)
+            action = menu.addAction(f"{words}\t{entry.shortcut}" if entry.shortcut else words)
             action.setCheckable(True)
             action.setChecked(row == self.currentIndex().row())
             action.triggered.connect(partial(self.open_row, row))
@@ -220,14 +220,14 @@ class _SidebarDelegate(QStyledItemDelegate):
         draw_cached_shape(painter, entry.icon, x, box.top() + (box.height() - side) / 2, side, ink)
         painter.setFont(current_appearance().font("body", bold=is_current))
         painter.setPen(colour("text"))
-        word_x, word = x + side + 8, entry.word
+        word_x, word = x + side + 8, entry.name
         if entry.is_nested:  # a person's words may be longer than the sidebar
             count_room = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count) + 14
             room = int(box.right() - word_x - count_room)
             word = painter.fontMetrics().elidedText(word, Qt.TextElideMode.ElideRight, room)
         painter.drawText(int(word_x), baseline, word)
         count_width = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count)
-        shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(entry.keys)
+        shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(entry.shortcut)
         right_x = box.right() - 8
         word_right = x + side + 8 + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(word)
         has_room = word_right + 6 + count_width + 18 + shortcut_width <= right_x
@@ -236,7 +236,7 @@ class _SidebarDelegate(QStyledItemDelegate):
         else:
             painter.setFont(current_appearance().font("caption"))
             painter.setPen(colour("muted"))
-            painter.drawText(int(right_x - shortcut_width), baseline, entry.keys)
+            painter.drawText(int(right_x - shortcut_width), baseline, entry.shortcut)
         if entry.count:
             painter.setFont(current_appearance().font("small_data"))
             painter.setPen(colour("text"))

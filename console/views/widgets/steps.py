@@ -11,18 +11,18 @@ from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_colum
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """One step of a process, as StepList shows it: its name, icon (shape and tone), state (`word`), and time or
+    """One step of a process, as StepList shows it: its name, icon (shape and tone), state (`state_word`), and time or
     reason (`detail`). `is_bold` is True for the current step."""
 
     name: str
     shape: str
     tone: Tone
-    word: str
+    state_word: str
     detail: str = ""
     is_bold: bool = False
 
     def format_spoken_text(self) -> str:
-        return ", ".join(part for part in (self.name, self.word, self.detail) if part)
+        return ", ".join(part for part in (self.name, self.state_word, self.detail) if part)
 
 
 class StepList(Surface):
@@ -61,7 +61,7 @@ class StepList(Surface):
         parts = (
             ShapeIcon(step.shape, step.tone),
             TextLabel(step.name, bold=step.is_bold),
-            TextLabel(step.word, "body", "text" if step.is_bold else "muted"),
+            TextLabel(step.state_word, "body", "text" if step.is_bold else "muted"),
             TextLabel(step.detail, "small", "muted", wrap=True, selectable=True),
         )
         for number, part in enumerate(parts):

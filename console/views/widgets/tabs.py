@@ -97,12 +97,12 @@ class TabBar(QTabBar):
     def _choose_tab_gap(self) -> None:
         """Use the narrow gap between tabs if the bar is wide enough for all tabs with this gap, but too narrow with
         the usual gap."""
-        is_helpful = (
+        is_narrow_gap_enough = (
             self._measure_width_with_gap(_NARROW_TAB_GAP_PX)
             <= self.width()
             < self._measure_width_with_gap(_TAB_GAP_PX)
         )
-        gap_px = _NARROW_TAB_GAP_PX if is_helpful else _TAB_GAP_PX
+        gap_px = _NARROW_TAB_GAP_PX if is_narrow_gap_enough else _TAB_GAP_PX
         if gap_px != self._gap_px:
             self._gap_px = gap_px
             self._measure_tab_widths()
@@ -127,17 +127,17 @@ class TabBar(QTabBar):
     def _draw_tab(self, painter: QPainter, number: int, rect: QRectF) -> None:
         colour, is_current = current_appearance().colour, number == self.currentIndex()
         word, count, _ = self.tabData(number)
-        inner = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
+        text_rect = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
         baseline = compute_centred_baseline(rect.top(), rect.height())
-        if not self._is_tab_fully_visible(inner):
-            self._draw_cut_tab(painter, inner, baseline)
+        if not self._is_tab_fully_visible(text_rect):
+            self._draw_cut_tab(painter, text_rect, baseline)
             return
         painter.setFont(current_appearance().font("body", bold=is_current))
         painter.setPen(colour("text" if is_current else "muted"))
-        painter.drawText(int(inner.left()), int(baseline), word)
+        painter.drawText(int(text_rect.left()), int(baseline), word)
         if count:
             x = (
-                inner.left()
+                text_rect.left()
                 + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(word)
                 + _COUNT_GAP_PX
             )
@@ -145,9 +145,9 @@ class TabBar(QTabBar):
             painter.setPen(colour("muted"))
             painter.drawText(int(x), int(baseline), count)
         if is_current:
-            painter.fillRect(QRectF(inner.left(), rect.bottom() - 2, inner.width(), 2), colour("accent"))
+            painter.fillRect(QRectF(text_rect.left(), rect.bottom() - 2, text_rect.width(), 2), colour("accent"))
             if self.hasFocus():
-                ring_rect = inner.adjusted(-6, 6, 6, -6)
+                ring_rect = text_rect.adjusted(-6, 6, 6, -6)
                 draw_frame(painter, ring_rect, 4, colour("focus"), None, 2)
 
     def _compute_visible_range(self) -> tuple[float, float]:

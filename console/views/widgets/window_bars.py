@@ -48,8 +48,8 @@ class SearchButton(KeyButton):
     """A button that looks like a text field and opens the search box. The window handles the shortcut of this
     button."""
 
-    def __init__(self, words: str, key: str, *, parent: QWidget | None = None) -> None:
-        super().__init__(words, key, "search", icon="search", binds=False, parent=parent)
+    def __init__(self, text: str, key: str, *, parent: QWidget | None = None) -> None:
+        super().__init__(text, key, "search", icon="search", binds=False, parent=parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setMaximumWidth(tokens().px("layout", "search_width"))
 
@@ -130,13 +130,13 @@ class TopBar(Surface):
 
 @dataclass(frozen=True, slots=True)
 class StatusCellContent:
-    """The content of one cell of the status bar: name, icon (shape and tone) and text (`words`). If `key` isn't "",
+    """The content of one cell of the status bar: name, icon (shape and tone) and text (`text`). If `key` isn't "",
     the cell is a link, and the status bar emits the key when the person presses the link."""
 
     name: str
     shape: str = ""
     tone: Tone = "good"
-    words: str = ""
+    text: str = ""
     key: str = ""
 
 
@@ -144,21 +144,23 @@ _CELL_GAP_PX = 6
 
 
 class StatusCell(Surface):
-    """One cell of the status bar. `spare` is the label that is hidden first if the bar is too narrow, because the
-    icon says the same; None if no label may be hidden."""
+    """One cell of the status bar. `hideable_label` is the label that is hidden first if the bar is too narrow,
+    because the icon says the same; None if no label may be hidden."""
 
-    def __init__(self, status: StatusCellContent, *, right: bool) -> None:
-        super().__init__(is_raised=True, edge="left" if right else "right")
+    def __init__(self, status: StatusCellContent, *, is_at_right: bool) -> None:
+        super().__init__(is_raised=True, edge="left" if is_at_right else "right")
         is_good = status.tone == "good"
-        name = TextLabel(status.name, "small")
-        sign = ShapeIcon(status.shape, status.tone, 14) if status.shape else None
-        words = TextLabel(status.words, "small_data" if is_good else "small", "muted" if is_good else status.tone)
-        self.spare = words if sign is not None and status.words and status.tone in ("good", "muted") else None
-        self.setToolTip(format_tooltip(f"{status.name} {status.words}".strip()))
-        order = (name, sign, words) if status.words else (sign, name)
-        self._parts = [part for part in order if part is not None]
+        name_label = TextLabel(status.name, "small")
+        icon = ShapeIcon(status.shape, status.tone, 14) if status.shape else None
+        text_label = TextLabel(status.text, "small_data" if is_good else "small", "muted" if is_good else status.tone)
+        self.hideable_label = (
+            text_label if icon is not None and status.text and status.tone in ("good", "muted") else None
+        )
+        self.setToolTip(format_tooltip(f"{status.name} {status.text}".strip()))
+        widgets = (name_label, icon, text_label) if status.text else (icon, name_label)
+        self._parts = [part for part in widgets if part is not None]
         self.is_due_tasks = not status.shape
-        self.setAccessibleName(f"{status.name} {status.words}".strip())
+        self.setAccessibleName(f"{status.name} {status.text}".strip())
         self.setLayout(make_row(*self._parts, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
 
     def measure_needed_width(self) -> int:
@@ -183,23 +185,23 @@ class StatusBar(Surface):
         self.setFixedHeight(current_appearance().frame_height("status_bar"))
         self._layout = make_row(None, gap=0)
         self.setLayout(self._layout)
-        self._statuses: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
+        self._cell_contents: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
         self._cells: dict[StatusCellContent | str, QWidget] = {}
 
-    def show_cells(self, left_cells: Sequence[StatusCellContent], right: Sequence[StatusCellContent]) -> None:
+    def show_cells(self, left_cells: Sequence[StatusCellContent], right_cells: Sequence[StatusCellContent]) -> None:
         """Show these cells at the left and at the right. If a link with the same key was shown before, its widget is
         used again, so that it keeps its position in the tab order."""
-        if (tuple(left_cells), tuple(right)) == self._statuses:
+        if (tuple(left_cells), tuple(right_cells)) == self._cell_contents:
             return
-        self._statuses = (tuple(left_cells), tuple(right))
+        self._cell_contents = (tuple(left_cells), tuple(right_cells))
         old_cells, self._cells = self._cells, {}
         while self._layout.takeAt(0):
             pass
         for status in left_cells:
-            self._layout.addWidget(self._reuse_cell(old_cells, status, right=False))
+            self._layout.addWidget(self._reuse_cell(old_cells, status, is_at_right=False))
         self._layout.addStretch(1)
-        for status in right:
-            self._layout.addWidget(self._reuse_cell(old_cells, status, right=True))
+        for status in right_cells:
+            self._layout.addWidget(self._reuse_cell(old_cells, status, is_at_right=True))
         for cell in old_cells.values():
             cell.hide()
             cell.deleteLater()
@@ -214,11 +216,15 @@ class StatusBar(Surface):
         for cell in cells:
             excess = _hide_if_too_wide(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
         for cell in reversed(cells):
-            if cell.spare is not None:
-                excess = _hide_if_too_wide(cell.spare, excess, cell.spare.sizeHint().width() + _CELL_GAP_PX)
+            if cell.hideable_label is not None:
+                excess = _hide_if_too_wide(
+                    cell.hideable_label, excess, cell.hideable_label.sizeHint().width() + _CELL_GAP_PX
+                )
         for cell in reversed(cells[1:]):
-            if cell.spare is not None:
-                width_without_spare = cell.measure_needed_width() - cell.spare.sizeHint().width() - _CELL_GAP_PX
+            if cell.hideable_label is not None:
+                width_without_spare = (
+                    cell.measure_needed_width() - cell.hideable_label.sizeHint().width() - _CELL_GAP_PX
+                )
                 excess = _hide_if_too_wide(cell, excess, width_without_spare)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -232,25 +238,25 @@ class StatusBar(Surface):
         return super().event(event)
 
     def _reuse_cell(
-        self, old_cells: dict[StatusCellContent | str, QWidget], status: StatusCellContent, *, right: bool
+        self, old_cells: dict[StatusCellContent | str, QWidget], status: StatusCellContent, *, is_at_right: bool
     ) -> QWidget:
         key = status.key or status
-        cell = old_cells.pop(key) if key in old_cells else self._make_cell(status, right=right)
+        cell = old_cells.pop(key) if key in old_cells else self._make_cell(status, is_at_right=is_at_right)
         self._cells[key] = cell
         link = cell.findChild(LinkButton)
         if link is not None:
-            link.setText(f"{status.name} {status.words}".strip())
+            link.setText(f"{status.name} {status.text}".strip())
             link.setAccessibleName(link.text())
             link.updateGeometry()
         return cell
 
-    def _make_cell(self, status: StatusCellContent, *, right: bool) -> QWidget:
+    def _make_cell(self, status: StatusCellContent, *, is_at_right: bool) -> QWidget:
         if not status.key:
-            return StatusCell(status, right=right)
-        link = LinkButton(f"{status.name} {status.words}".strip(), role="small")
+            return StatusCell(status, is_at_right=is_at_right)
+        link = LinkButton(f"{status.name} {status.text}".strip(), role="small")
         link.setProperty("key", status.key)
         link.clicked.connect(self._emit_link_pressed)
-        cell = Surface(is_raised=True, edge="left" if right else "right")
+        cell = Surface(is_raised=True, edge="left" if is_at_right else "right")
         cell.setLayout(make_row(link, margins=(10, 0, 10, 0)))
         return cell
 

@@ -186,7 +186,9 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
     (bar,) = dialog.review.findChildren(NotificationBar)
     assert "Nothing is sent to PayPay until another person approves." in bar.sentence
     assert dialog.hint.plain == "Enter cancels"
-    assert [panel.rest_amount.plain for panel in dialog.review.findChildren(MoneyPanel)] == ["¥12,000 → ¥0"]
+    assert [panel.refundable_amount_label.plain for panel in dialog.review.findChildren(MoneyPanel)] == [
+        "¥12,000 → ¥0"
+    ]
     assert desk.requests == []
     at.runner = runner = InlineRunner(paused=True)
     dialog.act_button.click()

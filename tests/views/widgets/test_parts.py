@@ -200,7 +200,7 @@ def test_search_takes_the_focus_and_gives_it_back(show_widget: Shown, qtbot: QtB
     with qtbot.waitSignal(box.closed):
         QTest.keyClick(box.input, Qt.Key.Key_Escape)
     assert button.hasFocus()
-    assert not box.veil.isVisible()
+    assert not box.overlay.isVisible()
 
 
 def test_arrows_walk_the_answers_while_typing(show_widget: Shown, qtbot: QtBot) -> None:
