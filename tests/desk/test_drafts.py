@@ -20,9 +20,9 @@ __all__ = ["payment"]
 
 def crash(person: Person) -> None:
     """The process ends without closing anything: only what was written before is left."""
-    person.until(lambda: not person.opening.context.person_state._unwritten_changes)
+    person.until(lambda: not person.opening.context.person_values._unwritten_changes)
     person.rest()
-    person.opening.context.person_state._source = None  # a dead process writes nothing
+    person.opening.context.person_values._source = None  # a dead process writes nothing
     person.opening.close()
 
 
@@ -80,9 +80,9 @@ def test_what_has_changed_meanwhile_is_seen(sit: Sit, payment: Payment) -> None:
     crash(person)
     other = sit()
     at_payment(other, payment)
-    other.opening.context.person_state.store(f"draft.refund.{payment.id}", None)
+    other.opening.context.person_values.store(f"draft.refund.{payment.id}", None)
     ask(other, payment)
-    other.opening.context.person_state.store(
+    other.opening.context.person_values.store(
         f"draft.refund.{payment.id}",
         {
             "kind": "refund",
@@ -110,7 +110,7 @@ def test_a_draft_is_discarded(sit: Sit, payment: Payment) -> None:
     dialog.reject()
     (bar,) = home_bars(person)
     person.control("Discard", bar).press()
-    person.until(lambda: person.opening.context.person_state.list_drafts() == ())
+    person.until(lambda: person.opening.context.person_values.list_drafts() == ())
     assert home_bars(person) == []
     at_payment(person, payment)
     person.press("R")
@@ -158,7 +158,7 @@ def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment:
     dialog.words_field.edit.setPlainText("Ms Sato called")  # type: ignore[union-attr]  # an area
     crash(person)
     other = sit("lead-b")
-    other.until(lambda: other.opening.context.person_state.person == "lead-b")
+    other.until(lambda: other.opening.context.person_values.person == "lead-b")
     other.rest()
     assert home_bars(other) == []
     at_payment(other, payment)
@@ -174,7 +174,7 @@ def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment:
     other.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     other.no_dialog()
-    assert other.opening.context.person_state.list_drafts() == ()
+    assert other.opening.context.person_values.list_drafts() == ()
 
 
 def test_a_queue_comes_back_with_filter_and_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -217,7 +217,7 @@ def test_visited_records_come_back_as_they_are_now(sit: Sit, payment: Payment) -
 
 def test_nonsense_in_the_state_opens_home(sit: Sit) -> None:
     person = sit()
-    state = person.opening.context.person_state
+    state = person.opening.context.person_values
     state.store("screen", {"route": {"screen": "payment", "id": "x"}, "page": 7})
     state.store("visits", [["payment", "x", 3], 7, ["ship", 1, "2026-01-01T00:00:00+00:00"]])
     state.store("draft.refund.1", {"kind": "refund"})
@@ -225,7 +225,7 @@ def test_nonsense_in_the_state_opens_home(sit: Sit) -> None:
     crash(person)
     again = sit()
     assert isinstance(again.frame.current_page, HomePage)
-    assert again.opening.context.person_state.list_drafts() == ()
+    assert again.opening.context.person_values.list_drafts() == ()
 
 
 def test_a_record_that_is_gone_says_so(sit: Sit) -> None:

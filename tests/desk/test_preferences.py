@@ -186,7 +186,7 @@ def test_broken_drafts_are_not_told_as_settings(console: Console, sit: Sit) -> N
     for message in messages():
         is_state = state.name in message
         assert ("Your drafts" in message, "Your display settings" in message) == (is_state, not is_state)
-    person.opening.context.person_state.write_failed.emit()
+    person.opening.context.person_values.write_failed.emit()
     person.until(lambda: any("Your drafts" in message and "be saved" in message for message in messages()))
 
 

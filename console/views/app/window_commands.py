@@ -87,14 +87,14 @@ def list_commands(
 def list_recent_commands(context: WindowContext) -> list[str]:
     """Return the names of the commands that the person has used most recently, at most MAX_RECENT_COMMANDS, the
     latest first."""
-    stored_names = context.person_state.get_value(RECENT_COMMANDS_VALUE_NAME)
+    stored_names = context.person_values.get_value(RECENT_COMMANDS_VALUE_NAME)
     return [name for name in stored_names if isinstance(name, str)] if isinstance(stored_names, list) else []
 
 
 def store_recent_command(context: WindowContext, name: str) -> None:
     """Store that the person has just used the command `name`."""
     earlier = [command_name for command_name in list_recent_commands(context) if command_name != name]
-    context.person_state.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier][:MAX_RECENT_COMMANDS])
+    context.person_values.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier][:MAX_RECENT_COMMANDS])
 
 
 def _make_title_function(key: str, **placeholder_values: object) -> Callable[[Language], str]:

@@ -60,7 +60,7 @@ def _format_subject(item: LeftOpen, context: WindowContext, name_record: Callabl
     if item.reason is LeftReason.BULK_RUN:
         return item.name
     if item.reason is LeftReason.DRAFT:
-        draft = context.person_state.find_draft(item.name)
+        draft = context.person_values.find_draft(item.name)
         return format_draft_title(draft) if draft is not None else item.id
     if item.kind == "company":
         return wording.format_corporation_number(item.id)

@@ -192,7 +192,7 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot()
     def read_lists(self) -> None:
-        drafts = self._context.person_state.list_drafts()
+        drafts = self._context.person_values.list_drafts()
 
         def read_in_thread(services: "Console") -> UnfinishedWorkLists:
             holders: tuple[LeaseOrTake, ...] = (
@@ -415,7 +415,7 @@ class UnfinishedWorkDialog(DialogFrame):
         return not isinstance(item, OwnRequest) or _can_open_request(item)
 
     def _find_draft(self, item: LeftOpen) -> Draft | None:
-        return self._context.person_state.find_draft(item.name) if item.reason is LeftReason.DRAFT else None
+        return self._context.person_values.find_draft(item.name) if item.reason is LeftReason.DRAFT else None
 
     def _find_run(self, item: LeftOpen) -> BulkRunItem | None:
         is_run = item.reason is LeftReason.BULK_RUN

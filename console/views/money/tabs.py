@@ -27,7 +27,7 @@ class MoneyTabs(RecordTabs):
 
     def __init__(self, context: WindowContext, lists: Sequence[str]) -> None:
         self._attempts = TimelineList(
-            context.translate("record.tab.attempts"), repetitions=words.make_repetition_texts(context)
+            context.translate("record.tab.attempts"), repetition_texts=words.make_repetition_texts(context)
         )
         self._lists = {name: self._make_related_table(context, name) for name in lists}
         related_tabs = (

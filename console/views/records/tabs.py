@@ -54,7 +54,7 @@ class RecordTabs(QWidget):
         self.tabs = TabBar(translate("record.tabs"))
         self._content_stack = QStackedWidget()
         self._timeline_list, self._note_list = (
-            TimelineList(translate("record.tab.timeline"), repetitions=words.make_repetition_texts(context)),
+            TimelineList(translate("record.tab.timeline"), repetition_texts=words.make_repetition_texts(context)),
             TimelineList(translate("record.tab.notes")),
         )
         self._evidence_view, self._audit_table = EvidenceView(context), make_audit_table(context)

@@ -32,7 +32,7 @@ class _QueueAgeRow:
 def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartContent:
     """Return the chart of the report: for each queue a strip of bars with the numbers of its records by range of
     ages."""
-    top = float(max((count for queue in report.queues for count in queue.counts), default=0))
+    full_height_value = float(max((count for queue in report.queues for count in queue.counts), default=0))
     strips = tuple(
         BarStrip(
             report_words.get_queue_name(queue.queue, context.language),
@@ -45,7 +45,7 @@ def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartC
                 )
                 for name, count, look in zip(AGE_CLASSES, queue.counts, _STYLE_BY_AGE_RANGE, strict=True)
             ),
-            top,
+            full_height_value,
         )
         for queue in report.queues
     )

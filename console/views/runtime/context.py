@@ -130,14 +130,14 @@ class WindowContext(QObject):
         """Ids of the bulk runs that this window has executed; a toast has shown, or will show, how each ended."""
         self._running_acting_calls: list[TaskHandle] = []
         self._owned_attempts: set[tuple[QObject, Hashable]] = set()
-        self.person_state = PersonStateStore(self.bind_services, self.now, runner, self)
-        self.person_state.loaded.connect(self._read_visited_records)
+        self.person_values = PersonStateStore(self.bind_services, self.now, runner, self)
+        self.person_values.loaded.connect(self._read_visited_records)
         self.first_tasks = FirstTaskList(
             self.preferences, self.now, lambda: self.is_ready and not self.has_training, self
         )
         for signal in (self.preferences.loaded, self.services_opened, self.work_counts_changed):
             signal.connect(self.first_tasks.begin_or_end_tasks)
-        self._attempt_request_ids = AttemptRequestIds(self.person_state)
+        self._attempt_request_ids = AttemptRequestIds(self.person_values)
         self._requested_action: tuple[str, int, str] | None = None
 
     # -- services
@@ -279,7 +279,7 @@ class WindowContext(QObject):
         """Return a function that runs the acting call with its request id. First it waits until the id is stored on
         the disk, but at most _MAX_REQUEST_ID_STORING_SECONDS, so that after a crash a new window finds the id.
         While the call waits for a desk request, it writes the id and the state of that request to `request_wait`."""
-        stored_event = self.person_state.write_changes()
+        stored_event = self.person_values.write_changes()
 
         def run_with_request_id(services: "Console") -> T:
             if stored_event is not None:
@@ -323,7 +323,7 @@ class WindowContext(QObject):
             self._attempt_request_ids.end_attempt(attempt, request_id, failure)
             on_failed(failure)
 
-        stored_event = self.person_state.write_changes()
+        stored_event = self.person_values.write_changes()
 
         def run_after_id_is_stored(report: ProgressReporter) -> T:
             if stored_event is not None:
@@ -509,7 +509,7 @@ class WindowContext(QObject):
         self.first_tasks.mark_done(FirstTask.RECORD)
 
     def _store_visits(self) -> None:
-        self.person_state.store(
+        self.person_values.store(
             VISITS_VALUE_NAME,
             [[*_get_visit_ref(visit), visit.at.isoformat(timespec="seconds")] for visit in self.visits],
         )
@@ -518,7 +518,7 @@ class WindowContext(QObject):
     def _read_visited_records(self) -> None:
         """Read the records of the visits that were stored before the window was last closed, and add them to
         `visits`."""
-        stored_visits = read_visit_refs(self.person_state.get_value(VISITS_VALUE_NAME))
+        stored_visits = read_visit_refs(self.person_values.get_value(VISITS_VALUE_NAME))
         if not stored_visits or not self.is_ready:
             return
         acting_person = self.operator

@@ -26,8 +26,8 @@ class AttemptRequestIds:
     attempt with its id. The key of a stored id is a digest of the attempt.
     """
 
-    def __init__(self, person_state: PersonStateStore | None = None) -> None:
-        self._person_state = person_state
+    def __init__(self, person_values: PersonStateStore | None = None) -> None:
+        self._person_values = person_values
         self._id_by_attempt: dict[Hashable, str] = {}
 
     def get_request_id(self, attempt: Hashable) -> str:
@@ -35,8 +35,8 @@ class AttemptRequestIds:
         answer yet, otherwise a new one."""
         if attempt not in self._id_by_attempt:
             stored_id = (
-                self._person_state.get_value(_make_stored_id_name(attempt))
-                if self._person_state is not None
+                self._person_values.get_value(_make_stored_id_name(attempt))
+                if self._person_values is not None
                 else None
             )
             self._id_by_attempt[attempt] = stored_id if isinstance(stored_id, str) else str(uuid.uuid4())
@@ -53,8 +53,8 @@ class AttemptRequestIds:
             self._store_request_id(attempt, None)
 
     def _store_request_id(self, attempt: Hashable, request_id: str | None) -> None:
-        if self._person_state is not None:
-            self._person_state.store(_make_stored_id_name(attempt), request_id)
+        if self._person_values is not None:
+            self._person_values.store(_make_stored_id_name(attempt), request_id)
 
 
 def _make_stored_id_name(attempt: Hashable) -> str:

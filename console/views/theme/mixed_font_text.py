@@ -54,17 +54,17 @@ _BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")
 @lru_cache(maxsize=4096)
 def split_font_runs(text: str) -> tuple[FontRun, ...]:
     """Split a text into font runs: pairs of a piece of the text and True if the piece uses the figures font."""
-    pieces: list[FontRun] = []
-    end = 0
+    runs: list[FontRun] = []
+    run_end = 0
     for match in _FIGURES_FONT_PATTERN.finditer(text):
-        if match.start() > end:
-            pieces.append((text[end : match.start()], False))
+        if match.start() > run_end:
+            runs.append((text[run_end : match.start()], False))
         is_amount = _AMOUNT_PATTERN.match(match.group()) is not None
-        pieces += split_amount_font_runs(match.group()) if is_amount else ((match.group(), True),)
-        end = match.end()
-    if end < len(text) or not pieces:
-        pieces.append((text[end:], False))
-    return tuple(pieces)
+        runs += split_amount_font_runs(match.group()) if is_amount else ((match.group(), True),)
+        run_end = match.end()
+    if run_end < len(text) or not runs:
+        runs.append((text[run_end:], False))
+    return tuple(runs)
 
 
 @lru_cache(maxsize=4096)
@@ -185,20 +185,20 @@ def elide_font_runs(
     if measure_font_runs(runs, role, bold=bold) <= width:
         return runs
     shown_runs: list[FontRun] = []
-    room = width - measure_font_runs((ELLIPSIS_RUN,), role, bold=bold)
+    remaining_width = width - measure_font_runs((ELLIPSIS_RUN,), role, bold=bold)
     for piece, figures in runs:
-        length = _count_fitting_letters(piece, room, role, bold, figures)
-        shown_runs.append((piece[:length], figures))
-        if length < len(piece):
+        letter_count = _count_fitting_letters(piece, remaining_width, role, bold, figures)
+        shown_runs.append((piece[:letter_count], figures))
+        if letter_count < len(piece):
             break
-        room -= _measure_text_piece(piece, role, bold, figures, current_appearance().scale)
+        remaining_width -= _measure_text_piece(piece, role, bold, figures, current_appearance().scale)
     return (*((piece, figures) for piece, figures in shown_runs if piece), ELLIPSIS_RUN)
 
 
-def _count_fitting_letters(piece: str, room: float, role: TypeRoleName, bold: bool, figures: bool) -> int:
-    """Return how many letters at the beginning of a text fit into `room` px."""
+def _count_fitting_letters(piece: str, width: float, role: TypeRoleName, bold: bool, figures: bool) -> int:
+    """Return how many letters at the beginning of a text fit into `width` px."""
     metrics = current_appearance().font_metrics(role, bold=bold, figures=figures)
-    return bisect_right(range(1, len(piece) + 1), room, key=lambda end: metrics.horizontalAdvance(piece[:end]))
+    return bisect_right(range(1, len(piece) + 1), width, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 
 
 def elide_text(text: str, width: float, role: TypeRoleName = "body", *, bold: bool = False) -> str:

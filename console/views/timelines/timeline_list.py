@@ -67,12 +67,12 @@ class TimelineList(RememberedCurrentItem, QListView):
         name: str,
         *,
         margin: int = 24,
-        repetitions: RepetitionTexts | None = None,
+        repetition_texts: RepetitionTexts | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.margin = margin
-        self._repetitions, self._opened_groups = repetitions, set[GroupKey]()
+        self._repetition_texts, self._opened_groups = repetition_texts, set[GroupKey]()
         self._lines: Sequence[TimelineLine] = ()
         self._items = _TimelineModel(self)
         self.setModel(self._items)
@@ -86,10 +86,10 @@ class TimelineList(RememberedCurrentItem, QListView):
     def show_lines(self, items: Sequence[TimelineLine]) -> None:
         self._lines = items
         self._longest_time = max((item.time_text for item in items), key=len, default="")
-        if self._repetitions is None:
+        if self._repetition_texts is None:
             self._items.show_lines([GroupedLine(item) for item in items])
         else:
-            self._items.show_lines(group_repeated_lines(items, self._repetitions, self._opened_groups))
+            self._items.show_lines(group_repeated_lines(items, self._repetition_texts, self._opened_groups))
         self._fit_height()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -193,8 +193,8 @@ class _TimelineDelegate(QStyledItemDelegate):
     def _get_words_left(self, item: TimelineLine) -> int:
         """Return where the words of an event begin, in px from the left edge of the list."""
         scale = current_appearance().scale
-        left = self._view.margin + self._view.measure_time_width() + round((_ICON_SIDE_PX + 4) * scale)
-        return left + (round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4)
+        words_left = self._view.margin + self._view.measure_time_width() + round((_ICON_SIDE_PX + 4) * scale)
+        return words_left + (round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4)
 
     def _lay_words_out(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
         """Return the lines of an event's words: the pieces of each line with their tones. The secondary text follows

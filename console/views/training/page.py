@@ -59,9 +59,9 @@ class TrainingPage(Page):
         self.table = StaticTable(
             context, _make_incident_columns(context), lambda row: row.key, translate("screen.training")
         )
-        self.list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
+        self.incident_list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
         self.add_content(self.head)
-        self.add_content(self.list, 1)
+        self.add_content(self.incident_list, 1)
         self.add_content(self._make_footer())
         self.add_key_hints()
         self.table.current_changed.connect(self._show_incident)
@@ -120,7 +120,7 @@ class TrainingPage(Page):
     def _show_overview(self, view: TrainingOverview | None) -> None:
         self.hide_reading_failure()
         self._enable_busy_buttons()
-        self.list.show_rows(view.incidents if view else ())
+        self.incident_list.show_rows(view.incidents if view else ())
         if view is not None and any(incident.state is TrainingState.OPEN for incident in view.incidents):
             self.check_button.enable_button()
         else:

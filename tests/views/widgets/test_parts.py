@@ -335,7 +335,7 @@ def said(at: int, words: str, actor: str = "worker") -> TimelineLine:
 
 def test_repeated_events_are_shown_once_and_all_of_them_on_enter(qtbot: QtBot) -> None:
     """With their number and their oldest time; a sequence of events that repeats itself, too. Two are no group."""
-    timeline = TimelineList("Timeline", repetitions=TEXTS)
+    timeline = TimelineList("Timeline", repetition_texts=TEXTS)
     qtbot.addWidget(timeline)
     pairs = [said(50 - at, "asked" if at % 2 == 0 else "no answer") for at in range(6)]
     lines = [*pairs, said(40, "bought"), *(said(30 - at, "no PDF") for at in range(4)), said(5, "a"), said(4, "a")]
