@@ -22,7 +22,7 @@ def crash(person: Person) -> None:
     """The process ends without closing anything: only what was written before is left."""
     person.until(lambda: not person.opening.context.person_values._unwritten_changes)
     person.rest()
-    person.opening.context.person_values._source = None  # a dead process writes nothing
+    person.opening.context.person_values._value_source = None  # a dead process writes nothing
     person.opening.close()
 
 

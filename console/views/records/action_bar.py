@@ -72,6 +72,7 @@ class ActionButtons(QObject):
         self._shown_actions: tuple[object, ...] = ()
 
     def find_button(self, name: str) -> KeyButton | None:
+        """Return the button of the action `name`; None if the bar has no button of this name."""
         return self._buttons.get(name)
 
     def _make_button(self, name: str, kind: str = "default") -> KeyButton:

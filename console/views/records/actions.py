@@ -289,11 +289,13 @@ class RecordActionHandlers(QObject):
     # -- copy
 
     def copy_text(self, text: str) -> None:
+        """Copy the text to the clipboard, and show it in a toast."""
         QGuiApplication.clipboard().setText(text)
         self.show_copied_toast(text)
 
     @Slot(str)
     def show_copied_toast(self, text: str) -> None:
+        """Show a toast which says that this text was copied. A text of more than 16 characters is shortened."""
         self._context.show_toast(self._context.translate("action.copied", text=_shorten_text(text)))
 
     def copy_summary(self, record: ShownRecord) -> None:
@@ -380,4 +382,6 @@ def _make_moved_order_toast(context: WindowContext, order: Order) -> Toast:
 
 
 def _shorten_text(text: str) -> str:
+    """Return a text of at most 16 characters unchanged, and of a longer text the first and the last 4 characters with
+    "…" between them."""
     return text if len(text) <= 16 else f"{text[:4]}…{text[-4:]}"

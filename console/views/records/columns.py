@@ -104,7 +104,7 @@ class _RecordColumnFactory:
     ) -> Column:
         """Return a column that shows the result of `format_cell` for the record of a row. `width` is the width in px
         at text scale 1.0. The title is the text of the wording key `title_key`, by default `column.{name}`. With
-        `is_stretched`, the column gets free width of the table."""
+        `is_stretched`, the column also takes free width of the table (see Column)."""
         get_record = self.get_record
         title = self.context.translate(title_key or f"column.{name}")
         return Column(name, title, width, lambda item: format_cell(get_record(item)), kind, is_stretched)
@@ -119,7 +119,8 @@ class _RecordColumnFactory:
         )
 
     def find_longest_word(self, badge_family: str, *states: str) -> str:
-        """Return the longest word of the badges `family.state` for these states, in the window's language."""
+        """Return the longest word of the badges of the family `badge_family` for these states, in the window's
+        language."""
         return words.find_longest_badge_word(badge_family, self.context.language, *states)
 
 

@@ -58,7 +58,8 @@ class EvidenceBundleExport(QObject):
 
     @Slot(str)
     def write_bundle_to(self, path: str) -> None:
-        """Write one file at `path` with the evidence packs of the records that `choose_bundle_path` has got."""
+        """Write one file at `path` with the evidence packs of the records that the function passed to
+        `choose_bundle_path` returns. Do nothing if no function was passed, or while an export runs."""
         context, read_records = self._context, self._read_records
         if read_records is None or self.is_running:
             return

@@ -123,29 +123,29 @@ class EvidenceForm(QWidget):
     def _make_evidence_step(self) -> QLayout:
         file_row = make_row(self.file_field, self.choose_button, gap=8)
         file_row.setAlignment(self.choose_button, Qt.AlignmentFlag.AlignBottom)
-        by_number = _make_indented_column(self.number_field, *self._make_widgets_below_number())
+        number_area = _make_indented_column(self.number_field, *self._make_widgets_below_number())
         self._input_by_evidence_kind = {
-            NUMBER_EVIDENCE: by_number,
+            NUMBER_EVIDENCE: number_area,
             FILE_EVIDENCE: _make_indented_column(file_row),
             TEXT_EVIDENCE: _make_indented_column(self.text_field),
         }
-        parts: list[QWidget] = []
+        widgets: list[QWidget] = []
         for name, radio in self.kind_buttons.items():
-            parts += [radio, self._input_by_evidence_kind[name]]
-        return make_column(*parts, gap=4, margins=(0, 10, 0, 12))
+            widgets += [radio, self._input_by_evidence_kind[name]]
+        return make_column(*widgets, gap=4, margins=(0, 10, 0, 12))
 
     def _make_widgets_below_number(self) -> tuple[QWidget, ...]:
         """Return the widgets to show below the field for the provider's number; none by default."""
         return ()
 
     def _make_result_step(self) -> QLayout:
-        parts: list[QWidget] = []
+        widgets: list[QWidget] = []
         for name, radio in self.outcome_buttons.items():
-            parts += [
+            widgets += [
                 radio,
                 _make_indented_column(self._disabled_reason_labels[name], *self._make_widgets_below_outcome(name)),
             ]
-        return make_column(*parts, gap=2, margins=(0, 10, 0, 12))
+        return make_column(*widgets, gap=2, margins=(0, 10, 0, 12))
 
     def _make_widgets_below_outcome(self, _name: str) -> tuple[QWidget, ...]:
         """Return the widgets to show below the radio button of the result `_name`; none by default."""

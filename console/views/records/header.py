@@ -95,8 +95,8 @@ class RecordHeader(Surface):
         if self._placement == (identity_below, badges_below):
             return
         self._placement = identity_below, badges_below
-        for part in (self._identity_panel, self._badge_panel):
-            self._grid.removeWidget(part)
+        for panel in (self._identity_panel, self._badge_panel):
+            self._grid.removeWidget(panel)
         vertical_centre = Qt.AlignmentFlag.AlignVCenter
         self._grid.addWidget(
             self._identity_panel, *((1, 0, 1, 3) if identity_below else (0, 1, 1, 1)), vertical_centre
@@ -174,8 +174,8 @@ class RecordHeader(Surface):
     def set_spoken_title(self, verdict: str) -> None:
         """Set the accessible name of the title, so that a screen reader reads the title, the badges and the
         verdict as one sentence."""
-        parts = (self.title.short_form, *(badge.accessibleName() for badge in self.badges), verdict)
-        self.title.setAccessibleName(", ".join(part for part in parts if part))
+        texts = (self.title.short_form, *(badge.accessibleName() for badge in self.badges), verdict)
+        self.title.setAccessibleName(", ".join(text for text in texts if text))
 
     def _show_badges(self, badge_keys: tuple[str, ...]) -> None:
         state_key, certainty_key = badge_keys[:2]

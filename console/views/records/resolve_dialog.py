@@ -165,15 +165,15 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         """Return the content of the dialog after a refusal because the record has changed: the refusal, the badges
         of the stored record, and its changed fields."""
         context, stored_record = self._context, failure.detail.get("record")
-        parts: list[QWidget] = [self._make_refusal_bar(failure)]
+        widgets: list[QWidget] = [self._make_refusal_bar(failure)]
         if isinstance(stored_record, CreditCheck) and isinstance(self._decided_record, CreditCheck):
             difference_text = record_facts.format_differences(self._decided_record, stored_record, context)
-            parts += [
+            widgets += [
                 make_badge_row(context, stored_record),
                 TextLabel(difference_text or context.translate("record.changed_nothing"), wrap=True),
             ]
         content = QWidget()
-        content.setLayout(make_column(*parts, gap=12))
+        content.setLayout(make_column(*widgets, gap=12))
         return content
 
     def _show_final_content(self, title: str, content: QWidget) -> None:

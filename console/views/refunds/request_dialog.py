@@ -200,7 +200,7 @@ class RefundDialog(DialogFrame):
 
     def _show_review(self) -> None:
         """Replace the form by the review: the requested refund, its effects, and the statement that the provider
-        gets no request yet."""
+        gets no request yet. Do nothing if the typed text isn't a valid amount."""
         context, entered_money = self._context, self.form.entered_money
         if entered_money is None:
             return
@@ -291,7 +291,7 @@ class RefundDialog(DialogFrame):
         self._show_final_content(
             _format_requested_text(context, refund),
             make_request_content(context, refund, self.plan),
-            act="action.open_refund",
+            act_key="action.open_refund",
         )
         self.act_button.clicked.connect(self._open_refund)
 
@@ -309,7 +309,7 @@ class RefundDialog(DialogFrame):
         )
         self._show_final_content(context.translate(title_key), content)
 
-    def _show_final_content(self, title: str, content: QWidget, act: str = "") -> None:
+    def _show_final_content(self, title: str, content: QWidget, act_key: str = "") -> None:
         translate = self._context.translate
         self._cancel_timer.stop()
         subtitle = _format_dialog_subtitle(self._context, self.plan)
@@ -318,7 +318,7 @@ class RefundDialog(DialogFrame):
             subtitle,
             content,
             close_text=translate("action.close"),
-            act_text=translate("action.open_refund") if act else "",
+            act_text=translate("action.open_refund") if act_key else "",
         )
 
     @Slot()

@@ -318,7 +318,7 @@ class RefundForm(QWidget):
             return translate("dialog.refund.needs_reason")
         if self.reason_code == "other" and not self.explanation_edit.text().strip():
             return translate("dialog.refund.needs_words")
-        if any(not words for _, words in self.list_risk_signal_answers()):
+        if any(not answer for _, answer in self.list_risk_signal_answers()):
             return translate("dialog.refund.needs_answers")
         if EXACT_LOOK_ALIKE_RULE in self._answer_field_by_rule and not self.intended_repeat_box.isChecked():
             return translate("dialog.refund.needs_intent")

@@ -61,7 +61,7 @@ def list_found_companies(
     known_numbers = {company.number for company in companies}
     our_records, no_name_text = tuple(our_records), translate("record.no_name")
     # A payment has no name, but a credit check of the same company often has one.
-    names = {
+    our_names = {
         case_words.get_corporation_number(record): name
         for record in our_records
         if (name := case_words.get_record_company_name(record, context))
@@ -74,7 +74,7 @@ def list_found_companies(
                 "corporation.ours_open" if case_words.is_record_open(record) else "corporation.ours"
             )
             our_companies[number] = FoundCompany(
-                number, names.get(number, no_name_text), False, "", "", "", "", "", our_records_word
+                number, our_names.get(number, no_name_text), False, "", "", "", "", "", our_records_word
             )
     return (*our_companies.values(), *companies)
 

@@ -103,10 +103,10 @@ class CorporationFactsView(QWidget):
             self._make_corporation_link(match, "corporation.predecessor_link")
             for match in matches[:_MAX_SHOWN_PREDECESSORS]
         ]
-        parts: list[QWidget] = [TextLabel(translate("corporation.label.predecessor"), "small", "muted"), *links]
+        widgets: list[QWidget] = [TextLabel(translate("corporation.label.predecessor"), "small", "muted"), *links]
         if len(matches) > len(links):
-            parts.append(TextLabel(translate("corporation.more", n=len(matches) - len(links)), "small", "muted"))
-        return make_flow_widget(*parts, gap=12)
+            widgets.append(TextLabel(translate("corporation.more", n=len(matches) - len(links)), "small", "muted"))
+        return make_flow_widget(*widgets, gap=12)
 
     def _make_corporation_link(self, match: RegistryMatch, key: str) -> LinkButton:
         translate, corporation = self._context.translate, match.corporation

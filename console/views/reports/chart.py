@@ -308,8 +308,8 @@ class LegendSwatch(PaintedWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        side = current_appearance().icon_px(14)
-        return QSize(side, side)
+        side_px = current_appearance().icon_px(14)
+        return QSize(side_px, side_px)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         fill_area(QPainter(self), QRectF(self.rect()), self._style)

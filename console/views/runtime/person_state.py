@@ -32,7 +32,7 @@ class _ServiceSource:
 
 
 class PersonStateStore(StoredValues):
-    """The stored values of the acting person. `bind` gets a service call and the name of a person; it returns a
+    """The stored values of the acting person. `bind_call` gets a service call and the name of a person; it returns a
     function that runs the call as this person."""
 
     def __init__(

@@ -49,7 +49,7 @@ class StoredValues(QObject):
         self.person: str | None = None
         self.is_first_use = False
         """True if the file of the person was empty or missing when this window read it."""
-        self._source: ValueSource | None = None
+        self._value_source: ValueSource | None = None
         self._values: dict[str, JsonValue | None] = {}
         self._unwritten_changes: dict[str, JsonValue | None] = {}
         self._timer = QTimer(self, singleShot=True, interval=VALUES_WRITE_DELAY_MS)
@@ -66,9 +66,13 @@ class StoredValues(QObject):
         them from the file."""
         self._set_values_and_source(person, self._make_value_source(person), stored_entries)
 
-    def _set_values_and_source(self, person: str, source: ValueSource | None, stored_entries: StoredEntries) -> None:
-        self.person, self._source = person, source
-        self.is_first_use = source is not None and not stored_entries.values and stored_entries.set_aside is None
+    def _set_values_and_source(
+        self, person: str, value_source: ValueSource | None, stored_entries: StoredEntries
+    ) -> None:
+        self.person, self._value_source = person, value_source
+        self.is_first_use = (
+            value_source is not None and not stored_entries.values and stored_entries.set_aside is None
+        )
         self._values = {**stored_entries.values, **self._unwritten_changes}
         if self._unwritten_changes:
             self._timer.start()
@@ -85,8 +89,8 @@ class StoredValues(QObject):
         self.write_changes()
         if self.person is not None:
             self._unwritten_changes = {}  # those of the previous person
-        source = self._make_value_source(person)
-        self.person, self._source, self._values = person, None, {}
+        value_source = self._make_value_source(person)
+        self.person, self._value_source, self._values = person, None, {}
         self.is_first_use = False
 
         def apply_if_same_person(used_source: ValueSource | None, stored_entries: StoredEntries) -> None:
@@ -94,8 +98,8 @@ class StoredValues(QObject):
                 self._set_values_and_source(person, used_source, stored_entries)
 
         self._runner.run(
-            source.read,
-            lambda stored: apply_if_same_person(source, stored),
+            value_source.read,
+            lambda stored: apply_if_same_person(value_source, stored),
             lambda _: apply_if_same_person(None, StoredEntries()),
             owner=self,
             lane="files",
@@ -124,13 +128,13 @@ class StoredValues(QObject):
         """Write the changes that aren't in the file yet, in a worker thread. Return an event that is set when the
         writing has succeeded or failed; None if there are no changes, or if the person's file isn't known."""
         self._timer.stop()
-        source, changes = self._source, self._unwritten_changes
-        if source is None or not changes:
+        value_source, changes = self._value_source, self._unwritten_changes
+        if value_source is None or not changes:
             return None
         self._unwritten_changes, end_event = {}, Event()
 
         def keep_changes(_failure: Failure) -> None:
-            if self._source is source:
+            if self._value_source is value_source:
                 self._unwritten_changes = {**changes, **self._unwritten_changes}
             self.write_failed.emit()
 
@@ -140,7 +144,7 @@ class StoredValues(QObject):
 
         def write_to_source() -> StoredEntries:
             try:
-                return source.change(changes)
+                return value_source.change(changes)
             finally:
                 end_event.set()
 

@@ -31,12 +31,14 @@ class TaskRunner(QObject, Runner):
     idle = Signal()
     _wake = Signal()
 
-    def __init__(self, parent: QObject | None = None, *, quick: int = 2, slow: int = 4, long: int = 2) -> None:
+    def __init__(
+        self, parent: QObject | None = None, *, quick_threads: int = 2, slow_threads: int = 4, long_threads: int = 2
+    ) -> None:
         super().__init__(parent)
         self._pools = {
-            "quick": ThreadPool("quick", quick),
-            "slow": ThreadPool("slow", slow),
-            "long": ThreadPool("long", long),
+            "quick": ThreadPool("quick", quick_threads),
+            "slow": ThreadPool("slow", slow_threads),
+            "long": ThreadPool("long", long_threads),
             "files": ThreadPool("files", 1),
         }
         self._waiting_tasks: dict[Hashable, deque[Task]] = {}

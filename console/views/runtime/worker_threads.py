@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 
 class ThreadPool:
-    """A pool of at most `size` threads, which begin the jobs in the order of their submission.
+    """A pool of at most `max_threads` threads, which begin the jobs in the order of their submission.
 
     The threads are daemon threads, so that a call that never ends doesn't keep the process alive after its window
     has closed.
@@ -15,18 +15,18 @@ class ThreadPool:
 
     _job_end_condition = threading.Condition()  # notified whenever a job of any pool ends
 
-    def __init__(self, name: str, size: int) -> None:
-        self._name, self._size = name, size
+    def __init__(self, name: str, max_threads: int) -> None:
+        self._name, self._max_threads = name, max_threads
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._unfinished_job_count = 0  # jobs submitted and not yet ended
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Add a job to the queue. If all threads are busy and the pool has fewer than `size` threads, start
+        """Add a job to the queue. If all threads are busy and the pool has fewer than `max_threads` threads, start
         another one."""
         with self._job_end_condition:
             self._unfinished_job_count += 1
-            if self._unfinished_job_count > len(self._threads) < self._size:
+            if self._unfinished_job_count > len(self._threads) < self._max_threads:
                 self._start_thread()
         self._jobs.put(job)
 

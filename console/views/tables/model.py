@@ -167,7 +167,7 @@ class PageCacheModel(QAbstractTableModel):
         """Return the text that a screen reader reads for a whole row: the texts of its cells, without repetitions. It
         is the accessible name of the row's first cell."""
         return ", ".join(
-            dict.fromkeys(words for column in self.columns if (words := column.format_spoken_cell(entry)))
+            dict.fromkeys(cell_texts for column in self.columns if (cell_texts := column.format_spoken_cell(entry)))
         )
 
     def entry(self, row: int) -> Any | None:

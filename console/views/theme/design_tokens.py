@@ -59,8 +59,12 @@ class DesignTokens:
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self._raw = raw
-        self.type: dict[str, TypeRole] = {k: TypeRole(**v) for k, v in raw["type"].items()}
-        self.badges: dict[str, BadgeStyle] = {k: BadgeStyle(**v) for k, v in raw["badges"].items()}
+        self.type: dict[str, TypeRole] = {
+            badge_key: TypeRole(**badge_values) for badge_key, badge_values in raw["type"].items()
+        }
+        self.badges: dict[str, BadgeStyle] = {
+            badge_key: BadgeStyle(**badge_values) for badge_key, badge_values in raw["badges"].items()
+        }
 
     def get_colours(self, theme: ThemeName) -> Mapping[str, str]:
         """Return the colours of a theme by name, as `#RRGGBB` or `rgba(r,g,b,a)`."""

@@ -58,7 +58,7 @@ class TimelineList(RememberedCurrentItem, QListView):
     """A list that shows the events of a record. The keys Up and Down change the current line, and a screen reader
     reads it. Words that are too long for one line go on below it, because they contain the amounts of an alert.
 
-    With `repetitions`, events that repeat themselves are shown once, with their number. The Enter key or a
+    With `repetition_texts`, events that repeat themselves are shown once, with their number. The Enter key or a
     double-click on such a line shows each of them, and hides them again.
     """
 
@@ -173,9 +173,9 @@ class _TimelineDelegate(QStyledItemDelegate):
             painter, x, baseline, elide_font_runs(split_font_runs(item.actor_text), _PERSON_COLUMN_PX * scale - 8)
         )
         left = rect.left() + self._get_words_left(item)
-        for number, pieces in enumerate(self._lay_words_out(item)):
+        for number, line_pieces in enumerate(self._lay_words_out(item)):
             line_x, line_baseline = float(left), baseline + number * current_appearance().line_height("body")
-            for text, tone in pieces:
+            for text, tone in line_pieces:
                 painter.setPen(colour(tone))
                 line_x = draw_font_runs(painter, line_x, line_baseline, split_font_runs(text)) + _DETAIL_GAP_PX
         if index.row() == self._view.currentIndex().row() and self._view.hasFocus():
@@ -183,12 +183,12 @@ class _TimelineDelegate(QStyledItemDelegate):
 
     @staticmethod
     def _draw_icon(painter: QPainter, rect: QRect, x: int, item: TimelineLine, *, is_last: bool) -> None:
-        side, line_colour = current_appearance().icon_px(_ICON_SIDE_PX), current_appearance().colour("line")
-        middle = x + side // 2
-        top = rect.top() + (_get_line_height() - side) // 2
+        icon_px, line_colour = current_appearance().icon_px(_ICON_SIDE_PX), current_appearance().colour("line")
+        middle = x + icon_px // 2
+        top = rect.top() + (_get_line_height() - icon_px) // 2
         painter.fillRect(middle, rect.top(), 1, top - rect.top() - 1, line_colour)
-        painter.fillRect(middle, top + side + 1, 1, 8 if is_last else rect.bottom() - top - side, line_colour)
-        draw_cached_shape(painter, item.shape, x, top, side, current_appearance().colour(item.tone))
+        painter.fillRect(middle, top + icon_px + 1, 1, 8 if is_last else rect.bottom() - top - icon_px, line_colour)
+        draw_cached_shape(painter, item.shape, x, top, icon_px, current_appearance().colour(item.tone))
 
     def _get_words_left(self, item: TimelineLine) -> int:
         """Return where the words of an event begin, in px from the left edge of the list."""
@@ -212,5 +212,5 @@ class _TimelineDelegate(QStyledItemDelegate):
 
 def _get_line_height() -> int:
     """Return the height of an event of one line in px."""
-    look = current_appearance()
-    return look.row_height() if look.density == "comfortable" else look.control_height("button")
+    appearance = current_appearance()
+    return appearance.row_height() if appearance.density == "comfortable" else appearance.control_height("button")

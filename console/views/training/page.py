@@ -169,12 +169,12 @@ class TrainingPage(Page):
     def _check_incidents(self) -> None:
         self._run_action(self.check_button, lambda training: training.check_incidents())
 
-    def _run_action(self, button: KeyButton, act: "Callable[[TrainingService], TrainingOverview]") -> None:
-        """Call `act` on the training service in a worker thread; `button` shows that the call is running. The call
-        has no request id, because a repeated start may start the incident again."""
+    def _run_action(self, button: KeyButton, call_training: "Callable[[TrainingService], TrainingOverview]") -> None:
+        """Call `call_training` on the training service in a worker thread; `button` shows that the call is running.
+        The call has no request id, because a repeated start may start the incident again."""
 
         def act_on_training(services: "Console") -> TrainingOverview | None:
-            return act(services.training) if services.training else None
+            return call_training(services.training) if services.training else None
 
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
@@ -197,10 +197,10 @@ class TrainingPage(Page):
         """Select the next incident in the list that isn't solved correctly. After the last incident, the search
         continues with the first. Do nothing if all are solved."""
         rows = [row for row in self.table.all_rows if isinstance(row, TrainingIncident)]
-        current_position = next((place for place, row in enumerate(rows) if row is self.current_incident), -1)
-        for place in (*range(current_position + 1, len(rows)), *range(current_position + 1)):
-            if rows[place].state is not TrainingState.RIGHT:
-                self.table.go_to_row(place)
+        current_position = next((position for position, row in enumerate(rows) if row is self.current_incident), -1)
+        for position in (*range(current_position + 1, len(rows)), *range(current_position + 1)):
+            if rows[position].state is not TrainingState.RIGHT:
+                self.table.go_to_row(position)
                 return
 
 

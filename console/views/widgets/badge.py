@@ -65,7 +65,7 @@ class Badge(PaintedWidget):
         return self.sizeHint()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, side = QPainter(self), current_appearance().icon_px(_ICON_SIDE_PX)
+        painter, icon_px = QPainter(self), current_appearance().icon_px(_ICON_SIDE_PX)
         is_neutral = self.tone in ("text", "muted")
         border_colour = current_appearance().colour("border" if is_neutral else self.tone)
         draw_frame(painter, QRectF(self.rect()), 4, border_colour, current_appearance().colour(f"{self.tone}_tint"))
@@ -73,13 +73,13 @@ class Badge(PaintedWidget):
             painter,
             self.shape,
             _BADGE_PADDING_PX - 1,
-            (self.height() - side) / 2,
-            side,
+            (self.height() - icon_px) / 2,
+            icon_px,
             current_appearance().colour(self.tone),
         )
         painter.setFont(current_appearance().font("small"))
         painter.setPen(current_appearance().colour(self.tone))
-        text_rect = self.rect().adjusted(_BADGE_PADDING_PX + side + _ICON_GAP_PX - 1, 0, 0, 0)
+        text_rect = self.rect().adjusted(_BADGE_PADDING_PX + icon_px + _ICON_GAP_PX - 1, 0, 0, 0)
         painter.drawText(text_rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.word)
 
 

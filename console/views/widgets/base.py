@@ -231,8 +231,8 @@ class ElidedLabel(PaintedWidget):
 
 class ShapeIcon(PaintedWidget):
     """A widget that shows an icon shape in the colour of a tone. It has no accessible name, because a label beside it
-    always says the same. With `line`, the widget is as high as a line of that text role, so that an icon beside a
-    text of several lines is centred on the first line."""
+    always says the same. With `line_role`, the widget is as high as a line of that text role, so that an icon beside
+    a text of several lines is centred on the first line."""
 
     is_decoration = True
 
@@ -256,13 +256,15 @@ class ShapeIcon(PaintedWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        side = current_appearance().icon_px(self._px)
-        return QSize(side, max(side, current_appearance().line_height(self._line_role)) if self._line_role else side)
+        side_px = current_appearance().icon_px(self._px)
+        return QSize(
+            side_px, max(side_px, current_appearance().line_height(self._line_role)) if self._line_role else side_px
+        )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        side = current_appearance().icon_px(self._px)
-        top = (self.height() - side) / 2
-        draw_cached_shape(QPainter(self), self._shape, 0, top, side, current_appearance().colour(self._tone))
+        side_px = current_appearance().icon_px(self._px)
+        top = (self.height() - side_px) / 2
+        draw_cached_shape(QPainter(self), self._shape, 0, top, side_px, current_appearance().colour(self._tone))
 
 
 def set_style_property(widget: QWidget, name: str, value: object) -> None:

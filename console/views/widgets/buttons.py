@@ -207,9 +207,9 @@ class KeyButton(PaintedButton):
         padding, gap = self._get_padding_and_gap()
         x: float = padding
         if self.icon_name:
-            side = current_appearance().icon_px(_BUTTON_ICON_PX)
-            draw_cached_shape(painter, self.icon_name, x, (self.height() - side) / 2, side, text_colour)
-            x += side + gap
+            icon_px = current_appearance().icon_px(_BUTTON_ICON_PX)
+            draw_cached_shape(painter, self.icon_name, x, (self.height() - icon_px) / 2, icon_px, text_colour)
+            x += icon_px + gap
         painter.setPen(text_colour)
         draw_line_of_text(painter, x, self.height(), self.text(), self._get_text_role(), bold=self._is_bold())
         if self._is_key_shown:
@@ -218,9 +218,14 @@ class KeyButton(PaintedButton):
             draw_key_cap(painter, key_cap_rect, self.key, *key_cap_colours)
 
         if self._opens_menu:
-            side = current_appearance().icon_px(_MENU_ICON_PX)
+            icon_px = current_appearance().icon_px(_MENU_ICON_PX)
             draw_cached_shape(
-                painter, "chevron_down", rect.right() - padding - side, (self.height() - side) / 2, side, text_colour
+                painter,
+                "chevron_down",
+                rect.right() - padding - icon_px,
+                (self.height() - icon_px) / 2,
+                icon_px,
+                text_colour,
             )
 
     def _set_description(self) -> None:
@@ -311,12 +316,12 @@ class IconButton(PaintedButton):
         )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, side = QPainter(self), current_appearance().icon_px(self._px)
+        painter, icon_px = QPainter(self), current_appearance().icon_px(self._px)
         if self.isEnabled() and self.underMouse():
             draw_frame(painter, QRectF(self.rect()), _CORNER_RADIUS_PX, None, current_appearance().colour("sunken"))
-        icon_position = (self.width() - side) / 2, (self.height() - side) / 2
+        icon_position = (self.width() - icon_px) / 2, (self.height() - icon_px) / 2
         colour = current_appearance().colour("muted" if self.isEnabled() else "disabled_text")
-        draw_cached_shape(painter, self._icon_name, *icon_position, side, colour)
+        draw_cached_shape(painter, self._icon_name, *icon_position, icon_px, colour)
 
 
 class LinkButton(PaintedButton):
@@ -353,8 +358,10 @@ class LinkButton(PaintedButton):
         draw_line_of_text(painter, 2, self.height(), self.text(), self._role)
         text_right = 2 + measure_font_runs(split_font_runs(self.text()), self._role)
         if self._chevron:
-            side = current_appearance().icon_px(12)
-            draw_cached_shape(painter, "chevron_right", text_right + 1, (self.height() - side) / 2, side, text_colour)
+            icon_px = current_appearance().icon_px(12)
+            draw_cached_shape(
+                painter, "chevron_right", text_right + 1, (self.height() - icon_px) / 2, icon_px, text_colour
+            )
         if self.key:
             width, height = measure_key_cap(self.key)
             key_cap_rect = QRectF(self.width() - width, round((self.height() - height) / 2), width, height)

@@ -224,14 +224,14 @@ class RadioButton(QRadioButton):
 
 
 def _compute_indicator_rect(button: QAbstractButton) -> QRectF:
-    side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
-    return QRectF(0, round((button.height() - side) / 2), side, side)
+    side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
+    return QRectF(0, round((button.height() - side_px) / 2), side_px, side_px)
 
 
 def _measure_indicator_button(button: QAbstractButton) -> QSize:
     text_width = measure_font_runs(split_font_runs(button.text()))
-    side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
-    return QSize(round(side + 8 + text_width) + 1, current_appearance().control_height("target_min"))
+    side_px = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
+    return QSize(round(side_px + 8 + text_width) + 1, current_appearance().control_height("target_min"))
 
 
 def _draw_indicator_label(painter: QPainter, button: QAbstractButton) -> None:
@@ -261,8 +261,8 @@ class DropDownList(QComboBox):
             event.ignore()
 
     def sizeHint(self) -> QSize:
-        texts = [self.itemText(i) for i in range(self.count())] + [self.placeholderText()]
-        width = max(current_appearance().font_metrics("body").horizontalAdvance(word) for word in texts)
+        texts = [self.itemText(index) for index in range(self.count())] + [self.placeholderText()]
+        width = max(current_appearance().font_metrics("body").horizontalAdvance(text) for text in texts)
         return QSize(round(width) + 44, current_appearance().control_height("input"))
 
     def minimumSizeHint(self) -> QSize:
@@ -286,10 +286,10 @@ class DropDownList(QComboBox):
             .elidedText(text, Qt.TextElideMode.ElideRight, available_width.width())
         )
         painter.drawText(available_width, _LEFT_ALIGNMENT, elided_text)
-        side = current_appearance().icon_px(14)
+        icon_px = current_appearance().icon_px(14)
         text_colour = colour("text" if is_enabled else "disabled_text")
         draw_cached_shape(
-            painter, "chevron_down", rect.right() - side - 9, (rect.height() - side) / 2, side, text_colour
+            painter, "chevron_down", rect.right() - icon_px - 9, (rect.height() - icon_px) / 2, icon_px, text_colour
         )
 
 
@@ -316,7 +316,7 @@ class FilterChip(DropDownList):
         painter.setFont(current_appearance().font("body"))
         painter.setPen(text_colour)
         painter.drawText(rect.adjusted(9, 0, 0, 0), _LEFT_ALIGNMENT, self.currentText())
-        side = current_appearance().icon_px(14)
+        icon_px = current_appearance().icon_px(14)
         draw_cached_shape(
-            painter, "chevron_down", rect.right() - side - 7, (rect.height() - side) / 2, side, text_colour
+            painter, "chevron_down", rect.right() - icon_px - 7, (rect.height() - icon_px) / 2, icon_px, text_colour
         )

@@ -113,8 +113,8 @@ class MoneyPartSwatch(PaintedWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         _fill_part(painter, box, self._part)
-        edge: QColor = current_appearance().colour("border")
-        painter.setPen(QPen(edge, 1))
+        border_colour: QColor = current_appearance().colour("border")
+        painter.setPen(QPen(border_colour, 1))
         painter.drawRect(box)
 
 
@@ -125,13 +125,13 @@ class MoneyPanel(Surface):
     def __init__(self, name: str, *, margins: tuple[int, int, int, int] = (24, 10, 24, 12)) -> None:
         super().__init__(edge="bottom")
         self._name = name
-        self._parts = QWidget()
+        self._part_panels = QWidget()
         self.refundable_name_label = TextLabel("", "small", "muted")
         self.refundable_amount_label = TextLabel("", "figure", bold=True)
-        for words in (self.refundable_name_label, self.refundable_amount_label):
-            words.setAlignment(Qt.AlignmentFlag.AlignRight)
+        for refundable_texts in (self.refundable_name_label, self.refundable_amount_label):
+            refundable_texts.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.bar = MoneyBar()
-        self._part_row = make_row(self._parts, gap=16)
+        self._part_row = make_row(self._part_panels, gap=16)
         self._part_row.addLayout(make_column(self.refundable_name_label, self.refundable_amount_label, None, gap=0))
         self._part_row.setStretch(0, 1)
         layout = make_column(gap=8, margins=margins)
@@ -142,11 +142,11 @@ class MoneyPanel(Surface):
     def show_money_parts(self, parts: Sequence[MoneyPart], remaining_part: MoneyPart) -> None:
         """Show the amounts of a payment. The first of `parts` is the whole amount, which isn't shown in the bar;
         `remaining_part` is the refundable amount."""
-        old_parts = self._parts
-        self._parts = make_flow_widget(
-            *(_make_part_panel(part, is_first=not place) for place, part in enumerate(parts)), gap=20, line_gap=4
+        old_parts = self._part_panels
+        self._part_panels = make_flow_widget(
+            *(_make_part_panel(part, is_first=not index) for index, part in enumerate(parts)), gap=20, line_gap=4
         )
-        self._part_row.replaceWidget(old_parts, self._parts)
+        self._part_row.replaceWidget(old_parts, self._part_panels)
         self._part_row.setStretch(0, 1)
         old_parts.hide()
         old_parts.deleteLater()

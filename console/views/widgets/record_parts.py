@@ -74,38 +74,42 @@ class RecordSidePanel(Surface):
         self._amount_label = TextLabel("", "figure", bold=True)
         self._fact_label = TextLabel("", "small", "muted", wrap=True)
         self._source_label = _StateSourceLabel("", "small", "muted")
-        word = QWidget()
-        word.setLayout(make_row(self._state_icon, self._state_label, gap=6))
-        first = make_flow_widget(word, self._own_label, gap=6, line_gap=0)
-        self._state = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._state.setSpacing(6)
-        self._state.addWidget(first, 1)
-        self._state.addWidget(self._amount_label)
+        state_row = QWidget()
+        state_row.setLayout(make_row(self._state_icon, self._state_label, gap=6))
+        name_row = make_flow_widget(state_row, self._own_label, gap=6, line_gap=0)
+        self._state_row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._state_row.setSpacing(6)
+        self._state_row.addWidget(name_row, 1)
+        self._state_row.addWidget(self._amount_label)
         self._tools = FlowLayout(self._source_label, gap=6)
-        last = make_flow_holder(self._tools)
+        source_row = make_flow_holder(self._tools)
         margins = (tokens().px("spacing", "page_margin"), 10, 15, 8)
-        self._box = make_column(self._name_label, self._state, self._fact_label, last, None, gap=0, margins=margins)
-        self.setLayout(self._box)
+        self._layout = make_column(
+            self._name_label, self._state_row, self._fact_label, source_row, None, gap=0, margins=margins
+        )
+        self.setLayout(self._layout)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.show_side(side)
 
     def add_tool(self, tool: QWidget) -> None:
         self._tools.addWidget(tool)
 
-    def needs_amount_below(self, room: int) -> bool:
-        """Return True if the word of the state and the amount need more than `room` px side by side."""
-        margins = self._box.contentsMargins()
-        parts = (
+    def needs_amount_below(self, available_width: int) -> bool:
+        """Return True if the word of the state and the amount need more than `available_width` px side by side."""
+        margins = self._layout.contentsMargins()
+        widgets = (
             self._state_label.sizeHint().width()
             + self._own_label.sizeHint().width()
             + self._amount_label.sizeHint().width()
         )
-        needed_width = parts + self._state_icon.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
-        return bool(self._amount_label.plain) and needed_width > room
+        needed_width = widgets + self._state_icon.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
+        return bool(self._amount_label.plain) and needed_width > available_width
 
-    def place_amount(self, *, below: bool) -> None:
+    def place_amount(self, *, is_below: bool) -> None:
         """Put the amount below the word of the state (True), or at its right (False)."""
-        self._state.setDirection(QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight)
+        self._state_row.setDirection(
+            QBoxLayout.Direction.TopToBottom if is_below else QBoxLayout.Direction.LeftToRight
+        )
 
     def show_side(self, side: RecordSide) -> None:
         self.setAccessibleName(side.format_spoken_text())
@@ -129,25 +133,25 @@ class RecordSideStrip(Surface):
     def __init__(self, sides: Sequence[RecordSide], name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, is_raised=True, edge="bottom")
         self.setAccessibleName(name)
-        self._box = QHBoxLayout(self)
-        self._box.setContentsMargins(0, 0, 0, 0)
-        self._box.setSpacing(0)
+        self._layout = QHBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
         self.panels: list[RecordSidePanel] = []
         self.show_sides(sides)
 
-    def fit_width(self, room: int) -> None:
-        """Place the panels side by side, or one below the other if they need more than `room` px of width. If one
-        panel is too narrow for state and amount side by side, all panels show the amount below the state."""
-        self._box.setDirection(QBoxLayout.Direction.LeftToRight)
-        self._place_amounts(room // max(1, len(self.panels)))
-        if self._box.minimumSize().width() > room:
-            self._box.setDirection(QBoxLayout.Direction.TopToBottom)
-            self._place_amounts(room)
+    def fit_width(self, available_width: int) -> None:
+        """Place the panels side by side, or one below the other if they need more than `available_width` px of width.
+        If one panel is too narrow for state and amount side by side, all panels show the amount below the state."""
+        self._layout.setDirection(QBoxLayout.Direction.LeftToRight)
+        self._place_amounts(available_width // max(1, len(self.panels)))
+        if self._layout.minimumSize().width() > available_width:
+            self._layout.setDirection(QBoxLayout.Direction.TopToBottom)
+            self._place_amounts(available_width)
 
-    def _place_amounts(self, room: int) -> None:
-        below = any(panel.needs_amount_below(room) for panel in self.panels)
+    def _place_amounts(self, available_width: int) -> None:
+        is_below = any(panel.needs_amount_below(available_width) for panel in self.panels)
         for panel in self.panels:
-            panel.place_amount(below=below)
+            panel.place_amount(is_below=is_below)
 
     def show_sides(self, sides: Sequence[RecordSide]) -> None:
         for panel, side in zip(self.panels, sides, strict=False):
@@ -155,7 +159,7 @@ class RecordSideStrip(Surface):
         for side in sides[len(self.panels) :]:
             panel = RecordSidePanel(side)
             self.panels.append(panel)
-            self._box.addWidget(panel, 1)
+            self._layout.addWidget(panel, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +177,12 @@ class DocumentSummary:
 
 
 class DocumentStrip(Surface):
-    """The documents of a credit check side by side. `tail` is a widget at the right end, such as the button
+    """The documents of a credit check side by side. `right_widget` is a widget at the right end, such as the button
     "open"."""
 
     def __init__(
         self,
-        parts: Sequence[DocumentSummary],
+        documents: Sequence[DocumentSummary],
         name: str,
         right_widget: QWidget | None = None,
         *,
@@ -186,41 +190,42 @@ class DocumentStrip(Surface):
     ) -> None:
         super().__init__(parent, edge="all")
         self.setAccessibleName(name)
-        self._box = QHBoxLayout(self)
-        self._box.setContentsMargins(0, 0, 0, 0)
-        self._box.setSpacing(0)
-        self._parts: list[QWidget] = []
+        self._layout = QHBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._panels: list[QWidget] = []
         self._right_widget = Surface(edge="left")
         if right_widget is not None:
             self._right_widget.setLayout(make_column(None, right_widget, None, margins=(16, 8, 16, 8)))
-        self._box.addWidget(self._right_widget)
+        self._layout.addWidget(self._right_widget)
         self.set_right_widget_visible(is_visible=right_widget is not None)
-        self.show_documents(parts)
+        self.show_documents(documents)
 
     def set_right_widget_visible(self, *, is_visible: bool) -> None:
         """Show or hide the widget at the right end of the strip."""
         self._right_widget.setVisible(is_visible)
 
-    def fit_width(self, room: int) -> None:
-        """Place the documents side by side, or one below the other if they need more than `room` px of width."""
-        self._box.setDirection(QBoxLayout.Direction.LeftToRight)
-        if self._box.minimumSize().width() > room:
-            self._box.setDirection(QBoxLayout.Direction.TopToBottom)
+    def fit_width(self, available_width: int) -> None:
+        """Place the documents side by side, or one below the other if they need more than `available_width` px of
+        width."""
+        self._layout.setDirection(QBoxLayout.Direction.LeftToRight)
+        if self._layout.minimumSize().width() > available_width:
+            self._layout.setDirection(QBoxLayout.Direction.TopToBottom)
 
     def show_documents(self, documents: Sequence[DocumentSummary]) -> None:
-        for widget in self._parts:
-            self._box.removeWidget(widget)
+        for widget in self._panels:
+            self._layout.removeWidget(widget)
             widget.deleteLater()
-        self._parts = [_make_document_panel(document, is_last=document is documents[-1]) for document in documents]
-        for place, widget in enumerate(self._parts):
-            self._box.insertWidget(place, widget, 1)
+        self._panels = [_make_document_panel(document, is_last=document is documents[-1]) for document in documents]
+        for index, widget in enumerate(self._panels):
+            self._layout.insertWidget(index, widget, 1)
 
 
 def _make_document_panel(document: DocumentSummary, *, is_last: bool) -> Surface:
     panel = Surface(edge="all" if document.is_missing else "none" if is_last else "right")
     panel.setProperty("differs", document.is_missing)
     spoken_texts = (document.name, document.missing_word, document.text, document.detail)
-    panel.setAccessibleName(", ".join(words for words in spoken_texts if words))
+    panel.setAccessibleName(", ".join(text_label for text_label in spoken_texts if text_label))
     tone: Tone = "bad" if document.is_missing else "text"
     name_row = make_row(
         ShapeIcon(document.shape, document.tone), TextLabel(document.name, "body", tone, bold=True), gap=6
@@ -228,10 +233,10 @@ def _make_document_panel(document: DocumentSummary, *, is_last: bool) -> Surface
     if document.missing_word:
         name_row.addWidget(TextLabel(document.missing_word, "body", "bad"))
     name_row.addStretch(1)
-    detail = TextLabel(document.detail, "small", "muted", wrap=True)
+    detail_label = TextLabel(document.detail, "small", "muted", wrap=True)
     frame = tokens().px("borders", "differs") if document.is_missing else 0  # the texts of all panels stay aligned
     margins = (16 - frame, 10 - frame, 12 - frame, 10 - frame)
-    panel.setLayout(make_column(name_row, TextLabel(document.text, wrap=True), detail, gap=0, margins=margins))
+    panel.setLayout(make_column(name_row, TextLabel(document.text, wrap=True), detail_label, gap=0, margins=margins))
     return panel
 
 

@@ -206,16 +206,16 @@ class SearchBox(QObject):
             self._previous_focus.setFocus()
 
     def _set_geometry(self) -> None:
-        design = tokens()
+        design_tokens = tokens()
         width = min(
-            round(design.px("layout", "omnibox.width") * current_appearance().scale), self._window.width() - 48
+            round(design_tokens.px("layout", "omnibox.width") * current_appearance().scale), self._window.width() - 48
         )
-        top = design.px("layout", "omnibox.top")
+        top = design_tokens.px("layout", "omnibox.top")
         max_height = min(_MAX_SEARCH_BOX_HEIGHT_PX, self._window.height() - top - 24)
         notice_height = 0
         if self.notice.isVisibleTo(self.frame):
             notice_height = max(self.notice.heightForWidth(width - 2), self.notice.sizeHint().height())
-        fixed_height = design.px("layout", "omnibox.input") + 4 + self.footer.height() + notice_height
+        fixed_height = design_tokens.px("layout", "omnibox.input") + 4 + self.footer.height() + notice_height
         self.list.setFixedHeight(min(self.list.compute_full_height(), max(64, max_height - fixed_height)))
         height = fixed_height + self.list.height()
         self.frame.setGeometry((self._window.width() - width) // 2, top, width, height)

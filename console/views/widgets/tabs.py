@@ -54,7 +54,7 @@ class TabBar(QTabBar):
         self._set_accessible_name(number)
 
     def data(self, number: int) -> object:
-        """Return the value that was passed to `add` as `data` for the tab with this number."""
+        """Return the value that was passed to `add_tab` as `data` for the tab with this number."""
         return self.tabData(number)[2]
 
     def _set_accessible_name(self, number: int) -> None:
@@ -182,14 +182,14 @@ class TabBar(QTabBar):
     def _set_arrow_icons(self) -> None:
         """Set icons of the current text size for the two buttons that scroll the tabs, because Qt's own arrows
         don't grow with the text."""
-        look = current_appearance()
-        side = look.icon_px(16)
-        arrow = get_shape_pixmap("chevron_right", look.colour("text").rgba(), side, self.devicePixelRatioF())
+        appearance = current_appearance()
+        icon_px = appearance.icon_px(16)
+        arrow = get_shape_pixmap("chevron_right", appearance.colour("text").rgba(), icon_px, self.devicePixelRatioF())
         for button in self.findChildren(QToolButton):
             is_left = button.objectName() == "ScrollLeftButton"
             button.setArrowType(Qt.ArrowType.NoArrow)
             button.setIcon(QIcon(arrow.transformed(QTransform.fromScale(-1, 1)) if is_left else arrow))
-            button.setIconSize(QSize(side, side))
+            button.setIconSize(QSize(icon_px, icon_px))
 
 
 def show_adjacent_tab(root: QWidget, step: int) -> None:

@@ -37,8 +37,8 @@ class EnvironmentLabel(TextLabel):
     colour.
     """
 
-    def __init__(self, word: str, environment: Environment, *, parent: QWidget | None = None) -> None:
-        super().__init__(word, "small", bold=True, parent=parent)
+    def __init__(self, environment_word: str, environment: Environment, *, parent: QWidget | None = None) -> None:
+        super().__init__(environment_word, "small", bold=True, parent=parent)
         self.setIndent(0)  # otherwise Qt adds half a letter, because the style sheet gives the label a frame
         self.setProperty("environment", environment)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -147,26 +147,28 @@ class StatusCell(Surface):
     """One cell of the status bar. `hideable_label` is the label that is hidden first if the bar is too narrow,
     because the icon says the same; None if no label may be hidden."""
 
-    def __init__(self, status: StatusCellContent, *, is_at_right: bool) -> None:
+    def __init__(self, content: StatusCellContent, *, is_at_right: bool) -> None:
         super().__init__(is_raised=True, edge="left" if is_at_right else "right")
-        is_good = status.tone == "good"
-        name_label = TextLabel(status.name, "small")
-        icon = ShapeIcon(status.shape, status.tone, 14) if status.shape else None
-        text_label = TextLabel(status.text, "small_data" if is_good else "small", "muted" if is_good else status.tone)
-        self.hideable_label = (
-            text_label if icon is not None and status.text and status.tone in ("good", "muted") else None
+        is_good = content.tone == "good"
+        name_label = TextLabel(content.name, "small")
+        icon = ShapeIcon(content.shape, content.tone, 14) if content.shape else None
+        text_label = TextLabel(
+            content.text, "small_data" if is_good else "small", "muted" if is_good else content.tone
         )
-        self.setToolTip(format_tooltip(f"{status.name} {status.text}".strip()))
-        widgets = (name_label, icon, text_label) if status.text else (icon, name_label)
-        self._parts = [part for part in widgets if part is not None]
-        self.is_due_tasks = not status.shape
-        self.setAccessibleName(f"{status.name} {status.text}".strip())
-        self.setLayout(make_row(*self._parts, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
+        self.hideable_label = (
+            text_label if icon is not None and content.text and content.tone in ("good", "muted") else None
+        )
+        self.setToolTip(format_tooltip(f"{content.name} {content.text}".strip()))
+        widgets = (name_label, icon, text_label) if content.text else (icon, name_label)
+        self._widgets = [widget for widget in widgets if widget is not None]
+        self.is_due_tasks = not content.shape
+        self.setAccessibleName(f"{content.name} {content.text}".strip())
+        self.setLayout(make_row(*self._widgets, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
 
     def measure_needed_width(self) -> int:
         """Return the width in px that the cell needs if all its labels are shown."""
-        gaps = _CELL_GAP_PX * (len(self._parts) - 1)
-        return sum(part.sizeHint().width() for part in self._parts) + gaps + 2 * 12 + 1
+        gaps = _CELL_GAP_PX * (len(self._widgets) - 1)
+        return sum(widget.sizeHint().width() for widget in self._widgets) + gaps + 2 * 12 + 1
 
 
 class StatusBar(Surface):
@@ -197,11 +199,11 @@ class StatusBar(Surface):
         old_cells, self._cells = self._cells, {}
         while self._layout.takeAt(0):
             pass
-        for status in left_cells:
-            self._layout.addWidget(self._reuse_cell(old_cells, status, is_at_right=False))
+        for content in left_cells:
+            self._layout.addWidget(self._reuse_cell(old_cells, content, is_at_right=False))
         self._layout.addStretch(1)
-        for status in right_cells:
-            self._layout.addWidget(self._reuse_cell(old_cells, status, is_at_right=True))
+        for content in right_cells:
+            self._layout.addWidget(self._reuse_cell(old_cells, content, is_at_right=True))
         for cell in old_cells.values():
             cell.hide()
             cell.deleteLater()
@@ -238,23 +240,23 @@ class StatusBar(Surface):
         return super().event(event)
 
     def _reuse_cell(
-        self, old_cells: dict[StatusCellContent | str, QWidget], status: StatusCellContent, *, is_at_right: bool
+        self, old_cells: dict[StatusCellContent | str, QWidget], content: StatusCellContent, *, is_at_right: bool
     ) -> QWidget:
-        key = status.key or status
-        cell = old_cells.pop(key) if key in old_cells else self._make_cell(status, is_at_right=is_at_right)
+        key = content.key or content
+        cell = old_cells.pop(key) if key in old_cells else self._make_cell(content, is_at_right=is_at_right)
         self._cells[key] = cell
         link = cell.findChild(LinkButton)
         if link is not None:
-            link.setText(f"{status.name} {status.text}".strip())
+            link.setText(f"{content.name} {content.text}".strip())
             link.setAccessibleName(link.text())
             link.updateGeometry()
         return cell
 
-    def _make_cell(self, status: StatusCellContent, *, is_at_right: bool) -> QWidget:
-        if not status.key:
-            return StatusCell(status, is_at_right=is_at_right)
-        link = LinkButton(f"{status.name} {status.text}".strip(), role="small")
-        link.setProperty("key", status.key)
+    def _make_cell(self, content: StatusCellContent, *, is_at_right: bool) -> QWidget:
+        if not content.key:
+            return StatusCell(content, is_at_right=is_at_right)
+        link = LinkButton(f"{content.name} {content.text}".strip(), role="small")
+        link.setProperty("key", content.key)
         link.clicked.connect(self._emit_link_pressed)
         cell = Surface(is_raised=True, edge="left" if is_at_right else "right")
         cell.setLayout(make_row(link, margins=(10, 0, 10, 0)))
@@ -293,8 +295,8 @@ class ShortcutHintBar(Surface):
         super().__init__(parent, edge="top")
         self.setFixedHeight(current_appearance().frame_height("hint_bar"))
         self.status_label = TextLabel("", "small", "muted")
-        parts: list[QWidget | int | None] = []
-        for keys, words in hints:
-            parts += [KeyCap(key) for key in keys]
-            parts += [TextLabel(words, "small", "muted"), 8]
-        self.setLayout(make_row(*parts, None, self.status_label, gap=6, margins=(24, 0, 24, 0)))
+        widgets: list[QWidget | int | None] = []
+        for keys, action_name in hints:
+            widgets += [KeyCap(key) for key in keys]
+            widgets += [TextLabel(action_name, "small", "muted"), 8]
+        self.setLayout(make_row(*widgets, None, self.status_label, gap=6, margins=(24, 0, 24, 0)))
