@@ -471,7 +471,7 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
     counts = [("search.payments", payments), ("search.checks", checks)]
     count = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
     number = wording.format_corporation_number(company.number)
-    right_text = company.closure or count or company.ours or company.place
+    right_text = company.closure_word or count or company.our_records_word or company.prefecture_and_city
     return ResultEntry(LookupRoute(number), "building", company.name, number, right_text=right_text)
 
 

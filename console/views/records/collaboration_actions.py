@@ -46,25 +46,25 @@ class CollaborationActions(QObject):
         for keys, name in _SHORTCUTS_AND_ACTIONS:
             action_handlers.page.bind_shortcut(keys, partial(press_button, name))
 
-    def run_action_if_supported(self, name: str, kind: str, id: int, title: str = "") -> bool:
+    def run_action_if_supported(self, name: str, kind: str, id: int, record_title: str = "") -> bool:
         """Run the action `name` on the record with this kind and id, and return True. Return False if `name` is
-        neither `take` nor `note`. `title` is the title of the record in a refusal; "" if the page shows only
+        neither `take` nor `note`. `record_title` is the title of the record in a refusal; "" if the page shows only
         one record.
         """
         if name == "take":
-            self.take_record(kind, id, title)
+            self.take_record(kind, id, record_title)
         elif name == "note":
             self.open_note_dialog(kind, id)
         return name in COLLABORATION_ACTIONS
 
-    def take_record(self, kind: str, id: int, title: str = "") -> None:
+    def take_record(self, kind: str, id: int, record_title: str = "") -> None:
         """Take the record for the acting person, without a confirmation: a take blocks no other person, it only
         shows the name of the person who works on the record."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
             self._show_take_result,
-            partial(self._action_handlers.show_refusal, title=title),
+            partial(self._action_handlers.show_refusal, title=record_title),
             owner=self,
             label=context.translate("action.take"),
             describe=lambda taken: make_take_toast(context, taken),
@@ -77,13 +77,13 @@ class CollaborationActions(QObject):
         self._context.toast_requested.emit(make_take_toast(self._context, take))
         self._action_handlers.page.refresh("taken")
 
-    def give_back(self, kind: str, id: int, title: str = "") -> None:
+    def give_back(self, kind: str, id: int, record_title: str = "") -> None:
         """End the acting person's own take of the record."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),
             self._show_give_back_toast,
-            partial(self._action_handlers.show_refusal, title=title),
+            partial(self._action_handlers.show_refusal, title=record_title),
             owner=self,
             label=context.translate("action.give_back"),
             describe=lambda was_taken: make_give_back_toast(context, was_taken=was_taken),

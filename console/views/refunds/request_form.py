@@ -216,8 +216,8 @@ class RefundForm(QWidget):
         if self.is_refused:  # nothing can be answered
             answer_field.hide()
         checkboxes = [self.intended_repeat_box] if rule == EXACT_LOOK_ALIKE_RULE else []
-        for box in checkboxes:
-            box.show()
+        for checkbox in checkboxes:
+            checkbox.show()
         group.setLayout(make_column(*signal_lines, answer_field, *checkboxes, gap=4, margins=(12, 8, 12, 8)))
         return group
 

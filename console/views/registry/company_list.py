@@ -22,8 +22,8 @@ from console.wording.sentences import catalogue as wording
 @dataclass(frozen=True, slots=True)
 class FoundCompany:
     """One company that a search has found, with the texts of its table row. `is_registered` is False if only our
-    records have the company, not the corporation registry. `place` is the prefecture and city. `closure` is the
-    word for the closure and `closed_on` its day, both "" for an open company. `ours` is the word for our
+    records have the company, not the corporation registry. `closure_word` is the
+    word for the closure and `closed_on` its day, both "" for an open company. `our_records_word` is the word for our
     records of the company; "" without records.
     """
 
@@ -32,10 +32,10 @@ class FoundCompany:
     is_registered: bool
     furigana: str
     address: str
-    place: str
-    closure: str
+    prefecture_and_city: str
+    closure_word: str
     closed_on: str
-    ours: str
+    our_records_word: str
 
 
 def list_found_companies(
@@ -151,7 +151,7 @@ def _make_company_columns(context: WindowContext, *, has_registry: bool) -> list
         Column("number", translate("field.corporation_number"), 150, format_number, "data"),
         Column("address", translate("corporation.label.address"), 260, lambda company: company.address),
         Column("state", translate("column.state"), 170, make_state_cell, "state"),
-        Column("ours", ours_title, 120, lambda company: company.ours),
+        Column("ours", ours_title, 120, lambda company: company.our_records_word),
         Column("furigana", translate("corporation.label.furigana"), 160, lambda company: company.furigana),
     ]
     return columns if has_registry else [column for column in columns if column.key in ("name", "number", "ours")]

@@ -59,9 +59,9 @@ def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartC
 def _make_age_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
-    def make_count_column(class_index: int, name: str) -> Column:
+    def make_count_column(age_class_index: int, name: str) -> Column:
         return make_number_column(
-            name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[class_index], 110
+            name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[age_class_index], 110
         )
 
     return [
@@ -72,7 +72,7 @@ def _make_age_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: report_words.get_queue_name(row.queue.queue, context.language),
             is_stretched=True,
         ),
-        *(make_count_column(class_index, name) for class_index, name in enumerate(AGE_CLASSES)),
+        *(make_count_column(age_class_index, name) for age_class_index, name in enumerate(AGE_CLASSES)),
         make_number_column("undated", translate("reports.age.undated"), lambda row: row.queue.undated, 110),
         Column(
             "total",

@@ -31,13 +31,13 @@ def get_shape_pixmap(name: str, colour: int, px: int, device_pixel_ratio: float)
     """Return an icon shape as a cached pixmap. `colour` is a number as QColor.rgba() returns it; the side of the
     pixmap is `px` times `device_pixel_ratio`, the device pixel ratio of the screen.
     """
-    image = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
-    image.setDevicePixelRatio(device_pixel_ratio)
-    image.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(image)
+    pixmap = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
+    pixmap.setDevicePixelRatio(device_pixel_ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
     draw_shape(painter, name, QRectF(0, 0, px, px), QColor.fromRgba(colour))
     painter.end()
-    return image
+    return pixmap
 
 
 def draw_cached_shape(painter: QPainter, name: str, x: float, y: float, px: int, colour: QColor) -> None:
@@ -127,10 +127,10 @@ def get_check_box_pixmap(_theme: str, px: int, device_pixel_ratio: float, is_che
     """Return the picture of a check box in the current theme, from a cache. `px` is the side of the box and
     `device_pixel_ratio` the device pixel ratio. `_theme` is a parameter only because the key of the
     cache must contain the theme."""
-    image = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
-    image.setDevicePixelRatio(device_pixel_ratio)
-    image.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(image)
+    pixmap = QPixmap(round(px * device_pixel_ratio), round(px * device_pixel_ratio))
+    pixmap.setDevicePixelRatio(device_pixel_ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
     draw_check_box(painter, QRectF(0, 0, px, px), is_checked=is_checked)
     painter.end()
-    return image
+    return pixmap

@@ -60,7 +60,7 @@ class Appearance(QObject):
         self._applied_look: tuple[str, float, Density] | None = None
         self._colours: dict[str, QColor] = {}
         self._fonts: dict[tuple[TypeRoleName, bool, bool | None], QFont] = {}
-        self._metrics: dict[tuple[TypeRoleName, bool, bool | None], QFontMetricsF] = {}
+        self._font_metrics: dict[tuple[TypeRoleName, bool, bool | None], QFontMetricsF] = {}
 
     @property
     def theme(self) -> ThemeName:
@@ -100,9 +100,9 @@ class Appearance(QObject):
         `uses_figures_font` True selects the figures font, False the text font, None the font that the text role
         has."""
         key = (role, bold, uses_figures_font)
-        if key not in self._metrics:
-            self._metrics[key] = QFontMetricsF(self.font(role, bold=bold, uses_figures_font=uses_figures_font))
-        return self._metrics[key]
+        if key not in self._font_metrics:
+            self._font_metrics[key] = QFontMetricsF(self.font(role, bold=bold, uses_figures_font=uses_figures_font))
+        return self._font_metrics[key]
 
     def line_height(self, role: TypeRoleName) -> int:
         """Return the line height of a text role, in px, at the current text scale."""
@@ -144,7 +144,7 @@ class Appearance(QObject):
         """Set the text scale; values below 1.0 become 1.0, values above 2.0 become 2.0."""
         self.scale = min(2.0, max(1.0, scale))
         self._fonts.clear()
-        self._metrics.clear()
+        self._font_metrics.clear()
         self._apply_to_application()
 
     def set_density(self, density: Density) -> None:
@@ -174,10 +174,10 @@ class Appearance(QObject):
 
     def palette(self) -> QPalette:
         qt_palette = QPalette()
-        for role, name in _PALETTE_COLOURS.items():
-            qt_palette.setColor(role, self.colour(name))
-        for role in _PALETTE_TEXT_ROLES:
-            qt_palette.setColor(QPalette.ColorGroup.Disabled, role, self.colour("disabled_text"))
+        for colour_role, name in _PALETTE_COLOURS.items():
+            qt_palette.setColor(colour_role, self.colour(name))
+        for colour_role in _PALETTE_TEXT_ROLES:
+            qt_palette.setColor(QPalette.ColorGroup.Disabled, colour_role, self.colour("disabled_text"))
         return qt_palette
 
 

@@ -66,7 +66,9 @@ def group_repeated_lines(
 
 
 def _find_repetition(lines: Sequence[TimelineLine], start: int) -> tuple[int, int]:
-    """Return the number of events that repeat themselves from `start` on, and how often; (0, 0) if none do."""
+    """Return the length of the sequence of events that repeats itself from the line `start` on, and the number of its
+    repetitions, at least _MIN_REPETITIONS. Return (0, 0) if no sequence of at most _MAX_EVENTS_PER_REPETITION events
+    repeats itself there."""
     for length in range(1, _MAX_EVENTS_PER_REPETITION + 1):
         repeated_events = [_get_event(line) for line in lines[start : start + length]]
         repetition_count = 1

@@ -33,13 +33,13 @@ _DETAIL_GAP_PX = 8
 class _TimelineModel(QAbstractListModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.items: tuple[GroupedLine, ...] = ()
+        self.lines: tuple[GroupedLine, ...] = ()
 
     def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
-        return 0 if parent.isValid() else len(self.items)
+        return 0 if parent.isValid() else len(self.lines)
 
     def data(self, index: ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        item = self.items[index.row()].line
+        item = self.lines[index.row()].line
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{item.action_text} {item.detail}".strip()
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -48,9 +48,9 @@ class _TimelineModel(QAbstractListModel):
             return format_tooltip(item.format_spoken_text())
         return None
 
-    def show_lines(self, items: Sequence[GroupedLine]) -> None:
+    def show_lines(self, lines: Sequence[GroupedLine]) -> None:
         self.beginResetModel()
-        self.items = tuple(items)
+        self.lines = tuple(lines)
         self.endResetModel()
 
 
@@ -74,8 +74,8 @@ class TimelineList(RememberedCurrentItem, QListView):
         self.margin = margin
         self._repetition_texts, self._opened_groups = repetition_texts, set[GroupKey]()
         self._lines: Sequence[TimelineLine] = ()
-        self._items = _TimelineModel(self)
-        self.setModel(self._items)
+        self._model = _TimelineModel(self)
+        self.setModel(self._model)
         self.setItemDelegate(_TimelineDelegate(self))
         self.setAccessibleName(name)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
@@ -83,13 +83,13 @@ class TimelineList(RememberedCurrentItem, QListView):
         self._is_height_fitted, self._longest_time, self._laid_out_width = False, "", 0
         self.doubleClicked.connect(self._toggle_group)
 
-    def show_lines(self, items: Sequence[TimelineLine]) -> None:
-        self._lines = items
-        self._longest_time = max((item.time_text for item in items), key=len, default="")
+    def show_lines(self, lines: Sequence[TimelineLine]) -> None:
+        self._lines = lines
+        self._longest_time = max((item.time_text for item in lines), key=len, default="")
         if self._repetition_texts is None:
-            self._items.show_lines([GroupedLine(item) for item in items])
+            self._model.show_lines([GroupedLine(item) for item in lines])
         else:
-            self._items.show_lines(group_repeated_lines(items, self._repetition_texts, self._opened_groups))
+            self._model.show_lines(group_repeated_lines(lines, self._repetition_texts, self._opened_groups))
         self._fit_height()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -98,15 +98,15 @@ class TimelineList(RememberedCurrentItem, QListView):
         super().keyPressEvent(event)
 
     def _toggle_group(self, index: ModelIndex) -> bool:
-        """Show each event of the group to which the line belongs, or show them once again. Return False if the line
-        belongs to no group."""
-        group = self._items.items[index.row()].group if index.isValid() else None
+        """Show every event of the group to which the line belongs; if the list shows them already, show only the
+        newest repetition. Return False if the line belongs to no group."""
+        group = self._model.lines[index.row()].group if index.isValid() else None
         if group is None:
             return False
         self._opened_groups ^= {group}
         self.show_lines(self._lines)
-        row = next(number for number, item in enumerate(self._items.items) if item.group == group)
-        self.setCurrentIndex(self._items.index(row))
+        row = next(number for number, item in enumerate(self._model.lines) if item.group == group)
+        self.setCurrentIndex(self._model.index(row))
         return True
 
     def fit_height_to_lines(self) -> None:
@@ -116,7 +116,7 @@ class TimelineList(RememberedCurrentItem, QListView):
 
     def _fit_height(self) -> None:
         if self._is_height_fitted:
-            heights = (self.sizeHintForRow(row) for row in range(self._items.rowCount()))
+            heights = (self.sizeHintForRow(row) for row in range(self._model.rowCount()))
             self.setFixedHeight(max(sum(heights), current_appearance().row_height()) + 4)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -144,10 +144,10 @@ class TimelineList(RememberedCurrentItem, QListView):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if not self.currentIndex().isValid():
-            self.setCurrentIndex(self._items.index(0))
+            self.setCurrentIndex(self._model.index(0))
 
     def get_line_at(self, row: int) -> TimelineLine:
-        return self._items.items[row].line
+        return self._model.lines[row].line
 
 
 class _TimelineDelegate(QStyledItemDelegate):

@@ -191,13 +191,13 @@ class SearchBox(QObject):
         self._hide_box()
         self.picked.emit(key)
 
-    def _insert_completion(self, insertion: TextCompletion) -> None:
+    def _insert_completion(self, completion: TextCompletion) -> None:
         """Put the text of a completion into the input and announce it."""
-        self.input.setText(insertion.text)
-        self.input.setCursorPosition(insertion.cursor)
+        self.input.setText(completion.text)
+        self.input.setCursorPosition(completion.cursor)
         self.input.setFocus()
-        announce(self.input, insertion.text.strip(), is_stored=False)
-        self.typed.emit(insertion.text)
+        announce(self.input, completion.text.strip(), is_stored=False)
+        self.typed.emit(completion.text)
 
     def _hide_box(self) -> None:
         self.frame.hide()
@@ -233,9 +233,9 @@ class SearchBox(QObject):
                 self.close()
             return True
         if event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
-            insertion = self.list.find_key_of_type(TextCompletion) if event.key() == Qt.Key.Key_Tab else None
-            if insertion is not None:
-                self._pick_key(insertion)
+            completion = self.list.find_key_of_type(TextCompletion) if event.key() == Qt.Key.Key_Tab else None
+            if completion is not None:
+                self._pick_key(completion)
             return True  # the focus must stay in the box
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if is_enter and event.modifiers() & Qt.KeyboardModifier.ControlModifier:

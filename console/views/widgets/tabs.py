@@ -153,8 +153,8 @@ class TabBar(QTabBar):
     def _compute_visible_range(self) -> tuple[float, float]:
         """Return the lowest and the highest x coordinate at which tabs are visible. If the tabs don't fit, the two
         buttons that scroll them cover the right end of the bar."""
-        arrows = [button.x() for button in self.findChildren(QToolButton) if button.isVisible()]
-        return 0.0, float(min([self.width(), *arrows]))
+        scroll_buttons = [button.x() for button in self.findChildren(QToolButton) if button.isVisible()]
+        return 0.0, float(min([self.width(), *scroll_buttons]))
 
     def _is_tab_fully_visible(self, tab_rect: QRectF) -> bool:
         left, right = self._compute_visible_range()
