@@ -262,7 +262,7 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = sit()
     if console is seats.acting_desk:  # the window's own due tasks would finish the run
-        person.until(lambda: person.opening.context.due_at is not None)
+        person.until(lambda: person.opening.context.last_due_tasks_at is not None)
     queue(person)
     person.press("Ctrl+A")
     person.press("F")

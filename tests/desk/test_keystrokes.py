@@ -159,7 +159,7 @@ def test_resolving(person: CountingPerson, desk: Furnished, kind: str, tmp_path:
     assert form._proposal_note.isVisible()
     if kind != "text":
         person.press("Tab", 2 if kind == "file" else 1)
-        assert QApplication.focusWidget() is form.reason_words.edit
+        assert QApplication.focusWidget() is form.reason_text_field.edit
         assert not dialog.act_button.isEnabled(), "the words are missing"
         person.press("Ctrl+Return")
         person.keys -= 1
@@ -177,18 +177,18 @@ def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: Furnishe
     at_check(person, desk.of("unknown")[3].id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
-    assert (form.reason.currentIndex(), form.outcome, form._proposal_note.isVisible()) == (-1, "", False)
+    assert (form.reason_list.currentIndex(), form.outcome, form._proposal_note.isVisible()) == (-1, "", False)
     person.press("Space")
-    assert (form.reason.currentData(), form.outcome) == ("provider_screen", "")
+    assert (form.reason_list.currentData(), form.outcome) == ("provider_screen", "")
     person.press("Down", 2)
-    assert (form.reason.currentData(), form.outcome) == ("provider_reply", "")
+    assert (form.reason_list.currentData(), form.outcome) == ("provider_reply", "")
     person.press("Tab", 2)
-    assert QApplication.focusWidget() is form.reason
+    assert QApplication.focusWidget() is form.reason_list
     person.press("End")
-    assert (form.reason.currentData(), form._proposal_note.isVisible()) == ("other", False)
+    assert (form.reason_list.currentData(), form._proposal_note.isVisible()) == ("other", False)
     person.press("Shift+Tab", 2)
     person.press("Up")
-    assert (form.evidence_kind, form.reason.currentData()) == ("file", "other")
+    assert (form.evidence_kind, form.reason_list.currentData()) == ("file", "other")
     person.press("Esc")
 
 
@@ -199,17 +199,17 @@ def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: Furnish
     person.press("E")
     form = person.dialog(ResolveDialog).form
     person.press("Space")
-    proposed = form.reason.currentIndex()
-    assert (form.reason.itemData(proposed), form._proposal_note.isVisible()) == ("provider_screen", True)
+    proposed = form.reason_list.currentIndex()
+    assert (form.reason_list.itemData(proposed), form._proposal_note.isVisible()) == ("provider_screen", True)
     person.press("Down", 2)
     person.press("Tab", 2)
-    assert QApplication.focusWidget() is form.reason
+    assert QApplication.focusWidget() is form.reason_list
     person.press("Home")
-    person.press("Down", form.reason.findData("provider_reply"))
-    assert (form.reason.currentData(), form._proposal_note.isVisible()) == ("provider_reply", False)
+    person.press("Down", form.reason_list.findData("provider_reply"))
+    assert (form.reason_list.currentData(), form._proposal_note.isVisible()) == ("provider_reply", False)
     person.press("Shift+Tab", 2)
     person.press("Up")
-    assert (form.evidence_kind, form.reason.currentData()) == ("file", "provider_reply")
+    assert (form.evidence_kind, form.reason_list.currentData()) == ("file", "provider_reply")
     person.press("Esc")
 
 

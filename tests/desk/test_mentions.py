@@ -61,7 +61,7 @@ def test_names_are_offered_and_told(sit: Sit, console: Console, payment: Payment
     colleague = next(one.name for one in person.opening.context.people if one.name != me and "approver" in one.roles)
     person.press("N")
     dialog = person.dialog(NoteDialog)
-    edit, popup = dialog.words_field.edit, dialog.completion.popup
+    edit, popup = dialog.words_field.edit, dialog.mention_completion.popup
     assert isinstance(edit, MultiLineEdit)
     QTest.keyClicks(edit, f"@{colleague[:2].upper()}")
     person.until(popup.isVisible)

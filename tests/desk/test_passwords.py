@@ -60,7 +60,7 @@ def decline(checker: Person, refund: Refund) -> RejectDialog:
     checker.until(page.reject_button.isEnabled)
     checker.press("D")
     dialog = checker.dialog(RejectDialog)
-    dialog.words.edit.setPlainText("ordered once")  # type: ignore[union-attr]  # an area
+    dialog.reason_field.edit.setPlainText("ordered once")  # type: ignore[union-attr]  # an area
     checker.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     return dialog
@@ -84,7 +84,7 @@ def test_decisions_need_the_password(
         checker = people[1]
 
         dialog = decline(checker, refund)
-        assert checker.dialog(PasswordDialog).password.line_edit.hasFocus()
+        assert checker.dialog(PasswordDialog).password_field.line_edit.hasFocus()
         checker.press("Esc")
         checker.until(
             lambda: any("needs your password" in bar.accessibleName() for bar in dialog.findChildren(NotificationBar))
@@ -101,7 +101,9 @@ def test_decisions_need_the_password(
         checker.until(first.act_button.isEnabled)
         checker.press("Return")
         checker.until(
-            lambda: any(one.password.line_edit.accessibleDescription() for one in dialog.findChildren(PasswordDialog))
+            lambda: any(
+                one.password_field.line_edit.accessibleDescription() for one in dialog.findChildren(PasswordDialog)
+            )
         )
         assert state(refund) is RefundState.REQUESTED
         second = checker.dialog(PasswordDialog)
@@ -130,7 +132,7 @@ def test_decisions_need_the_password(
         checker.until(page.approve_button.isEnabled)
         checker.press("A")
         approval = checker.dialog(ApproveDialog)
-        approval.password.line_edit.setText(password)
+        approval.password_field.line_edit.setText(password)
         checker.until(approval.act_button.isEnabled)
         approval.act_button.click()
         checker.until(lambda: approval.windowTitle() == "Approved")

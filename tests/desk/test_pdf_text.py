@@ -166,15 +166,15 @@ def test_sizes_turns_and_a_copy(sit: Sit, console: Console, heard: list[Heard], 
     assert any(sentence.sentence == "Turned by 90°" for sentence in heard)
     assert page.page_view.page_size.height() <= page.page_view.viewport().height()
     person.press("+")
-    person.until(lambda: page.context.preferences.value("pdf_fit") is None)
-    kept = page.context.preferences.value("pdf_zoom")
+    person.until(lambda: page.context.preferences.get_value("pdf_fit") is None)
+    kept = page.context.preferences.get_value("pdf_zoom")
     save_as(person, tmp_path / "copy.pdf", "Ctrl+S")
     person.until(lambda: (tmp_path / "copy.pdf").exists())
     assert (tmp_path / "copy.pdf").read_bytes().startswith(b"%PDF-")
     other = buy(console, NUMBERS[1])
     person.frame.show_route(PdfRoute(other.id))
     person.until(lambda: page.page_view.has_page and page.route.record == other.id)
-    assert (page.quarter_turns, page.context.preferences.value("pdf_zoom")) == (0, kept)
+    assert (page.quarter_turns, page.context.preferences.get_value("pdf_zoom")) == (0, kept)
 
 
 def test_the_lock_keeps_the_pdf_open(seats: Seats, sit: Sit, console: Console) -> None:

@@ -48,7 +48,7 @@ def choose_everything(person: Person) -> None:
 def written(person: Person) -> None:
     """Until every change is in the file."""
     preferences: Preferences = person.opening.context.preferences
-    person.until(lambda: not preferences._changes and person.opening.runner.is_idle())
+    person.until(lambda: not preferences._unwritten_changes and person.opening.runner.is_idle())
 
 
 def forget_the_look(qapp: QApplication) -> None:
@@ -186,7 +186,7 @@ def test_broken_drafts_are_not_told_as_settings(console: Console, sit: Sit) -> N
     for message in messages():
         is_state = state.name in message
         assert ("Your drafts" in message, "Your display settings" in message) == (is_state, not is_state)
-    person.opening.context.own_state.write_failed.emit()
+    person.opening.context.person_values.write_failed.emit()
     person.until(lambda: any("Your drafts" in message and "be saved" in message for message in messages()))
 
 

@@ -291,10 +291,10 @@ def play(stage: Stage, one: Case, way: str) -> None:
     assert charges - money[0] == one.trail.count("credit-check.bought")
     assert refunds - money[1] == one.trail.count("refund.submit.started")
     if press.dialog is not None:  # a page's key may come after the first answer, and has an answer of its own then
-        assert len({toast.words for toast in stage.toasts}) <= 1, [toast.words for toast in stage.toasts]
+        assert len({toast.message for toast in stage.toasts}) <= 1, [toast.message for toast in stage.toasts]
     answers = [toast for toast in stage.toasts if "a note mentions you" not in toast.detail]  # that one is told anew
     assert by_keys or len(answers) <= 1, "two presses in one turn of the event loop have one answer"
-    bad_toasts = [toast.words for toast in stage.toasts if toast.tone in ("bad", "care")]
+    bad_toasts = [toast.message for toast in stage.toasts if toast.tone in ("bad", "care")]
     bad_bars = [
         bar.accessibleName()
         for bar in person.window.findChildren(NotificationBar)
@@ -440,8 +440,8 @@ def refund_request(stage: Stage) -> Press:
     at_payment(stage, payment_of(stage))
     dialog = shown_dialog(stage, RefundDialog, "R")
     dialog.form.amount_edit.setText("8500")
-    dialog.form.reason.setCurrentIndex(0)
-    dialog.form.words_edit.setText("ordered twice")
+    dialog.form.reason_list.setCurrentIndex(0)
+    dialog.form.explanation_edit.setText("ordered twice")
     stage.person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     assert dialog.review is not None
@@ -485,7 +485,7 @@ def approve(stage: Stage) -> Press:
 )
 def reject(stage: Stage) -> Press:
     dialog = decided(stage, RejectDialog, lambda page: page.action_handlers.reject)
-    fill(dialog.words, "delivered as ordered")
+    fill(dialog.reason_field, "delivered as ordered")
     return ready(stage, dialog)
 
 
@@ -520,11 +520,11 @@ def resolve_money(stage: Stage) -> Press:
     stage.person.until(lambda: page.view is not None and page.view.record.id == refund.id)
     page.take_focus()
     dialog = shown_dialog(stage, ResolveMoneyDialog, "E")
-    dialog.form.kinds["text"].setChecked(True)
-    fill(dialog.form.text, "Their support says that it went through.")
-    dialog.form.outcomes["completed"].setChecked(True)
-    dialog.form.reason.setCurrentIndex(0)
-    fill(dialog.form.completed_number, f"15{stage.number}")
+    dialog.form.kind_buttons["text"].setChecked(True)
+    fill(dialog.form.text_field, "Their support says that it went through.")
+    dialog.form.outcome_buttons["completed"].setChecked(True)
+    dialog.form.reason_list.setCurrentIndex(0)
+    fill(dialog.form.refund_number_field, f"15{stage.number}")
     return ready(stage, dialog)
 
 
@@ -988,11 +988,11 @@ def test_a_password_entered_twice_decides_once(
     press, person = reject(stage), stage.person
     press.button.click()  # type: ignore[attr-defined]  # a button
     dialog = person.dialog(PasswordDialog)
-    dialog.password.line_edit.setText(seats.password_of("lead-b"))
+    dialog.password_field.line_edit.setText(seats.password_of("lead-b"))
     password = Press(dialog.act_button, press.has_ended, dialog)
     person.until(dialog.act_button.isEnabled)
     if by_keys:
-        dialog.password.line_edit.setFocus()
+        dialog.password_field.line_edit.setFocus()
         QTest.keyPress(dialog.windowHandle(), Qt.Key.Key_Return)
         assert press.dialog is not None
         hold_enter(dialog if shiboken6.isValid(dialog) else press.dialog)

@@ -44,9 +44,9 @@ def ask(person: Person, payment: Payment, amount: str = "8500") -> Refund:
     person.press("R")
     dialog = person.dialog(RefundDialog)
     dialog.form.amount_edit.setText(amount)
-    dialog.form.reason.setCurrentIndex(0)
-    dialog.form.words_edit.setText("ordered twice")
-    for field in dialog.form._answers.values():
+    dialog.form.reason_list.setCurrentIndex(0)
+    dialog.form.explanation_edit.setText("ordered twice")
+    for field in dialog.form._answer_field_by_rule.values():
         field.edit.setText("another order")  # type: ignore[union-attr]  # a line
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
@@ -155,7 +155,7 @@ def test_declining_needs_words_and_the_maker_reads_them(
     dialog = person.dialog(RejectDialog)
     assert not dialog.act_button.isEnabled()
     assert dialog.hint.plain == "Enter a reason first."
-    dialog.words.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
+    dialog.reason_field.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     seats.confirm(person, "lead-b")
@@ -164,7 +164,7 @@ def test_declining_needs_words_and_the_maker_reads_them(
     person = seats.become(person, "op-a")
     person.frame.show_route(RefundRoute(refund.id))
     record = person.page(RefundPage)
-    person.until(lambda: record.view is not None and "delivered as ordered" in record.form._why.plain)
+    person.until(lambda: record.view is not None and "delivered as ordered" in record.form._why_label.plain)
 
 
 def test_approving_is_off_until_read_and_fresh(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
@@ -206,7 +206,7 @@ def test_a_wrong_amount_is_told_at_its_field(sit: Sit, payment: Payment) -> None
     dialog = person.dialog(RefundDialog)
     for typed, told in WRONG.items():
         dialog.form.amount_edit.setText(typed)
-        assert dialog.form.amount._message.plain == told, typed
+        assert dialog.form.amount_field._message_label.plain == told, typed
         assert not dialog.act_button.isEnabled()
 
 
@@ -278,12 +278,12 @@ def test_an_unpaid_order_is_moved_by_hand(seats: Seats, sit: Sit, console: Conso
     console.payments.probe(payment.id)
     person = sit()
     page = at_payment(person, payment)
-    person.until(lambda: page.form._verdict.plain.startswith("Mismatch"))
+    person.until(lambda: page.form._verdict_label.plain.startswith("Mismatch"))
     assert page.sides_strip.panels[2].property("differs")
     acting.failpoints = before
     person.press("M")
     person.until(lambda: console.payments.read_order(order).record.state is OrderState.PAID)
-    person.until(lambda: page.form._verdict.plain == "¥3,300 is paid.")
+    person.until(lambda: page.form._verdict_label.plain == "¥3,300 is paid.")
 
 
 def order_of(seats: Seats, number: str, minor: int) -> int:

@@ -90,7 +90,9 @@ def test_an_auditor_looks_and_changes_nothing(seats: Seats, sit: Sit, console: C
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    in_menu = {button.text() for button in page.action_bar.row.list_buttons_in_menu() if not button.isEnabled()}
+    in_menu = {
+        button.text() for button in page.action_bar.button_row.list_buttons_in_menu() if not button.isEnabled()
+    }
     assert {*off(page.action_bar.bar), *(text.removesuffix("...") for text in in_menu)} == {
         "Probe",
         "Re-fetch",
@@ -140,8 +142,8 @@ def test_half_a_decision_waits_for_another_approver(
         page = person.page(CreditCheckPage)
         page.action_handlers.resolve(record, "op-a")
         dialog = person.dialog(ResolveDialog)
-        dialog.form.kinds["text"].setChecked(True)
-        field = dialog.form.text.edit
+        dialog.form.kind_buttons["text"].setChecked(True)
+        field = dialog.form.text_field.edit
         person.until(field.isVisible)
         field.setFocus()
         person.until(field.hasFocus)

@@ -19,7 +19,7 @@ def places(person: Person) -> list[tuple[str, str]]:
     """The nested entries of the sidebar with their counts."""
     side = person.frame.sidebar
     found = [side.get_entry_at(row) for row in range(side.model().rowCount())]
-    return [(place.word, place.count) for place in found if place.is_nested]
+    return [(place.name, place.count) for place in found if place.is_nested]
 
 
 def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, sandbox: Sandbox) -> None:

@@ -105,7 +105,7 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     first = next(entries(palette))
     assert (first.title, first.detail) == ("amount:33000", "Amount")
     person.press("Return")
-    assert palette.box.input.text() == "amount:33000 "
+    assert palette.search_box.input.text() == "amount:33000 "
 
     # Enter before the answer: the exact match is opened as soon as it is known
     palette.search_box.input.setText("")

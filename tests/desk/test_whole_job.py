@@ -121,7 +121,7 @@ def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: San
     entry = QAccessible.Role.EditableText
     person.control("AlarmBox number", settling, entry).write(str(provider_id(sandbox, UNANSWERED)))
     person.control("Bought", settling, QAccessible.Role.RadioButton).toggle()
-    settling.form.reason.setCurrentIndex(0)
+    settling.form.reason_list.setCurrentIndex(0)
     person.control("Reason in words", settling, entry).write("seen on their list")
     person.until(settling.act_button.isEnabled)
     person.control("Resolve", settling, button).press()

@@ -142,7 +142,7 @@ def test_another_language_at_once(sit: Sit, console: Console) -> None:
     person.opening.context.change_language("ja")
     person.until(lambda: person.page(CreditCheckPage).view is not None)
     assert person.page(CreditCheckPage).head.title.accessibleName().startswith(f"与信チェック {record.id}, 購入済")
-    assert person.frame.sidebar.get_entry_at(0).word == "ホーム"
+    assert person.frame.sidebar.get_entry_at(0).name == "ホーム"
     person.press("Esc")
     lookup = person.page(LookupPage)
     person.until(lambda: lookup.company_panel.number == NUMBER)
@@ -364,8 +364,8 @@ def test_the_counts_agree_with_the_rows_just_read(
     refresh.stop_timers()
     monkeypatch.setattr(refresh, "_handle_work_counts", lambda _counts: None)  # they arrive later
     old = context.work_counts
-    outdated = tuple(replace(one, count=one.count + 5) for one in old.counts)
-    context.store_work_counts(replace(old, counts=outdated, alert_count=old.alert_count + 5))
+    outdated = tuple(replace(one, count=one.count + 5) for one in old.queue_counts)
+    context.store_work_counts(replace(old, queue_counts=outdated, alert_count=old.alert_count + 5))
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.has_read_all_rows)

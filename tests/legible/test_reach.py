@@ -53,10 +53,7 @@ def routes_of(stage: LegibleStage) -> tuple[Route, ...]:
 def menus(stage: LegibleStage) -> Iterator[QMenu]:
     """The menus of the visible buttons into which other controls go."""
     for part in stage.window.findChildren(QWidget):
-        if not isinstance(part, ActionRow | PageHead):
-            continue
-        menu_button = part.more if isinstance(part, ActionRow) else part.menu_button
-        if menu_button.isVisible():
+        if isinstance(part, ActionRow | PageHead) and part.menu_button.isVisible():
             menu = part.build_menu()
             assert menu.accessibleName()
             yield menu

@@ -134,7 +134,7 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
             stage.window.resize(width, 800)
             stage.go(route)
             page = stage.find(RecordPage)
-            row, where = page.action_bar.row, (width, scale, route)
+            row, where = page.action_bar.button_row, (width, scale, route)
             shown = [button for button in row.findChildren(KeyButton) if button.isVisible()]
             assert len({button.mapTo(row, QPoint(0, 0)).y() for button in shown}) == 1, where
             assert all(button.mapTo(row, QPoint(button.width(), 0)).x() <= row.width() for button in shown), where

@@ -232,13 +232,13 @@ def lock(stage: Stage) -> None:
 def sign_in(stage: Stage) -> None:
     """As it is asked for, with three lines for the first time, and after a refusal; where there is no keyring."""
     for name, can_keep in (("sign-in", True), ("sign-in-no-keyring", False)):
-        form = SignInForm(stage.opening.context, "db.example:3306/console", "", can_keep=can_keep)
+        form = SignInForm(stage.opening.context, "db.example:3306/console", "", can_store_password=can_keep)
         stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
         form.focus_first_input()
         stage.shoot(name)
-        form.user.edit.setText("op-a")  # type: ignore[union-attr]  # a line
+        form.user_field.edit.setText("op-a")  # type: ignore[union-attr]  # a line
         form.show_failure(Failure(ErrorCode.BAD_PROFILE, {"problem": "access_denied"}))
-        form.first_time.click()
+        form.help_button.click()
         stage.shoot(f"{name}-refused")
     stage.frame.window_cover.remove_cover()
 
@@ -330,11 +330,11 @@ def resolve(stage: Stage) -> None:
     page.action_handlers.resolve(page.view.record)
     dialog = stage.find(ResolveDialog)
     stage.shoot("dialog-resolve-empty")
-    dialog.form.kinds["file"].setChecked(True)
+    dialog.form.kind_buttons["file"].setChecked(True)
     evidence = Path(__file__)
-    dialog.form.file.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
+    dialog.form.file_field.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
     dialog.form.not_bought_button.setChecked(True)
-    dialog.form.reason_words.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
+    dialog.form.reason_text_field.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-resolve")
     dialog.act_button.click()

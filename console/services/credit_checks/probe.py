@@ -46,8 +46,8 @@ class CreditCheckProber:
         self._open_reader = open_reader
 
     def probe(self, record_id: int, *, is_automatic: bool = False) -> CreditCheck:
-        """Probe the credit check and return its state after the probe. With `is_automatic`, schedule the next probe if
-        the purchase stays unknown.
+        """Probe the credit check and return its state after the probe. With `is_automatic`, schedule the next probe
+        if the purchase stays unknown.
 
         Raises outcome_unknown (detail.record) if the purchase stays unknown, in_progress while the call of the
         purchase runs, not_found for an unknown credit check, not_allowed if the acting person has no right to probe,

@@ -256,9 +256,9 @@ class _PurchaseAttempt:
     def check(self, conn: Connection) -> None:
         """Refuse a purchase that can't succeed. Raises already_purchased if a live credit check (one that has the
         claim) exists and this purchase isn't the renewal of a successful credit check, if another renewal was faster,
-        if a purchase was decided as not made although AlarmBox said later that it was made, or if an operation in the
-        spool or in the table of lost operations has the claim; not_expired if the renewal is too early; read_only if a
-        read-only switch is on."""
+        if a purchase was decided as not made although AlarmBox said later that it was made, or if an operation in
+        the spool or in the table of lost operations has the claim; not_expired if the renewal is too early; read_only
+        if a read-only switch is on."""
         request = self._request
         client, number = request.client_id, request.corporation_number
         live_check = credit_checks.find_purchase_blocker(conn, client, number)

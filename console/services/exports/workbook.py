@@ -32,8 +32,8 @@ def write_workbook(
     file: BinaryIO, table: ExportTable, rows: Iterable[Any], max_rows_per_sheet: int = MAX_ROWS_PER_SHEET
 ) -> None:
     """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines `table.about_lines`. A
-    table with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError if a file
-    can't be written."""
+    table with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError if
+    a file can't be written."""
     with _open_workbook(file) as workbook:
         table_writer = _TableSheetWriter(workbook, table, max_rows_per_sheet)
         for row in rows:

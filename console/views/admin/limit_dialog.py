@@ -45,7 +45,7 @@ class LimitDialog(FormDialog):
         self._limit = limit
         unit = get_limit_unit(limit.name)
         label_key = "dialog.limit.value" if unit is LimitUnit.AMOUNT else f"dialog.limit.{unit}"
-        self.value_field = Field(translate(label_key), right=True)
+        self.value_field = Field(translate(label_key), is_right_aligned=True)
         if limit.proposed is not None:
             _set_field_text(self.value_field, self._format_value(limit.proposed))
         self.show_form()

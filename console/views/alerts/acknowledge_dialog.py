@@ -55,7 +55,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
         bind_button_to_worker(context, self.act_button)
         self._context, self._alert = context, alert
         self._alert_ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
-        self.note_field = Field(translate("dialog.acknowledge.words"), area=True)
+        self.note_field = Field(translate("dialog.acknowledge.words"), is_multi_line=True)
         self.note_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()
         effect_key = _EFFECT_WORDS_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")
@@ -102,4 +102,4 @@ class AcknowledgeAlertsDialog(DialogFrame):
         content.setLayout(
             make_column(NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang"))
         )
-        self.show_outcome(translate("act.refused"), self._alert_title, content, close=translate("action.close"))
+        self.show_outcome(translate("act.refused"), self._alert_title, content, close_text=translate("action.close"))

@@ -37,7 +37,7 @@ class IncidentDialog(FormDialog):
             act_text=translate(f"dialog.incident_{self.name}.act"),
         )
         self.incident = incident
-        self.note_field = Field(translate(f"dialog.incident_{self.name}.words"), area=True)
+        self.note_field = Field(translate(f"dialog.incident_{self.name}.words"), is_multi_line=True)
         if not isinstance(self.note_field.edit, LineEdit):
             self.note_field.edit.textChanged.connect(self.update_submit_button)
         self.drop_down_list = self.make_drop_down_list()
@@ -117,7 +117,7 @@ class HandOverIncidentDialog(IncidentDialog):
     def make_drop_down_list(self) -> DropDownList:
         translate = self.context.translate
         drop_down_list = DropDownList(
-            translate("dialog.incident_hand_over.choice"), empty=translate("dialog.incident_hand_over.empty")
+            translate("dialog.incident_hand_over.choice"), placeholder=translate("dialog.incident_hand_over.empty")
         )
         drop_down_list.addItems(self._owners)
         drop_down_list.setCurrentIndex(-1)

@@ -103,7 +103,7 @@ class AlertsPage(Page):
         self.table.current_changed.connect(self._show_incident)
         self.table.rows.page_applied.connect(self._select_linked_or_first_incident)
         self.bind_shortcut("C", partial(self._press_button, self.closed_button))
-        set_tab_order(*self.head.focus_stops, self.table, *self._buttons, self.button_row.more)
+        set_tab_order(*self.head.focus_stops, self.table, *self._buttons, self.button_row.menu_button)
 
     def _make_buttons(self) -> None:
         self.action_button = KeyButton("", "Enter", "primary", binds=False)
@@ -140,8 +140,8 @@ class AlertsPage(Page):
             self._buttons[:-1],
             self._buttons[-1:],
             (),
-            more=translate("action.more"),
-            explain=lambda action, reason: translate("act.about", title=action, message=reason),
+            menu_button_text=translate("action.more"),
+            format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
         )
         self.summary_label = ElidedLabel("", "body")
         self.summary_label.hide()

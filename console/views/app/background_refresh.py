@@ -166,7 +166,7 @@ class BackgroundRefresh(QObject):
             (self._context.connection_state.worker_away_since or self._context.now()) if news.is_worker_away else None
         )
         self._context.update_connection_state(
-            service_seconds=round(response_seconds, 1), lost_since=None, worker_away_since=away_since
+            database_seconds=round(response_seconds, 1), lost_since=None, worker_away_since=away_since
         )
         if switches is not None:
             self._known_switches_version = news.switches_version
@@ -188,7 +188,7 @@ class BackgroundRefresh(QObject):
             self._context.sign_in_refused.emit(failure)
         elif failure.code == ErrorCode.NOT_ALLOWED:  # the database answers, but this role may not read the feed
             self._context.update_connection_state(
-                service_seconds=round(self._context.monotonic() - self._read_began_at, 1), lost_since=None
+                database_seconds=round(self._context.monotonic() - self._read_began_at, 1), lost_since=None
             )
         else:
             self._context.update_connection_state(
@@ -315,10 +315,10 @@ class BackgroundRefresh(QObject):
         )
 
     def _store_leftover_credentials(self, leftovers: LeftoverCredentials) -> None:
-        self._context.update_connection_state(leftovers=leftovers)
+        self._context.update_connection_state(leftover_credentials=leftovers)
 
     def _store_alarmbox_set_up(self, is_set_up: bool) -> None:
-        self._context.update_connection_state(is_provider_missing=not is_set_up)
+        self._context.update_connection_state(is_alarmbox_missing=not is_set_up)
 
     # -- due tasks
 

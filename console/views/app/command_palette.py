@@ -487,7 +487,7 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
     counts = [("search.payments", payment_count), ("search.checks", check_count)]
     counts_text = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
     number_text = wording.format_corporation_number(company.number)
-    right_text = company.closure or counts_text or company.ours or company.place
+    right_text = company.closure_word or counts_text or company.our_records_word or company.prefecture_and_city
     return ResultEntry(LookupRoute(number_text), "building", company.name, number_text, right_text=right_text)
 
 

@@ -75,7 +75,7 @@ class LeftoverCredentialsDialog(DialogFrame):
 
     def _show_deleted_toast(self, deleted_credentials: LeftoverCredentials) -> None:
         self._context.toast_requested.emit(self._make_deleted_toast(deleted_credentials))
-        self._context.update_connection_state(leftovers=LeftoverCredentials(deleted_credentials.variables))
+        self._context.update_connection_state(leftover_credentials=LeftoverCredentials(deleted_credentials.variables))
         self.accept()
 
     def _make_deleted_toast(self, deleted_credentials: LeftoverCredentials) -> Toast:
@@ -87,7 +87,7 @@ class LeftoverCredentialsDialog(DialogFrame):
             self._context.translate("act.refused"),
             "",
             self._make_content(bar),
-            close=self._context.translate("action.close"),
+            close_text=self._context.translate("action.close"),
         )
 
 

@@ -87,14 +87,14 @@ def list_commands(
 def list_recent_commands(context: WindowContext) -> list[str]:
     """Return the names of the commands that the person has used most recently, at most MAX_RECENT_COMMANDS, the
     latest first."""
-    stored_names = context.own_state.value(RECENT_COMMANDS_VALUE_NAME)
+    stored_names = context.person_values.get_value(RECENT_COMMANDS_VALUE_NAME)
     return [name for name in stored_names if isinstance(name, str)] if isinstance(stored_names, list) else []
 
 
 def store_recent_command(context: WindowContext, name: str) -> None:
     """Store that the person has just used the command `name`."""
     earlier_names = [command_name for command_name in list_recent_commands(context) if command_name != name]
-    context.own_state.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier_names][:MAX_RECENT_COMMANDS])
+    context.person_values.store(RECENT_COMMANDS_VALUE_NAME, [name, *earlier_names][:MAX_RECENT_COMMANDS])
 
 
 def _make_title_function(key: str, **placeholder_values: object) -> Callable[[Language], str]:
@@ -125,7 +125,7 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
             f"screen.{sidebar_entry.key}",
             ROUTE_BY_SIDEBAR_KEY[sidebar_entry.key],
             sidebar_entry.icon,
-            sidebar_entry.keys,
+            sidebar_entry.shortcut,
         )
     yield make_go_command("go.reconcile_runs", "search.page.reconcile_runs", ReconcileRunsRoute(), "swap")
     yield make_go_command("go.set_asides", "search.page.set_asides", SetAsidesRoute(), "card")

@@ -234,8 +234,8 @@ class WindowController(QObject):
         if isinstance(owner, DialogFrame):
             from console.views.pages.withdrawal import WithdrawButton
 
-            owner.stays_open_words = self.context.translate("dialog.stays_open")
-            owner.too_early_words = self.context.translate("dialog.too_early")
+            owner.stays_open_text = self.context.translate("dialog.stays_open")
+            owner.too_early_text = self.context.translate("dialog.too_early")
             button = WithdrawButton(self.context, wait)
             owner.show_in_footer(button, button.wait_label)
 
@@ -404,7 +404,7 @@ class WindowController(QObject):
     def _show_leftovers_bar(self) -> None:
         """Show the bar about credentials that this desk no longer needs. Remove it if there are none, or if the
         person has closed it."""
-        leftovers = self.context.connection_state.leftovers
+        leftovers = self.context.connection_state.leftover_credentials
         credential_names = (
             (*leftovers.entries, *leftovers.variables)
             if leftovers is not None and not self._is_leftovers_bar_closed
@@ -427,7 +427,7 @@ class WindowController(QObject):
                 sentence,
                 shape="lock",
                 button=details_button,
-                second=close_button,
+                second_button=close_button,
             )
         )
 
@@ -435,8 +435,10 @@ class WindowController(QObject):
     def _open_leftovers_dialog(self) -> None:
         from console.views.app.leftovers_dialog import LeftoverCredentialsDialog
 
-        if self.context.connection_state.leftovers is not None:
-            LeftoverCredentialsDialog(self.context, self.context.connection_state.leftovers, self.frame.window).open()
+        if self.context.connection_state.leftover_credentials is not None:
+            LeftoverCredentialsDialog(
+                self.context, self.context.connection_state.leftover_credentials, self.frame.window
+            ).open()
 
     @Slot()
     def _hide_leftovers_bar(self) -> None:

@@ -294,7 +294,7 @@ class RefundRequestPanel(QScrollArea):
         if answer:
             texts.append(TextLabel(answer, "body", "muted", wrap=True, selectable=True))
         line_row = make_row(gap=12, margins=(14, 8, 12, 8))
-        line_row.addWidget(ShapeIcon(shape, "care", line="body"), 0, Qt.AlignmentFlag.AlignTop)
+        line_row.addWidget(ShapeIcon(shape, "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         line_row.addLayout(make_column(*texts, gap=0), 1)
         if risk_signal is not None and risk_signal.kind is not None and risk_signal.id is not None:
             button = KeyButton(self._context.translate("approvals.open_hit"), kind="inline")
@@ -312,7 +312,7 @@ class RefundRequestPanel(QScrollArea):
         button.clicked.connect(self.probe_requested)
         hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wrap=True)
         line_row = make_row(gap=12, margins=(14, 8, 12, 8))
-        line_row.addWidget(ShapeIcon("clock", "care", line="body"), 0, Qt.AlignmentFlag.AlignTop)
+        line_row.addWidget(ShapeIcon("clock", "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         line_row.addLayout(make_column(TextLabel(sentence, wrap=True), hint, gap=0), 1)
         line_row.addWidget(button)
         line.setLayout(line_row)
@@ -498,7 +498,7 @@ class RefundRequestPanel(QScrollArea):
         lines = [TextLabel(verdict, "body", tone, bold=True, wrap=True)]
         lines += [TextLabel(sentence, wrap=True) for sentence in further_sentences if sentence]
         panel, box = ToneBox(tone), make_row(gap=12, margins=(14, 10, 12, 10))
-        box.addWidget(ShapeIcon(shape, tone, line="body"), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(ShapeIcon(shape, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(make_column(*lines, gap=2), 1)
         panel.setLayout(box)
         return panel

@@ -53,7 +53,7 @@ class BulkDialog(BulkRunDialog):
     def _show_note_form(self, request: BulkRequest, *widgets_above: QWidget, draft_text: str = "") -> None:
         translate = self._context.translate
         self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
-        self.note_field = Field(translate("dialog.note.words"), area=True)
+        self.note_field = Field(translate("dialog.note.words"), is_multi_line=True)
         if not isinstance(self.note_field.edit, LineEdit):
             self.note_field.edit.setPlainText(draft_text)
             self.note_field.edit.textChanged.connect(self._update_note_button)

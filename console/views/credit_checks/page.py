@@ -47,7 +47,9 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         buttons_column.setLayout(make_column(self.pdf_button, ReasonLabel(self.pdf_button), gap=4))
         self.document_panels = DocumentStrip((), translate("record.document_strip"), buttons_column)
         tabs, margin = CreditCheckTabs(context), tokens().px("spacing", "page_margin")
-        super().__init__(context, tabs, below=(make_column(self.document_panels, margins=(margin, 4, margin, 12)),))
+        super().__init__(
+            context, tabs, widgets_above_tabs=(make_column(self.document_panels, margins=(margin, 4, margin, 12)),)
+        )
         self._provider_id = self.make_copyable_id(translate("field.provider_id"), role="small", tone="muted")
         self.pdf_button.clicked.connect(self._open_pdf)
         tabs.pdf_requested.connect(self._open_stored_pdf)

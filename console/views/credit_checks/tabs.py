@@ -68,7 +68,7 @@ class CreditCheckTabs(RecordTabs):
         self._document_table = _make_document_table(context)
         self._compare_button = KeyButton(context.translate("action.compare"))
         self._attempt_list = TimelineList(
-            context.translate("record.attempts"), repetitions=words.make_repetition_texts(context)
+            context.translate("record.attempts"), repetition_texts=words.make_repetition_texts(context)
         )
         self._attempt_list.setMinimumHeight(1)  # Qt's least height is more than the tab has beside its documents
         self._earlier_check_table = StaticTable(

@@ -75,11 +75,13 @@ class PdfPage(Page):
         self._has_left_page = False
         self.page_count = 0
         self.page_index = 0
-        percent = context.preferences.number(_ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[0], _PAGE_ZOOMS_PERCENT[-1])
+        percent = context.preferences.get_number(
+            _ZOOM_PREFERENCE_NAME, _PAGE_ZOOMS_PERCENT[0], _PAGE_ZOOMS_PERCENT[-1]
+        )
         self._zoom_index = (
             _PAGE_ZOOMS_PERCENT.index(int(percent)) if percent in _PAGE_ZOOMS_PERCENT else _DEFAULT_PAGE_ZOOM_INDEX
         )
-        self._page_fit = context.preferences.text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
+        self._page_fit = context.preferences.get_text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
         self.quarter_turns = 0
         self._page_aspect_ratio = 2**0.5  # height by width of the visible page, as it is turned
         self._image_matches: tuple[PageHit, ...] = ()

@@ -407,11 +407,11 @@ class WindowFrame(CoveredWindow):
             return
         translate = self.context.translate
         frame = ToastFrame(
-            toast.words,
+            toast.message,
             toast.detail,
             shape=toast.shape,
             tone=toast.tone,
-            close=translate("action.close"),
+            close_name=translate("action.close"),
             route=toast.route,
         )
         if toast.path:

@@ -18,13 +18,13 @@ class DraftBarList(QObject):
         super().__init__(page)
         self._page, self._context = page, page.context
         self._shown_sentence_by_draft_name: dict[str, str] = {}
-        self._context.own_state.loaded.connect(self.show_drafts)
+        self._context.person_values.loaded.connect(self.show_drafts)
 
     @Slot()
     def show_drafts(self) -> None:
         """Show a bar for each of the newest stored drafts and remove the other bars. The bar of an unchanged draft
         stays."""
-        drafts = self._context.own_state.list_drafts()[-_MAX_DRAFT_BARS:]
+        drafts = self._context.person_values.list_drafts()[-_MAX_DRAFT_BARS:]
         sentence_by_draft_name = {draft.name: format_draft_sentence(draft, self._context) for draft in drafts}
         for name in set(self._shown_sentence_by_draft_name) - {
             name
@@ -55,12 +55,12 @@ class DraftBarList(QObject):
             tone="progress",
             shape="clock",
             button=continue_button,
-            second=discard_button,
+            second_button=discard_button,
         )
 
     @Slot()
     def _continue_draft(self) -> None:
-        draft = self._context.own_state.find_draft(str(self.sender().property("draft")))
+        draft = self._context.person_values.find_draft(str(self.sender().property("draft")))
         if draft is None:
             self.show_drafts()
             return
@@ -68,5 +68,5 @@ class DraftBarList(QObject):
 
     @Slot()
     def _discard_draft(self) -> None:
-        self._context.own_state.store(str(self.sender().property("draft")), None)
+        self._context.person_values.store(str(self.sender().property("draft")), None)
         self.show_drafts()

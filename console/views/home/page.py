@@ -246,8 +246,8 @@ class HomePage(Page):
         )
         self.own_work_panel.show_lines(_make_own_work_lines(context), context.translate("home.my_work_foot"))
         due = (
-            context.translate("home.providers_foot", at=context.due_at)
-            if context.due_at
+            context.translate("home.providers_foot", at=context.last_due_tasks_at)
+            if context.last_due_tasks_at
             else context.translate("home.providers_foot_none")
         )
         self.provider_panel.show_lines(_make_provider_lines(context), due)
@@ -277,7 +277,7 @@ class HomePage(Page):
         there is none, hide the bar."""
         stopped_operations = [
             oldest_work
-            for oldest_work in _list_own_work(self.context, self.context.work_counts.unfinished)
+            for oldest_work in _list_own_work(self.context, self.context.work_counts.unfinished_operations)
             if oldest_work.record is not None
         ]
         if not stopped_operations:
@@ -388,7 +388,7 @@ def _make_saved_view_line(context: WindowContext, view: ViewCount) -> CountLine:
 
 
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:
-    own_operations = _list_own_work(context, context.work_counts.unfinished)
+    own_operations = _list_own_work(context, context.work_counts.unfinished_operations)
     running_operations = [work for work in own_operations if work.operation.state == "calling"]
     unknown_operations = [work for work in own_operations if work.operation.state != "calling"]
     scheduled_operations = [
@@ -420,7 +420,7 @@ def _make_unfinished_work_line(
 def _make_provider_lines(context: WindowContext) -> list[CountLine]:
     gateways = (make_gateway_cell(context, gateway) for gateway in context.connection_state.gateways)
     cells = (make_database_cell(context), *gateways, make_alarmbox_cell(context))
-    return [CountLine("", "", "text", cell.name, "", cell.words, cell.shape, cell.tone) for cell in cells]
+    return [CountLine("", "", "text", cell.name, "", cell.text, cell.shape, cell.tone) for cell in cells]
 
 
 def _list_own_work(context: WindowContext, operations: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:

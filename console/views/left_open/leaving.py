@@ -38,7 +38,7 @@ class LeaveConfirmation(QObject):
         if self._is_question_done or is_away or is_session_ending or self._frame.window_cover.is_covered:
             return True
         self._is_question_done = True
-        drafts = context.own_state.list_drafts()
+        drafts = context.person_values.list_drafts()
 
         def read_open_items(services: "Console") -> tuple[LeftOpen, ...]:
             return services.left_open.list_items(drafts)

@@ -60,7 +60,7 @@ def _format_subject(own_item: LeftOpen, context: WindowContext, name_record: Cal
     if own_item.reason is LeftReason.BULK_RUN:
         return own_item.name
     if own_item.reason is LeftReason.DRAFT:
-        draft = context.own_state.find_draft(own_item.name)
+        draft = context.person_values.find_draft(own_item.name)
         return format_draft_title(draft) if draft is not None else own_item.id
     if own_item.kind == "company":
         return wording.format_corporation_number(own_item.id)

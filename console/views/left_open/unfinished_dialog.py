@@ -207,7 +207,7 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot()
     def read_lists(self) -> None:
-        drafts = self._context.own_state.list_drafts()
+        drafts = self._context.person_values.list_drafts()
 
         def read_in_thread(services: "Console") -> UnfinishedWorkLists:
             leases_and_takes: tuple[LeaseOrTake, ...] = (
@@ -441,7 +441,7 @@ class UnfinishedWorkDialog(DialogFrame):
         return not isinstance(row, OwnRequest) or _can_open_request(row)
 
     def _find_draft(self, own_item: LeftOpen) -> Draft | None:
-        return self._context.own_state.find_draft(own_item.name) if own_item.reason is LeftReason.DRAFT else None
+        return self._context.person_values.find_draft(own_item.name) if own_item.reason is LeftReason.DRAFT else None
 
     def _find_run(self, own_item: LeftOpen) -> BulkRunItem | None:
         is_run = own_item.reason is LeftReason.BULK_RUN

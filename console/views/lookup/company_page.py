@@ -291,7 +291,7 @@ class CompanyPanel(QWidget):
         because it may have been bought already. The button is the primary one only if the panel shows no live check,
         and AlarmBox contradicts no decision that a purchase for any client was not made.
         """
-        live_check, is_denied = self.live_check_panel.record, any(map(is_denied_but_bought, self.records))
+        live_check, is_denied = self.live_check_panel.record, any(map(is_denied_but_bought, self.all_records))
         is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN
         client = live_check.client_id if live_check is not None else ""
         self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")

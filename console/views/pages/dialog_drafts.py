@@ -45,7 +45,7 @@ class DialogDraft(QObject):
         self._kind, self._subject, self._title = kind, subject, title
         self._name, self._stage, self._is_storing = make_draft_name(kind, subject), FORM_STAGE, True
         self._initial_values = read_inputs(inputs())
-        draft = context.own_state.find_draft(self._name)
+        draft = context.person_values.find_draft(self._name)
         self.bar: NotificationBar | None = None
         if draft is not None:
             fill_inputs(inputs(), draft.inputs)
@@ -76,7 +76,7 @@ class DialogDraft(QObject):
             "stage": self._stage,
             "inputs": values,
         }
-        self._context.own_state.store(self._name, None if is_untouched else draft)
+        self._context.person_values.store(self._name, None if is_untouched else draft)
 
     def store_stage(self, stage: str) -> None:
         """Store in the draft which stage the dialog has reached: FORM_STAGE (inputs) or
@@ -87,7 +87,7 @@ class DialogDraft(QObject):
     def delete(self) -> None:
         """Delete the draft, because the service has executed the person's request."""
         self._is_storing = False
-        self._context.own_state.store(self._name, None)
+        self._context.person_values.store(self._name, None)
 
     def stop_storing(self) -> None:
         """Stop storing changes of the inputs, because the dialog is about to delete its input widgets. The stored
@@ -97,7 +97,7 @@ class DialogDraft(QObject):
     @Slot()
     def _clear_inputs(self) -> None:
         fill_inputs(self._inputs(), {name: self._initial_values.get(name, "") for name in self._inputs()})
-        self._context.own_state.store(self._name, None)
+        self._context.person_values.store(self._name, None)
         if self.bar is not None:
             self.bar.hide()
 

@@ -234,7 +234,7 @@ class FittedTable(RecordTable):
         self.fit_columns()
 
     def _measure_title_width(self, column_index: int) -> int:
-        title = self.title_of(self.rows.columns[column_index])
+        title = self.format_title(self.rows.columns[column_index])
         width = current_appearance().font_metrics("small").horizontalAdvance(title)
         return ceil(width) + sum(self.delegates[column_index].get_paddings(column_index)) + 1
 

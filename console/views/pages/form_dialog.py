@@ -48,7 +48,7 @@ class FormDialog(DialogFrame):
             close_name=context.translate("action.close"),
             parent=parent,
         )
-        self.too_early_words = context.translate("dialog.too_early")
+        self.too_early_text = context.translate("dialog.too_early")
         bind_button_to_worker(context, self.act_button)
         self.context, self._act_text = context, act_text
         self.act_button.clicked.connect(self.submit_form)

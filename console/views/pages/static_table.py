@@ -31,7 +31,7 @@ class StaticTable(FittedTable):
         margin: int | None = None, hideable_columns: Sequence[str] = (), naming_columns: Sequence[str] = (),
         group_of: Callable[[Any], RowGroup] | None = None,
     ) -> None:  # fmt: skip
-        self._model = PagedModel(columns, key_of, context.runner, group_of=group_of)
+        self._model = PagedModel(columns, key_of, context.runner, get_group=group_of)
         super().__init__(
             self._model, name, margin=margin, hideable_columns=hideable_columns, naming_columns=naming_columns
         )
@@ -71,11 +71,11 @@ class StaticTable(FittedTable):
         row_count = sum(self.rows.row_at(row_index) is not None for row_index in range(self.hover_row + 1))
         # If the pointer is on a heading, the row below it counts too.
         compared_count = row_count + (self.rows.row_at(self.hover_row) is None)
-        key_of = self.rows.key_of
+        key_of = self.rows.get_key
         return [key_of(row) for row in self._rows[:compared_count]] != [key_of(row) for row in rows[:compared_count]]
 
     def _update_shown_rows(self, rows: Sequence[Any]) -> None:
-        key_of = self.rows.key_of
+        key_of = self.rows.get_key
         row_by_key = {key_of(row): row for row in rows}
         for row in self._rows:
             key = key_of(row)

@@ -129,7 +129,7 @@ class PurchaseDialog(DialogFrame):
         self._record = record
         open_button_text = translate("action.open_record") if record is not None else ""
         self.show_outcome(
-            title, self._format_subtitle(), content, close=translate("action.close"), act=open_button_text
+            title, self._format_subtitle(), content, close_text=translate("action.close"), act_text=open_button_text
         )
         if record is not None:
             self.act_button.clicked.connect(self._open_record)

@@ -49,7 +49,7 @@ class PurchaseForm(QWidget):
         self.client_input: DropDownList | Field = (
             self._make_client_list(client) if plan.client_ids else self._make_client_field(client)
         )
-        self.deal_list = DropDownList(translate("field.deal"), empty=translate("word.unset"))
+        self.deal_list = DropDownList(translate("field.deal"), placeholder=translate("word.unset"))
         for deal in _BUSINESS_DEAL_CODES:
             self.deal_list.addItem(
                 translate("dialog.purchase.choice", number=deal, words=translate(f"deal.{deal}")), deal
@@ -69,7 +69,8 @@ class PurchaseForm(QWidget):
 
     def _make_client_list(self, client: str | None) -> DropDownList:
         client_list = DropDownList(
-            self._context.translate("field.client"), empty=self._context.translate("dialog.purchase.choose_client")
+            self._context.translate("field.client"),
+            placeholder=self._context.translate("dialog.purchase.choose_client"),
         )
         client_list.addItems(list(self._plan.client_ids))
         chosen_client = client if client in self._plan.client_ids else None
@@ -123,8 +124,8 @@ class PurchaseForm(QWidget):
             warning,
             tone="care",
             shape="ring_slash",
-            narrow=True,
-            second=link,
+            is_narrow=True,
+            second_button=link,
         )
         closure_panel = QWidget()
         source = TextLabel(format_registry_source(facts.registry_date, translate), "small", "muted", wrap=True)

@@ -150,8 +150,8 @@ class RefetchDialog(DialogFrame):
             title,
             translate("record.title", id=self._record.id),
             content,
-            close=translate("action.close"),
-            act=open_button_text,
+            close_text=translate("action.close"),
+            act_text=open_button_text,
         )
         if offer_pdf:
             self.act_button.clicked.connect(self._open_pdf)

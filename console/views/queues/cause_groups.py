@@ -93,7 +93,7 @@ def make_group_reader(
                     services, after, max(1, limit - len(rows))
                 )
                 rows += [replace(row, group_size=None) for row in page.rows]
-                after = page.next
+                after = page.next_cursor
             if after is None:
                 index += 1
         return Rows(rows, _GroupedTableCursor(groups, index, after) if index < len(groups) else None)

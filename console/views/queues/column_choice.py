@@ -56,7 +56,7 @@ class ColumnChoice(QObject):
         that the table has its default columns."""
         if self._view_column_keys is not None:
             return self._view_column_keys
-        stored_keys = self._context.preferences.value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
+        stored_keys = self._context.preferences.get_value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
         known_keys = {column.key for column in self._make_queue_columns(queue)}
         return tuple(key for key in stored_keys if key in known_keys) if isinstance(stored_keys, list) else ()
 

@@ -333,7 +333,7 @@ class QueuesPage(Page):
         columns = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
         if self.by_cause:
             columns = make_grouped_table_columns(context, columns)
-        model = PagedModel(columns, _get_row_key, context.runner, group_of=group, parent=self)
+        model = PagedModel(columns, _get_row_key, context.runner, get_group=group, parent=self)
         kind = GroupTable if self.by_cause else FittedTable
         table = kind(
             model,
@@ -631,7 +631,7 @@ class QueuesPage(Page):
 
     @property
     def _is_preview_open(self) -> bool:
-        return self.context.preferences.text(_PREVIEW_OPEN_PREFERENCE, ("open", "closed")) != "closed"
+        return self.context.preferences.get_text(_PREVIEW_OPEN_PREFERENCE, ("open", "closed")) != "closed"
 
     def _has_preview(self) -> bool:
         return self._is_preview_open and self.window().width() >= tokens().px("layout", "preview_hidden_below_width")

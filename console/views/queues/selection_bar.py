@@ -83,8 +83,8 @@ class SelectionBar(Surface):
             [self.select_all_button, *bar_buttons],
             (),
             (),
-            more=translate("action.more"),
-            explain=lambda action, reason: translate("act.about", title=action, message=reason),
+            menu_button_text=translate("action.more"),
+            format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
         )
         line = make_row(self.count_label, self.button_row, gap=16, margins=(24, 8, 24, 8))
         line.setStretch(1, 1)
@@ -99,7 +99,7 @@ class SelectionBar(Surface):
             *self.buttons.values(),
             self.give_back_button,
             self.evidence_packs_button,
-            self.button_row.more,
+            self.button_row.menu_button,
         )
 
 
@@ -156,7 +156,7 @@ class QueueSelection(QObject):
         if rows is not self._row_model:
             return
         if self.has_all_selected:
-            rows.select_only(map(rows.key_of, rows.iterate_loaded_rows()))
+            rows.select_only(map(rows.get_key, rows.iterate_loaded_rows()))
         self.update_bar()
 
     @Slot()
@@ -164,7 +164,7 @@ class QueueSelection(QObject):
         """Select all matching records, including those whose rows are not read yet."""
         if self._row_model is not None and self._row_model.row_count:
             self.has_all_selected = True
-            self._row_model.select_only(map(self._row_model.key_of, self._row_model.iterate_loaded_rows()))
+            self._row_model.select_only(map(self._row_model.get_key, self._row_model.iterate_loaded_rows()))
             self.update_bar()
 
     @Slot()
@@ -332,8 +332,8 @@ class _MatchingRecordLister:
         read_rows = queue_rows.make_row_reader(self.query)
         page = read_rows(services, None, _ROWS_PER_READ_PAGE)
         records = [_make_chosen_record(row) for row in page.rows]
-        while page.next is not None and len(records) < _MAX_SELECTED_RECORDS:
-            page = read_rows(services, page.next, _ROWS_PER_READ_PAGE)
+        while page.next_cursor is not None and len(records) < _MAX_SELECTED_RECORDS:
+            page = read_rows(services, page.next_cursor, _ROWS_PER_READ_PAGE)
             records += [_make_chosen_record(row) for row in page.rows]
         return records
 

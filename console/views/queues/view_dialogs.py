@@ -41,7 +41,7 @@ class SaveViewDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        self.too_early_words = translate("dialog.too_early")
+        self.too_early_text = translate("dialog.too_early")
         bind_button_to_worker(context, self.act_button)
         self._context, self._content, self._present_view = context, content, present_view
         self.name_field = Field(translate("dialog.save_view.name"))

@@ -59,7 +59,9 @@ class ReconcileDialog(DialogFrame):
         bind_button_to_worker(context, self.act_button)
         self._context, self._providers = context, tuple(providers)
         self._has_typed_day = self._has_begun = False
-        self.provider_list = DropDownList(translate("column.provider"), empty=translate("dialog.reconcile.choose"))
+        self.provider_list = DropDownList(
+            translate("column.provider"), placeholder=translate("dialog.reconcile.choose")
+        )
         for name in self._providers:
             self.provider_list.addItem(get_provider_name(name, context))
         preselected_provider = self._providers[0] if len(self._providers) == 1 else provider
@@ -217,11 +219,11 @@ class ReconcileDialog(DialogFrame):
         is_dry_run = report.run_id is None
         sentence = context.translate("dialog.reconcile.was_dry" if is_dry_run else "dialog.reconcile.where_settled")
         content = QWidget()
-        bar = NotificationBar(toast.words, toast.detail, tone=toast.tone, shape=toast.shape, narrow=True)
+        bar = NotificationBar(toast.message, toast.detail, tone=toast.tone, shape=toast.shape, is_narrow=True)
         content.setLayout(make_column(bar, counts, TextLabel(sentence, wrap=True), gap=12))
         lead = "" if is_dry_run else context.translate("dialog.reconcile.show")
         title = context.translate("dialog.reconcile.dry_done" if is_dry_run else "dialog.reconcile.done")
-        self.show_outcome(title, "", content, close=context.translate("action.close"), act=lead)
+        self.show_outcome(title, "", content, close_text=context.translate("action.close"), act_text=lead)
         if report.run_id is not None:
             run_id = report.run_id
             self.act_button.clicked.connect(lambda: self._open_run(run_id))
@@ -237,7 +239,7 @@ class ReconcileDialog(DialogFrame):
         bar = NotificationBar("", self._context.format_failure(failure), tone="bad", shape="square_bang")
         content.setLayout(make_column(bar))
         title = self._context.translate("act.refused")
-        self.show_outcome(title, "", content, close=self._context.translate("action.close"))
+        self.show_outcome(title, "", content, close_text=self._context.translate("action.close"))
         self.cancel_button.setFocus(Qt.FocusReason.OtherFocusReason)
         self.run_ended.emit()
 

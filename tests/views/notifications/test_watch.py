@@ -89,7 +89,7 @@ def test_a_new_event_is_shown_once(desk: Desk) -> None:
     desk.read(DECIDED)
     assert desk.desktop.shown == [("Refund A-10442: your request was declined.", Link("record", "4", "refund"))]
     (toast,) = desk.toasts
-    assert (toast.words, toast.route is not None) == ("Refund A-10442: your request was declined.", True)
+    assert (toast.message, toast.route is not None) == ("Refund A-10442: your request was declined.", True)
     desk.desktop.emit_link_of_newest_message()
     assert desk.opened == [Link("record", "4", "refund")]
 
@@ -119,7 +119,10 @@ def test_several_events_are_one_message(desk: Desk) -> None:
     assert link is None
     desk.desktop.emit_link_of_newest_message()
     assert desk.opened == ["messages"]
-    assert [toast.words for toast in desk.toasts] == ["1 new decision is waiting for you.", "3 new messages for you."]
+    assert [toast.message for toast in desk.toasts] == [
+        "1 new decision is waiting for you.",
+        "3 new messages for you.",
+    ]
 
 
 def test_a_covered_window_says_nothing_of_the_record(desk: Desk) -> None:
@@ -141,9 +144,9 @@ def test_each_kind_has_a_switch(desk: Desk) -> None:
     dialog = NotificationsDialog(desk.context, desk.window, has_desktop=True)
     assert list(dialog.check_box_by_kind) == list(PersonalEventKind)
     dialog.check_box_by_kind[PersonalEventKind.MENTION].setChecked(False)
-    assert desk.context.preferences.value("notify.mention") is False
+    assert desk.context.preferences.get_value("notify.mention") is False
     desk.read(MENTIONED, HANDED)
-    assert [toast.words for toast in desk.toasts] == ["Payment 6 was handed over to you."]
+    assert [toast.message for toast in desk.toasts] == ["Payment 6 was handed over to you."]
     again = NotificationsDialog(desk.context, desk.window, has_desktop=False)
     assert [kind for kind, box in again.check_box_by_kind.items() if not box.isChecked()] == [
         PersonalEventKind.MENTION

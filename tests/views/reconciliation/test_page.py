@@ -192,7 +192,7 @@ def test_going_on_twice_is_one_run(qtbot: QtBot, the_look: object) -> None:
     while at.runner.waiting:
         at.runner.step()
     assert len(services.runs_begun) == 1
-    assert toasts[0].words == "PayPay 2026-11-19 reconciled."
+    assert toasts[0].message == "PayPay 2026-11-19 reconciled."
 
 
 def test_there_never_was_one(show_page: Show) -> None:
