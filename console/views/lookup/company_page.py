@@ -289,9 +289,12 @@ class CompanyPanel(QWidget):
     def _update_purchase_button(self) -> None:
         """Disable the purchase button while the live credit check that the panel shows has an unknown outcome,
         because it may have been bought already. The button is the primary one only if the panel shows no live check,
-        and AlarmBox contradicts no decision that a purchase for any client was not made.
+        and if no credit check was decided as not bought while AlarmBox says that it was bought.
         """
-        live_check, is_denied = self.live_check_panel.record, any(map(is_denied_but_bought, self.all_records))
+        live_check = self.live_check_panel.record
+        is_denied = any(
+            isinstance(record, CreditCheck) and is_denied_but_bought(record) for record in self.all_records
+        )
         is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN
         client = live_check.client_id if live_check is not None else ""
         self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")
