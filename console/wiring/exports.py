@@ -46,7 +46,8 @@ kinds.
 
 
 class ExportReadServices(Protocol):
-    """The services that read the exported rows (protocol of `Console`). Each is built at its first use."""
+    """The services that supply the rows of an export: a protocol, which `Console` implements. Each is built at its
+    first use."""
 
     @property
     def lookup(self) -> "Lookup": ...

@@ -65,8 +65,9 @@ class DeskRequestState(StrEnum):
 class NewDeskRequest:
     """A desk request before it is stored. `arguments_json` is JSON. `request_id` is the caller's request id; if it is
     None, the row's own id is used. `amount_minor` (the amount of a refund) and `proposed` (the state that a decision
-    proposes) repeat facts of the arguments, so that the database can check its rules about them. `confirmed`: the
-    connection that stores the request was opened with the password that the person has typed for this request.
+    proposes) repeat facts of the arguments, so that the database can check its rules about them.
+    `is_password_confirmed`: the connection that stores the request was opened with the password that the person has
+    typed for this request.
     """
 
     id: str
@@ -78,13 +79,14 @@ class NewDeskRequest:
     proposed: str | None = None
     evidence_sha256: str | None = None
     request_id: str | None = None
-    confirmed: bool = False
+    is_password_confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TakenDeskRequest:
-    """A desk request that a worker has taken. `person` is the requester; `confirmed` is True if the person has typed
-    the password for this request; `fencing_token` is the fencing token of the worker's lease on the request.
+    """A desk request that a worker has taken. `person` is the requester; `is_password_confirmed` is True if the
+    person has typed the password for this request; `fencing_token` is the fencing token of the worker's lease on the
+    request.
     """
 
     id: str
@@ -93,7 +95,7 @@ class TakenDeskRequest:
     arguments_json: str
     request_id: str
     evidence_sha256: str | None
-    confirmed: bool
+    is_password_confirmed: bool
     fencing_token: int
     subject_kind: str | None = None
     subject_id: str | None = None

@@ -39,11 +39,11 @@ OFFERED_VALUES_BY_OPERATOR: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A way to continue a text: the operator `name` with `value` ("" for the name alone) replaces the characters from
-    `start` to `end`.
+    """A way to continue a text: the operator `operator_name` with `value` ("" for the operator alone) replaces the
+    characters from `start` to `end`.
     """
 
-    name: str
+    operator_name: str
     value: str
     start: int
     end: int
@@ -51,7 +51,7 @@ class Completion:
     @property
     def text(self) -> str:
         """The text of the operator and its value, such as `status:pending`, that replaces the word at the cursor."""
-        return f"{self.name}:{self.value}"
+        return f"{self.operator_name}:{self.value}"
 
     def apply(self, text: str) -> tuple[str, int]:
         """Return `text` with this completion in place of the typed characters, and the position of the cursor

@@ -38,7 +38,7 @@ class ReportEffect:
     `new_states` has the new states in order, each step in the transition table. `booked_amount` is the amount that is
     booked when the payment becomes payment_success. `unknown_reason` is the reason for which the outcome is unknown.
     `case_rule` is the rule id of a case for a person, and `case_observed` the text of this case. `is_newest`: the
-    report is newer than the stored statement.
+    report is newer than the report whose state and amount the payment has stored.
     """
 
     new_states: tuple[PaymentState, ...] = ()

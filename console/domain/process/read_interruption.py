@@ -1,4 +1,6 @@
-"""Interrupts the database reads of one call from another thread, because the person has cancelled the call."""
+"""Ends the database reads of one call of a service that a person has cancelled. The call runs in one thread; another
+thread, such as that of the window, ends its reads.
+"""
 
 import logging
 import threading

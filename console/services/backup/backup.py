@@ -74,9 +74,9 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     the database is copied in its state at one moment, and the documents after that, so that the backup has every
     document of its records.
 
-    Raises bad_backup (not_empty) if the folder is not empty, storage_full if the backup can't be written, not_allowed
-    for a database account that may only read, and write desk requests, bad_profile (dump_program) if the server's
-    dump program is not installed, and the errors of the database and of the documents.
+    Raises bad_backup (not_empty) if the folder is not empty; storage_full if the backup can't be written; not_allowed
+    if the database account is that of a person, who has no right to read whole tables; bad_profile (dump_program) if
+    the server's dump program is not installed; and the errors of the database and of the documents.
     """
     with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()

@@ -124,7 +124,7 @@ class RemoteRequestIdService(RequestIdService):
 
         def insert_request(tx: Transaction) -> None:
             requests.insert_request(
-                tx, replace(request, confirmed=password is not None), context.spool.desk_id, file_content
+                tx, replace(request, is_password_confirmed=password is not None), context.spool.desk_id, file_content
             )
 
         try:

@@ -89,7 +89,7 @@ def require_confirmation() -> None:
     confirmed with the password.
     """
     request = _executed_request.get()
-    if request is not None and not request.confirmed:
+    if request is not None and not request.is_password_confirmed:
         facts: NotAllowedDetail = {"operator": request.person, "reason": NotAllowedReason.PASSWORD_NEEDED}
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 

@@ -104,7 +104,7 @@ class ArchiveWriter:
         self.files[name] = BackupFile(file.stat().st_size, hash_file(file))
 
     def add_content(self, name: str, content: bytes) -> None:
-        """Write the content as a file of the backup with the path `name`, and add it."""
+        """Write the content as a file of the backup with the path `name`, and add the file to `files`."""
         self.make_path(name).write_bytes(content)
         self.add(name)
 

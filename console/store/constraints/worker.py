@@ -1,7 +1,8 @@
 """Trigger rules of a server for the tables of the worker, and for takes, notes, mentions, saved views, steps of
 incidents and read-only switches.
 
-The shop writes orders and stock reservations; the console only changes the state of a reservation to released.
+Orders and stock reservations are written by the shop's own program. The console changes one thing there: the rules
+below let the worker set a reservation to released, and refuse it every other change of a reservation.
 """
 
 from collections.abc import Mapping

@@ -250,7 +250,7 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
         "subject_kind": request.subject_kind, "subject_id": request.subject_id,
         "amount_minor": request.amount_minor, "proposed": request.proposed, "args": request.arguments_json,
         "evidence_sha256": request.evidence_sha256, "request_id": request.request_id, "desk": desk,
-        "confirmed": request.confirmed,
+        "confirmed": request.is_password_confirmed,
     }  # fmt: skip
     tx.conn.execute(insert(requests).values(**values))
     parts = (

@@ -259,7 +259,8 @@ def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int |
     ignored. At most MAX_HITS_OR_CHANGES differences are returned, and one more that shows that there are more.
 
     The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
-    nothing. The limit of processor time also limits the comparison of the other words.
+    nothing. The comparison of the other words may take as long as the limit of processor time
+    of the child process allows: then the system ends the process, and the caller gets no answer.
     """
     import difflib
 

@@ -73,7 +73,7 @@ _RESTORED_PAYMENT_CONDITION = or_(
 )
 # A long key isn't stored. A start without a key is left out if its payment was restored; the caller finds out by the
 # key whether the payment of another start is there.
-_INTENTS_OF_STARTS_QUERY = select(*_INTENT_COLUMNS).where(
+_PAYMENT_START_INTENTS_QUERY = select(*_INTENT_COLUMNS).where(
     or_(
         lost_operations.c.provider_key == bindparam("first_key"),
         lost_operations.c.provider_key.like(bindparam("later_key_pattern"), escape="/"),
@@ -184,7 +184,7 @@ def list_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent
     whose payment was restored are included; the caller leaves them out."""
     later_key_pattern = re.sub("[/%_]", r"/\g<0>", keys.later_key_beginning) + "%"
     values = {"first_key": keys.first_key, "later_key_pattern": later_key_pattern, "fingerprint": keys.fingerprint}
-    return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_STARTS_QUERY, values))
+    return tuple(_make_intent(row) for row in conn.execute(_PAYMENT_START_INTENTS_QUERY, values))
 
 
 def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tuple[Intent, ...]:

@@ -25,7 +25,7 @@ from console.domain.registry.spelling import (
 )
 from console.store.registry.file_rows import FileColumns
 
-_LINE_SEPARATOR, _ENGLISH_SEPARATOR, _EMPTY_FORM = "\n", "\t", " "
+_LINE_SEPARATOR, _ENGLISH_SEPARATOR, _MARK_OF_EMPTY_TEXT = "\n", "\t", " "
 _NARROW_DIGITS, _WIDE_DIGITS = "0123456789", "０１２３４５６７８９"
 _BYTES_OTHER_THAN_DIGITS = bytes(set(range(256)) - set(b"0123456789\n"))
 _LAST_CHARACTERS_OF_PLACES = frozenset("都道府県市区町村")
@@ -40,8 +40,8 @@ def fold_names(columns: FileColumns) -> Iterator[str]:
 def _make_folded_names(
     name: str, names: Sequence[str], furigana: str, readings: Sequence[str], english_name: str
 ) -> str:
-    first_line = "" if names[0] == name else names[0] or _EMPTY_FORM
-    second_line = "" if readings[0] == furigana else readings[0] or _EMPTY_FORM
+    first_line = "" if names[0] == name else names[0] or _MARK_OF_EMPTY_TEXT
+    second_line = "" if readings[0] == furigana else readings[0] or _MARK_OF_EMPTY_TEXT
     if len(names) == len(readings) == 1:
         text = f"{first_line}{_LINE_SEPARATOR}{second_line}" if second_line else first_line
     else:
@@ -72,7 +72,7 @@ def list_name_readings(name: str, furigana: str, folded_names: str | None) -> li
 
 
 def _read_form(line: str, text: str) -> str:
-    return line.strip(_EMPTY_FORM) if line else text
+    return line.strip(_MARK_OF_EMPTY_TEXT) if line else text
 
 
 def fold_streets(columns: FileColumns) -> Iterator[str]:
@@ -83,10 +83,10 @@ def fold_streets(columns: FileColumns) -> Iterator[str]:
         street or ("" if place else address_outside)
         for place, street, address_outside in zip(places, columns.street_number, columns.address_outside, strict=True)
     ]
-    return map(_fold_street, places, texts, *split_off_digits(texts))
+    return map(_fold_street, places, texts, *mask_digits(texts))
 
 
-def split_off_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+def mask_digits(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return each text with 0 in place of each digit (full width or ASCII), so that texts that differ only in their
     numbers become the same, and the ASCII digits of each text. No text may have a line break.
     """

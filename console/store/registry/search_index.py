@@ -24,7 +24,7 @@ from typing import TypeAlias
 
 from console.domain.registry.legal_forms import remove_english_legal_form, remove_legal_form
 from console.domain.registry.spelling import fold_text, list_readings
-from console.store.registry.folded_texts import list_name_readings, split_off_digits
+from console.store.registry.folded_texts import list_name_readings, mask_digits
 
 OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE = "open_terms", "closed_terms"
 _INDEX_TOKENIZER = "ascii tokenchars ''^$@#=~''"
@@ -128,7 +128,7 @@ def _write_rows(connection: sqlite3.Connection, rows: Iterable[TextsRow], statem
 def make_terms(rows: Sequence[TextsRow]) -> list[str]:
     """Return all terms of each of these corporations, separated by spaces. One call for many rows is faster than many
     calls."""
-    streets, _ = split_off_digits([row[6] for row in rows])
+    streets, _ = mask_digits([row[6] for row in rows])
     readings = [_list_readings(row) for row in rows]
     pairs = iter(_join_character_pairs(list(chain.from_iterable(readings))))
     return [

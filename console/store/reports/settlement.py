@@ -68,7 +68,8 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
 
 def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
     """Return the sums of the refunds of all providers that were completed in the period, by provider, day and
-    currency. At most MAX_ROWS refunds are read."""
+    currency. At most MAX_ROWS refunds are read; if the `read_row_count` of the sums add up to MAX_ROWS, some refunds
+    may be missing."""
     refund_sums = (
         select(refunds.c.state_since, refunds.c.currency, refunds.c.refund_amount, refunds.c.payment_id)
         .where(

@@ -71,7 +71,7 @@ class CompanyPanel(QWidget):
         super().__init__()
         self._context, self._action_handlers = context, action_handlers
         self.number = ""
-        self._has_room_for_panel = True
+        self._has_room_for_live_check_panel = True
         self.lookup_result: LookupResult | None = None
         self.credit_checks: tuple[CreditCheck, ...] = ()
         self.all_records: tuple[ShownRecord, ...] = ()
@@ -235,7 +235,7 @@ class CompanyPanel(QWidget):
         if isinstance(shown_list, CompanyTab):
             shown_list.read_rows()
         self.live_check_panel.setVisible(
-            self._has_room_for_panel and bool(self.credit_checks) and self.is_showing_checks
+            self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_checks
         )
         self._show_position()
 
@@ -456,9 +456,9 @@ class CompanyPanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._has_room_for_panel = self.width() >= _MIN_WIDTH_WITH_PANEL_PX * current_appearance().scale
+        self._has_room_for_live_check_panel = self.width() >= _MIN_WIDTH_WITH_PANEL_PX * current_appearance().scale
         self.live_check_panel.setVisible(
-            self._has_room_for_panel and bool(self.credit_checks) and self.is_showing_checks
+            self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_checks
         )
         is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         self.live_check_panel.setFixedWidth(

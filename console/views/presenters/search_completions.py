@@ -16,21 +16,21 @@ def format_completion(completion: Completion, context: WindowContext) -> str:
     says which records the operator selects; for an operator with a value, it is the word for the value."""
     value = completion.value.rpartition(",")[2]
     if not value:
-        return context.translate(f"search.operator.{completion.name}")
-    match completion.name:
+        return context.translate(f"search.operator.{completion.operator_name}")
+    match completion.operator_name:
         case "provider":
             return get_provider_name(value, context) or CREDIT_CHECK_PROVIDER
         case "status":
             return _find_badge_word(value, _BADGE_FAMILIES_OF_STATES, context)
         case "certainty" | "work":
-            return _find_badge_word(value, (completion.name,), context)
+            return _find_badge_word(value, (completion.operator_name,), context)
         case "amount":
             return context.translate("search.amount")
         case "kind":
             return context.translate(f"kind.{value}")
         case "owner":
             return context.translate(f"queue.filter.owner.{'nobody' if value == NO_OWNER else 'me'}")
-    return context.translate(f"search.operator.{completion.name}")
+    return context.translate(f"search.operator.{completion.operator_name}")
 
 
 def _find_badge_word(value: str, families: tuple[str, ...], context: WindowContext) -> str:

@@ -14,7 +14,7 @@ class PaintedTable(QTableView):
     `margin` is the space in px before the first column. `current_row`, `hover_row` (under the mouse pointer) and
     `ring_row` (with the focus ring) are row numbers, -1 for none. `pinned_columns` is the number of columns at the
     left that stay at their position while the others scroll sideways; 0 unless the table is too narrow for its
-    columns. `first_column` is the number of the first visible column.
+    columns. `first_column` is the number of the first column that is not hidden, whether or not it is pinned.
     """
 
     rows: PagedModel
