@@ -89,25 +89,28 @@ class HomePage(Page):
         self._shown_words = ""
         translate = context.translate
         self.head = self.make_page_head(translate("screen.home"))
-        self.my_panel = CountPanel(translate("home.my_work"))
-        self.first_tasks_panel = FirstTasksPanel(context, self)
-        self.team_panel = CountPanel(translate("home.team"))
-        self.provider_panel = CountPanel(translate("home.providers"))
-        self.age_panel = QueueAgePanel(context)
-        self.views_panel = CountPanel(translate("home.views"))
+        self.add_content(self.head)
+        self.add_bar_container()
+        self._own_column, self._provider_column = QWidget(self), QWidget(self)
+        self.my_panel = CountPanel(translate("home.my_work"), self._own_column)
+        self.first_tasks_panel = FirstTasksPanel(context, self._provider_column)
+        self.team_panel = CountPanel(translate("home.team"), self)
+        self.provider_panel = CountPanel(translate("home.providers"), self._provider_column)
+        self.age_panel = QueueAgePanel(context, self._own_column)
+        self.views_panel = CountPanel(translate("home.views"), self._provider_column)
         self.views_panel.chosen.connect(self._open_saved_view)
         context.saved_views_changed.connect(self._show_saved_views)
         self.my_panel.chosen.connect(self._open_queue)
         self.team_panel.chosen.connect(self._open_queue)
-        self.add_content(self.head)
-        self.add_bar_container()
         self.add_content(self._make_count_panels())
         self.add_content(self._make_table_and_recent_panel(), 1)
         self.add_key_hints()
-        for signal in (context.work_counts_changed, context.connection_state_changed, context.minute_passed):
-            signal.connect(self._show_work_counts)
+        context.work_counts_changed.connect(self._show_work_counts)
+        context.connection_state_changed.connect(self._show_providers)
+        context.minute_passed.connect(self._show_work_counts)
         self.draft_bars = DraftBarList(self)
         self._show_work_counts()
+        self._show_providers()
         self._show_saved_views()
         set_tab_order(
             *self.head.stops,
@@ -121,15 +124,14 @@ class HomePage(Page):
 
     def _make_count_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
-        own_column, provider_column = QWidget(), QWidget()
-        own_column.setLayout(column := make_column(self.my_panel, self.age_panel, gap=16))
+        self._own_column.setLayout(column := make_column(self.my_panel, self.age_panel, gap=16))
         column.setStretch(1, 1)
         provider_parts = self.provider_panel, self.first_tasks_panel, self.views_panel
-        provider_column.setLayout(column := make_column(*provider_parts, gap=16))
+        self._provider_column.setLayout(column := make_column(*provider_parts, gap=16))
         for place in (0, 2):
             column.setStretch(place, 1)
         box = self._panel_box = make_row(
-            own_column, self.team_panel, provider_column, gap=16, margins=(margin, 0, margin, 20)
+            self._own_column, self.team_panel, self._provider_column, gap=16, margins=(margin, 0, margin, 20)
         )
         for place in range(3):
             box.setStretch(place, 1)
@@ -156,7 +158,9 @@ class HomePage(Page):
         self.table.current_changed.connect(self._show_current_row)
         self.rows.failed.connect(self.show_reading_failure)
         self.rows.page_applied.connect(self._show_rows)
-        self.list = QStackedWidget()
+        lower = QWidget(self)
+        list_pane = Surface(lower, edge="top")
+        self.list = QStackedWidget(list_pane)
         self.list.addWidget(self.table)
         self.list.addWidget(self._make_empty_state())
         self._set_min_table_height()
@@ -171,10 +175,8 @@ class HomePage(Page):
             link,
             margins=(margin, 8, margin, 8),
         )
-        list_pane = Surface(edge="top")
         list_pane.setLayout(make_column(title, self.list, gap=0))
-        self.recent = RecentRecordsPanel(context)
-        lower = QWidget()
+        self.recent = RecentRecordsPanel(context, lower)
         box = self._lower_box = make_row(list_pane, self.recent, gap=0)
         box.setStretch(0, 1)
         lower.setLayout(box)
@@ -243,16 +245,21 @@ class HomePage(Page):
             context.translate("home.team_foot"),
         )
         self.my_panel.show_lines(_make_own_work_lines(context), context.translate("home.my_work_foot"))
+        review = work_counts.find_queue_count("review")
+        self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
+        self._show_unfinished_operation_bar()
+        self.table.repaint_ages()
+
+    @Slot()
+    def _show_providers(self) -> None:
+        """Show the response times of the database and the providers, and when the due tasks last ran."""
+        context = self.context
         due = (
             context.translate("home.providers_foot", at=context.due_at)
             if context.due_at
             else context.translate("home.providers_foot_none")
         )
         self.provider_panel.show_lines(_make_provider_lines(context), due)
-        review = work_counts.find_queue_count("review")
-        self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
-        self._show_unfinished_operation_bar()
-        self.table.repaint_ages()
 
     @Slot()
     def _show_saved_views(self) -> None:
