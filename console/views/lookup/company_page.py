@@ -67,8 +67,10 @@ class CompanyPanel(QWidget):
     number_requested = Signal(str)
     counted = Signal(str)
 
-    def __init__(self, context: WindowContext, action_handlers: RecordActionHandlers) -> None:
-        super().__init__()
+    def __init__(
+        self, context: WindowContext, action_handlers: RecordActionHandlers, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self._context, self._action_handlers = context, action_handlers
         self.number = ""
         self._has_room = True
@@ -84,7 +86,6 @@ class CompanyPanel(QWidget):
             hideable_columns=("next", "client", "work"),
         )
         ColumnWidthStorage(context, self.table, "company.checks")
-        self.money = {name: self._make_money_list(name) for name in COLUMN_NAMES_BY_MONEY_LIST}
         self.tabs = TabBar(context.translate("record.tabs"))
         self.panel = LiveCheckPanel(context)
         self._empty = QStackedWidget()
@@ -128,26 +129,27 @@ class CompanyPanel(QWidget):
     def _make_list_tabs(self) -> QWidget:
         """Return the widget with the tabs: one per kind of record, and those for documents, notes and history."""
         translate = self._context.translate
-        self.lists = QStackedWidget()
+        holder = QWidget(self)
+        head = Surface(holder, edge="bottom")
+        head.setLayout(make_row(self.tabs, None))
+        self.lists = QStackedWidget(holder)
+        self.money = {name: self._make_money_list(name) for name in COLUMN_NAMES_BY_MONEY_LIST}
         for name in ("payments", "refunds", "orders"):
             self.tabs.add_tab(translate(f"record.tab.{name}"), data=name)
             self.lists.addWidget(self.money[name])
         self.tabs.add_tab(translate("lookup.checks"), data="checks")
         self.no_records = EmptyState(translate("lookup.none_title"), translate("lookup.none"), shape="search")
-        self.checks = QStackedWidget()
+        self.checks = QStackedWidget(self.lists)
         self.checks.addWidget(self.table)
         self.checks.addWidget(self.no_records)
         self.lists.addWidget(self.checks)
-        self.company_tabs = [CompanyTab(self._context, name) for name in COMPANY_TAB_NAMES]
+        self.company_tabs = [CompanyTab(self._context, name, self.lists) for name in COMPANY_TAB_NAMES]
         for tab in self.company_tabs:
             tab.place = self.tabs.add_tab(translate(f"company_page.tab.{tab.name}"), data=tab.name)
             tab.counted.connect(self._show_row_counts)
             tab.opened.connect(self._emit_opened)
             self.lists.addWidget(tab)
         self.tabs.currentChanged.connect(self._show_list_of_tab)
-        head = Surface(edge="bottom")
-        head.setLayout(make_row(self.tabs, None))
-        holder = QWidget()
         holder.setLayout(make_column(head, self.lists, gap=0))
         return holder
 
@@ -156,7 +158,8 @@ class CompanyPanel(QWidget):
         table.opened.connect(self.opened)
         table.current_changed.connect(self._show_position)
         table.rows.page_applied.connect(partial(self._select_first_row, table))
-        return TableOrEmptyState(table, EmptyState(self._context.translate(f"lookup.no_{name}"), shape="dash"))
+        empty_state = EmptyState(self._context.translate(f"lookup.no_{name}"), shape="dash")
+        return TableOrEmptyState(table, empty_state, self.lists)
 
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_check_row)

@@ -76,18 +76,18 @@ class LookupPage(Page):
         self.evidence_bundle = EvidenceBundleExport(context, self)
         self.bind_shortcut(evidence_bundle.EVIDENCE_BUNDLE_SHORTCUT, self._export_evidence_bundle)
         self.number = CorporationNumberField(context)
-        self.company = CompanyPanel(context, self.action_handlers)
-        self.head.menu_parts.append(lambda menu: add_hidden_buttons_to_menu(self.company.panel, menu))
-        self.content = QStackedWidget()
-        self.content.addWidget(QWidget())
-        self.content.addWidget(self.company)
-        self._number, self._limit = "", _FIRST_SEARCH_LIMIT
-        self._opens_purchase = False
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
         line.setLayout(make_column(self.number, margins=(margin, 0, margin, 12)))
         self.add_content(self.head)
         self.add_content(line)
+        self.content = QStackedWidget(self)
+        self.company = CompanyPanel(context, self.action_handlers, self.content)
+        self.head.menu_parts.append(lambda menu: add_hidden_buttons_to_menu(self.company.panel, menu))
+        self.content.addWidget(QWidget())
+        self.content.addWidget(self.company)
+        self._number, self._limit = "", _FIRST_SEARCH_LIMIT
+        self._opens_purchase = False
         self.add_content(self.content, 1)
         self.add_key_hints()
         self.number.lookup_requested.connect(self._look_up_text)

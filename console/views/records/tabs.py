@@ -52,7 +52,9 @@ class RecordTabs(QWidget):
         translate = context.translate
         self._context = context
         self.tabs = TabBar(translate("record.tabs"))
-        self._stack = QStackedWidget()
+        head = Surface(self, edge="bottom")
+        head.setLayout(make_row(self.tabs, None))
+        self._stack = QStackedWidget(self)
         self._timeline, self._notes = (
             TimelineList(translate("record.tab.timeline"), repetitions=words.make_repetition_texts(context)),
             TimelineList(translate("record.tab.notes")),
@@ -67,10 +69,8 @@ class RecordTabs(QWidget):
         )
         for tab in self._tabs:
             self.tabs.add_tab(translate(f"record.tab.{tab.name}"), data=tab.name)
-            self._stack.addWidget(_add_empty_state(tab, context))
+            self._stack.addWidget(_add_empty_state(tab, context, self._stack))
         self.tabs.currentChanged.connect(self._stack.setCurrentIndex)
-        head = Surface(edge="bottom")
-        head.setLayout(make_row(self.tabs, None))
         self.setLayout(make_column(head, self._stack, gap=0))
         self._stack.setMinimumHeight(min_rows * current_appearance().row_height())
 
@@ -126,12 +126,12 @@ class RecordTabs(QWidget):
 _TABS_WITH_EMPTY_STATE = frozenset({"attempts", "notes", "evidence"})
 
 
-def _add_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
+def _add_empty_state(tab: RecordTab, context: WindowContext, parent: QWidget) -> QWidget:
     """Return the widget to show in a tab: its content. For a tab that can be empty, return a stack with the content
     and with the text that is shown if there is no content."""
     if tab.name not in _TABS_WITH_EMPTY_STATE:
         return tab.content
-    stack = QStackedWidget()
+    stack = QStackedWidget(parent)
     stack.addWidget(tab.content)
     stack.addWidget(EmptyState(context.translate(f"record.no_{tab.name}"), shape="dash"))
     return stack
